@@ -1,0 +1,109 @@
+//! What the machine knows of one address, beyond what choosing needs.
+
+use crate::instant::Instant;
+use crate::slot::FailureKind;
+
+/// An address that is in the set, has left it with slots still draining, or has left it while in
+/// backoff.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, not a state in disguise")]
+pub(crate) struct KnownAddress<A> {
+    pub(crate) address: A,
+    /// Whether it is in the set.
+    pub(crate) present: bool,
+    /// A connection was made at least once.
+    pub(crate) answered: bool,
+    /// One of its connections has reached its lifetime and waits for its replacement.
+    pub(crate) retiring: bool,
+    /// Whether the end of its backoff is set in the timers.
+    pub(crate) backoff_armed: bool,
+    pub(crate) last_outcome: Option<LastOutcome>,
+    /// Failure episodes since the last reset.
+    pub(crate) failures: u32,
+    /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
+    pub(crate) episode: u32,
+    /// When the last dial started.
+    pub(crate) dialled_at: Instant,
+    /// No dial before this.
+    pub(crate) retry_at: Instant,
+    /// When it came, left, or last changed between working and failing.
+    pub(crate) since: Instant,
+    /// Its place among those that wait for a dial.
+    pub(crate) rank: Option<DialRank>,
+    /// The first in the list of its slots.
+    pub(crate) slots: u32,
+    pub(crate) dialling: u16,
+    pub(crate) busy: u16,
+    pub(crate) ready: u16,
+    pub(crate) draining: u16,
+}
+
+/// The latest that an address has shown of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LastOutcome {
+    /// A dial succeeded.
+    Connected,
+    /// A connection closed in good order.
+    Closed,
+    /// A dial or a connection failed.
+    Failed(FailureKind),
+}
+
+/// Who is dialled first when not all can be: the order of the fields is the policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct DialRank {
+    pub(crate) failing: bool,
+    pub(crate) priority: u16,
+    pub(crate) failures: u8,
+    pub(crate) connections: u16,
+    /// Drawn, so that many clients don't dial in the same order.
+    pub(crate) tie: u16,
+}
+
+impl<A> KnownAddress<A> {
+    pub(crate) fn new(address: A, now: Instant) -> Self {
+        Self {
+            address,
+            present: true,
+            answered: false,
+            retiring: false,
+            backoff_armed: false,
+            last_outcome: None,
+            failures: 0,
+            episode: 0,
+            dialled_at: Instant::ZERO,
+            retry_at: Instant::ZERO,
+            since: now,
+            rank: None,
+            slots: crate::slot::NONE,
+            dialling: 0,
+            busy: 0,
+            ready: 0,
+            draining: 0,
+        }
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    pub(crate) fn connected(&self) -> u16 {
+        self.busy + self.ready
+    }
+
+    /// Dials that may start, backoff and the pool's limits apart. A retiring connection counts as
+    /// gone, so that its replacement is dialled before it drains.
+    pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
+        if !self.present {
+            return 0;
+        }
+        let held = self.connected() + self.dialling - u16::from(self.retiring);
+        let missing = connections_per_address.saturating_sub(held);
+        if self.answered && !self.is_failing() {
+            missing
+        } else {
+            missing.min(1_u16.saturating_sub(self.dialling))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How long an address that fails is left alone.
+
+use core::time::Duration;
+
+use crate::config::{ConfigError, Problem, check_duration};
+use crate::instant::duration_nanos;
+use crate::random::Random;
+
+/// Exponential backoff with jitter, measured between the starts of dials.
+///
+/// After the k-th failure in a row an address is dialled no earlier than
+/// `min(cap, base * growth^(k-1))`, give or take the jitter, after its last dial started. So a
+/// dial that fails slowly has waited already, and one that fails at once can't become a hot loop.
+/// The jitter comes after the cap (delays at the cap stay apart too) and is drawn for each
+/// failure. The shape is gRPC's (doc/connection-backoff.md), the scale is that of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The delay after the first failure; 100 ms by default.
+    pub base: Duration,
+    /// What each further failure makes of the delay, from 100 (constant) to 1,000; 160 by default.
+    pub growth_percent: u32,
+    /// The delay never exceeds this, jitter apart; 30 s by default.
+    pub cap: Duration,
+    /// How far a delay is moved at most, either way, from 0 to 90; 20 by default.
+    pub jitter_percent: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(100),
+            growth_percent: 160,
+            cap: Duration::from_secs(30),
+            jitter_percent: 20,
+        }
+    }
+}
+
+impl Backoff {
+    /// The delay after the given number of failures in a row, before jitter.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use pool_core::Backoff;
+    ///
+    /// let backoff = Backoff::default();
+    /// assert_eq!(backoff.delay(1), Duration::from_millis(100));
+    /// assert_eq!(backoff.delay(2), Duration::from_millis(160));
+    /// assert_eq!(backoff.delay(1_000_000), Duration::from_secs(30));
+    /// ```
+    #[must_use]
+    pub fn delay(&self, failures: u32) -> Duration {
+        let cap = duration_nanos(self.cap);
+        let mut delay = duration_nanos(self.base).min(cap);
+        for _ in 1..failures {
+            let grown = u128::from(delay) * u128::from(self.growth_percent) / 100;
+            let grown = u64::try_from(grown).unwrap_or(u64::MAX).min(cap);
+            if grown == delay {
+                break;
+            }
+            delay = grown;
+        }
+        Duration::from_nanos(delay)
+    }
+
+    pub(crate) fn jittered(&self, failures: u32, random: &mut Random) -> Duration {
+        let delay = duration_nanos(self.delay(failures));
+        let spread = delay / 100 * u64::from(self.jitter_percent);
+        Duration::from_nanos(delay - spread + random.up_to(2 * spread))
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        check_duration("backoff.base", self.base)?;
+        check_duration("backoff.cap", self.cap)?;
+        check_percent("backoff.growth_percent", self.growth_percent, 100, 1000)?;
+        check_percent("backoff.jitter_percent", self.jitter_percent, 0, 90)?;
+        if self.cap < self.base {
+            return Err(ConfigError::new("backoff.cap", Problem::ShorterThan("backoff.base")));
+        }
+        Ok(())
+    }
+}
+
+fn check_percent(field: &'static str, found: u32, min: u32, max: u32) -> Result<(), ConfigError> {
+    if found < min || found > max {
+        return Err(ConfigError::new(field, Problem::Percent { found, min, max }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t18_jitter_also_spreads_delays_that_have_reached_the_cap() {
+        let backoff = Backoff::default();
+        let mut random = Random::new(1);
+        let delays: alloc::vec::Vec<_> = (0..100).map(|_| backoff.jittered(1000, &mut random)).collect();
+        let (min, max) = (delays.iter().min().expect("100 delays"), delays.iter().max().expect("100 delays"));
+        assert!(*min >= Duration::from_secs(24) && *max <= Duration::from_secs(36), "{min:?} to {max:?}");
+        assert!(
+            *max - *min > Duration::from_secs(6),
+            "a fifth either way spreads 100 draws: {min:?} to {max:?}"
+        );
+    }
+
+    #[test]
+    fn delays_never_shrink_as_failures_go_on() {
+        let backoff = Backoff { growth_percent: 101, ..Backoff::default() };
+        let mut last = Duration::ZERO;
+        for failures in 1..2000 {
+            let delay = backoff.delay(failures);
+            assert!(delay >= last && delay <= backoff.cap);
+            last = delay;
+        }
+        assert_eq!(last, backoff.cap);
+    }
+}

@@ -1,0 +1,99 @@
+//! Who gets the next item: the public seam, and round-robin.
+
+use crate::instant::Instant;
+use crate::output::Outcome;
+use crate::rings::Ring;
+use crate::slab::Key;
+
+/// Names an address as long as the pool remembers it; one that returns much later gets another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressId(pub(crate) Key);
+
+impl core::fmt::Debug for AddressId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "address {}.{}", self.0.index, self.0.generation)
+    }
+}
+
+/// What the sender of an item asks of the choice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Pick {
+    /// For balancers that keep equal keys on equal addresses; round-robin ignores it.
+    pub key: Option<u64>,
+    /// An address to avoid if there is another: the one that has just failed the same item.
+    pub avoid: Option<AddressId>,
+}
+
+impl Pick {
+    /// No wishes.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self { key: None, avoid: None }
+    }
+
+    /// Rather another address than this one.
+    #[must_use]
+    pub const fn avoiding(address: AddressId) -> Self {
+        Self { key: None, avoid: Some(address) }
+    }
+}
+
+/// A policy that picks an address among those that have a ready slot.
+///
+/// The ring holds the addresses of the best connected priority, those whose last turn is the
+/// longest ago first. A pick is a peek: it may be asked any number of times, and counts only when
+/// [`on_sent`](Self::on_sent) follows. Ids stay good only as long as the address is in the ring,
+/// so keep ids, never positions.
+///
+/// ```
+/// use pool_core::{AddressId, Balance, Instant, Pick, Ring};
+///
+/// /// The address with the fewest items in flight; round-robin among equals.
+/// struct LeastInFlight;
+///
+/// impl Balance for LeastInFlight {
+///     fn pick(&self, ring: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+///         ring.iter().min_by_key(|member| member.in_flight).map(|member| member.id)
+///     }
+/// }
+/// ```
+pub trait Balance {
+    /// The address that shall have the next item; `None` only if the ring is empty. An id that is
+    /// not in the ring counts as the one whose turn it is.
+    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId>;
+
+    /// An item was handed to a connection of this address.
+    fn on_sent(&mut self, address: AddressId, now: Instant) {
+        let _ = (address, now);
+    }
+
+    /// What became of an item that this address was handed.
+    fn on_outcome(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
+        let _ = (address, outcome, now);
+    }
+}
+
+/// Every ready address in turn, exactly.
+///
+/// The turns themselves are kept by the ring, so that they survive updates of the address set;
+/// the order in which addresses first join is seeded, so that many clients don't march in step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct RoundRobin;
+
+impl RoundRobin {
+    /// Round-robin has no settings of its own; see
+    /// [`items_per_turn`](crate::Config::items_per_turn).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Balance for RoundRobin {
+    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+        let first = ring.first()?;
+        if pick.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
+    }
+}

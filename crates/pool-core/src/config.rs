@@ -1,0 +1,213 @@
+//! The numbers of a pool, their defaults, and which of them make no sense.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::backoff::Backoff;
+
+/// When connections are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way; a match should be complete")]
+pub enum Opening {
+    /// All of them at once, without waiting for items.
+    #[default]
+    Eager,
+    /// One when an item waits and nothing open can take it; the least-connected address first.
+    Lazy,
+}
+
+/// The settings of [`Uniform`](crate::Uniform).
+///
+/// Start from the defaults and change what you need; [`Uniform::new`](crate::Uniform::new)
+/// refuses values that make no sense and names the field.
+///
+/// ```
+/// use core::time::Duration;
+/// use pool_core::{Config, Opening, RoundRobin, Uniform};
+///
+/// let mut config = Config::default();
+/// config.connections_per_address = 2;
+/// config.opening = Opening::Lazy;
+/// config.idle_timeout = Some(Duration::from_secs(60));
+/// assert!(Uniform::<u16>::new(config.clone(), RoundRobin::new(), 1).is_ok());
+///
+/// config.connections_per_address = 0;
+/// let error = Uniform::<u16>::new(config, RoundRobin::new(), 1).unwrap_err();
+/// assert_eq!(error.field(), "connections_per_address");
+/// assert_eq!(error.to_string(), "connections_per_address must be from 1 to 65535, but is 0");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Connections to each address, from 1 (the default) to 65,535. Draining ones don't count.
+    pub connections_per_address: u32,
+    /// Whether connections are opened at once (the default) or on demand.
+    pub opening: Opening,
+    /// Dials in flight in the whole pool, at least 1; 64 by default. Addresses with an unreset
+    /// failure hold at most half of them (at least one).
+    pub dials_max: u32,
+    /// A dial that takes longer has failed; 5 s by default.
+    pub dial_timeout: Duration,
+    /// How long an address that fails is left alone.
+    pub backoff: Backoff,
+    /// A connection that has been up for this long (or has reported a success) resets the
+    /// backoff of its address; one that dies younger counts like a failed dial. 10 s by default.
+    pub stable_after: Duration,
+    /// How long a draining connection may take to flush and close; 30 s by default.
+    pub drain_timeout: Duration,
+    /// Fail fast once nothing has been usable for this long; off by default.
+    pub fail_fast_after: Option<Duration>,
+    /// Replace a connection that has been up for this long, less up to a tenth, drawn for each;
+    /// off by default. The replacement is connected before the old connection drains, which
+    /// therefore lives on while its address can't be reached.
+    pub lifetime_max: Option<Duration>,
+    /// Drain a connection that has taken no item for this long, less up to a tenth, drawn for
+    /// each; off by default, and only together with [`Opening::Lazy`].
+    pub idle_timeout: Option<Duration>,
+    /// A larger address set is refused whole; 65,536 by default.
+    pub addresses_max: usize,
+    /// Items that an address takes before the turn passes on; 1 by default. Larger turns fill
+    /// larger writes, which are cheaper.
+    pub items_per_turn: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connections_per_address: 1,
+            opening: Opening::Eager,
+            dials_max: 64,
+            dial_timeout: Duration::from_secs(5),
+            backoff: Backoff::default(),
+            stable_after: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+            fail_fast_after: None,
+            lifetime_max: None,
+            idle_timeout: None,
+            addresses_max: 65_536,
+            items_per_turn: 1,
+        }
+    }
+}
+
+impl Config {
+    /// Says which field makes no sense, if one does.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] for the first field that is out of its range or contradicts another.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_count("connections_per_address", self.connections_per_address, u32::from(u16::MAX))?;
+        check_count("dials_max", self.dials_max, u32::MAX)?;
+        check_count("items_per_turn", self.items_per_turn, u32::MAX)?;
+        check_duration("dial_timeout", self.dial_timeout)?;
+        self.backoff.validate()?;
+        check_duration("stable_after", self.stable_after)?;
+        check_duration("drain_timeout", self.drain_timeout)?;
+        check_optional_duration("fail_fast_after", self.fail_fast_after)?;
+        check_optional_duration("lifetime_max", self.lifetime_max)?;
+        check_optional_duration("idle_timeout", self.idle_timeout)?;
+        if self.idle_timeout.is_some() && self.opening == Opening::Eager {
+            return Err(ConfigError::new("idle_timeout", Problem::NeedsLazy));
+        }
+        if self.lifetime_max.is_some_and(|lifetime| lifetime <= self.stable_after) {
+            return Err(ConfigError::new("lifetime_max", Problem::NotLongerThan("stable_after")));
+        }
+        if self.addresses_max == 0 || self.addresses_max > ADDRESSES_MAX {
+            let found = self.addresses_max as u64;
+            return Err(ConfigError::new(
+                "addresses_max",
+                Problem::Count { found, max: ADDRESSES_MAX as u64 },
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many dials may be in flight to addresses that have an unreset failure.
+    pub(crate) fn probes_max(&self) -> usize {
+        (self.dials_max as usize / 2).max(1)
+    }
+}
+
+/// Addresses and slots are numbered with 32 bits; draining slots come on top of the open ones.
+const ADDRESSES_MAX: usize = 1 << 24;
+const DURATION_MIN: Duration = Duration::from_millis(1);
+const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+fn check_count(field: &'static str, found: u32, max: u32) -> Result<(), ConfigError> {
+    if found == 0 || found > max {
+        return Err(ConfigError::new(field, Problem::Count { found: found.into(), max: max.into() }));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_duration(field: &'static str, found: Duration) -> Result<(), ConfigError> {
+    if found < DURATION_MIN || found > DURATION_MAX {
+        return Err(ConfigError::new(field, Problem::Duration { found }));
+    }
+    Ok(())
+}
+
+fn check_optional_duration(field: &'static str, found: Option<Duration>) -> Result<(), ConfigError> {
+    found.map_or(Ok(()), |duration| check_duration(field, duration))
+}
+
+/// A setting that makes no sense: which, why, and what would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    field: &'static str,
+    problem: Problem,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Count { found: u64, max: u64 },
+    Percent { found: u32, min: u32, max: u32 },
+    Duration { found: Duration },
+    NotLongerThan(&'static str),
+    ShorterThan(&'static str),
+    NeedsLazy,
+}
+
+impl ConfigError {
+    pub(crate) fn new(field: &'static str, problem: Problem) -> Self {
+        Self { field, problem }
+    }
+
+    /// For settings of the layers above: `field` must be from 1 to `max`, but is `found`.
+    #[must_use]
+    pub fn out_of_range(field: &'static str, found: u64, max: u64) -> Self {
+        Self::new(field, Problem::Count { found, max })
+    }
+
+    /// The name of the setting, as written in code.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, problem } = self;
+        match problem {
+            Problem::Count { found, max } => write!(f, "{field} must be from 1 to {max}, but is {found}"),
+            Problem::Percent { found, min, max } => {
+                write!(f, "{field} must be from {min} to {max}, but is {found}")
+            }
+            Problem::Duration { found } => {
+                write!(f, "{field} must be from 1 millisecond to 366 days, but is {found:?}")
+            }
+            Problem::NotLongerThan(other) => write!(f, "{field} must be longer than {other}"),
+            Problem::ShorterThan(other) => write!(f, "{field} must not be shorter than {other}"),
+            Problem::NeedsLazy => {
+                write!(
+                    f,
+                    "{field} works only with lazy opening: eager connections would be redialled at once"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,54 @@
+//! A client-side connection pool as a pure state machine.
+//!
+//! [`Uniform`] decides everything a pool has to decide: whom to dial, when to retry, which
+//! connection gets the next item, when a connection is drained, replaced or given up. It has no
+//! executor, no clock, no randomness of its own, no I/O and no std: whoever drives it passes in
+//! events, the time and a seed, and carries out its [`Output`]s. The crates `pool-tokio` and
+//! `pool-smol` do that for you; use this crate directly in an event loop of your own, on a
+//! microcontroller, or in a simulation.
+//!
+//! # The life of a pool
+//!
+//! 1. The name service's answer goes in with [`Uniform::handle_addresses`]: an [`AddressSet`], of
+//!    which only the difference to the one before acts.
+//! 2. For each missing connection comes an [`Output::Dial`]. At most [`Config::dials_max`] are in
+//!    flight; a dial has [`Config::dial_timeout`]. An address that fails is left alone for a
+//!    while ([`Backoff`]).
+//! 3. [`SlotEvent::Connected`] and [`SlotEvent::Ready`] put a slot into its round;
+//!    [`Uniform::select`] picks, [`SlotEvent::Sent`] passes the turn on.
+//! 4. Connections to addresses that left get [`Output::Drain`] and have
+//!    [`Config::drain_timeout`].
+//! 5. [`Uniform::close`] ends it all, and [`Output::Closed`] says when.
+//!
+//! The states of a slot and what may happen in each are in [`SlotState`].
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod address;
+mod address_set;
+mod backoff;
+mod balance;
+mod config;
+mod instant;
+mod output;
+mod random;
+mod rings;
+mod slab;
+mod slot;
+mod timers;
+mod uniform;
+
+pub use address::LastOutcome;
+pub use address_set::{AddressSet, Endpoint};
+pub use backoff::Backoff;
+pub use balance::{AddressId, Balance, Pick, RoundRobin};
+pub use config::{Config, ConfigError, Opening};
+pub use instant::Instant;
+pub use output::{Availability, DrainReason, Event, Outcome, Output, SlotEnd};
+pub use rings::{Member, Ring};
+pub use slot::{FailureKind, Handled, SlotEvent, SlotId, SlotState};
+pub use uniform::{AddressState, AddressStatus, SlotStatus, Uniform};

@@ -1,0 +1,171 @@
+//! What the machine wants done, and what it has to tell.
+
+use crate::instant::Instant;
+use crate::slot::{FailureKind, SlotId, SlotState};
+
+/// One thing that [`Uniform::poll_output`](crate::Uniform::poll_output) returns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "outputs are orders: a dial that isn't started and a drain that isn't carried out block the pool"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an order that a driver ignores breaks the pool, so a new one must break its build"
+)]
+pub enum Output<A> {
+    /// Start to connect `slot` to `address`; report `Connected` or `Failed`.
+    Dial {
+        /// The slot that the connection will have.
+        slot: SlotId,
+        /// Where to connect.
+        address: A,
+    },
+    /// Flush and close this connection, give it no more items, report `Closed` or `Failed` once.
+    Drain {
+        /// The slot that drains.
+        slot: SlotId,
+    },
+    /// Abandon this dial or connection now. Its id is dead already; nothing needs reporting.
+    Drop {
+        /// The slot that is no more.
+        slot: SlotId,
+    },
+    /// Whether items can be taken has changed.
+    Availability(Availability),
+    /// For people and metrics; nothing has to be done.
+    Event(Event<A>),
+    /// The close is complete: no slot is left, and nothing but `Timeout(None)` will follow.
+    Closed,
+    /// Nothing more to do until an input, or until this time: call
+    /// [`handle_timeout`](crate::Uniform::handle_timeout) then. Always the last of a drain; the
+    /// machine's views are consistent only now.
+    Timeout(Option<Instant>),
+}
+
+/// Whether the pool can take items.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "three levels are all there are")]
+pub enum Availability {
+    /// A connection is up (though perhaps busy).
+    Usable,
+    /// No connection is up; items wait.
+    Waiting,
+    /// No connection has been up for `fail_fast_after`: refuse items until one is.
+    FailingFast,
+}
+
+/// Something that people and metrics may want to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event<A> {
+    /// The address is in the set now.
+    AddressAdded {
+        /// Which.
+        address: A,
+    },
+    /// The address is no longer in the set.
+    AddressRemoved {
+        /// Which.
+        address: A,
+    },
+    /// A set was larger than `addresses_max`; the old one stays in force.
+    AddressesRefused {
+        /// How many addresses it had.
+        len: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// A connection takes no more items and is to close.
+    Draining {
+        /// Which connection.
+        slot: SlotId,
+        /// Whose.
+        address: A,
+        /// Why.
+        reason: DrainReason,
+    },
+    /// A dial or a connection is over.
+    SlotEnded {
+        /// Which.
+        slot: SlotId,
+        /// Whose.
+        address: A,
+        /// The state it was in.
+        state: SlotState,
+        /// Why it ended.
+        end: SlotEnd,
+        /// Items it was handed in its life.
+        sent: u64,
+        /// Items it may have taken with it: handed, and not known to have succeeded, failed or
+        /// come back. All it was handed, if its kind of connection doesn't report outcomes.
+        in_flight: u32,
+    },
+    /// The address failed (again) and won't be dialled before `until`.
+    BackedOff {
+        /// Which.
+        address: A,
+        /// Failure episodes since the last reset.
+        failures: u32,
+        /// When it may be dialled again.
+        until: Instant,
+    },
+    /// The address has shown that it works; its failures are forgotten.
+    Recovered {
+        /// Which.
+        address: A,
+    },
+}
+
+/// Why a connection drains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DrainReason {
+    /// Its address left the set.
+    AddressLeft,
+    /// The connection asked for it.
+    GoingAway,
+    /// It reached its lifetime, and its replacement is up.
+    Lifetime,
+    /// It was idle for too long.
+    Idle,
+    /// The pool closes.
+    PoolClosing,
+}
+
+/// Why a dial or a connection is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SlotEnd {
+    /// It closed in good order.
+    Closed,
+    /// It failed. A dial that ran into its timeout has failed with `TimedOut`.
+    Failed(FailureKind),
+    /// The drain took too long.
+    DrainTimedOut,
+    /// It was draining, and a newer draining connection to the same address needed the place.
+    DrainDisplaced,
+    /// It was a dial, and its address left the set.
+    AddressLeft,
+    /// It was a dial, and the pool closes.
+    PoolClosing,
+}
+
+/// What became of an item that a connection was handed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was done.
+    Success {
+        /// From hand-over to reply.
+        latency: core::time::Duration,
+    },
+    /// It failed, though the connection lives.
+    Failure {
+        /// From hand-over to failure.
+        latency: core::time::Duration,
+        /// How.
+        kind: FailureKind,
+    },
+    /// Nobody wants to know any more, and its place on the wire is free again.
+    Cancelled,
+    /// It provably never left and was given back, to be sent again.
+    Unsent,
+}

@@ -1,0 +1,298 @@
+//! The place of one connection, from dial to close.
+
+use crate::instant::Instant;
+use crate::slab::Key;
+
+/// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
+/// event for the earlier one is recognised.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(pub(crate) Key);
+
+impl SlotId {
+    /// The number of the slot: small, and used again by later tenants. Good for indexing a table
+    /// beside the pool's; compare whole ids to tell tenants apart.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0.index as usize
+    }
+}
+
+impl core::fmt::Debug for SlotId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "slot {}.{}", self.0.index, self.0.generation)
+    }
+}
+
+/// Where a slot is in its life, in the order of life.
+///
+#[doc = include_str!("../docs/slot_states.md")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the life cycle is the contract; a new state is a breaking change"
+)]
+pub enum SlotState {
+    /// A connection is being made.
+    Dialling,
+    /// Connected, but can't take an item now. Fresh connections start here.
+    Busy,
+    /// Connected, and took items when last seen. A hint: ask the connection before sending.
+    Ready,
+    /// Takes no new item, flushes what it holds, closes.
+    Draining,
+}
+
+impl SlotState {
+    /// Whether the slot is connected and not on its way out.
+    #[must_use]
+    pub const fn is_connected(self) -> bool {
+        matches!(self, Self::Busy | Self::Ready)
+    }
+}
+
+/// What happened to a slot: told by whoever carries out the outputs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum SlotEvent {
+    /// The dial succeeded.
+    Connected,
+    /// An item was handed to the connection: commits its turn and counts in flight.
+    Sent,
+    /// The connection can take items.
+    Ready,
+    /// The connection can't take an item now.
+    Busy,
+    /// The dial failed, or the connection broke.
+    Failed(FailureKind),
+    /// The connection is gone in good order: the peer closed it, or a drain is complete.
+    Closed,
+    /// The connection asks to be replaced; it still has to flush and close.
+    GoingAway,
+}
+
+/// How something failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It returned an error.
+    Error,
+    /// It panicked.
+    Panicked,
+    /// It took longer than it was allowed to.
+    TimedOut,
+}
+
+/// What the machine made of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "callers should handle all three")]
+pub enum Handled {
+    /// It counted.
+    Applied,
+    /// It was for a tenant that is gone, and changed nothing.
+    Stale,
+    /// It can't happen in the state of this slot, and changed nothing: the caller has a bug.
+    Invalid,
+}
+
+/// What happens to a slot: the events from outside and the machine's own decisions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Input {
+    Connected,
+    Sent,
+    Ready,
+    Busy,
+    Failed,
+    Closed,
+    GoingAway,
+    /// The machine wants the slot to drain.
+    Drain,
+    /// The machine abandons the slot.
+    Drop,
+}
+
+impl SlotEvent {
+    pub(crate) const fn input(self) -> Input {
+        match self {
+            Self::Connected => Input::Connected,
+            Self::Sent => Input::Sent,
+            Self::Ready => Input::Ready,
+            Self::Busy => Input::Busy,
+            Self::Failed(_) => Input::Failed,
+            Self::Closed => Input::Closed,
+            Self::GoingAway => Input::GoingAway,
+        }
+    }
+}
+
+/// What an input does to a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transition {
+    To(SlotState),
+    /// Legal, but no change of state.
+    Stay,
+    /// The slot is vacant afterwards.
+    End,
+    /// Must not happen.
+    Invalid,
+}
+
+pub(crate) fn transition(state: SlotState, input: Input) -> Transition {
+    TRANSITIONS[state as usize][input as usize]
+}
+
+/// The life of a slot, a row for each state and a column for each input, in the order of the
+/// enums. This is the only place that says what may follow what.
+const TRANSITIONS: [[Transition; 9]; 4] = {
+    use SlotState::{Busy, Draining, Ready};
+    use Transition::{End, Invalid, Stay, To};
+    [
+        // Connected  Sent     Ready      Busy      Failed Closed GoingAway     Drain         Drop
+        [To(Busy), Invalid, Invalid, Invalid, End, End, Invalid, Invalid, End],
+        [Invalid, Stay, To(Ready), Stay, End, End, To(Draining), To(Draining), End],
+        [Invalid, Stay, Stay, To(Busy), End, End, To(Draining), To(Draining), End],
+        [Invalid, Stay, Stay, Stay, End, End, Stay, Stay, End],
+    ]
+};
+
+/// The end of a list of slots or addresses linked by index.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// A slot that has a tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) address: u32,
+    pub(crate) state: SlotState,
+    /// Its address had an unreset failure when the dial started.
+    pub(crate) probe: bool,
+    /// It has shown that its address works.
+    pub(crate) proven: bool,
+    /// Whether `deadline` is set in the timers.
+    pub(crate) armed: bool,
+    /// The address's failure episode in which the dial started.
+    pub(crate) episode: u32,
+    /// Start of the dial, of the connection, or of the drain.
+    pub(crate) since: Instant,
+    pub(crate) last_sent: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) sent: u64,
+    /// Sent less outcomes.
+    pub(crate) in_flight: u32,
+    /// The slots of an address form a list.
+    pub(crate) sibling_next: u32,
+    pub(crate) sibling_previous: u32,
+    /// The address's ready slots form a ring.
+    pub(crate) ready_next: u32,
+    pub(crate) ready_previous: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use core::fmt::Write as _;
+
+    use super::*;
+    use SlotState::{Busy, Dialling, Draining, Ready};
+
+    const STATES: [SlotState; 4] = [Dialling, Busy, Ready, Draining];
+    const INPUTS: [Input; 9] = [
+        Input::Connected,
+        Input::Sent,
+        Input::Ready,
+        Input::Busy,
+        Input::Failed,
+        Input::Closed,
+        Input::GoingAway,
+        Input::Drain,
+        Input::Drop,
+    ];
+
+    /// The contract in other words than the table's: what each input may do at all.
+    fn expected(state: SlotState, input: Input) -> Transition {
+        match (state, input) {
+            (_, Input::Failed | Input::Closed | Input::Drop) => Transition::End,
+            (Dialling, Input::Connected) => Transition::To(Busy),
+            (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
+            (Draining, _) | (_, Input::Sent) => Transition::Stay,
+            (_, Input::GoingAway | Input::Drain) => Transition::To(Draining),
+            (Busy, Input::Ready) => Transition::To(Ready),
+            (Ready, Input::Busy) => Transition::To(Busy),
+            (Busy | Ready, Input::Ready | Input::Busy) => Transition::Stay,
+        }
+    }
+
+    #[test]
+    fn every_cell_of_the_transition_table_is_as_the_contract_says() {
+        for (row, state) in STATES.into_iter().enumerate() {
+            assert_eq!(state as usize, row);
+            for (column, input) in INPUTS.into_iter().enumerate() {
+                assert_eq!(input as usize, column);
+                assert_eq!(transition(state, input), expected(state, input), "{state:?} x {input:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_transition_leads_back_to_an_earlier_stage_of_life() {
+        for state in STATES {
+            for input in INPUTS {
+                if let Transition::To(next) = transition(state, input) {
+                    assert!(next > state || (state, next) == (Ready, Busy), "{state:?} -> {next:?}");
+                }
+            }
+        }
+    }
+
+    fn arrows() -> String {
+        let mut text = String::new();
+        for state in STATES {
+            for input in INPUTS {
+                match transition(state, input) {
+                    Transition::To(next) => writeln!(text, "{state:?} --{input:?}--> {next:?}"),
+                    Transition::End => writeln!(text, "{state:?} --{input:?}--> (vacant)"),
+                    Transition::Stay | Transition::Invalid => Ok(()),
+                }
+                .expect("writing to a string");
+            }
+        }
+        text
+    }
+
+    fn table() -> String {
+        let mut text = String::from("| |");
+        for input in INPUTS {
+            write!(text, " {input:?} |").expect("writing to a string");
+        }
+        text.push_str("\n|---|");
+        text.push_str(&"---|".repeat(INPUTS.len()));
+        for state in STATES {
+            write!(text, "\n| **{state:?}** |").expect("writing to a string");
+            for input in INPUTS {
+                let cell = match transition(state, input) {
+                    Transition::To(next) => format!("{next:?}"),
+                    Transition::Stay => "stays".into(),
+                    Transition::End => "vacant".into(),
+                    Transition::Invalid => "invalid".into(),
+                };
+                write!(text, " {cell} |").expect("writing to a string");
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_diagram_in_the_docs_is_the_one_the_table_generates() {
+        let generated = format!(
+            "Generated from the transition table. `Drain` and `Drop` are the machine's own \
+             decisions, the others are events.\n\n```text\n(vacant) --Dial--> Dialling\n{}```\n\n{}\n",
+            arrows(),
+            table()
+        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/slot_states.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &generated).expect("docs/ is writable");
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(committed, generated, "stale: run UPDATE_DOCS=1 cargo test -p pool-core --lib diagram");
+    }
+}

@@ -1,0 +1,201 @@
+//! All deadlines meet here, each with its reason.
+
+use core::time::Duration;
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::instant::{Instant, duration_nanos};
+use crate::output::{Availability, DrainReason, Output, SlotEnd};
+use crate::random::Random;
+use crate::slab::Key;
+use crate::slot::{FailureKind, NONE, SlotState};
+use crate::timers::Timer;
+
+/// Why a slot has a deadline; the earlier in this list wins when two fall together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reason {
+    DialTimeout,
+    /// The connection has been up for long enough to clear its address of failures.
+    Stable,
+    Lifetime,
+    Idle,
+    DrainTimeout,
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// The nearest deadline of a slot.
+    fn slot_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
+        let (slot, config) = (&self.slots[index], &self.config);
+        match slot.state {
+            SlotState::Dialling => Some((slot.since + config.dial_timeout, Reason::DialTimeout)),
+            SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
+            SlotState::Busy | SlotState::Ready => {
+                let known = self.addresses.get(slot.address);
+                let may_clear = !slot.proven && known.is_failing() && known.episode == slot.episode;
+                let stable = may_clear.then(|| (slot.since + config.stable_after, Reason::Stable));
+                let lifetime = config.lifetime_max.filter(|_| !known.retiring);
+                let lifetime =
+                    lifetime.map(|max| (slot.since + self.shortened(max, index), Reason::Lifetime));
+                let idle = config.idle_timeout;
+                let idle = idle.map(|max| (slot.last_sent + self.shortened(max, index), Reason::Idle));
+                [stable, lifetime, idle].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// Sets a slot's timer to what its deadline is now.
+    pub(super) fn update_deadline(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let due = self.slot_deadline(index).map(|(at, _)| at);
+        if slot.armed {
+            if due == Some(slot.deadline) {
+                return;
+            }
+            self.timers.disarm(slot.deadline, Timer::Slot(index));
+        }
+        let slot = &mut self.slots[index];
+        slot.armed = due.is_some();
+        if let Some(at) = due {
+            slot.deadline = at;
+            self.timers.arm(at, Timer::Slot(index));
+        }
+    }
+
+    /// Does everything that is due, in the order of time.
+    pub(super) fn fire_timers(&mut self) {
+        while let Some((_, timer)) = self.timers.pop_due(self.now) {
+            match timer {
+                Timer::Slot(index) => {
+                    self.slots[index].armed = false;
+                    self.on_slot_deadline(index);
+                }
+                Timer::Backoff(index) => {
+                    self.addresses.get_mut(index).backoff_armed = false;
+                    self.update_dialling(index);
+                    self.forget_if_done(index);
+                }
+                Timer::FailFast => {
+                    self.fail_fast_at = None;
+                    self.set_availability(Availability::FailingFast);
+                }
+                Timer::Close => self.on_close_deadline(),
+            }
+        }
+    }
+
+    fn on_slot_deadline(&mut self, index: u32) {
+        match self.slot_deadline(index) {
+            // An item has been sent since the idle timer was set.
+            Some((at, _)) if at > self.now => self.update_deadline(index),
+            Some((_, Reason::DialTimeout)) => {
+                self.drop_slot(index, SlotEnd::Failed(FailureKind::TimedOut));
+            }
+            Some((_, Reason::Stable)) => self.prove(index),
+            Some((_, Reason::Lifetime)) => self.on_lifetime_end(index),
+            Some((_, Reason::Idle)) => self.on_idle(index),
+            Some((_, Reason::DrainTimeout)) => self.drop_slot(index, SlotEnd::DrainTimedOut),
+            None => {}
+        }
+    }
+
+    /// An eager pool replaces a connection before it drains, one at a time for each address; a
+    /// lazy one opens another when it needs one.
+    fn on_lifetime_end(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        if self.is_lazy() {
+            self.drain_slot(index, DrainReason::Lifetime);
+            self.update_dialling(address);
+            return;
+        }
+        self.addresses.get_mut(address).retiring = true;
+        self.update_siblings_deadlines(address);
+        self.update_dialling(address);
+    }
+
+    /// A new connection is up: if it was made to replace one at the end of its life, the oldest
+    /// drains now.
+    pub(super) fn replace_retiring(&mut self, address: u32) {
+        let known = self.addresses.get(address);
+        if !known.retiring || known.connected() <= self.connections_per_address() {
+            return;
+        }
+        let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
+        let oldest = connected.min_by_key(|&slot| self.slots[slot].since);
+        if let Some(oldest) = oldest {
+            self.stop_retiring(address);
+            self.drain_slot(oldest, DrainReason::Lifetime);
+            self.update_dialling(address);
+        }
+    }
+
+    /// A connection is gone that made one too many with the replacement on its way: the pool is
+    /// back to the usual number, and whatever has outlived its lifetime starts afresh.
+    pub(super) fn check_retiring(&mut self, address: u32) {
+        let known = self.addresses.get(address);
+        if known.retiring && known.connected() < self.connections_per_address() {
+            self.stop_retiring(address);
+        }
+    }
+
+    fn stop_retiring(&mut self, address: u32) {
+        self.addresses.get_mut(address).retiring = false;
+        self.update_siblings_deadlines(address);
+    }
+
+    fn update_siblings_deadlines(&mut self, address: u32) {
+        let mut next = self.addresses.get(address).slots;
+        while next != NONE {
+            self.update_deadline(next);
+            next = self.slots[next].sibling_next;
+        }
+    }
+
+    fn on_idle(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        self.drain_slot(index, DrainReason::Idle);
+        self.update_dialling(address);
+    }
+
+    /// What is usable now, and when to start failing fast if nothing is.
+    pub(super) fn update_availability(&mut self) {
+        let is_usable = self.rings.active_priority().is_some();
+        if is_usable {
+            self.set_availability(Availability::Usable);
+        } else if self.availability == Availability::Usable {
+            self.set_availability(Availability::Waiting);
+        }
+        // A lazy pool without items has no connection because it needs none.
+        let is_missed = !self.is_lazy() || self.demand > 0;
+        let counts = self.availability == Availability::Waiting && is_missed && self.phase.is_open();
+        let due = match (self.config.fail_fast_after, self.fail_fast_at) {
+            (Some(after), None) if counts => Some(self.now + after),
+            (_, set) if counts => set,
+            _ => None,
+        };
+        if due != self.fail_fast_at {
+            if let Some(at) = self.fail_fast_at {
+                self.timers.disarm(at, Timer::FailFast);
+            }
+            if let Some(at) = due {
+                self.timers.arm(at, Timer::FailFast);
+            }
+            self.fail_fast_at = due;
+        }
+    }
+
+    fn set_availability(&mut self, availability: Availability) {
+        if self.availability != availability {
+            self.availability = availability;
+            self.outputs.push_back(Output::Availability(availability));
+        }
+    }
+
+    /// A duration less up to a tenth of it, the same for a slot's tenant whenever it is asked.
+    fn shortened(&self, duration: Duration, slot: u32) -> Duration {
+        let Key { index, generation } = self.slots.key(slot);
+        let tenant = u64::from(generation) << 32 | u64::from(index);
+        let mut random = Random::new(self.salt ^ tenant);
+        let nanos = duration_nanos(duration);
+        Duration::from_nanos(nanos - random.up_to(nanos / 10))
+    }
+}

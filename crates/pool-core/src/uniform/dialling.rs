@@ -1,0 +1,122 @@
+//! Whom to dial, and when: this file decides it, and no other.
+//!
+//! An address waits for a dial while it is in the set, lacks a connection and is not in backoff.
+//! Those that wait are ranked ([`DialRank`]) and dialled in that order while the pool's limits
+//! allow: [`Config::dials_max`](crate::Config::dials_max) in all, half of that to addresses that
+//! have failed, and in a lazy pool no more than there are items that nothing open can take.
+
+use alloc::collections::BTreeSet;
+
+use super::Uniform;
+use crate::address::DialRank;
+use crate::balance::Balance;
+use crate::output::{Availability, Output};
+use crate::slot::{NONE, Slot, SlotId, SlotState};
+use crate::timers::Timer;
+
+/// The dials in flight, and the addresses that wait for one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dials {
+    pub(super) in_flight: usize,
+    /// Those of them that went to an address with an unreset failure.
+    pub(super) probes: usize,
+    waiting: BTreeSet<(DialRank, u32)>,
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// Brings an address's place among the waiting up to date. Call it after every change of what
+    /// a rank depends on.
+    pub(super) fn update_dialling(&mut self, index: u32) {
+        let connections_per_address = self.connections_per_address();
+        let priority = self.addresses.get(index).present.then(|| self.rings.node(index).priority);
+        let known = self.addresses.get_mut(index);
+        if let Some(rank) = known.rank.take() {
+            self.dials.waiting.remove(&(rank, index));
+        }
+        if known.retry_at > self.now && !known.backoff_armed {
+            known.backoff_armed = true;
+            self.timers.arm(known.retry_at, Timer::Backoff(index));
+        }
+        let Some(priority) = priority else { return };
+        if known.retry_at > self.now || known.dials_missing(connections_per_address) == 0 {
+            return;
+        }
+        let rank = DialRank {
+            failing: known.is_failing(),
+            priority,
+            failures: u8::try_from(known.failures).unwrap_or(u8::MAX),
+            connections: known.connected() + known.dialling,
+            tie: self.random.next_u16(),
+        };
+        known.rank = Some(rank);
+        self.dials.waiting.insert((rank, index));
+    }
+
+    pub(super) fn start_dials(&mut self) {
+        while let Some(index) = self.next_to_dial() {
+            self.dial(index);
+        }
+    }
+
+    fn next_to_dial(&self) -> Option<u32> {
+        if !self.phase.keeps_connections() || self.dials.in_flight >= self.config.dials_max as usize {
+            return None;
+        }
+        let working = self.dials.waiting.first().filter(|(rank, _)| !rank.failing && self.is_wanted(*rank));
+        let chosen = working.or_else(|| {
+            let failing = (DialRank { failing: true, priority: 0, failures: 0, connections: 0, tie: 0 }, 0);
+            let may_probe = self.dials.probes < self.config.probes_max();
+            self.dials.waiting.range(failing..).next().filter(|(rank, _)| may_probe && self.is_wanted(*rank))
+        });
+        chosen.map(|(_, index)| *index)
+    }
+
+    /// Whether the pool wants a connection of this rank now. Eager pools always do; lazy ones when
+    /// more items wait than dials are in flight, and no connection that could take them is ready.
+    fn is_wanted(&self, rank: DialRank) -> bool {
+        if !self.is_lazy() {
+            return true;
+        }
+        // While it refuses all items, a pool must try to connect without any.
+        let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
+        if demand <= self.dials.in_flight {
+            return false;
+        }
+        let is_ready = self.rings.active().is_some_and(|ring| !ring.is_empty());
+        self.rings.active_priority().is_none_or(|active| {
+            // A better priority takes the items over as soon as it is up; a worse one gets none.
+            rank.priority < active || (rank.priority == active && !is_ready)
+        })
+    }
+
+    fn dial(&mut self, index: u32) {
+        let known = self.addresses.get_mut(index);
+        known.dialled_at = self.now;
+        let slot = Slot {
+            address: index,
+            state: SlotState::Dialling,
+            probe: known.is_failing(),
+            proven: false,
+            armed: false,
+            episode: known.episode,
+            since: self.now,
+            last_sent: self.now,
+            deadline: self.now,
+            sent: 0,
+            in_flight: 0,
+            sibling_next: NONE,
+            sibling_previous: NONE,
+            ready_next: NONE,
+            ready_previous: NONE,
+        };
+        let address = known.address.clone();
+        let key = self.slots.insert(slot);
+        self.link_sibling(key.index);
+        self.count_entry(key.index);
+        self.outputs.push_back(Output::Dial { slot: SlotId(key), address });
+    }
+
+    pub(super) fn connections_per_address(&self) -> u16 {
+        u16::try_from(self.config.connections_per_address).unwrap_or(u16::MAX)
+    }
+}

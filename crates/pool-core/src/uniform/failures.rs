@@ -1,0 +1,90 @@
+//! When an address has failed, how long it is left alone, and when its failures are forgotten.
+//!
+//! All connections of an address share one backoff. What dies in one go counts once: each counted
+//! failure opens a new episode, and the failure of a slot whose dial belongs to an earlier episode
+//! doesn't raise the delay.
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::output::{Event, Output};
+use crate::slot::{Slot, SlotState};
+use crate::timers::Timer;
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// Whether the end of a slot is held against its address. A failure always is. A close in
+    /// good order is not, once the connection has taken an item or has been up for
+    /// `stable_after`: before that it looks like a peer that accepts and hangs up.
+    pub(super) fn is_failure(&self, slot: &Slot, in_good_order: bool) -> bool {
+        match slot.state {
+            SlotState::Dialling => true,
+            SlotState::Busy | SlotState::Ready => !(in_good_order && (slot.sent > 0 || self.is_stable(slot))),
+            SlotState::Draining => false,
+        }
+    }
+
+    fn is_stable(&self, slot: &Slot) -> bool {
+        slot.proven || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
+    }
+
+    /// Counts the failure of a slot that was dialled in `episode`.
+    pub(super) fn count_failure(&mut self, index: u32, episode: u32) {
+        let known = self.addresses.get_mut(index);
+        if episode != known.episode {
+            return;
+        }
+        known.episode = known.episode.wrapping_add(1);
+        known.failures = known.failures.saturating_add(1);
+        let (failures, is_first) = (known.failures, known.failures == 1);
+        let until = known.dialled_at + self.config.backoff.jittered(failures, &mut self.random);
+        self.clear_backoff(index);
+        let known = self.addresses.get_mut(index);
+        known.retry_at = until;
+        let address = known.address.clone();
+        if is_first && known.present {
+            self.addresses.failing += 1;
+            self.mark_change(index);
+        }
+        self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
+    }
+
+    /// A connection has shown that its address works. Only one that was dialled after the last
+    /// failure can: an older one says nothing of the present.
+    pub(super) fn prove(&mut self, slot: u32) {
+        let tenant = &mut self.slots[slot];
+        if tenant.proven {
+            return;
+        }
+        tenant.proven = true;
+        let (index, episode) = (tenant.address, tenant.episode);
+        let known = self.addresses.get_mut(index);
+        if episode == known.episode && known.is_failing() {
+            known.failures = 0;
+            let address = known.address.clone();
+            if known.present {
+                self.addresses.failing -= 1;
+                self.mark_change(index);
+            }
+            self.end_backoff(index);
+            self.outputs.push_back(Output::Event(Event::Recovered { address }));
+        }
+        self.update_deadline(slot);
+        self.settle();
+    }
+
+    /// Lets an address be dialled at once. Returns whether it was in backoff.
+    pub(super) fn end_backoff(&mut self, index: u32) -> bool {
+        let was_in_backoff = self.addresses.get(index).retry_at > self.now;
+        self.clear_backoff(index);
+        self.update_dialling(index);
+        was_in_backoff
+    }
+
+    fn clear_backoff(&mut self, index: u32) {
+        let known = self.addresses.get_mut(index);
+        if known.backoff_armed {
+            self.timers.disarm(known.retry_at, Timer::Backoff(index));
+            known.backoff_armed = false;
+        }
+        known.retry_at = known.retry_at.min(self.now);
+    }
+}

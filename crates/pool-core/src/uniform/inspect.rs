@@ -1,0 +1,167 @@
+//! Everything the machine knows, to look at.
+
+use super::Uniform;
+use crate::address::{KnownAddress, LastOutcome};
+use crate::balance::{AddressId, Balance};
+use crate::instant::Instant;
+use crate::output::Availability;
+use crate::slab::Key;
+use crate::slot::{SlotId, SlotState};
+
+/// What an address is doing, in one word.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum AddressState {
+    /// It can take items.
+    Ready,
+    /// It is connected, but can't take items now.
+    Busy,
+    /// It is being dialled and has no connection yet.
+    Dialling,
+    /// It has no connection and waits for a dial: for its turn, or in a lazy pool for items.
+    Waiting,
+    /// It has failed and is left alone for a while.
+    Backoff,
+    /// It has left the set; its connections drain, or its backoff is remembered.
+    Departed,
+}
+
+/// A look at one address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct AddressStatus {
+    /// Which.
+    pub id: AddressId,
+    /// What it is doing.
+    pub state: AddressState,
+    /// When it came, left, or last changed between working and failing.
+    pub since: Instant,
+    /// 0 is best.
+    pub priority: u16,
+    /// What the name service says of its share.
+    pub weight: u32,
+    /// Dials in flight.
+    pub dialling: u16,
+    /// Connections that can't take an item now.
+    pub busy: u16,
+    /// Connections that can.
+    pub ready: u16,
+    /// Connections on their way out.
+    pub draining: u16,
+    /// Items handed to its connections and not reported on.
+    pub in_flight: u32,
+    /// Failure episodes since the last reset.
+    pub failures: u32,
+    /// The end of its backoff, if it is in one.
+    pub retry_at: Option<Instant>,
+    /// The latest it has shown of itself.
+    pub last_outcome: Option<LastOutcome>,
+}
+
+/// A look at one slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SlotStatus {
+    /// Which.
+    pub id: SlotId,
+    /// Whose.
+    pub address: AddressId,
+    /// Where it is in its life.
+    pub state: SlotState,
+    /// Start of the dial, of the connection, or of the drain.
+    pub since: Instant,
+    /// Items it was handed.
+    pub sent: u64,
+    /// Items it was handed and has not reported on.
+    pub in_flight: u32,
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// All addresses that are known: those of the set, and those that left and still drain or are
+    /// in backoff.
+    pub fn addresses(&self) -> impl Iterator<Item = (&A, AddressStatus)> {
+        self.addresses.iter().map(|(key, known)| (&known.address, self.address_status(key, known)))
+    }
+
+    /// A look at one address, while it is known.
+    pub fn address(&self, id: AddressId) -> Option<(&A, AddressStatus)> {
+        self.addresses.by_id(id).map(|known| (&known.address, self.address_status(id.0, known)))
+    }
+
+    /// The name of an address, while it is known.
+    pub fn find_address(&self, address: &A) -> Option<AddressId> {
+        self.addresses.find(address).map(|index| self.addresses.id(index))
+    }
+
+    /// All slots that have a tenant.
+    pub fn slots(&self) -> impl Iterator<Item = SlotStatus> {
+        self.slots.iter().filter_map(|(key, _)| self.slot(SlotId(key)))
+    }
+
+    /// A look at one slot, while its tenant lives.
+    pub fn slot(&self, id: SlotId) -> Option<SlotStatus> {
+        self.slots.get(id.0).map(|slot| SlotStatus {
+            id,
+            address: self.addresses.id(slot.address),
+            state: slot.state,
+            since: slot.since,
+            sent: slot.sent,
+            in_flight: slot.in_flight,
+        })
+    }
+
+    /// How many addresses are in the set.
+    pub fn addresses_len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Dials in flight.
+    pub fn dials_in_flight(&self) -> usize {
+        self.dials.in_flight
+    }
+
+    /// Whether items can be taken, as last reported.
+    pub fn availability(&self) -> Availability {
+        self.availability
+    }
+
+    /// Whether every address of a set that is not empty has an unreset failure, and none is
+    /// connected: the answer to 'why does nothing go out'.
+    pub fn is_failing(&self) -> bool {
+        let is_usable = self.rings.active_priority().is_some();
+        !is_usable && self.addresses.len() > 0 && self.addresses.failing == self.addresses.len()
+    }
+
+    fn address_status(&self, key: Key, known: &KnownAddress<A>) -> AddressStatus {
+        let node = self.rings.node(key.index);
+        let in_backoff = known.retry_at > self.now;
+        let state = if !known.present {
+            AddressState::Departed
+        } else if known.ready > 0 {
+            AddressState::Ready
+        } else if known.busy > 0 {
+            AddressState::Busy
+        } else if known.dialling > 0 {
+            AddressState::Dialling
+        } else if in_backoff {
+            AddressState::Backoff
+        } else {
+            AddressState::Waiting
+        };
+        AddressStatus {
+            id: AddressId(key),
+            state,
+            since: known.since,
+            priority: node.priority,
+            weight: node.weight,
+            dialling: known.dialling,
+            busy: known.busy,
+            ready: known.ready,
+            draining: known.draining,
+            in_flight: node.in_flight,
+            failures: known.failures,
+            retry_at: in_backoff.then_some(known.retry_at),
+            last_outcome: known.last_outcome,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What happens to slots, and the counts that follow from their states.
+
+use super::Uniform;
+use crate::address::LastOutcome;
+use crate::balance::Balance;
+use crate::output::{DrainReason, Event, Output, SlotEnd};
+use crate::slot::{Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
+use crate::timers::Timer;
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    pub(super) fn on_sent(&mut self, index: u32) {
+        let tenant = &mut self.slots[index];
+        tenant.sent += 1;
+        tenant.in_flight = tenant.in_flight.saturating_add(1);
+        tenant.last_sent = self.now;
+        let (address, next) = (tenant.address, tenant.ready_next);
+        self.rings.commit_turn(address, next);
+        let id = self.addresses.id(address);
+        self.balancer.on_sent(id, self.now);
+    }
+
+    pub(super) fn on_event(&mut self, index: u32, event: SlotEvent, state: SlotState) {
+        match event {
+            SlotEvent::Connected => self.on_connected(index),
+            SlotEvent::GoingAway => self.on_going_away(index),
+            _ => {
+                self.flip_ready(index, state);
+                // Only a lazy pool acts on the difference between busy and ready.
+                if self.is_lazy() {
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn on_connected(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let known = self.addresses.get_mut(address);
+        known.answered = true;
+        known.last_outcome = Some(LastOutcome::Connected);
+        self.change_state(index, SlotState::Busy);
+        self.replace_retiring(address);
+        self.settle();
+    }
+
+    /// A connection that is sent away as soon as it is made has failed: else it would be replaced
+    /// in a hot loop.
+    fn on_going_away(&mut self, index: u32) {
+        let tenant = &self.slots[index];
+        let (address, episode) = (tenant.address, tenant.episode);
+        let is_failure = self.is_failure(tenant, true);
+        self.drain_slot(index, DrainReason::GoingAway);
+        if is_failure {
+            self.count_failure(address, episode);
+        }
+        self.update_dialling(address);
+        self.settle();
+    }
+
+    pub(super) fn on_end(&mut self, index: u32, event: SlotEvent) {
+        let end = match event {
+            SlotEvent::Failed(kind) => SlotEnd::Failed(kind),
+            _ => SlotEnd::Closed,
+        };
+        self.end_slot(index, end);
+        self.settle();
+    }
+
+    /// Abandons a slot and tells the driver.
+    pub(super) fn drop_slot(&mut self, index: u32, end: SlotEnd) {
+        debug_assert_eq!(transition(self.slots[index].state, Input::Drop), Transition::End);
+        self.outputs.push_back(Output::Drop { slot: SlotId(self.slots.key(index)) });
+        self.end_slot(index, end);
+    }
+
+    /// Makes a connection drain. An address keeps at most as many draining connections as it may
+    /// have open ones; beyond that the oldest is dropped.
+    pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
+        debug_assert_eq!(
+            transition(self.slots[index].state, Input::Drain),
+            Transition::To(SlotState::Draining)
+        );
+        let address = self.slots[index].address;
+        if self.addresses.get(address).draining >= self.connections_per_address()
+            && let Some(oldest) = self.oldest_draining(address)
+        {
+            self.drop_slot(oldest, SlotEnd::DrainDisplaced);
+        }
+        let slot = SlotId(self.slots.key(index));
+        self.change_state(index, SlotState::Draining);
+        self.check_retiring(address);
+        let address = self.addresses.get(address).address.clone();
+        self.outputs.push_back(Output::Drain { slot });
+        self.outputs.push_back(Output::Event(Event::Draining { slot, address, reason }));
+    }
+
+    fn oldest_draining(&self, address: u32) -> Option<u32> {
+        self.siblings(address)
+            .filter(|&slot| self.slots[slot].state == SlotState::Draining)
+            .min_by_key(|&slot| self.slots[slot].since)
+    }
+
+    pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
+        let first = self.addresses.get(address).slots;
+        core::iter::successors(Some(first), |&slot| Some(self.slots[slot].sibling_next))
+            .take_while(|&slot| slot != NONE)
+    }
+
+    /// The end of a tenant, whatever the reason.
+    fn end_slot(&mut self, index: u32, end: SlotEnd) {
+        self.count_exit(index);
+        let slot = SlotId(self.slots.key(index));
+        self.unlink_sibling(index);
+        let tenant = self.slots.remove(index);
+        let known = self.addresses.get_mut(tenant.address);
+        let address = known.address.clone();
+        known.last_outcome = match end {
+            SlotEnd::Failed(kind) => Some(LastOutcome::Failed(kind)),
+            SlotEnd::Closed => Some(LastOutcome::Closed),
+            _ => known.last_outcome,
+        };
+        self.rings.count_outcome(tenant.address, tenant.in_flight);
+        self.outputs.push_back(Output::Event(Event::SlotEnded {
+            slot,
+            address,
+            state: tenant.state,
+            end,
+            sent: tenant.sent,
+            in_flight: tenant.in_flight,
+        }));
+        let was_its_own_end = matches!(end, SlotEnd::Closed | SlotEnd::Failed(_));
+        if was_its_own_end && self.is_failure(&tenant, end == SlotEnd::Closed) {
+            self.count_failure(tenant.address, tenant.episode);
+        }
+        self.check_retiring(tenant.address);
+        self.update_dialling(tenant.address);
+        self.forget_if_done(tenant.address);
+    }
+
+    pub(super) fn link_sibling(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let first = core::mem::replace(&mut self.addresses.get_mut(address).slots, index);
+        self.slots[index].sibling_next = first;
+        if first != NONE {
+            self.slots[first].sibling_previous = index;
+        }
+    }
+
+    fn unlink_sibling(&mut self, index: u32) {
+        let Slot { address, sibling_next: next, sibling_previous: previous, .. } = self.slots[index];
+        match previous {
+            NONE => self.addresses.get_mut(address).slots = next,
+            _ => self.slots[previous].sibling_next = next,
+        }
+        if next != NONE {
+            self.slots[next].sibling_previous = previous;
+        }
+    }
+
+    /// A slot enters another stage of its life: all that is counted by state is counted here.
+    fn change_state(&mut self, index: u32, state: SlotState) {
+        self.count_exit(index);
+        let tenant = &mut self.slots[index];
+        tenant.state = state;
+        tenant.since = self.now;
+        self.count_entry(index);
+    }
+
+    /// Between `Busy` and `Ready`, which happens often: nothing but the turns depends on it.
+    fn flip_ready(&mut self, index: u32, state: SlotState) {
+        let tenant = &mut self.slots[index];
+        tenant.state = state;
+        let known = self.addresses.get_mut(tenant.address);
+        if state == SlotState::Ready {
+            known.busy -= 1;
+            known.ready += 1;
+            self.join_turns(index);
+        } else {
+            known.ready -= 1;
+            known.busy += 1;
+            self.leave_turns(index);
+        }
+    }
+
+    /// Counts a slot in, in its present state.
+    pub(super) fn count_entry(&mut self, index: u32) {
+        let tenant = &self.slots[index];
+        let (address, state, probe) = (tenant.address, tenant.state, tenant.probe);
+        let known = self.addresses.get_mut(address);
+        match state {
+            SlotState::Dialling => {
+                known.dialling += 1;
+                self.dials.in_flight += 1;
+                self.dials.probes += usize::from(probe);
+            }
+            SlotState::Busy => known.busy += 1,
+            SlotState::Ready => known.ready += 1,
+            SlotState::Draining => known.draining += 1,
+        }
+        if state.is_connected() {
+            self.rings.slot_connected(address);
+        }
+        if state == SlotState::Ready {
+            self.join_turns(index);
+        }
+        self.update_deadline(index);
+        self.update_dialling(address);
+    }
+
+    /// Takes a slot out of all counts, before it changes.
+    fn count_exit(&mut self, index: u32) {
+        let tenant = &self.slots[index];
+        let (address, state, probe) = (tenant.address, tenant.state, tenant.probe);
+        if tenant.armed {
+            self.timers.disarm(tenant.deadline, Timer::Slot(index));
+            self.slots[index].armed = false;
+        }
+        if state == SlotState::Ready {
+            self.leave_turns(index);
+        }
+        if state.is_connected() {
+            self.rings.slot_disconnected(address);
+        }
+        let known = self.addresses.get_mut(address);
+        match state {
+            SlotState::Dialling => {
+                known.dialling -= 1;
+                self.dials.in_flight -= 1;
+                self.dials.probes -= usize::from(probe);
+            }
+            SlotState::Busy => known.busy -= 1,
+            SlotState::Ready => known.ready -= 1,
+            SlotState::Draining => known.draining -= 1,
+        }
+    }
+
+    /// A ready slot joins the round of its address's ready slots, at the end.
+    fn join_turns(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let turn = self.rings.node(address).ready_slot;
+        if turn == NONE {
+            self.slots[index].ready_next = index;
+            self.slots[index].ready_previous = index;
+            self.rings.link(address, index);
+        } else {
+            let last = self.slots[turn].ready_previous;
+            self.slots[last].ready_next = index;
+            self.slots[turn].ready_previous = index;
+            self.slots[index].ready_previous = last;
+            self.slots[index].ready_next = turn;
+        }
+    }
+
+    fn leave_turns(&mut self, index: u32) {
+        let tenant = &self.slots[index];
+        let (address, next, previous) = (tenant.address, tenant.ready_next, tenant.ready_previous);
+        if next == index {
+            self.rings.unlink(address);
+        } else {
+            self.slots[previous].ready_next = next;
+            self.slots[next].ready_previous = previous;
+            if self.rings.node(address).ready_slot == index {
+                self.rings.set_ready_slot(address, next);
+            }
+        }
+        self.slots[index].ready_next = NONE;
+        self.slots[index].ready_previous = NONE;
+    }
+}

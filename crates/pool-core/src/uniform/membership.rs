@@ -1,0 +1,208 @@
+//! Which addresses there are: the difference of two sets, and who is remembered after leaving.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::mem;
+
+use super::Uniform;
+use crate::address::KnownAddress;
+use crate::address_set::{AddressSet, Endpoint};
+use crate::balance::{AddressId, Balance};
+use crate::config::Opening;
+use crate::instant::Instant;
+use crate::output::{DrainReason, Event, Output, SlotEnd};
+use crate::slab::{Key, Slab};
+use crate::slot::{NONE, SlotState};
+use crate::timers::Timer;
+
+/// The addresses of the set, and those that left it and are not forgotten yet.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses<A> {
+    /// The set in force.
+    set: AddressSet<A>,
+    /// Where its endpoints are in `known`, in the same order.
+    members: Vec<u32>,
+    known: Slab<KnownAddress<A>>,
+    /// Those that left, while they drain or are in backoff.
+    departed: BTreeMap<A, u32>,
+    /// How many addresses of the set have an unreset failure.
+    pub(super) failing: usize,
+}
+
+impl<A: Clone + Ord> Addresses<A> {
+    pub(super) fn new() -> Self {
+        Self {
+            set: AddressSet::default(),
+            members: Vec::new(),
+            known: Slab::new(),
+            departed: BTreeMap::new(),
+            failing: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn get(&self, index: u32) -> &KnownAddress<A> {
+        &self.known[index]
+    }
+
+    pub(super) fn get_mut(&mut self, index: u32) -> &mut KnownAddress<A> {
+        &mut self.known[index]
+    }
+
+    pub(super) fn id(&self, index: u32) -> AddressId {
+        AddressId(self.known.key(index))
+    }
+
+    pub(super) fn by_id(&self, id: AddressId) -> Option<&KnownAddress<A>> {
+        self.known.get(id.0)
+    }
+
+    pub(super) fn find(&self, address: &A) -> Option<u32> {
+        let found = self.set.endpoints().binary_search_by(|endpoint| endpoint.address.cmp(address));
+        found.map_or_else(|_| self.departed.get(address).copied(), |place| Some(self.members[place]))
+    }
+
+    /// The addresses of the set.
+    pub(super) fn members(&self) -> &[u32] {
+        &self.members
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &KnownAddress<A>)> {
+        self.known.iter()
+    }
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// One pass over the old and the new set, both sorted.
+    pub(super) fn apply_addresses(&mut self, set: &AddressSet<A>) {
+        if self.addresses.set.is_same_allocation(set) {
+            return;
+        }
+        let max = self.config.addresses_max;
+        if set.len() > max {
+            self.outputs.push_back(Output::Event(Event::AddressesRefused { len: set.len(), max }));
+            return;
+        }
+        self.reserve(set.len());
+        let old_set = mem::replace(&mut self.addresses.set, set.clone());
+        let old_members = mem::take(&mut self.addresses.members);
+        let mut members = Vec::with_capacity(set.len());
+        let mut old = old_set.endpoints().iter().zip(old_members).peekable();
+        for endpoint in set.endpoints() {
+            let index = loop {
+                let order = old.peek().map(|(before, _)| before.address.cmp(&endpoint.address));
+                match (order, old.peek()) {
+                    (Some(Ordering::Less), Some(&(_, index))) => {
+                        self.depart(index);
+                        old.next();
+                    }
+                    (Some(Ordering::Equal), Some(&(before, index))) => {
+                        if before.weight != endpoint.weight || before.priority != endpoint.priority {
+                            self.change_endpoint(index, endpoint);
+                        }
+                        old.next();
+                        break index;
+                    }
+                    _ => break self.arrive(endpoint),
+                }
+            };
+            members.push(index);
+        }
+        for (_, index) in old {
+            self.depart(index);
+        }
+        self.addresses.members = members;
+    }
+
+    /// Exactly as much as the set needs, so that a large one doesn't cost twice its size.
+    fn reserve(&mut self, addresses: usize) {
+        self.addresses.known.reserve_total(addresses);
+        self.rings.reserve_total(addresses);
+        if self.config.opening == Opening::Eager {
+            self.slots.reserve_total(addresses * self.config.connections_per_address as usize);
+        }
+    }
+
+    fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
+        let Endpoint { address, weight, priority } = endpoint;
+        let index = if let Some(index) = self.addresses.departed.remove(address) {
+            let known = self.addresses.get_mut(index);
+            known.present = true;
+            known.since = self.now;
+            self.addresses.failing += usize::from(self.addresses.get(index).is_failing());
+            self.rings.return_address(index, *weight, *priority);
+            index
+        } else {
+            let key = self.addresses.known.insert(KnownAddress::new(address.clone(), self.now));
+            self.rings.add_address(key, *weight, *priority);
+            key.index
+        };
+        self.outputs.push_back(Output::Event(Event::AddressAdded { address: address.clone() }));
+        self.update_dialling(index);
+        index
+    }
+
+    fn change_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
+        self.rings.set_weight(index, endpoint.weight);
+        if self.rings.node(index).priority != endpoint.priority {
+            let connected = self.addresses.get(index).connected();
+            self.rings.set_priority(index, endpoint.priority, connected.into());
+            self.update_dialling(index);
+        }
+    }
+
+    fn depart(&mut self, index: u32) {
+        let known = self.addresses.get_mut(index);
+        known.present = false;
+        known.retiring = false;
+        known.since = self.now;
+        let address = known.address.clone();
+        self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
+        self.addresses.departed.insert(address.clone(), index);
+        self.outputs.push_back(Output::Event(Event::AddressRemoved { address }));
+        self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
+        self.rings.remove_address(index);
+        self.update_dialling(index);
+        self.forget_if_done(index);
+    }
+
+    /// Drops the dials of an address and drains its connections.
+    pub(super) fn retire_slots(&mut self, index: u32, reason: DrainReason, end: SlotEnd) {
+        let slots: Vec<Key> = self.siblings(index).map(|slot| self.slots.key(slot)).collect();
+        for slot in slots {
+            // One that drains may have been dropped meanwhile, to make room for another.
+            match self.slots.get(slot).map(|tenant| tenant.state) {
+                Some(SlotState::Dialling) => self.drop_slot(slot.index, end),
+                Some(SlotState::Busy | SlotState::Ready) => self.drain_slot(slot.index, reason),
+                Some(SlotState::Draining) | None => {}
+            }
+        }
+    }
+
+    /// A departed address is remembered while it drains and while it is in backoff.
+    pub(super) fn forget_if_done(&mut self, index: u32) {
+        let known = self.addresses.get(index);
+        if known.present || known.slots != NONE {
+            return;
+        }
+        let may_be_remembered = self.addresses.departed.len() <= self.config.addresses_max;
+        if known.retry_at > self.now && may_be_remembered {
+            return;
+        }
+        if known.backoff_armed {
+            self.timers.disarm(known.retry_at, Timer::Backoff(index));
+        }
+        let forgotten = self.addresses.known.remove(index);
+        self.addresses.departed.remove(&forgotten.address);
+    }
+
+    /// When the address left, came, or last changed between working and failing.
+    pub(super) fn mark_change(&mut self, index: u32) {
+        let now: Instant = self.now;
+        self.addresses.get_mut(index).since = now;
+    }
+}

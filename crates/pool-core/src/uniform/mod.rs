@@ -1,0 +1,272 @@
+//! The machine: a uniform number of connections to every address.
+
+mod closing;
+mod deadlines;
+mod dialling;
+mod failures;
+mod inspect;
+mod life_cycle;
+mod membership;
+
+use alloc::collections::VecDeque;
+
+pub use inspect::{AddressState, AddressStatus, SlotStatus};
+
+use crate::address_set::AddressSet;
+use crate::balance::{Balance, Pick, RoundRobin};
+use crate::config::{Config, ConfigError, Opening};
+use crate::instant::Instant;
+use crate::output::{Availability, Outcome, Output};
+use crate::random::Random;
+use crate::rings::Rings;
+use crate::slab::Slab;
+use crate::slot::{Handled, Slot, SlotEvent, SlotId, Transition, transition};
+use crate::timers::Timers;
+
+use closing::Phase;
+use dialling::Dials;
+use membership::Addresses;
+
+/// A pool's decisions: whom to dial, when to retry, whom to give an item, when to give up.
+///
+/// `Uniform` keeps the same number of connections to every address of a set. It does nothing
+/// itself: it is told what happens by its `handle_*` methods and orders what is to be done by
+/// [`poll_output`](Self::poll_output). The same inputs at the same times with the same seed give
+/// the same outputs.
+///
+/// **In:** [`handle_addresses`](Self::handle_addresses), [`handle_slot`](Self::handle_slot),
+/// [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
+/// [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
+/// [`close`](Self::close). All take the time; one that is earlier than the latest seen counts as
+/// the latest.
+///
+/// **Out:** after any of them, [`poll_output`](Self::poll_output) until it returns
+/// [`Output::Timeout`].
+///
+/// **Choosing:** [`select`](Self::select), then ask the connection whether it is ready. If it is,
+/// hand it the item and report [`SlotEvent::Sent`]; if it isn't, report [`SlotEvent::Busy`] and
+/// select again.
+///
+/// ```
+/// use pool_core::{Config, Instant, Output, Pick, RoundRobin, SlotEvent, Uniform};
+///
+/// let now = Instant::ZERO;
+/// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
+/// uniform.handle_addresses(&["a:1", "b:1"].into(), now);
+/// loop {
+///     match uniform.poll_output() {
+///         // A real program starts to connect here and reports when it is done.
+///         Output::Dial { slot, .. } => {
+///             uniform.handle_slot(slot, SlotEvent::Connected, now);
+///             uniform.handle_slot(slot, SlotEvent::Ready, now);
+///         }
+///         Output::Drain { .. } | Output::Drop { .. } | Output::Closed => unreachable!("nothing left"),
+///         Output::Availability(_) | Output::Event(_) => {}
+///         Output::Timeout(deadline) => {
+///             assert_eq!(deadline, None);
+///             break;
+///         }
+///     }
+/// }
+/// let first = uniform.select(&Pick::any(), now).expect("two are ready");
+/// assert_eq!(uniform.select(&Pick::any(), now), Some(first), "a peek");
+/// uniform.handle_slot(first, SlotEvent::Sent, now);
+/// assert_ne!(uniform.select(&Pick::any(), now), Some(first), "the other one's turn");
+/// # Ok::<(), pool_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Uniform<A, B = RoundRobin> {
+    config: Config,
+    balancer: B,
+    random: Random,
+    /// Spreads lifetimes and idle timeouts.
+    salt: u64,
+    /// The latest time seen.
+    now: Instant,
+    addresses: Addresses<A>,
+    slots: Slab<Slot>,
+    rings: Rings,
+    dials: Dials,
+    timers: Timers,
+    phase: Phase,
+    /// Items that wait.
+    demand: usize,
+    availability: Availability,
+    /// When failing fast starts, if nothing becomes usable.
+    fail_fast_at: Option<Instant>,
+    outputs: VecDeque<Output<A>>,
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// A pool without addresses.
+    ///
+    /// The seed decides where rounds start and how delays are jittered: give every client another
+    /// one, and tests a fixed one.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] names the field of `config` that makes no sense.
+    pub fn new(config: Config, balancer: B, seed: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut random = Random::new(seed);
+        let mut uniform = Self {
+            balancer,
+            salt: random.next_u64(),
+            random,
+            now: Instant::ZERO,
+            addresses: Addresses::new(),
+            slots: Slab::new(),
+            rings: Rings::new(config.items_per_turn),
+            dials: Dials::default(),
+            timers: Timers::default(),
+            phase: Phase::Open,
+            demand: 0,
+            availability: Availability::Waiting,
+            fail_fast_at: None,
+            outputs: VecDeque::new(),
+            config,
+        };
+        uniform.settle();
+        Ok(uniform)
+    }
+
+    /// The settings that the machine works by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The name service's new answer: the whole set, of which only the difference acts.
+    ///
+    /// New addresses are dialled, connections to those that left drain, dials to them are
+    /// dropped. An address that stays keeps its connections, also when its weight or priority
+    /// changes. A set of more than [`Config::addresses_max`] is refused whole and reported as an
+    /// event. Takes time linear in the size of the set.
+    pub fn handle_addresses(&mut self, set: &AddressSet<A>, now: Instant) {
+        self.advance(now);
+        if self.phase.keeps_connections() {
+            self.apply_addresses(set);
+            self.settle();
+        }
+    }
+
+    /// Tells what happened to a slot.
+    ///
+    /// Events for tenants that are gone change nothing, nor do those that can't happen in the
+    /// slot's state.
+    #[inline]
+    pub fn handle_slot(&mut self, slot: SlotId, event: SlotEvent, now: Instant) -> Handled {
+        self.advance(now);
+        let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
+        let index = slot.0.index;
+        match transition(tenant.state, event.input()) {
+            Transition::Invalid => return Handled::Invalid,
+            Transition::Stay if event == SlotEvent::Sent => self.on_sent(index),
+            Transition::Stay => {}
+            Transition::To(state) => self.on_event(index, event, state),
+            Transition::End => self.on_end(index, event),
+        }
+        Handled::Applied
+    }
+
+    /// Tells what became of an item that the slot was handed.
+    ///
+    /// The first success of a connection resets the backoff of its address.
+    pub fn handle_outcome(&mut self, slot: SlotId, outcome: Outcome, now: Instant) -> Handled {
+        self.advance(now);
+        let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
+        if tenant.in_flight == 0 {
+            return Handled::Invalid;
+        }
+        tenant.in_flight -= 1;
+        let address = tenant.address;
+        self.rings.count_outcome(address, 1);
+        if matches!(outcome, Outcome::Success { .. }) {
+            self.prove(slot.0.index);
+        }
+        let id = self.addresses.id(address);
+        self.balancer.on_outcome(id, &outcome, self.now);
+        Handled::Applied
+    }
+
+    /// Tells how many items wait for a connection now: a level, not a change.
+    ///
+    /// Lazy pools dial by it, a closing pool ends when it is zero.
+    pub fn set_demand(&mut self, waiting: usize, now: Instant) {
+        self.advance(now);
+        if self.demand != waiting {
+            self.demand = waiting;
+            self.settle();
+        }
+    }
+
+    /// Does what is due at `now`; call it no later than [`Output::Timeout`] said. Calling it
+    /// early or in vain does no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        self.fire_timers();
+        self.settle();
+    }
+
+    /// Ends the address's backoff now, without forgetting its failures: for an operator or a
+    /// name service that knows it is up. Returns whether the address was in backoff.
+    pub fn retry_now(&mut self, address: &A, now: Instant) -> bool {
+        self.advance(now);
+        if !self.phase.keeps_connections() {
+            return false;
+        }
+        let was_in_backoff = self.addresses.find(address).is_some_and(|index| self.end_backoff(index));
+        self.settle();
+        was_in_backoff
+    }
+
+    /// Closes the pool: connections stay usable until no item waits or the deadline passes, then
+    /// all drain (each for [`Config::drain_timeout`] at most), then [`Output::Closed`] comes.
+    ///
+    /// A second call can only bring the deadline forward.
+    pub fn close(&mut self, deadline: Instant, now: Instant) {
+        self.advance(now);
+        self.start_closing(deadline);
+        self.settle();
+    }
+
+    /// The slot that shall have the next item, if any address of the best connected priority has
+    /// a ready one.
+    ///
+    /// It can be asked any number of times with the same answer; the turn passes on with
+    /// [`SlotEvent::Sent`].
+    #[must_use]
+    #[inline]
+    pub fn select(&self, pick: &Pick, now: Instant) -> Option<SlotId> {
+        let ring = self.rings.active()?;
+        let picked = self.balancer.pick(&ring, pick, now)?;
+        let address = if ring.contains(picked) { picked } else { ring.first()? };
+        let slot = self.rings.node(address.0.index).ready_slot;
+        Some(SlotId(self.slots.key(slot)))
+    }
+
+    /// The next thing to do or to tell. Call it after every input until it returns
+    /// [`Output::Timeout`].
+    pub fn poll_output(&mut self) -> Output<A> {
+        self.outputs.pop_front().unwrap_or_else(|| {
+            let is_over = self.phase == Phase::Closed;
+            Output::Timeout(if is_over { None } else { self.timers.next() })
+        })
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn is_lazy(&self) -> bool {
+        self.config.opening == Opening::Lazy
+    }
+
+    /// What follows from the present state, whatever led to it. Ends every input that can change
+    /// more than one slot's counts.
+    fn settle(&mut self) {
+        self.progress_closing();
+        self.update_availability();
+        self.start_dials();
+        self.finish_closing();
+    }
+}
