@@ -28,12 +28,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod address;
 mod address_set;
 mod backoff;
 mod balance;
 mod config;
 mod instant;
+mod known_address;
 mod output;
 mod random;
 mod rings;
@@ -42,12 +42,12 @@ mod slot;
 mod timers;
 mod uniform;
 
-pub use address::LastOutcome;
 pub use address_set::{AddressSet, Endpoint};
 pub use backoff::Backoff;
 pub use balance::{AddressId, Balance, Pick, RoundRobin};
 pub use config::{Config, ConfigError, Opening};
 pub use instant::Instant;
+pub use known_address::LastOutcome;
 pub use output::{Availability, DrainReason, Event, Outcome, Output, SlotEnd};
 pub use rings::{Member, Ring};
 pub use slot::{FailureKind, Handled, SlotEvent, SlotId, SlotState};

@@ -8,8 +8,8 @@
 use alloc::collections::BTreeSet;
 
 use super::Uniform;
-use crate::address::DialRank;
 use crate::balance::Balance;
+use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
 use crate::slot::{NONE, Slot, SlotId, SlotState};
 use crate::timers::Timer;

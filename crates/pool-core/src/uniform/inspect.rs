@@ -1,9 +1,9 @@
 //! Everything the machine knows, to look at.
 
 use super::Uniform;
-use crate::address::{KnownAddress, LastOutcome};
 use crate::balance::{AddressId, Balance};
 use crate::instant::Instant;
+use crate::known_address::{KnownAddress, LastOutcome};
 use crate::output::Availability;
 use crate::slab::Key;
 use crate::slot::{SlotId, SlotState};

@@ -1,8 +1,8 @@
 //! What happens to slots, and the counts that follow from their states.
 
 use super::Uniform;
-use crate::address::LastOutcome;
 use crate::balance::Balance;
+use crate::known_address::LastOutcome;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
 use crate::slot::{Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
 use crate::timers::Timer;

@@ -6,11 +6,11 @@ use core::cmp::Ordering;
 use core::mem;
 
 use super::Uniform;
-use crate::address::KnownAddress;
 use crate::address_set::{AddressSet, Endpoint};
 use crate::balance::{AddressId, Balance};
 use crate::config::Opening;
 use crate::instant::Instant;
+use crate::known_address::KnownAddress;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
 use crate::slab::{Key, Slab};
 use crate::slot::{NONE, SlotState};
