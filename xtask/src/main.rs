@@ -1,1 +1,39 @@
-fn main() {}
+//! The developer's commands. `cargo xtask ci` is all that CI does.
+
+mod bench;
+mod callgrind;
+mod ci;
+mod command;
+mod msrv;
+mod no_std;
+mod steps;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The developer's commands.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that must hold before a change lands.
+    Ci,
+    /// Whether pool-core builds where there is no std.
+    NoStd,
+    /// Whether the libraries build with the oldest Rust they promise to support.
+    Msrv,
+    /// Measures, and checks what has a bound.
+    Bench(bench::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Ci => ci::run(),
+        Command::NoStd => no_std::run(),
+        Command::Msrv => msrv::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+    }
+}

@@ -98,7 +98,8 @@ impl<A> KnownAddress<A> {
         if !self.present {
             return 0;
         }
-        let held = self.connected() + self.dialling - u16::from(self.retiring);
+        // The retiring one may just have gone, a moment before its retirement is called off.
+        let held = (self.connected() + self.dialling).saturating_sub(u16::from(self.retiring));
         let missing = connections_per_address.saturating_sub(held);
         if self.answered && !self.is_failing() {
             missing

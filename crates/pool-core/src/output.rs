@@ -1,5 +1,6 @@
 //! What the machine wants done, and what it has to tell.
 
+use crate::balance::AddressId;
 use crate::instant::Instant;
 use crate::slot::{FailureKind, SlotId, SlotState};
 
@@ -60,11 +61,21 @@ pub enum Event<A> {
     AddressAdded {
         /// Which.
         address: A,
+        /// Its name until it is forgotten.
+        id: AddressId,
     },
-    /// The address is no longer in the set.
+    /// The address is no longer in the set. It is remembered while it drains and while it is in
+    /// backoff.
     AddressRemoved {
         /// Which.
         address: A,
+        /// Its name until it is forgotten.
+        id: AddressId,
+    },
+    /// Nothing is left of an address that was removed.
+    AddressForgotten {
+        /// What its name was.
+        id: AddressId,
     },
     /// A set was larger than `addresses_max`; the old one stays in force.
     AddressesRefused {

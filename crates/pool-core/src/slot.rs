@@ -54,7 +54,8 @@ impl SlotState {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum SlotEvent {
-    /// The dial succeeded.
+    /// The dial succeeded. Say `Ready` or `Busy` next: until then the connection counts as one
+    /// that will take an item, and a lazy pool dials no other for it.
     Connected,
     /// An item was handed to the connection: commits its turn and counts in flight.
     Sent,
@@ -166,6 +167,8 @@ pub(crate) struct Slot {
     pub(crate) probe: bool,
     /// It has shown that its address works.
     pub(crate) proven: bool,
+    /// Connected, and neither ready nor busy was reported yet.
+    pub(crate) fresh: bool,
     /// Whether `deadline` is set in the timers.
     pub(crate) armed: bool,
     /// The address's failure episode in which the dial started.

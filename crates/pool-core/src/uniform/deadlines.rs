@@ -36,8 +36,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let lifetime = config.lifetime_max.filter(|_| !known.retiring);
                 let lifetime =
                     lifetime.map(|max| (slot.since + self.shortened(max, index), Reason::Lifetime));
+                let idle_since = slot.last_sent.max(slot.since);
                 let idle = config.idle_timeout;
-                let idle = idle.map(|max| (slot.last_sent + self.shortened(max, index), Reason::Idle));
+                let idle = idle.map(|max| (idle_since + self.shortened(max, index), Reason::Idle));
                 [stable, lifetime, idle].into_iter().flatten().min()
             }
         }

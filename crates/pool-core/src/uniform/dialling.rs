@@ -20,6 +20,8 @@ pub(super) struct Dials {
     pub(super) in_flight: usize,
     /// Those of them that went to an address with an unreset failure.
     pub(super) probes: usize,
+    /// Connections so new that nobody knows yet whether they can take an item.
+    pub(super) fresh: usize,
     waiting: BTreeSet<(DialRank, u32)>,
 }
 
@@ -72,14 +74,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Whether the pool wants a connection of this rank now. Eager pools always do; lazy ones when
-    /// more items wait than dials are in flight, and no connection that could take them is ready.
+    /// more items wait than there are dials in flight and connections not yet heard of, and no
+    /// connection that could take them is ready.
     fn is_wanted(&self, rank: DialRank) -> bool {
         if !self.is_lazy() {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
         let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
-        if demand <= self.dials.in_flight {
+        if demand <= self.dials.in_flight + self.dials.fresh {
             return false;
         }
         let is_ready = self.rings.active().is_some_and(|ring| !ring.is_empty());
@@ -97,6 +100,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             state: SlotState::Dialling,
             probe: known.is_failing(),
             proven: false,
+            fresh: false,
             armed: false,
             episode: known.episode,
             since: self.now,

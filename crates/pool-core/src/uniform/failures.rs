@@ -76,6 +76,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let was_in_backoff = self.addresses.get(index).retry_at > self.now;
         self.clear_backoff(index);
         self.update_dialling(index);
+        self.forget_if_done(index);
         was_in_backoff
     }
 

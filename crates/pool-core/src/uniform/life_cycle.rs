@@ -39,8 +39,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.answered = true;
         known.last_outcome = Some(LastOutcome::Connected);
         self.change_state(index, SlotState::Busy);
+        self.slots[index].fresh = true;
+        self.dials.fresh += 1;
         self.replace_retiring(address);
         self.settle();
+    }
+
+    /// A new connection can't take the item it was made for.
+    pub(super) fn on_still_busy(&mut self, index: u32) {
+        if self.slots[index].fresh {
+            self.clear_fresh(index);
+            self.settle();
+        }
+    }
+
+    fn clear_fresh(&mut self, index: u32) {
+        self.dials.fresh -= usize::from(core::mem::take(&mut self.slots[index].fresh));
     }
 
     /// A connection that is sent away as soon as it is made has failed: else it would be replaced
@@ -101,9 +115,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
-        let first = self.addresses.get(address).slots;
-        core::iter::successors(Some(first), |&slot| Some(self.slots[slot].sibling_next))
-            .take_while(|&slot| slot != NONE)
+        let some = |slot: u32| (slot != NONE).then_some(slot);
+        let first = some(self.addresses.get(address).slots);
+        core::iter::successors(first, move |&slot| some(self.slots[slot].sibling_next))
     }
 
     /// The end of a tenant, whatever the reason.
@@ -168,6 +182,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Between `Busy` and `Ready`, which happens often: nothing but the turns depends on it.
     fn flip_ready(&mut self, index: u32, state: SlotState) {
+        self.clear_fresh(index);
         let tenant = &mut self.slots[index];
         tenant.state = state;
         let known = self.addresses.get_mut(tenant.address);
@@ -215,6 +230,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.timers.disarm(tenant.deadline, Timer::Slot(index));
             self.slots[index].armed = false;
         }
+        self.clear_fresh(index);
         if state == SlotState::Ready {
             self.leave_turns(index);
         }

@@ -157,15 +157,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn depart(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
-        known.present = false;
         known.retiring = false;
-        known.since = self.now;
         let address = known.address.clone();
         self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
-        self.addresses.departed.insert(address.clone(), index);
-        self.outputs.push_back(Output::Event(Event::AddressRemoved { address }));
+        self.outputs.push_back(Output::Event(Event::AddressRemoved { address: address.clone() }));
+        // It counts as present until its slots are seen to, lest it be forgotten with the last dial.
         self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
+        let known = self.addresses.get_mut(index);
+        known.present = false;
+        known.since = self.now;
+        self.addresses.departed.insert(address, index);
         self.update_dialling(index);
         self.forget_if_done(index);
     }

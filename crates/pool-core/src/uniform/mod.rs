@@ -161,6 +161,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         match transition(tenant.state, event.input()) {
             Transition::Invalid => return Handled::Invalid,
             Transition::Stay if event == SlotEvent::Sent => self.on_sent(index),
+            Transition::Stay if event == SlotEvent::Busy => self.on_still_busy(index),
             Transition::Stay => {}
             Transition::To(state) => self.on_event(index, event, state),
             Transition::End => self.on_end(index, event),

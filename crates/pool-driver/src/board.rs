@@ -1,0 +1,222 @@
+//! What is known of every address, kept where anybody can read it at any time.
+//!
+//! The driver writes it when something has changed; a reader never waits for the driver. Under
+//! the lock only plain values and reference counts are touched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
+
+use crate::error::{Counts, Ended, SharedError};
+use crate::queue::QueueSnapshot;
+
+#[derive(Debug)]
+pub(crate) struct Board<A> {
+    state: Mutex<State<A>>,
+}
+
+#[derive(Debug)]
+struct State<A> {
+    rows: BTreeMap<AddressId, Row<A>>,
+    summary: Summary,
+}
+
+#[derive(Debug)]
+pub(crate) struct Row<A> {
+    pub(crate) address: Arc<A>,
+    pub(crate) status: AddressStatus,
+    pub(crate) handed: u64,
+    pub(crate) last_error: Option<SharedError>,
+}
+
+impl<A> Clone for Row<A> {
+    fn clone(&self) -> Self {
+        Self {
+            address: Arc::clone(&self.address),
+            status: self.status,
+            handed: self.handed,
+            last_error: self.last_error.clone(),
+        }
+    }
+}
+
+/// What is known of the pool as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary {
+    pub(crate) now: Instant,
+    pub(crate) availability: Availability,
+    /// Every address has failed, and none is connected.
+    pub(crate) is_failing: bool,
+    pub(crate) handed: u64,
+    pub(crate) undelivered: u64,
+    pub(crate) last_error: Option<SharedError>,
+    pub(crate) addresses_error: Option<SharedError>,
+    pub(crate) ended: Option<Ended>,
+}
+
+impl<A> Board<A> {
+    pub(crate) fn new() -> Self {
+        let summary = Summary {
+            now: Instant::ZERO,
+            availability: Availability::Waiting,
+            is_failing: false,
+            handed: 0,
+            undelivered: 0,
+            last_error: None,
+            addresses_error: None,
+            ended: None,
+        };
+        Self { state: Mutex::new(State { rows: BTreeMap::new(), summary }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<A>> {
+        // No user code runs under the lock, so a poisoned one is still consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        self.lock().summary.clone()
+    }
+
+    /// Writes the rows that have changed; `None` is for an address that was forgotten. What was
+    /// there before is left in their place, to be dropped without the lock.
+    pub(crate) fn write(&self, changes: &mut [(AddressId, Option<Row<A>>)], summary: &mut Summary) {
+        let mut state = self.lock();
+        for (id, row) in changes {
+            *row = match row.take() {
+                Some(row) => state.rows.insert(*id, row),
+                None => state.rows.remove(id),
+            };
+        }
+        std::mem::swap(&mut state.summary, summary);
+    }
+
+    pub(crate) fn snapshot(&self, queue: QueueSnapshot, accepted: u64) -> Snapshot<A> {
+        let (rows, summary) = {
+            let state = self.lock();
+            (state.rows.values().cloned().collect::<Vec<_>>(), state.summary.clone())
+        };
+        let now = summary.now;
+        let addresses = rows.into_iter().map(|row| AddressSnapshot::new(row, now)).collect();
+        let Summary { availability, handed, undelivered, addresses_error, ended, .. } = summary;
+        let counts = Counts { accepted, handed, undelivered };
+        Snapshot { addresses, queue, counts, availability, addresses_error, ended }
+    }
+}
+
+/// A look at a pool: what the driver knew when it last did something.
+///
+/// It prints as a table, if its addresses can be printed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot<A> {
+    /// All addresses of the set, and those that left it and still drain or are in backoff.
+    pub addresses: Vec<AddressSnapshot<A>>,
+    /// The queue.
+    pub queue: QueueSnapshot,
+    /// What became of the items so far.
+    pub counts: Counts,
+    /// Whether there is a connection.
+    pub availability: Availability,
+    /// The latest error of the name service, until it has an answer again.
+    pub addresses_error: Option<SharedError>,
+    /// Why the pool is over, if it is.
+    pub ended: Option<Ended>,
+}
+
+/// A look at one address.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AddressSnapshot<A> {
+    /// Which.
+    pub address: Arc<A>,
+    /// What it is doing, and how many connections it has in which state.
+    pub status: AddressStatus,
+    /// How long ago it came, left, or last changed between working and failing.
+    pub since: Duration,
+    /// How long it is still left alone, if it is in backoff.
+    pub retry_after: Option<Duration>,
+    /// Items handed to its connections, less those that came back unsent.
+    pub handed: u64,
+    /// Its latest error, ever.
+    pub last_error: Option<SharedError>,
+}
+
+impl<A> AddressSnapshot<A> {
+    fn new(row: Row<A>, now: Instant) -> Self {
+        let Row { address, status, handed, last_error } = row;
+        Self {
+            address,
+            since: now.saturating_duration_since(status.since),
+            retry_after: status.retry_at.map(|at| at.saturating_duration_since(now)),
+            status,
+            handed,
+            last_error,
+        }
+    }
+}
+
+impl<A> Clone for AddressSnapshot<A> {
+    fn clone(&self) -> Self {
+        Self { address: Arc::clone(&self.address), last_error: self.last_error.clone(), ..*self }
+    }
+}
+
+impl<A: fmt::Display> fmt::Display for Snapshot<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  last error",
+            "address", "state", "dialling", "open", "drain", "failures", "handed"
+        )?;
+        for row in &self.addresses {
+            let status = &row.status;
+            write!(
+                f,
+                "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  ",
+                row.address.to_string(),
+                state_name(status.state),
+                status.dialling,
+                status.busy + status.ready,
+                status.draining,
+                status.failures,
+                row.handed
+            )?;
+            match &row.last_error {
+                Some(error) => writeln!(f, "{error}")?,
+                None => writeln!(f, "-")?,
+            }
+        }
+        let QueueSnapshot { queued, in_hand, granted, waiting, capacity } = self.queue;
+        let Counts { accepted, handed, undelivered } = self.counts;
+        write!(f, "queue {}/{capacity}, {waiting} waiting; ", queued + in_hand + granted)?;
+        write!(f, "{accepted} accepted, {handed} handed, {undelivered} undelivered; ")?;
+        match &self.ended {
+            Some(ended) => writeln!(f, "over: {}", ended.reason),
+            None => writeln!(f, "{}", availability_name(self.availability)),
+        }
+    }
+}
+
+fn state_name(state: AddressState) -> &'static str {
+    match state {
+        AddressState::Ready => "ready",
+        AddressState::Busy => "busy",
+        AddressState::Dialling => "dialling",
+        AddressState::Waiting => "waiting",
+        AddressState::Backoff => "backoff",
+        AddressState::Departed => "departed",
+        _ => "other",
+    }
+}
+
+fn availability_name(availability: Availability) -> &'static str {
+    match availability {
+        Availability::Usable => "usable",
+        Availability::Waiting => "waiting for a connection",
+        Availability::FailingFast => "failing fast",
+    }
+}

@@ -1,0 +1,91 @@
+//! How connections are made.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project::pin_project;
+
+use crate::connection::Plain;
+use crate::error::BoxError;
+
+/// Makes connections to addresses. Closures `|address| async move { … }` do; implement the trait
+/// for whatever wants the [`DialContext`] too.
+pub trait Connect<A> {
+    /// What a dial makes: a connection, or a sink that [`Plain`] makes into one.
+    type Connection;
+    /// Why a dial failed.
+    type Error: Into<BoxError>;
+    /// A dial.
+    type Future: Future<Output = Result<Self::Connection, Self::Error>>;
+
+    /// Starts a dial. It is dropped when it takes longer than the dial timeout or when its
+    /// address leaves.
+    fn connect(&mut self, address: A, context: &DialContext) -> Self::Future;
+}
+
+/// What a connector may want to know of a dial.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DialContext {
+    /// How often the address has failed since it last worked.
+    pub failures: u32,
+    /// How long the dial may take.
+    pub timeout: Duration,
+}
+
+impl<A, F, Dial, K, E> Connect<A> for F
+where
+    F: FnMut(A) -> Dial,
+    Dial: Future<Output = Result<K, E>>,
+    E: Into<BoxError>,
+{
+    type Connection = K;
+    type Error = E;
+    type Future = Dial;
+
+    fn connect(&mut self, address: A, _: &DialContext) -> Dial {
+        self(address)
+    }
+}
+
+/// A connector whose plain sinks become connections.
+#[derive(Clone, Debug)]
+pub struct PlainConnector<C> {
+    connector: C,
+}
+
+impl<C> PlainConnector<C> {
+    pub(crate) fn new(connector: C) -> Self {
+        Self { connector }
+    }
+}
+
+impl<A, C: Connect<A>> Connect<A> for PlainConnector<C> {
+    type Connection = Plain<C::Connection>;
+    type Error = C::Error;
+    type Future = PlainDial<C::Future>;
+
+    fn connect(&mut self, address: A, context: &DialContext) -> Self::Future {
+        PlainDial { dial: self.connector.connect(address, context) }
+    }
+}
+
+/// The dial of a [`PlainConnector`].
+#[derive(Debug)]
+#[pin_project]
+pub struct PlainDial<F> {
+    #[pin]
+    dial: F,
+}
+
+impl<F, K, E> Future for PlainDial<F>
+where
+    F: Future<Output = Result<K, E>>,
+{
+    type Output = Result<Plain<K>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(self.project().dial.poll(cx)).map(Plain::new))
+    }
+}

@@ -1,0 +1,156 @@
+//! The seam between a connection and the driver.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use pin_project::pin_project;
+use pool_core::Outcome;
+
+use crate::error::BoxError;
+
+/// A connection as the driver sees it: a sink for items that can also tell what happens.
+///
+/// The driver calls [`Sink::poll_ready`] immediately before each `start_send`, flushes once for a
+/// batch, and calls [`poll_event`](Self::poll_event) whenever the connection's waker has fired,
+/// in every state, also while it is busy or drains. All calls get the same waker, which is the
+/// connection's own: no caller's waker ever comes here.
+///
+/// A plain [`Sink`] becomes one with [`Plain`], a sink that is a stream too with [`read_driven`].
+pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
+    /// Whether the connection tells what became of each item it was handed, by
+    /// [`ConnectionEvent::Finished`] or [`ConnectionEvent::Unsent`], once for each.
+    const REPORTS_OUTCOMES: bool;
+
+    /// Drives reads and keep-alive, and tells what happened. `Pending` means that the waker is
+    /// kept. After an error, or after [`ConnectionEvent::Closed`], the connection is dropped; let
+    /// the `Unsent` come before.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is dead.
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
+}
+
+/// What a connection has to tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ConnectionEvent<T> {
+    /// What became of an item.
+    Finished(Outcome),
+    /// This item provably never left; it goes back to the head of the queue. Oldest first.
+    Unsent(T),
+    /// The peer asks for no more items: drain me. Not a failure.
+    GoingAway,
+    /// The peer has closed in good order.
+    Closed,
+}
+
+/// A sink as a connection.
+///
+/// It has nothing to read, so it can notice a dead peer only at the next write. Where a peer can
+/// talk at all, [`read_driven`] notices at once.
+#[derive(Clone, Copy, Debug)]
+#[pin_project]
+pub struct Plain<S> {
+    #[pin]
+    sink: S,
+}
+
+impl<S> Plain<S> {
+    /// Wraps a sink.
+    pub fn new(sink: S) -> Self {
+        Self { sink }
+    }
+}
+
+impl<T, S: Sink<T, Error: Into<BoxError>>> Connection<T> for Plain<S> {
+    const REPORTS_OUTCOMES: bool = false;
+
+    fn poll_event(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, S::Error>> {
+        Poll::Pending
+    }
+}
+
+impl<T, S: Sink<T>> Sink<T> for Plain<S> {
+    type Error = S::Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().sink.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), S::Error> {
+        self.project().sink.start_send(item)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().sink.poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().sink.poll_close(cx)
+    }
+}
+
+/// A connection that reads: every item that the peer sends goes to `on_item`, and the end of the
+/// stream is the end of the connection, noticed without any traffic of ours.
+///
+/// The pool doesn't learn what became of the items it handed over.
+pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
+    ReadDriven { transport, on_item }
+}
+
+/// The connection that [`read_driven`] makes.
+#[derive(Clone, Copy, Debug)]
+#[pin_project]
+pub struct ReadDriven<S, F> {
+    #[pin]
+    transport: S,
+    on_item: F,
+}
+
+/// A peer that never stops talking must not keep the others waiting.
+const READS_PER_POLL_MAX: usize = 64;
+
+impl<T, S, F, I, E> Connection<T> for ReadDriven<S, F>
+where
+    S: Sink<T, Error: Into<BoxError>> + Stream<Item = Result<I, E>>,
+    E: Into<<S as Sink<T>>::Error>,
+    F: FnMut(I),
+{
+    const REPORTS_OUTCOMES: bool = false;
+
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, Self::Error>> {
+        let mut this = self.project();
+        for _ in 0..READS_PER_POLL_MAX {
+            match ready!(this.transport.as_mut().poll_next(cx)) {
+                Some(Ok(item)) => (this.on_item)(item),
+                Some(Err(error)) => return Poll::Ready(Err(error.into())),
+                None => return Poll::Ready(Ok(ConnectionEvent::Closed)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<T, S: Sink<T>, F> Sink<T> for ReadDriven<S, F> {
+    type Error = S::Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().transport.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), S::Error> {
+        self.project().transport.start_send(item)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().transport.poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.project().transport.poll_close(cx)
+    }
+}

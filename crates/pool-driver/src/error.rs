@@ -1,0 +1,184 @@
+//! Why an item was not taken, why one that was taken did not arrive, why the pool is over.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// An error of any type, as connectors, connections and name services return it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// An error that is kept, for the snapshot and for everybody who asks.
+pub type SharedError = Arc<dyn Error + Send + Sync>;
+
+/// An item that the pool did not take, and why.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made to be taken apart")]
+pub struct SendError<T> {
+    /// The item, untouched.
+    pub item: T,
+    /// Why it was refused.
+    pub reason: RefusedReason,
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<T> Error for SendError<T> {}
+
+/// Why the pool refuses an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefusedReason {
+    /// The queue is full; only `try_send` says so, the others wait.
+    Full,
+    /// No connection has been up for as long as `fail_fast_after` allows. Try again later.
+    FailingFast,
+    /// The pool takes no more items, for good.
+    Closed(EndReason),
+}
+
+impl fmt::Display for RefusedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the pool's queue is full"),
+            Self::FailingFast => f.write_str("the pool has no connection and fails fast"),
+            Self::Closed(reason) => write!(f, "the pool is closed: {reason}"),
+        }
+    }
+}
+
+/// The error of a pool's `Sink`, which can't hand an item back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a name for its one field")]
+pub struct Closed {
+    /// Why the sink takes no item.
+    pub reason: RefusedReason,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl Error for Closed {}
+
+/// Why an item that the pool had taken was never offered to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UndeliveredReason {
+    /// No connection had been up for as long as `fail_fast_after` allows.
+    FailingFast,
+    /// The pool ended before a connection could take it.
+    Closed(EndReason),
+}
+
+impl fmt::Display for UndeliveredReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FailingFast => RefusedReason::FailingFast.fmt(f),
+            Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
+        }
+    }
+}
+
+/// Why the pool came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// `shutdown` was called.
+    Shutdown,
+    /// The last handle was dropped.
+    HandlesDropped,
+    /// The stream of address sets ended.
+    AddressesEnded,
+    /// The stream of address sets panicked.
+    AddressesPanicked,
+    /// The balancer panicked.
+    BalancerPanicked,
+    /// The driver was dropped: its task was aborted or panicked, or its runtime shut down.
+    DriverDropped,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shutdown => "it was shut down",
+            Self::HandlesDropped => "all its handles were dropped",
+            Self::AddressesEnded => "its address stream ended",
+            Self::AddressesPanicked => "its address stream panicked",
+            Self::BalancerPanicked => "its balancer panicked",
+            Self::DriverDropped => "its driver was dropped",
+        })
+    }
+}
+
+/// The end of a pool: why, and what became of its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// What became of the items it took.
+    pub counts: Counts,
+}
+
+/// How many items went where. At the end of a pool, `accepted` is `handed` and `undelivered`
+/// together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Taken from senders.
+    pub accepted: u64,
+    /// Taken by connections, less those that came back unsent.
+    pub handed: u64,
+    /// Given to `on_undelivered`.
+    pub undelivered: u64,
+}
+
+/// Why [`Pool::ready`](crate::Pool::ready) gave up.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// Every address has failed since it last worked. The pool goes on trying.
+    Failing {
+        /// What the latest failure was.
+        last_error: Option<SharedError>,
+    },
+    /// The pool is over.
+    Closed(EndReason),
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failing { last_error: Some(error) } => write!(f, "no address can be reached; the last error: {error}"),
+            Self::Failing { last_error: None } => f.write_str("no address can be reached"),
+            Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
+        }
+    }
+}
+
+impl Error for NotReady {}
+
+/// The error of a dial that took longer than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DialTimedOut;
+
+impl fmt::Display for DialTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the dial timed out")
+    }
+}
+
+impl Error for DialTimedOut {}

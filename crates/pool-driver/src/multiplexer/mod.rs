@@ -1,0 +1,433 @@
+//! Carries out what the state machine decides: makes connections, drives them, closes them.
+
+mod dispatch;
+mod outputs;
+mod tenant;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use pool_core::{
+    AddressId, Availability, Balance, ConfigError, Instant, Opening, RoundRobin, SlotId, Uniform,
+};
+
+use crate::addresses::{AddressStream, OnAddressesEnd};
+use crate::board::{Board, Row, Snapshot, Summary};
+use crate::connect::Connect;
+use crate::connection::Connection;
+use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
+use crate::observer::{Event, NoObserver, Observer};
+use crate::panic::{discard, guard};
+use crate::queue::QueueSnapshot;
+use crate::runtime::{Runtime, Timer};
+use crate::wake_list::{Signal, Source, WakeList};
+
+use dispatch::UserCode;
+use tenant::Tenant;
+
+/// A sink over the connections to all addresses of a set.
+///
+/// It is what a [`Pool`](crate::Pool)'s driver works with, and can be used without one: in a
+/// `HashMap` from names to multiplexers, say. Make one with
+/// [`PoolBuilder::build_multiplexer`](crate::PoolBuilder::build_multiplexer).
+///
+/// Its owner must poll it, with [`poll_progress`](Self::poll_progress) or with any of the sink's
+/// methods: that drives name service, dials and connections, whether items are sent or not.
+/// It is meant for one task at a time: the last one that polled it is woken.
+///
+/// As a sink it takes one item beyond what its connections hold, namely when a connection turns
+/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is handed on.
+/// `poll_close` delivers and flushes everything, then closes all connections.
+pub struct Multiplexer<T, C, S, R, O = NoObserver, B = RoundRobin>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    R: Runtime,
+{
+    core: Uniform<S::Address, B>,
+    connector: C,
+    addresses: Option<Pin<Box<S>>>,
+    on_addresses_end: OnAddressesEnd,
+    shutdown_timeout: Duration,
+    runtime: R,
+    timer: Option<Pin<Box<R::Timer>>>,
+    /// What the timer is set to.
+    timer_deadline: Option<Instant>,
+    /// What the state machine wants it to be set to.
+    deadline: Option<Instant>,
+    now: Instant,
+    observer: Option<O>,
+
+    wakes: Arc<WakeList>,
+    woken: Vec<Source>,
+    addresses_signal: Arc<Signal>,
+    timer_signal: Arc<Signal>,
+
+    tenants: Vec<Option<Tenant<S::Address, C::Future, C::Connection>>>,
+    /// Connections that took items since they were last flushed.
+    dirty: Vec<SlotId>,
+    /// Items that came back unsent, oldest first.
+    returned: VecDeque<T>,
+    /// The item that `start_send` took when no connection could.
+    stalled: VecDeque<T>,
+    /// Whose code runs now, in case it panics.
+    running: UserCode,
+    /// The errors of connections that are over, until the state machine has told what it made of
+    /// that.
+    slot_errors: BTreeMap<SlotId, SharedError>,
+
+    board: Arc<Board<S::Address>>,
+    rows: BTreeMap<AddressId, Row<S::Address>>,
+    changed: Vec<AddressId>,
+    summary: Summary,
+    end_reason: Option<EndReason>,
+    is_closed: bool,
+}
+
+/// What a multiplexer is made of.
+pub(crate) struct Parts<C, S, R, O, B> {
+    pub(crate) config: pool_core::Config,
+    pub(crate) seed: u64,
+    pub(crate) connector: C,
+    pub(crate) addresses: S,
+    pub(crate) on_addresses_end: OnAddressesEnd,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) runtime: R,
+    pub(crate) observer: Option<O>,
+    pub(crate) balancer: B,
+}
+
+// Nothing in it is pinned but behind a `Box`.
+impl<T, C, S, R, O, B> Unpin for Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    R: Runtime,
+{
+}
+
+impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    C::Connection: Connection<T>,
+    R: Runtime,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    pub(crate) fn new(parts: Parts<C, S, R, O, B>) -> Result<Self, ConfigError> {
+        let core = Uniform::new(parts.config, parts.balancer, parts.seed)?;
+        let wakes = Arc::new(WakeList::default());
+        let addresses_signal = Signal::new(&wakes, Source::Addresses);
+        addresses_signal.raise();
+        let board = Arc::new(Board::new());
+        Ok(Self {
+            core,
+            connector: parts.connector,
+            addresses: Some(Box::pin(parts.addresses)),
+            on_addresses_end: parts.on_addresses_end,
+            shutdown_timeout: parts.shutdown_timeout,
+            runtime: parts.runtime,
+            timer: None,
+            timer_deadline: None,
+            deadline: None,
+            now: Instant::ZERO,
+            observer: parts.observer,
+            timer_signal: Signal::new(&wakes, Source::Timer),
+            addresses_signal,
+            wakes,
+            woken: Vec::new(),
+            tenants: Vec::new(),
+            dirty: Vec::new(),
+            returned: VecDeque::new(),
+            stalled: VecDeque::new(),
+            running: UserCode::Balancer,
+            slot_errors: BTreeMap::new(),
+            summary: board.summary(),
+            board,
+            rows: BTreeMap::new(),
+            changed: Vec::new(),
+            end_reason: None,
+            is_closed: false,
+        })
+    }
+
+    /// Drives everything but the sending of items: the name service, dials, reads, timeouts.
+    ///
+    /// Ready once the multiplexer is closed and all its connections are gone; the counts then say
+    /// what became of the items. Pending otherwise, and the waker is kept.
+    pub fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        self.progress(cx);
+        self.redeliver();
+        self.finish_poll()
+    }
+
+    /// Gives an item to the next connection in turn that can take it, without waiting.
+    ///
+    /// The connection is flushed by the next call of [`poll_progress`](Self::poll_progress) or
+    /// `poll_flush`.
+    ///
+    /// # Errors
+    ///
+    /// The item, if no connection can take it now.
+    pub fn try_dispatch(&mut self, item: T) -> Result<(), T> {
+        let mut items = VecDeque::from([item]);
+        self.dispatch(&mut items, 1);
+        items.pop_front().map_or(Ok(()), Err)
+    }
+
+    /// Starts to close: when no item waits any longer, or the deadline is over, all connections
+    /// flush and close.
+    pub fn close(&mut self, deadline: Duration) {
+        self.close_because(EndReason::Shutdown, deadline);
+    }
+
+    /// Lets an address that is in backoff be dialled at once.
+    pub fn retry_now(&mut self, address: &S::Address) {
+        self.core.retry_now(address, self.now);
+        self.note_address(address);
+        self.timer_signal.raise();
+    }
+
+    /// A look at all addresses and connections.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<S::Address> {
+        let waiting = self.stalled.len() + self.returned.len();
+        let queue = QueueSnapshot { in_hand: waiting, capacity: 1, ..QueueSnapshot::default() };
+        self.board.snapshot(queue, self.summary.handed + waiting as u64)
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board<S::Address>> {
+        &self.board
+    }
+
+    pub(crate) fn signal(&self, source: Source) -> Arc<Signal> {
+        Signal::new(&self.wakes, source)
+    }
+
+    pub(crate) fn availability(&self) -> Availability {
+        self.summary.availability
+    }
+
+    pub(crate) fn end_reason(&self) -> Option<EndReason> {
+        self.end_reason
+    }
+
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        self.shutdown_timeout
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Whether items can still be handed to connections, now or later.
+    pub(crate) fn takes_items(&self) -> bool {
+        self.core.takes_items()
+    }
+
+    pub(crate) fn set_demand(&mut self, waiting: usize) {
+        self.core.set_demand(waiting, self.now);
+    }
+
+    /// Items that came back, oldest first; they are to be sent before all others.
+    pub(crate) fn take_returned(&mut self) -> VecDeque<T> {
+        mem::take(&mut self.returned)
+    }
+
+    pub(crate) fn close_because(&mut self, reason: EndReason, deadline: Duration) {
+        self.end_reason.get_or_insert(reason);
+        self.core.close(self.now + deadline, self.now);
+        // The next poll carries it out.
+        self.timer_signal.raise();
+    }
+
+    /// Polls whatever has been woken. Returns whether the handles were among it.
+    pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut woken = mem::take(&mut self.woken);
+        self.wakes.start_poll(cx.waker(), &mut woken);
+        self.now = self.now.max(self.runtime.now());
+        if self.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.core.handle_timeout(self.now);
+        }
+        let mut handles_woken = false;
+        for source in woken.drain(..) {
+            match source {
+                Source::Slot(slot) => self.poll_slot(slot),
+                Source::Addresses => self.poll_addresses(),
+                // Set anew below, whatever made it fire.
+                Source::Timer => self.timer_deadline = None,
+                Source::Handles => handles_woken = true,
+            }
+        }
+        self.woken = woken;
+        self.carry_out();
+        handles_woken
+    }
+
+    /// Flushes, sets the timer and tells what has changed: the last thing in every poll.
+    pub(crate) fn finish_poll(&mut self) -> Poll<Ended> {
+        self.flush_dirty();
+        self.carry_out();
+        self.set_timer();
+        self.publish();
+        let Some(reason) = self.end_reason.filter(|_| self.is_closed) else { return Poll::Pending };
+        Poll::Ready(Ended { reason, counts: self.counts() })
+    }
+
+    fn counts(&self) -> Counts {
+        let Summary { handed, undelivered, .. } = self.summary;
+        Counts { accepted: handed + undelivered, handed, undelivered }
+    }
+
+    /// At most this many sets are read in one poll; a stream that never pauses is asked again in
+    /// the next.
+    const SETS_PER_POLL_MAX: usize = 32;
+
+    fn poll_addresses(&mut self) {
+        self.addresses_signal.clear();
+        let waker = self.addresses_signal.clone().into();
+        let mut latest = None;
+        for _ in 0..Self::SETS_PER_POLL_MAX {
+            let Some(stream) = &mut self.addresses else { break };
+            let polled = guard(|| stream.as_mut().poll_next(&mut Context::from_waker(&waker)));
+            match polled {
+                Ok(Poll::Ready(Some(Ok(set)))) => {
+                    self.summary.addresses_error = None;
+                    latest = Some(set);
+                }
+                Ok(Poll::Ready(Some(Err(error)))) => {
+                    let error: SharedError = error.into().into();
+                    self.summary.addresses_error = Some(error.clone());
+                    self.observe(|| Event::AddressesFailed { error });
+                }
+                Ok(Poll::Ready(None)) => self.on_addresses_end(EndReason::AddressesEnded, None),
+                Ok(Poll::Pending) => {
+                    self.apply_addresses(latest);
+                    return;
+                }
+                Err(panic) => {
+                    self.on_addresses_end(EndReason::AddressesPanicked, Some(Arc::new(panic)));
+                }
+            }
+        }
+        if self.addresses.is_some() {
+            self.addresses_signal.raise();
+        }
+        self.apply_addresses(latest);
+    }
+
+    fn apply_addresses(&mut self, set: Option<pool_core::AddressSet<S::Address>>) {
+        if let Some(set) = set {
+            self.core.handle_addresses(&set, self.now);
+            self.carry_out();
+        }
+    }
+
+    fn on_addresses_end(&mut self, reason: EndReason, error: Option<SharedError>) {
+        discard(self.addresses.take());
+        self.summary.addresses_error = error.clone();
+        self.observe(|| Event::AddressesEnded { error });
+        if self.on_addresses_end == OnAddressesEnd::Shutdown {
+            self.close_because(reason, self.shutdown_timeout);
+        }
+    }
+
+    /// Polls the timer only after setting it; otherwise it wakes its own signal.
+    fn set_timer(&mut self) {
+        if self.timer_deadline == self.deadline {
+            return;
+        }
+        self.timer_deadline = self.deadline;
+        let Some(deadline) = self.deadline else { return };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(self.runtime.timer()));
+        self.timer_signal.clear();
+        let waker = self.timer_signal.clone().into();
+        timer.as_mut().reset(deadline);
+        if timer.as_mut().poll_expired(&mut Context::from_waker(&waker)).is_ready() {
+            self.timer_signal.raise();
+        }
+    }
+
+    /// Hands on what is held back, oldest first.
+    fn redeliver(&mut self) {
+        for mut held in [mem::take(&mut self.returned), mem::take(&mut self.stalled)] {
+            self.dispatch(&mut held, usize::MAX);
+            // `returned` may have grown meanwhile, by items that are younger.
+            while let Some(item) = held.pop_back() {
+                self.returned.push_front(item);
+            }
+        }
+        let waiting = self.returned.len();
+        self.stalled.clear();
+        self.set_demand(waiting);
+    }
+
+    pub(crate) fn observe(&mut self, event: impl FnOnce() -> Event<S::Address>) {
+        if let Some(observer) = &mut self.observer
+            && guard(|| observer.on_event(&event())).is_err()
+        {
+            discard(self.observer.take());
+        }
+    }
+
+    pub(crate) fn is_lazy(&self) -> bool {
+        self.core.config().opening == Opening::Lazy
+    }
+}
+
+impl<T, C, S, R, O, B> Sink<T> for Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    C::Connection: Connection<T>,
+    R: Runtime,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    type Error = Closed;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        if let Poll::Ready(ended) = self.poll_progress(cx) {
+            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
+        }
+        let is_ready = self.returned.is_empty() && self.is_any_ready();
+        // A lazy pool dials because somebody asks.
+        self.set_demand(usize::from(!is_ready).max(self.returned.len()));
+        let ended = self.finish_poll();
+        match (is_ready, self.end_reason) {
+            (_, Some(reason)) => Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) })),
+            (true, None) => Poll::Ready(Ok(())),
+            (false, None) => ended.map(|ended| Err(Closed { reason: RefusedReason::Closed(ended.reason) })),
+        }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {
+        if let Err(item) = self.try_dispatch(item) {
+            self.returned.push_back(item);
+        }
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        if let Poll::Ready(ended) = self.poll_progress(cx) {
+            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
+        }
+        if self.returned.is_empty() && self.is_all_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        if self.end_reason.is_none() {
+            self.now = self.now.max(self.runtime.now());
+            let deadline = self.shutdown_timeout;
+            self.close(deadline);
+        }
+        self.poll_progress(cx).map(|_| Ok(()))
+    }
+}

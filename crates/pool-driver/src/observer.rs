@@ -1,0 +1,159 @@
+//! What people and metrics may want to know.
+
+use std::time::Duration;
+
+use pool_core::{Availability, DrainReason, SlotEnd, SlotId, SlotState};
+
+use crate::error::{Ended, SharedError, UndeliveredReason};
+
+/// Is told what happens in a pool. Closures `|event: &Event<A>| …` do.
+///
+/// It is called on the driver's task, so it should be quick. If it panics, it is dropped, and the
+/// pool goes on without it.
+pub trait Observer<A> {
+    /// Something has happened.
+    fn on_event(&mut self, event: &Event<A>);
+}
+
+impl<A, F: FnMut(&Event<A>)> Observer<A> for F {
+    fn on_event(&mut self, event: &Event<A>) {
+        self(event);
+    }
+}
+
+/// Nobody looks.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NoObserver;
+
+impl<A> Observer<A> for NoObserver {
+    fn on_event(&mut self, _: &Event<A>) {}
+}
+
+/// Something that happened in a pool.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<A> {
+    /// The address is in the set now.
+    AddressAdded {
+        /// Which.
+        address: A,
+    },
+    /// The address is no longer in the set.
+    AddressRemoved {
+        /// Which.
+        address: A,
+    },
+    /// A set was too large; the one before stays in force.
+    AddressesRefused {
+        /// How many addresses it had.
+        len: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// The name service returned an error; the last set stays in force.
+    AddressesFailed {
+        /// What it said.
+        error: SharedError,
+    },
+    /// The address stream is over.
+    AddressesEnded {
+        /// What it panicked with, if it did.
+        error: Option<SharedError>,
+    },
+    /// A dial starts.
+    Dialling {
+        /// Where to.
+        address: A,
+        /// For which slot.
+        slot: SlotId,
+    },
+    /// A dial succeeded.
+    Connected {
+        /// Where to.
+        address: A,
+        /// In which slot.
+        slot: SlotId,
+    },
+    /// A connection takes no more items and is to close.
+    Draining {
+        /// Where to.
+        address: A,
+        /// Which.
+        slot: SlotId,
+        /// Why.
+        reason: DrainReason,
+    },
+    /// A dial or a connection is over.
+    SlotEnded {
+        /// Where to.
+        address: A,
+        /// Which.
+        slot: SlotId,
+        /// What it was doing.
+        state: SlotState,
+        /// How it ended.
+        end: SlotEnd,
+        /// The error, if it failed.
+        error: Option<SharedError>,
+        /// Items it was handed in its life.
+        sent: u64,
+        /// Items it may have taken with it; all it was handed, if it doesn't report outcomes.
+        in_flight: u32,
+    },
+    /// An address has failed and is left alone for a while.
+    BackedOff {
+        /// Which.
+        address: A,
+        /// How often, since it last worked.
+        failures: u32,
+        /// For how long from now; zero if it may be dialled at once.
+        retry_after: Duration,
+    },
+    /// An address has shown that it works; its failures are forgotten.
+    Recovered {
+        /// Which.
+        address: A,
+    },
+    /// Whether the pool has a connection has changed.
+    AvailabilityChanged {
+        /// What it is now.
+        availability: Availability,
+    },
+    /// Items came to their end without having been offered to a connection.
+    Undelivered {
+        /// How many.
+        count: usize,
+        /// Why.
+        reason: UndeliveredReason,
+    },
+    /// The pool is over.
+    Ended {
+        /// Why, and what became of its items.
+        ended: Ended,
+    },
+}
+
+/// Is given the items that were accepted and could not be delivered. Closures
+/// `|item, reason| …` do.
+///
+/// If it panics on one item, it is asked again with the next.
+pub trait OnUndelivered<T> {
+    /// This item was never offered to a connection.
+    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
+}
+
+impl<T, F: FnMut(T, UndeliveredReason)> OnUndelivered<T> for F {
+    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
+        self(item, reason);
+    }
+}
+
+/// Undelivered items are dropped; they are counted all the same.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct DropUndelivered;
+
+impl<T> OnUndelivered<T> for DropUndelivered {
+    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
+}

@@ -1,0 +1,59 @@
+//! What an executor has to provide: the time, a timer, and for convenience a way to spawn.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pool_core::Instant;
+
+use crate::error::BoxError;
+
+/// The clock of a runtime and its timers.
+///
+/// An implementation is a few dozen lines; `pool-tokio` has one to look at. A driver asks for the
+/// time and for its one timer on its first poll, not before, so both may rely on the runtime's
+/// context. Nothing breaks if the timer fires early or the clock stands still for a while: the
+/// driver compares the two itself.
+pub trait Runtime {
+    /// The kind of timer that [`timer`](Self::timer) makes.
+    type Timer: Timer;
+
+    /// The time since any epoch that stays the same for this value.
+    fn now(&self) -> Instant;
+
+    /// A timer that is not set.
+    fn timer(&self) -> Self::Timer;
+}
+
+/// A timer that can be set again and again.
+pub trait Timer {
+    /// Sets the timer to another deadline, in the past or in the future.
+    fn reset(self: Pin<&mut Self>, deadline: Instant);
+
+    /// Ready once the deadline has come; otherwise the waker is kept and woken then. A timer that
+    /// was never set is pending for ever.
+    fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// How futures of type `F` are spawned on an executor `E` that belongs to this runtime.
+///
+/// [`PoolBuilder::spawn`](crate::PoolBuilder::spawn) uses it with [`Ambient`],
+/// [`spawn_local`](crate::PoolBuilder::spawn_local) with [`Local`], and
+/// [`spawn_on`](crate::PoolBuilder::spawn_on) with the executor's own handle.
+pub trait SpawnOn<E, F>: Runtime {
+    /// Starts to run `future`, independently of the caller.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such executor here.
+    fn spawn_on(executor: E, future: F) -> Result<(), BoxError>;
+}
+
+/// The executor that the caller runs on, or the runtime's global one.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a marker")]
+pub struct Ambient;
+
+/// The executor of the caller's thread, for futures that are not `Send`.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a marker")]
+pub struct Local;

@@ -1,0 +1,33 @@
+//! `cargo xtask ci`: everything that must hold before a change lands.
+
+use anyhow::{Result, ensure};
+
+use crate::command::{command, output, target_dir};
+use crate::steps::{Steps, Verdict};
+use crate::{msrv, no_std};
+
+pub(crate) fn run() -> Result<()> {
+    let mut steps = Steps::new();
+    steps.run("format", &mut command("cargo fmt --all --check"));
+    steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
+    steps.run("tests", &mut command("cargo test --workspace"));
+    steps.check("loom", loom);
+    let mut doc = command("cargo doc --no-deps --workspace");
+    steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
+    no_std::add_to(&mut steps);
+    steps.run("examples", &mut command("cargo build --examples -p pool-examples"));
+    msrv::add_to(&mut steps);
+    // Without arguments they do next to nothing, but they do it optimised.
+    steps.run("benches", &mut command("cargo bench -p pool-tests"));
+    steps.finish()
+}
+
+/// The wake list under every interleaving. A filter that finds no test passes too, so that there
+/// was one is checked.
+fn loom() -> Result<Verdict> {
+    let mut test = command("cargo test -p pool-driver --lib --release loom");
+    test.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target_dir().join("loom"));
+    let (stdout, _) = output(&mut test)?;
+    ensure!(!stdout.contains("running 0 tests"), "there is no loom test in pool-driver\n{stdout}");
+    Ok(Verdict::Passed)
+}
