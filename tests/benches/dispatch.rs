@@ -5,6 +5,7 @@
 use core::convert::Infallible;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,13 +19,15 @@ const CASES: &str = "\
 once SUBJECT PRODUCERS THREADS ITEMS         passes ITEMS on
 pairs SUBJECT PRODUCERS THREADS ITEMS PAIRS  does so PAIRS times with the floor and the subject in
                                              turn; prints the nanoseconds of both for each pair
-SUBJECT: floor
+SUBJECT: floor, pool-tokio
 THREADS: ct (current_thread), mt (two worker threads)";
 
 /// Connections that items are spread over.
 const CONNECTIONS: u32 = 8;
 /// Items that may wait.
 const QUEUE: usize = 128;
+/// More time than the pool needs to hand over what is queued.
+const SHUTDOWN: Duration = Duration::from_secs(10);
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -50,7 +53,7 @@ fn main() {
 /// Without arguments: every case once, so small that nothing is measured.
 fn try_all() {
     for threads in ["ct", "mt"] {
-        for subject in ["floor"] {
+        for subject in ["floor", "pool-tokio"] {
             run(subject, &runtime(threads), Load::new("4", "1000"));
         }
     }
@@ -78,6 +81,7 @@ fn run(subject: &str, runtime: &Runtime, load: Load) {
     let counter = Counter::default();
     match subject {
         "floor" => runtime.block_on(floor(load, &counter)),
+        "pool-tokio" => runtime.block_on(pool(load, &counter)),
         _ => panic!("no such subject: {subject}"),
     }
     assert_eq!(counter.0.load(Ordering::Relaxed), load.items(), "every item arrives once");
@@ -104,6 +108,29 @@ async fn floor(load: Load, counter: &Counter) {
     }
     drop(sender);
     consumer.await.expect("the consumer doesn't panic");
+}
+
+async fn pool(load: Load, counter: &Counter) {
+    let counter = counter.clone();
+    let connector = move |_: u32| {
+        let connection = CountingSink::new(&counter);
+        async move { Ok::<_, Infallible>(connection) }
+    };
+    let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS).queue_size(QUEUE);
+    let pool = pool.spawn::<u64>().expect("the settings make sense");
+    let produce = |_| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            for item in 0..load.items_per_producer {
+                pool.send(item).await.expect("the pool outlives its producers");
+            }
+        })
+    };
+    let producers: Vec<_> = (0..load.producers).map(produce).collect();
+    for producer in producers {
+        producer.await.expect("producers don't panic");
+    }
+    pool.shutdown(SHUTDOWN).await;
 }
 
 /// Counts the items of all connections, each of which adds what it got when it is dropped.

@@ -8,7 +8,7 @@ use crate::{msrv, no_std};
 
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
-    steps.run("format", &mut command("cargo fmt --all --check"));
+    steps.run("format", &mut command("cargo fmt --all --check -- --color=never"));
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
     steps.check("loom", loom);

@@ -17,11 +17,11 @@ pub(crate) fn target_dir() -> PathBuf {
 }
 
 /// A program with its arguments, to be run in the workspace. Arguments have no spaces here, so a
-/// whole line can be given at once.
+/// whole line can be given at once. Cargo says nothing of what goes well.
 pub(crate) fn command(line: &str) -> Command {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().expect("a program"));
-    command.args(words).current_dir(root());
+    command.args(words).current_dir(root()).env("CARGO_TERM_QUIET", "true");
     command
 }
 

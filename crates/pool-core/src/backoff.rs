@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::config::{ConfigError, Problem, check_duration};
+use crate::config::{ConfigError, Problem};
 use crate::instant::duration_nanos;
 use crate::random::Random;
 
@@ -71,8 +71,8 @@ impl Backoff {
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        check_duration("backoff.base", self.base)?;
-        check_duration("backoff.cap", self.cap)?;
+        ConfigError::check_duration("backoff.base", self.base)?;
+        ConfigError::check_duration("backoff.cap", self.cap)?;
         check_percent("backoff.growth_percent", self.growth_percent, 100, 1000)?;
         check_percent("backoff.jitter_percent", self.jitter_percent, 0, 90)?;
         if self.cap < self.base {

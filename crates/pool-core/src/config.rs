@@ -34,12 +34,12 @@ pub enum Opening {
 /// config.connections_per_address = 0;
 /// let error = Uniform::<u16>::new(config, RoundRobin::new(), 1).unwrap_err();
 /// assert_eq!(error.field(), "connections_per_address");
-/// assert_eq!(error.to_string(), "connections_per_address must be from 1 to 65535, but is 0");
+/// assert_eq!(error.to_string(), "connections_per_address must be from 1 to 65534, but is 0");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Connections to each address, from 1 (the default) to 65,535. Draining ones don't count.
+    /// Connections to each address, from 1 (the default) to 65,534. Draining ones don't count.
     pub connections_per_address: u32,
     /// Whether connections are opened at once (the default) or on demand.
     pub opening: Opening,
@@ -97,13 +97,13 @@ impl Config {
     ///
     /// A [`ConfigError`] for the first field that is out of its range or contradicts another.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_count("connections_per_address", self.connections_per_address, u32::from(u16::MAX))?;
+        check_count("connections_per_address", self.connections_per_address, CONNECTIONS_MAX)?;
         check_count("dials_max", self.dials_max, u32::MAX)?;
         check_count("items_per_turn", self.items_per_turn, u32::MAX)?;
-        check_duration("dial_timeout", self.dial_timeout)?;
+        ConfigError::check_duration("dial_timeout", self.dial_timeout)?;
         self.backoff.validate()?;
-        check_duration("stable_after", self.stable_after)?;
-        check_duration("drain_timeout", self.drain_timeout)?;
+        ConfigError::check_duration("stable_after", self.stable_after)?;
+        ConfigError::check_duration("drain_timeout", self.drain_timeout)?;
         check_optional_duration("fail_fast_after", self.fail_fast_after)?;
         check_optional_duration("lifetime_max", self.lifetime_max)?;
         check_optional_duration("idle_timeout", self.idle_timeout)?;
@@ -129,6 +129,9 @@ impl Config {
     }
 }
 
+/// The connections of an address are counted with 16 bits, and one that replaces another comes on
+/// top of them.
+const CONNECTIONS_MAX: u32 = u16::MAX as u32 - 1;
 /// Addresses and slots are numbered with 32 bits; draining slots come on top of the open ones.
 const ADDRESSES_MAX: usize = 1 << 24;
 const DURATION_MIN: Duration = Duration::from_millis(1);
@@ -141,15 +144,8 @@ fn check_count(field: &'static str, found: u32, max: u32) -> Result<(), ConfigEr
     Ok(())
 }
 
-pub(crate) fn check_duration(field: &'static str, found: Duration) -> Result<(), ConfigError> {
-    if found < DURATION_MIN || found > DURATION_MAX {
-        return Err(ConfigError::new(field, Problem::Duration { found }));
-    }
-    Ok(())
-}
-
 fn check_optional_duration(field: &'static str, found: Option<Duration>) -> Result<(), ConfigError> {
-    found.map_or(Ok(()), |duration| check_duration(field, duration))
+    found.map_or(Ok(()), |duration| ConfigError::check_duration(field, duration))
 }
 
 /// A setting that makes no sense: which, why, and what would.
@@ -178,6 +174,18 @@ impl ConfigError {
     #[must_use]
     pub fn out_of_range(field: &'static str, found: u64, max: u64) -> Self {
         Self::new(field, Problem::Count { found, max })
+    }
+
+    /// Refuses durations below a millisecond and beyond a year, as all settings do.
+    ///
+    /// # Errors
+    ///
+    /// An error that names `field`, if `found` is out of range.
+    pub fn check_duration(field: &'static str, found: Duration) -> Result<(), Self> {
+        if found < DURATION_MIN || found > DURATION_MAX {
+            return Err(Self::new(field, Problem::Duration { found }));
+        }
+        Ok(())
     }
 
     /// The name of the setting, as written in code.

@@ -23,6 +23,7 @@
 //! The states of a slot and what may happen in each are in [`SlotState`].
 
 #![no_std]
+#![warn(clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 extern crate alloc;
 #[cfg(test)]

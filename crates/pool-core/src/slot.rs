@@ -160,6 +160,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// A slot that has a tenant.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Slot {
     pub(crate) address: u32,
     pub(crate) state: SlotState,

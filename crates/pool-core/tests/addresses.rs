@@ -279,7 +279,7 @@ fn t21_the_operator_ends_a_long_backoff_and_keeps_its_step() {
     bench.set([A]);
     for _ in 0..12 {
         bench.fail(bench.dial(A));
-        bench.advance(bench.status(A).retry_at.map_or(secs(0), |at| at.saturating_duration_since(bench.now)));
+        bench.wait_out_backoff(A);
     }
     bench.fail(bench.dial(A));
     assert!(bench.retry_now(A));

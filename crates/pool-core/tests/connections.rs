@@ -138,16 +138,16 @@ fn t23_addresses_of_equal_rank_are_dialled_in_an_order_that_differs_between_clie
 }
 
 #[test]
-fn t23_a_thousand_addresses_that_come_back_together_are_dialled_a_few_at_a_time() {
+fn t23_many_addresses_that_come_back_together_are_dialled_a_few_at_a_time() {
     let mut bench = Bench::new(config(|config| config.dials_max = 16));
-    let addresses: Vec<u32> = (0..1_000).collect();
+    let addresses: Vec<u32> = (0..300).collect();
     bench.set(addresses);
     let mut most = 0;
     while let Some(&slot) = bench.dials().first() {
         most = most.max(bench.dials().len());
         bench.connect(slot);
     }
-    assert_eq!((most, bench.dials_made()), (16, 1_000));
+    assert_eq!((most, bench.dials_made()), (16, 300));
 }
 
 // Hung dials.
@@ -269,12 +269,13 @@ fn c2_a_lazy_pool_dials_the_least_connected_address_first() {
     bench.set([A, B, C]);
     for _ in 0..12 {
         bench.demand(1);
+        bench.demand(0);
         let slot = bench.dials()[0];
         bench.connected(slot);
+        bench.busy(slot);
         let open = [A, B, C].map(|address| bench.open(address).len());
         let (most, least) = (open.iter().max(), open.iter().min());
         assert!(most <= least.map(|least| least + 1).as_ref(), "{open:?}");
-        bench.demand(0);
     }
     bench.demand(100);
     assert_eq!(bench.dials().len(), 0, "never more than N");

@@ -4,7 +4,9 @@
 //! the lock only plain values and reference counts are touched.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -81,17 +83,43 @@ impl<A> Board<A> {
         self.lock().summary.clone()
     }
 
-    /// Writes the rows that have changed; `None` is for an address that was forgotten. What was
-    /// there before is left in their place, to be dropped without the lock.
-    pub(crate) fn write(&self, changes: &mut [(AddressId, Option<Row<A>>)], summary: &mut Summary) {
+    /// A new address, or one that is back.
+    pub(crate) fn add(&self, id: AddressId, row: Row<A>) {
         let mut state = self.lock();
-        for (id, row) in changes {
-            *row = match row.take() {
-                Some(row) => state.rows.insert(*id, row),
-                None => state.rows.remove(id),
-            };
+        let previous = match state.rows.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(row);
+                None
+            }
+            Entry::Occupied(_) => Some(row),
+        };
+        drop(state);
+        drop(previous);
+    }
+
+    pub(crate) fn forget(&self, id: AddressId) {
+        let forgotten = self.lock().rows.remove(&id);
+        drop(forgotten);
+    }
+
+    pub(crate) fn set_error(&self, id: AddressId, error: SharedError) {
+        let previous = self.lock().rows.get_mut(&id).and_then(|row| row.last_error.replace(error));
+        drop(previous);
+    }
+
+    /// Brings rows up to date: what their addresses do now, and items handed to them (or, negative,
+    /// come back) since.
+    pub(crate) fn update(&self, changes: &[(AddressStatus, i64)], mut summary: Summary) {
+        let mut state = self.lock();
+        for (status, handed) in changes {
+            if let Some(row) = state.rows.get_mut(&status.id) {
+                row.status = *status;
+                row.handed = row.handed.saturating_add_signed(*handed);
+            }
         }
-        std::mem::swap(&mut state.summary, summary);
+        mem::swap(&mut state.summary, &mut summary);
+        drop(state);
+        drop(summary);
     }
 
     pub(crate) fn snapshot(&self, queue: QueueSnapshot, accepted: u64) -> Snapshot<A> {

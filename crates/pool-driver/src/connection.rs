@@ -30,7 +30,10 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// # Errors
     ///
     /// When the connection is dead.
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
+    fn poll_event(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
 }
 
 /// What a connection has to tell.
@@ -121,7 +124,10 @@ where
 {
     const REPORTS_OUTCOMES: bool = false;
 
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, Self::Error>> {
+    fn poll_event(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ConnectionEvent<T>, Self::Error>> {
         let mut this = self.project();
         for _ in 0..READS_PER_POLL_MAX {
             match ready!(this.transport.as_mut().poll_next(cx)) {

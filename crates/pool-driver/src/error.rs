@@ -161,7 +161,9 @@ pub enum NotReady {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failing { last_error: Some(error) } => write!(f, "no address can be reached; the last error: {error}"),
+            Self::Failing { last_error: Some(error) } => {
+                write!(f, "no address can be reached; the last error: {error}")
+            }
             Self::Failing { last_error: None } => f.write_str("no address can be reached"),
             Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
         }

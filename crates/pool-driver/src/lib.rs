@@ -1,1 +1,47 @@
+//! Carries out what `pool-core` decides, on any runtime.
+//!
+//! Applications use a runtime crate (`pool-tokio`, `pool-smol`), which is this crate with a clock
+//! and a way to spawn. Authors of such crates implement [`Runtime`]; authors of protocols
+//! implement [`Connection`] or wrap what they have with [`read_driven`].
+//!
+//! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the
+//! [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
+//! item is always one of three: *refused* (back to its sender, in a [`SendError`]), *undelivered*
+//! (given to [`OnUndelivered`]), or *handed* (taken by a connection's `start_send`).
 
+mod addresses;
+mod board;
+mod builder;
+mod connect;
+mod connection;
+mod driver;
+mod error;
+mod multiplexer;
+mod observer;
+mod panic;
+mod pool;
+mod queue;
+mod runtime;
+mod wake_list;
+
+pub use addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
+pub use board::{AddressSnapshot, Snapshot};
+pub use builder::{BuildError, NoAddresses, PoolBuilder};
+pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
+pub use connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
+pub use driver::Driver;
+pub use error::{
+    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, NotReady, RefusedReason, SendError,
+    SharedError, UndeliveredReason,
+};
+pub use multiplexer::Multiplexer;
+pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
+pub use panic::Panicked;
+pub use pool::{Pool, Sending};
+pub use queue::QueueSnapshot;
+pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+
+pub use pool_core::{
+    AddressSet, Availability, Backoff, Balance, Config, ConfigError, Endpoint, FailureKind, Opening, Outcome,
+    RoundRobin,
+};

@@ -108,6 +108,15 @@ impl<T> Queue<T> {
         }
     }
 
+    /// As [`try_push`](Self::try_push), for a sender that may be in line already: then it has to
+    /// wait for its turn.
+    pub(crate) fn try_push_first(&self, place: &Place, item: T) -> Result<(), T> {
+        if place.ticket.is_some() {
+            return Err(item);
+        }
+        self.try_push(item).map_err(|refused| refused.item)
+    }
+
     /// Asks for a place. `Some(Ok)` means that the place is held until [`push`](Self::push) or
     /// [`leave`](Self::leave); `None` that the waker will be woken.
     pub(crate) fn poll_place(&self, place: &mut Place, waker: &Waker) -> Option<Result<(), RefusedReason>> {
@@ -221,13 +230,6 @@ impl<T> Queue<T> {
         }
         drop(state);
         wake_all(woken);
-    }
-
-    pub(crate) fn close_reason(&self) -> Option<EndReason> {
-        match self.lock().intake {
-            Intake::Closed(reason) => Some(reason),
-            Intake::Open | Intake::FailingFast => None,
-        }
     }
 
     pub(crate) fn accepted(&self) -> u64 {

@@ -57,6 +57,12 @@ impl WakeList {
         drop(previous);
     }
 
+    /// The driver is over: its waker isn't needed any more.
+    pub(crate) fn stop(&self) {
+        let driver = self.lock().driver.take();
+        drop(driver);
+    }
+
     fn push(&self, source: Source) {
         let driver = {
             let mut state = self.lock();

@@ -1,1 +1,71 @@
+//! A client-side connection pool for Tokio.
+//!
+//! The pool takes a stream of address sets, keeps connections to every address, and spreads what
+//! you [`send`](Pool::send) over them. It reconnects, backs off, drains connections to addresses
+//! that left, and pushes back when nothing can take more.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use pool_tokio::tcp;
+//! use tokio_util::codec::LinesCodec;
+//!
+//! # let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = server.local_addr()?;
+//! let pool = pool_tokio::pool_for_connections(tcp(LinesCodec::new, |line: String| println!("{line}")))
+//!     .connect_to_fixed([address])
+//!     .connections_per_address(2)
+//!     .spawn::<String>()?;
+//!
+//! pool.send("hello".into()).await?;
+//! let ended = pool.shutdown(std::time::Duration::from_secs(5)).await;
+//! assert_eq!(ended.counts.handed, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything but the runtime comes from `pool-driver`, which is re-exported here.
 
+mod runtime;
+mod tcp;
+
+pub use pool_driver::*;
+
+pub use runtime::{TokioRuntime, TokioTimer};
+pub use tcp::{TcpConnect, TcpConnection, tcp};
+
+/// A pool over plain sinks, which `connector` makes from addresses.
+///
+/// The closure is called for every dial. What it captures it must clone for each future:
+/// `move |address| { let config = config.clone(); async move { … } }`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::net::SocketAddr;
+/// use tokio::net::TcpStream;
+/// use tokio_util::codec::{FramedWrite, LinesCodec};
+///
+/// # let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = server.local_addr()?;
+/// let pool = pool_tokio::pool_for(|address: SocketAddr| async move {
+///     let stream = TcpStream::connect(address).await?;
+///     Ok::<_, std::io::Error>(FramedWrite::new(stream, LinesCodec::new()))
+/// })
+/// .connect_to_fixed([address])
+/// .spawn::<String>()?;
+/// pool.send("hello".into()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A sink that can't read notices that its peer is gone only at the next write. Where the peer
+/// can talk, prefer [`tcp`] or [`read_driven`] with [`pool_for_connections`].
+pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime> {
+    PoolBuilder::plain(connector, TokioRuntime::new())
+}
+
+/// A pool over [`Connection`]s, which `connector` makes from addresses.
+pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
+    PoolBuilder::new(connector, TokioRuntime::new())
+}

@@ -125,6 +125,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.availability
     }
 
+    /// Whether items can still be handed over, now or later: until a close makes all drain.
+    pub fn takes_items(&self) -> bool {
+        self.phase.keeps_connections()
+    }
+
     /// Whether every address of a set that is not empty has an unreset failure, and none is
     /// connected: the answer to 'why does nothing go out'.
     pub fn is_failing(&self) -> bool {

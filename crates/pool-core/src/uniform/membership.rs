@@ -16,6 +16,9 @@ use crate::slab::{Key, Slab};
 use crate::slot::{NONE, SlotState};
 use crate::timers::Timer;
 
+/// More slots than this get their memory when they are needed: most of them may never be.
+const SLOTS_RESERVED_MAX: usize = 1 << 20;
+
 /// The addresses of the set, and those that left it and are not forgotten yet.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses<A> {
@@ -123,7 +126,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.known.reserve_total(addresses);
         self.rings.reserve_total(addresses);
         if self.config.opening == Opening::Eager {
-            self.slots.reserve_total(addresses * self.config.connections_per_address as usize);
+            let slots = addresses.saturating_mul(self.config.connections_per_address as usize);
+            self.slots.reserve_total(slots.min(SLOTS_RESERVED_MAX));
         }
     }
 
@@ -141,7 +145,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.rings.add_address(key, *weight, *priority);
             key.index
         };
-        self.outputs.push_back(Output::Event(Event::AddressAdded { address: address.clone() }));
+        let id = self.addresses.id(index);
+        self.outputs.push_back(Output::Event(Event::AddressAdded { address: address.clone(), id }));
         self.update_dialling(index);
         index
     }
@@ -160,7 +165,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.retiring = false;
         let address = known.address.clone();
         self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
-        self.outputs.push_back(Output::Event(Event::AddressRemoved { address: address.clone() }));
+        let id = self.addresses.id(index);
+        self.outputs.push_back(Output::Event(Event::AddressRemoved { address: address.clone(), id }));
         // It counts as present until its slots are seen to, lest it be forgotten with the last dial.
         self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
@@ -198,6 +204,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if known.backoff_armed {
             self.timers.disarm(known.retry_at, Timer::Backoff(index));
         }
+        let id = self.addresses.id(index);
+        self.outputs.push_back(Output::Event(Event::AddressForgotten { id }));
         let forgotten = self.addresses.known.remove(index);
         self.addresses.departed.remove(&forgotten.address);
     }

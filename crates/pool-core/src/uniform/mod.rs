@@ -98,7 +98,7 @@ pub struct Uniform<A, B = RoundRobin> {
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    /// A pool without addresses.
+    /// A pool without addresses. Its time begins with its first input, not before.
     ///
     /// The seed decides where rounds start and how delays are jittered: give every client another
     /// one, and tests a fixed one.
@@ -109,7 +109,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub fn new(config: Config, balancer: B, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut random = Random::new(seed);
-        let mut uniform = Self {
+        Ok(Self {
             balancer,
             salt: random.next_u64(),
             random,
@@ -125,9 +125,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             fail_fast_at: None,
             outputs: VecDeque::new(),
             config,
-        };
-        uniform.settle();
-        Ok(uniform)
+        })
     }
 
     /// The settings that the machine works by.

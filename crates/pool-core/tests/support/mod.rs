@@ -102,7 +102,7 @@ impl Bench {
     }
 
     /// A pool whose connections to these addresses are all up and ready.
-    pub(crate) fn up<const N: usize>(config: Config, addresses: [u32; N]) -> Self {
+    pub(crate) fn up(config: Config, addresses: impl Into<AddressSet<u32>>) -> Self {
         let mut bench = Self::new(config);
         bench.set(addresses);
         bench.connect_all();
@@ -236,6 +236,13 @@ impl<P: Balance> Bench<P> {
         }
         self.now = end;
         self.wake();
+    }
+
+    /// Lets time pass until the address may be dialled again.
+    pub(crate) fn wait_out_backoff(&mut self, address: u32) {
+        if let Some(at) = self.status(address).retry_at {
+            self.advance(at.saturating_duration_since(self.now));
+        }
     }
 
     /// The driver sleeps through all deadlines, and wakes the machine late.

@@ -11,14 +11,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_core::Stream;
 use futures_sink::Sink;
-use pool_core::{
-    AddressId, Availability, Balance, ConfigError, Instant, Opening, RoundRobin, SlotId, Uniform,
-};
+use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, RoundRobin, SlotId, Uniform};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
-use crate::board::{Board, Row, Snapshot, Summary};
+use crate::board::{Board, Snapshot, Summary};
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
@@ -69,13 +66,14 @@ where
     addresses_signal: Arc<Signal>,
     timer_signal: Arc<Signal>,
 
-    tenants: Vec<Option<Tenant<S::Address, C::Future, C::Connection>>>,
+    tenants: Tenants<S, C>,
     /// Connections that took items since they were last flushed.
     dirty: Vec<SlotId>,
-    /// Items that came back unsent, oldest first.
-    returned: VecDeque<T>,
-    /// The item that `start_send` took when no connection could.
-    stalled: VecDeque<T>,
+    /// Items that no connection has, oldest first: they came back unsent, or `start_send` took one
+    /// when no connection could.
+    held: VecDeque<T>,
+    /// Room for the one item of `try_dispatch`.
+    single: VecDeque<T>,
     /// Whose code runs now, in case it panics.
     running: UserCode,
     /// The errors of connections that are over, until the state machine has told what it made of
@@ -83,12 +81,25 @@ where
     slot_errors: BTreeMap<SlotId, SharedError>,
 
     board: Arc<Board<S::Address>>,
-    rows: BTreeMap<AddressId, Row<S::Address>>,
-    changed: Vec<AddressId>,
+    /// Addresses whose row on the board is out of date, with the items handed since.
+    touched: Vec<(AddressId, i64)>,
     summary: Summary,
     end_reason: Option<EndReason>,
+    /// The deadline of a close that the state machine has not been told of yet.
+    closing: Option<Instant>,
     is_closed: bool,
 }
+
+/// Who lives in which slot, by the slot's index.
+type Tenants<S, C> = Vec<
+    Option<
+        Tenant<
+            <S as AddressStream>::Address,
+            <C as Connect<<S as AddressStream>::Address>>::Future,
+            <C as Connect<<S as AddressStream>::Address>>::Connection,
+        >,
+    >,
+>;
 
 /// What a multiplexer is made of.
 pub(crate) struct Parts<C, S, R, O, B> {
@@ -145,15 +156,15 @@ where
             woken: Vec::new(),
             tenants: Vec::new(),
             dirty: Vec::new(),
-            returned: VecDeque::new(),
-            stalled: VecDeque::new(),
+            held: VecDeque::new(),
+            single: VecDeque::new(),
             running: UserCode::Balancer,
             slot_errors: BTreeMap::new(),
             summary: board.summary(),
             board,
-            rows: BTreeMap::new(),
-            changed: Vec::new(),
+            touched: Vec::new(),
             end_reason: None,
+            closing: None,
             is_closed: false,
         })
     }
@@ -164,7 +175,7 @@ where
     /// what became of the items. Pending otherwise, and the waker is kept.
     pub fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         self.progress(cx);
-        self.redeliver();
+        self.dispatch_held();
         self.finish_poll()
     }
 
@@ -177,9 +188,12 @@ where
     ///
     /// The item, if no connection can take it now.
     pub fn try_dispatch(&mut self, item: T) -> Result<(), T> {
-        let mut items = VecDeque::from([item]);
-        self.dispatch(&mut items, 1);
-        items.pop_front().map_or(Ok(()), Err)
+        let mut single = mem::take(&mut self.single);
+        single.push_back(item);
+        self.dispatch(&mut single, 1);
+        let refused = single.pop_front();
+        self.single = single;
+        refused.map_or(Ok(()), Err)
     }
 
     /// Starts to close: when no item waits any longer, or the deadline is over, all connections
@@ -191,16 +205,13 @@ where
     /// Lets an address that is in backoff be dialled at once.
     pub fn retry_now(&mut self, address: &S::Address) {
         self.core.retry_now(address, self.now);
-        self.note_address(address);
-        self.timer_signal.raise();
     }
 
     /// A look at all addresses and connections.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<S::Address> {
-        let waiting = self.stalled.len() + self.returned.len();
-        let queue = QueueSnapshot { in_hand: waiting, capacity: 1, ..QueueSnapshot::default() };
-        self.board.snapshot(queue, self.summary.handed + waiting as u64)
+        let queue = QueueSnapshot { in_hand: self.held.len(), capacity: 1, ..QueueSnapshot::default() };
+        self.board.snapshot(queue, self.counts().accepted)
     }
 
     pub(crate) fn board(&self) -> &Arc<Board<S::Address>> {
@@ -223,29 +234,31 @@ where
         self.shutdown_timeout
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-
     /// Whether items can still be handed to connections, now or later.
     pub(crate) fn takes_items(&self) -> bool {
         self.core.takes_items()
     }
 
+    /// Tells the state machine how many items wait, and then of a close, if there is one: the
+    /// other way round it would not know that something is left to deliver.
     pub(crate) fn set_demand(&mut self, waiting: usize) {
         self.core.set_demand(waiting, self.now);
+        if let Some(deadline) = self.closing.take() {
+            self.core.close(deadline, self.now);
+        }
+        self.carry_out();
     }
 
-    /// Items that came back, oldest first; they are to be sent before all others.
-    pub(crate) fn take_returned(&mut self) -> VecDeque<T> {
-        mem::take(&mut self.returned)
+    /// Takes the items that no connection has, oldest first: those that came back unsent, and the
+    /// one that `start_send` took when no connection could.
+    pub fn take_held(&mut self) -> VecDeque<T> {
+        mem::take(&mut self.held)
     }
 
     pub(crate) fn close_because(&mut self, reason: EndReason, deadline: Duration) {
         self.end_reason.get_or_insert(reason);
-        self.core.close(self.now + deadline, self.now);
-        // The next poll carries it out.
-        self.timer_signal.raise();
+        let deadline = self.now + deadline;
+        self.closing = Some(self.closing.map_or(deadline, |earlier| earlier.min(deadline)));
     }
 
     /// Polls whatever has been woken. Returns whether the handles were among it.
@@ -283,7 +296,28 @@ where
 
     fn counts(&self) -> Counts {
         let Summary { handed, undelivered, .. } = self.summary;
+        let undelivered = undelivered + self.held.len() as u64;
         Counts { accepted: handed + undelivered, handed, undelivered }
+    }
+
+    /// What became of all items, once nothing more will be handed over: drops all connections.
+    pub(crate) fn final_counts(&mut self) -> Counts {
+        for slot in self.tenants.iter().flatten().map(|tenant| tenant.id).collect::<Vec<_>>() {
+            self.evict(slot);
+        }
+        discard(self.addresses.take());
+        self.counts()
+    }
+
+    pub(crate) fn tell_end(&mut self, ended: Ended) {
+        self.summary.ended = Some(ended);
+        self.observe(|| Event::Ended { ended });
+        self.publish();
+        self.wakes.stop();
+    }
+
+    pub(crate) fn count_undelivered(&mut self, items: usize) {
+        self.summary.undelivered += items as u64;
     }
 
     /// At most this many sets are read in one poll; a stream that never pauses is asked again in
@@ -332,7 +366,7 @@ where
 
     fn on_addresses_end(&mut self, reason: EndReason, error: Option<SharedError>) {
         discard(self.addresses.take());
-        self.summary.addresses_error = error.clone();
+        self.summary.addresses_error.clone_from(&error);
         self.observe(|| Event::AddressesEnded { error });
         if self.on_addresses_end == OnAddressesEnd::Shutdown {
             self.close_because(reason, self.shutdown_timeout);
@@ -355,18 +389,13 @@ where
         }
     }
 
-    /// Hands on what is held back, oldest first.
-    fn redeliver(&mut self) {
-        for mut held in [mem::take(&mut self.returned), mem::take(&mut self.stalled)] {
-            self.dispatch(&mut held, usize::MAX);
-            // `returned` may have grown meanwhile, by items that are younger.
-            while let Some(item) = held.pop_back() {
-                self.returned.push_front(item);
-            }
-        }
-        let waiting = self.returned.len();
-        self.stalled.clear();
-        self.set_demand(waiting);
+    fn dispatch_held(&mut self) {
+        let mut held = mem::take(&mut self.held);
+        self.dispatch(&mut held, usize::MAX);
+        // What came back meanwhile is younger.
+        held.append(&mut self.held);
+        self.held = held;
+        self.set_demand(self.held.len());
     }
 
     pub(crate) fn observe(&mut self, event: impl FnOnce() -> Event<S::Address>) {
@@ -375,10 +404,6 @@ where
         {
             discard(self.observer.take());
         }
-    }
-
-    pub(crate) fn is_lazy(&self) -> bool {
-        self.core.config().opening == Opening::Lazy
     }
 }
 
@@ -397,20 +422,22 @@ where
         if let Poll::Ready(ended) = self.poll_progress(cx) {
             return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
         }
-        let is_ready = self.returned.is_empty() && self.is_any_ready();
-        // A lazy pool dials because somebody asks.
-        self.set_demand(usize::from(!is_ready).max(self.returned.len()));
-        let ended = self.finish_poll();
-        match (is_ready, self.end_reason) {
-            (_, Some(reason)) => Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) })),
-            (true, None) => Poll::Ready(Ok(())),
-            (false, None) => ended.map(|ended| Err(Closed { reason: RefusedReason::Closed(ended.reason) })),
+        if let Some(reason) = self.end_reason {
+            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) }));
         }
+        if self.held.is_empty() && self.is_any_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        // A lazy pool dials because somebody asks.
+        let waiting = self.held.len().max(1);
+        self.set_demand(waiting);
+        let _ = self.finish_poll();
+        Poll::Pending
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {
         if let Err(item) = self.try_dispatch(item) {
-            self.returned.push_back(item);
+            self.held.push_back(item);
         }
         Ok(())
     }
@@ -419,7 +446,7 @@ where
         if let Poll::Ready(ended) = self.poll_progress(cx) {
             return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
         }
-        if self.returned.is_empty() && self.is_all_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.held.is_empty() && self.is_all_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {

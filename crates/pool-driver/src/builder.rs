@@ -1,0 +1,400 @@
+//! How pools are made.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, Opening, RoundRobin};
+
+use crate::addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
+use crate::connect::{Connect, PlainConnector};
+use crate::connection::Connection;
+use crate::driver::Driver;
+use crate::error::BoxError;
+use crate::multiplexer::{Multiplexer, Parts};
+use crate::observer::{DropUndelivered, NoObserver, Observer, OnUndelivered};
+use crate::pool::{Pool, Shared};
+use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::wake_list::Source;
+
+/// The settings of a pool on their way to becoming one.
+///
+/// The runtime crates start one (`pool_tokio::pool_for`); [`PoolBuilder::new`] does for a runtime
+/// of your own. Every setting has a default but the addresses.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserver, B = RoundRobin> {
+    connector: C,
+    runtime: R,
+    addresses: S,
+    on_undelivered: U,
+    observer: Option<O>,
+    balancer: B,
+    config: Config,
+    queue_size: usize,
+    shutdown_timeout: Duration,
+    on_addresses_end: OnAddressesEnd,
+    seed: Option<u64>,
+}
+
+/// A builder that has not been told yet where addresses come from.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NoAddresses;
+
+/// Why a pool could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting makes no sense.
+    Config(ConfigError),
+    /// The driver could not be spawned.
+    Spawn(BoxError),
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Spawn(error) => write!(f, "the pool's driver could not be spawned: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Spawn(error) => Some(&**error),
+        }
+    }
+}
+
+impl From<ConfigError> for BuildError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+const QUEUE_SIZE_MAX: usize = 1 << 30;
+
+impl<C, R> PoolBuilder<PlainConnector<C>, R> {
+    /// A pool whose connector makes plain sinks.
+    pub fn plain(connector: C, runtime: R) -> Self {
+        PoolBuilder::new(PlainConnector::new(connector), runtime)
+    }
+}
+
+impl<C, R> PoolBuilder<C, R> {
+    /// A pool whose connector makes [`Connection`]s.
+    pub fn new(connector: C, runtime: R) -> Self {
+        Self {
+            connector,
+            runtime,
+            addresses: NoAddresses,
+            on_undelivered: DropUndelivered,
+            observer: None,
+            balancer: RoundRobin::new(),
+            config: Config::default(),
+            queue_size: 100,
+            shutdown_timeout: Duration::from_secs(30),
+            on_addresses_end: OnAddressesEnd::default(),
+            seed: None,
+        }
+    }
+}
+
+impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
+    /// Where address sets come from: a stream of `Result<AddressSet<A>, E>`.
+    pub fn connect_to<S2: AddressStream>(self, addresses: S2) -> PoolBuilder<C, R, S2, U, O, B> {
+        PoolBuilder {
+            addresses,
+            connector: self.connector,
+            runtime: self.runtime,
+            on_undelivered: self.on_undelivered,
+            observer: self.observer,
+            balancer: self.balancer,
+            config: self.config,
+            queue_size: self.queue_size,
+            shutdown_timeout: self.shutdown_timeout,
+            on_addresses_end: self.on_addresses_end,
+            seed: self.seed,
+        }
+    }
+
+    /// Addresses that never change.
+    pub fn connect_to_fixed<A: Clone + Ord>(
+        self,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> PoolBuilder<C, R, FixedAddresses<A>, U, O, B> {
+        let set: AddressSet<A> = addresses.into_iter().collect();
+        self.connect_to(FixedAddresses::new(set))
+    }
+
+    /// Who is given items that were accepted and can't be delivered; by default they are dropped
+    /// and counted. `|item: Request, reason| …`
+    pub fn on_undelivered<U2>(self, on_undelivered: U2) -> PoolBuilder<C, R, S, U2, O, B> {
+        PoolBuilder {
+            on_undelivered,
+            connector: self.connector,
+            runtime: self.runtime,
+            addresses: self.addresses,
+            observer: self.observer,
+            balancer: self.balancer,
+            config: self.config,
+            queue_size: self.queue_size,
+            shutdown_timeout: self.shutdown_timeout,
+            on_addresses_end: self.on_addresses_end,
+            seed: self.seed,
+        }
+    }
+
+    /// Who is told what happens; by default nobody. `|event: &Event<SocketAddr>| …`
+    pub fn observer<O2>(self, observer: O2) -> PoolBuilder<C, R, S, U, O2, B> {
+        PoolBuilder {
+            observer: Some(observer),
+            connector: self.connector,
+            runtime: self.runtime,
+            addresses: self.addresses,
+            on_undelivered: self.on_undelivered,
+            balancer: self.balancer,
+            config: self.config,
+            queue_size: self.queue_size,
+            shutdown_timeout: self.shutdown_timeout,
+            on_addresses_end: self.on_addresses_end,
+            seed: self.seed,
+        }
+    }
+
+    /// Who picks the address for an item; by default all have their turns.
+    pub fn balancer<B2: Balance>(self, balancer: B2) -> PoolBuilder<C, R, S, U, O, B2> {
+        PoolBuilder {
+            balancer,
+            connector: self.connector,
+            runtime: self.runtime,
+            addresses: self.addresses,
+            on_undelivered: self.on_undelivered,
+            observer: self.observer,
+            config: self.config,
+            queue_size: self.queue_size,
+            shutdown_timeout: self.shutdown_timeout,
+            on_addresses_end: self.on_addresses_end,
+            seed: self.seed,
+        }
+    }
+
+    /// All of the state machine's settings at once, in place of those made before.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// [`Config::connections_per_address`]: 1 by default.
+    pub fn connections_per_address(mut self, connections: u32) -> Self {
+        self.config.connections_per_address = connections;
+        self
+    }
+
+    /// Opens connections when items wait for them, not before.
+    pub fn lazy(mut self) -> Self {
+        self.config.opening = Opening::Lazy;
+        self
+    }
+
+    /// [`Config::dials_max`]: 64 by default.
+    pub fn dials_max(mut self, dials: u32) -> Self {
+        self.config.dials_max = dials;
+        self
+    }
+
+    /// [`Config::dial_timeout`]: 5 s by default.
+    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.config.dial_timeout = timeout;
+        self
+    }
+
+    /// [`Config::backoff`].
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.config.backoff = backoff;
+        self
+    }
+
+    /// [`Config::stable_after`]: 10 s by default.
+    pub fn stable_after(mut self, duration: Duration) -> Self {
+        self.config.stable_after = duration;
+        self
+    }
+
+    /// [`Config::drain_timeout`]: 30 s by default.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = timeout;
+        self
+    }
+
+    /// [`Config::fail_fast_after`]: off by default.
+    pub fn fail_fast_after(mut self, duration: Duration) -> Self {
+        self.config.fail_fast_after = Some(duration);
+        self
+    }
+
+    /// [`Config::lifetime_max`]: off by default.
+    pub fn lifetime_max(mut self, lifetime: Duration) -> Self {
+        self.config.lifetime_max = Some(lifetime);
+        self
+    }
+
+    /// [`Config::idle_timeout`]: off by default, and only for lazy pools.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// [`Config::addresses_max`]: 65,536 by default.
+    pub fn addresses_max(mut self, addresses: usize) -> Self {
+        self.config.addresses_max = addresses;
+        self
+    }
+
+    /// [`Config::items_per_turn`]: 1 by default.
+    pub fn items_per_turn(mut self, items: u32) -> Self {
+        self.config.items_per_turn = items;
+        self
+    }
+
+    /// How many items the pool holds that no connection has taken, at most; 100 by default. The
+    /// number of handles doesn't change it.
+    pub fn queue_size(mut self, items: usize) -> Self {
+        self.queue_size = items;
+        self
+    }
+
+    /// How long the pool may go on to deliver what is queued, when all handles are dropped or the
+    /// address stream ends; 30 s by default.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// What the end of the address stream means: by default a shutdown.
+    pub fn on_addresses_end(mut self, policy: OnAddressesEnd) -> Self {
+        self.on_addresses_end = policy;
+        self
+    }
+
+    /// Makes all that is left to chance repeatable. By default every pool has another seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B>
+where
+    S: AddressStream,
+    R: Runtime,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    /// Makes a pool and the future that runs it, to be polled anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Config`] names the setting that makes no sense.
+    #[expect(clippy::type_complexity, reason = "two well-known halves; the driver's type is rarely written")]
+    pub fn build<T>(self) -> Result<(Pool<T, S::Address>, Driver<T, C, S, R, U, O, B>), BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+        U: OnUndelivered<T>,
+    {
+        if self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX {
+            let (found, max) = (self.queue_size as u64, QUEUE_SIZE_MAX as u64);
+            return Err(ConfigError::out_of_range("queue_size", found, max).into());
+        }
+        let (queue_size, on_undelivered, multiplexer) = self.into_multiplexer()?;
+        let signal = multiplexer.signal(Source::Handles);
+        let board = Arc::clone(multiplexer.board());
+        let shared = Arc::new(Shared::new(queue_size, signal, board));
+        let pool = Pool::new(Arc::clone(&shared));
+        Ok((pool, Driver::new(multiplexer, shared, on_undelivered)))
+    }
+
+    /// Makes a multiplexer: the sink below a pool, for an owner that polls it itself.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Config`] names the setting that makes no sense.
+    pub fn build_multiplexer<T>(self) -> Result<Multiplexer<T, C, S, R, O, B>, BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+    {
+        Ok(self.into_multiplexer()?.2)
+    }
+
+    #[expect(clippy::type_complexity, reason = "what is left of a builder")]
+    fn into_multiplexer<T>(self) -> Result<(usize, U, Multiplexer<T, C, S, R, O, B>), BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+    {
+        if !self.shutdown_timeout.is_zero() {
+            ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
+        }
+        let parts = Parts {
+            config: self.config,
+            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            connector: self.connector,
+            addresses: self.addresses,
+            on_addresses_end: self.on_addresses_end,
+            shutdown_timeout: self.shutdown_timeout,
+            runtime: self.runtime,
+            observer: self.observer,
+            balancer: self.balancer,
+        };
+        Ok((self.queue_size, self.on_undelivered, Multiplexer::new(parts)?))
+    }
+
+    /// Makes a pool and spawns its driver where the caller runs.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Config`] names the setting that makes no sense; [`BuildError::Spawn`] says
+    /// that there is no runtime here.
+    pub fn spawn<T>(self) -> Result<Pool<T, S::Address>, BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+        U: OnUndelivered<T>,
+        R: SpawnOn<Ambient, Driver<T, C, S, R, U, O, B>>,
+    {
+        self.spawn_on(Ambient)
+    }
+
+    /// Makes a pool and spawns its driver on the thread of the caller, so that neither connections
+    /// nor items need be `Send`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`spawn`](Self::spawn).
+    pub fn spawn_local<T>(self) -> Result<Pool<T, S::Address>, BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+        U: OnUndelivered<T>,
+        R: SpawnOn<Local, Driver<T, C, S, R, U, O, B>>,
+    {
+        self.spawn_on(Local)
+    }
+
+    /// Makes a pool and spawns its driver on an executor.
+    ///
+    /// # Errors
+    ///
+    /// As for [`spawn`](Self::spawn).
+    pub fn spawn_on<T, E>(self, executor: E) -> Result<Pool<T, S::Address>, BuildError>
+    where
+        C: Connect<S::Address, Connection: Connection<T>>,
+        U: OnUndelivered<T>,
+        R: SpawnOn<E, Driver<T, C, S, R, U, O, B>>,
+    {
+        let (pool, driver) = self.build()?;
+        R::spawn_on(executor, driver).map_err(BuildError::Spawn)?;
+        Ok(pool)
+    }
+}

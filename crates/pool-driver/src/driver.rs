@@ -1,0 +1,257 @@
+//! The future that moves items from a pool's queue through its multiplexer.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pool_core::{Availability, Balance, RoundRobin};
+
+use crate::addresses::AddressStream;
+use crate::connect::Connect;
+use crate::connection::Connection;
+use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
+use crate::multiplexer::Multiplexer;
+use crate::observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
+use crate::panic::guard;
+use crate::pool::Shared;
+use crate::runtime::Runtime;
+
+/// Runs a pool. Spawn it, or poll it anywhere; it ends when the pool does, and says why.
+///
+/// Dropping it earlier ends the pool like a shutdown without time: what is queued goes to
+/// `on_undelivered`, connections are dropped, and everybody who waits is told.
+#[must_use = "a pool does nothing unless its driver is polled"]
+pub struct Driver<T, C, S, R, U = DropUndelivered, O = NoObserver, B = RoundRobin>
+where
+    S: AddressStream,
+    C: Connect<S::Address, Connection: Connection<T>>,
+    R: Runtime,
+    U: OnUndelivered<T>,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    multiplexer: Multiplexer<T, C, S, R, O, B>,
+    shared: Arc<Shared<T, S::Address>>,
+    /// Items taken from the queue and not yet handed to a connection, oldest first.
+    hand: VecDeque<T>,
+    /// Items in the queue, as last seen.
+    queued: usize,
+    on_undelivered: U,
+    is_failing_fast: bool,
+    told: Told,
+    ended: Option<Ended>,
+}
+
+/// What those who watch the pool were last told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Told {
+    availability: Availability,
+    is_failing: bool,
+}
+
+/// After this many items the driver lets others run.
+const ITEMS_PER_POLL_MAX: usize = 512;
+
+// Nothing in it is pinned but behind a `Box`.
+impl<T, C, S, R, U, O, B> Unpin for Driver<T, C, S, R, U, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address, Connection: Connection<T>>,
+    R: Runtime,
+    U: OnUndelivered<T>,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+}
+
+impl<T, C, S, R, U, O, B> Driver<T, C, S, R, U, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address, Connection: Connection<T>>,
+    R: Runtime,
+    U: OnUndelivered<T>,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    pub(crate) fn new(
+        multiplexer: Multiplexer<T, C, S, R, O, B>,
+        shared: Arc<Shared<T, S::Address>>,
+        on_undelivered: U,
+    ) -> Self {
+        let told = Told { availability: Availability::Waiting, is_failing: false };
+        Self {
+            multiplexer,
+            shared,
+            hand: VecDeque::new(),
+            queued: 0,
+            on_undelivered,
+            is_failing_fast: false,
+            told,
+            ended: None,
+        }
+    }
+
+    /// What the handles ask for besides the sending of items.
+    fn handle_requests(&mut self) {
+        let requests = self.shared.take_requests();
+        for address in requests.retries {
+            self.multiplexer.retry_now(&address);
+        }
+        if let Some(deadline) = requests.shutdown {
+            self.multiplexer.close_because(EndReason::Shutdown, deadline);
+        } else if requests.is_abandoned && self.multiplexer.end_reason().is_none() {
+            let deadline = self.multiplexer.shutdown_timeout();
+            self.multiplexer.close_because(EndReason::HandlesDropped, deadline);
+        }
+    }
+
+    /// Items that came back go to the head of the line.
+    fn take_back(&mut self) {
+        let held = self.multiplexer.take_held();
+        if held.is_empty() {
+            return;
+        }
+        self.shared.queue.take_back(held.len());
+        for item in held.into_iter().rev() {
+            self.hand.push_front(item);
+        }
+    }
+
+    /// Moves items from the queue to connections, as many as these take.
+    fn deliver(&mut self, mut may_have_items: bool) {
+        let mut budget = ITEMS_PER_POLL_MAX;
+        let mut handed = 0;
+        loop {
+            if handed > 0 || may_have_items || (self.hand.is_empty() && self.queued > 0) {
+                self.queued = self.shared.queue.turn_over(handed, &mut self.hand);
+                may_have_items = false;
+            }
+            if self.hand.is_empty() {
+                return;
+            }
+            if budget == 0 {
+                return self.shared.signal.raise();
+            }
+            let before = self.hand.len();
+            self.multiplexer.dispatch(&mut self.hand, budget);
+            handed = before - self.hand.len();
+            budget -= handed;
+            if handed == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Everything that no connection has ends here.
+    fn undeliver_all(&mut self, reason: UndeliveredReason) {
+        self.take_back();
+        let mut count = 0;
+        let mut ended = 0;
+        loop {
+            self.queued = self.shared.queue.turn_over(ended, &mut self.hand);
+            ended = self.hand.len();
+            if ended == 0 {
+                break;
+            }
+            count += ended;
+            for item in self.hand.drain(..) {
+                // A handler that panics has been given its item all the same.
+                let _ = guard(|| self.on_undelivered.on_undelivered(item, reason));
+            }
+        }
+        if count > 0 {
+            self.multiplexer.count_undelivered(count);
+            self.multiplexer.observe(|| Event::Undelivered { count, reason });
+        }
+    }
+
+    /// Refuses and returns items while the pool fails fast, and as soon as it closes for good.
+    fn update_intake(&mut self) {
+        let is_failing_fast = self.multiplexer.availability() == Availability::FailingFast;
+        if self.is_failing_fast != is_failing_fast {
+            self.is_failing_fast = is_failing_fast;
+            self.shared.queue.set_failing_fast(is_failing_fast);
+            if is_failing_fast {
+                self.undeliver_all(UndeliveredReason::FailingFast);
+            }
+        }
+        if let Some(reason) = self.multiplexer.end_reason() {
+            self.shared.queue.close(reason);
+            if !self.multiplexer.takes_items() {
+                self.undeliver_all(UndeliveredReason::Closed(reason));
+            }
+        }
+    }
+
+    fn tell_watchers(&mut self) {
+        let summary = self.multiplexer.board().summary();
+        let told = Told { availability: summary.availability, is_failing: summary.is_failing };
+        if self.told != told {
+            self.told = told;
+            self.shared.tell_watchers();
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) -> Ended {
+        self.shared.queue.close(reason);
+        self.undeliver_all(UndeliveredReason::Closed(reason));
+        let counts = Counts { accepted: self.shared.queue.accepted(), ..self.multiplexer.final_counts() };
+        let ended = Ended { reason, counts };
+        self.ended = Some(ended);
+        self.multiplexer.tell_end(ended);
+        self.shared.tell_watchers();
+        ended
+    }
+}
+
+impl<T, C, S, R, U, O, B> Future for Driver<T, C, S, R, U, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address, Connection: Connection<T>>,
+    R: Runtime,
+    U: OnUndelivered<T>,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        if let Some(ended) = this.ended {
+            return Poll::Ready(ended);
+        }
+        let handles_woken = this.multiplexer.progress(cx);
+        if handles_woken {
+            this.shared.signal.clear();
+            this.handle_requests();
+        }
+        this.take_back();
+        this.deliver(handles_woken);
+        this.multiplexer.set_demand(this.hand.len() + this.queued);
+        this.multiplexer.flush_dirty();
+        this.update_intake();
+        let polled = this.multiplexer.finish_poll();
+        this.tell_watchers();
+        match polled {
+            Poll::Ready(ended) => Poll::Ready(this.end(ended.reason)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T, C, S, R, U, O, B> Drop for Driver<T, C, S, R, U, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address, Connection: Connection<T>>,
+    R: Runtime,
+    U: OnUndelivered<T>,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.end(EndReason::DriverDropped);
+        }
+    }
+}

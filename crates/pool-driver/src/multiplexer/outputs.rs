@@ -1,0 +1,161 @@
+//! The state machine's orders, one by one, and what is told of them.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use pool_core::{Balance, Event as CoreEvent, FailureKind, Output, SlotEnd, SlotEvent, SlotId, SlotState};
+
+use super::Multiplexer;
+use super::tenant::{Failure, Stage, Tenant};
+use crate::addresses::AddressStream;
+use crate::board::Row;
+use crate::connect::{Connect, DialContext};
+use crate::connection::Connection;
+use crate::error::DialTimedOut;
+use crate::observer::{Event, Observer};
+use crate::panic::guard;
+use crate::runtime::Runtime;
+use crate::wake_list::{Signal, Source};
+
+impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    C::Connection: Connection<T>,
+    R: Runtime,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    /// Carries out all that the state machine has ordered. New dials and drains are polled by
+    /// the driver's next poll, so that a set of a hundred thousand doesn't hold up the executor.
+    pub(super) fn carry_out(&mut self) {
+        loop {
+            match self.core.poll_output() {
+                Output::Dial { slot, address } => self.dial(slot, address),
+                Output::Drain { slot } => self.drain(slot),
+                Output::Drop { slot } => self.evict(slot),
+                Output::Availability(availability) => {
+                    self.summary.availability = availability;
+                    self.observe(|| Event::AvailabilityChanged { availability });
+                }
+                Output::Event(event) => self.on_core_event(event),
+                Output::Closed => self.is_closed = true,
+                Output::Timeout(deadline) => {
+                    self.deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, slot: SlotId, address: S::Address) {
+        // One that is no longer there was dropped by a later order, which follows.
+        let Some(address_id) = self.core.slot(slot).map(|status| status.address) else { return };
+        let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
+        let context = DialContext { failures, timeout: self.core.config().dial_timeout };
+        self.observe(|| Event::Dialling { address: address.clone(), slot });
+        self.touched.push((address_id, 0));
+        let dial = match guard(|| Box::pin(self.connector.connect(address.clone(), &context))) {
+            Ok(dial) => dial,
+            Err(panic) => {
+                let failure = Failure::Panicked(panic);
+                let kind = failure.kind();
+                self.remember_error(address_id, slot, failure.into_error());
+                self.core.handle_slot(slot, SlotEvent::Failed(kind), self.now);
+                return;
+            }
+        };
+        let signal = Signal::new(&self.wakes, Source::Slot(slot));
+        let tenant = Tenant {
+            id: slot,
+            address,
+            address_id,
+            stage: Stage::Dialling(dial),
+            waker: Waker::from(Arc::clone(&signal)),
+            signal: Arc::clone(&signal),
+            is_busy: true,
+            is_dirty: false,
+            is_flushing: false,
+            handed: 0,
+        };
+        if self.tenants.len() <= slot.index() {
+            self.tenants.resize_with(slot.index() + 1, || None);
+        }
+        self.tenants[slot.index()] = Some(tenant);
+        signal.raise();
+    }
+
+    fn drain(&mut self, slot: SlotId) {
+        let Some(place) = self.tenants.get_mut(slot.index()) else { return };
+        let Some(mut tenant) = place.take_if(|tenant| tenant.id == slot) else { return };
+        if let Stage::Open(connection) = tenant.stage {
+            tenant.stage = Stage::Draining(connection);
+        }
+        tenant.signal.raise();
+        *place = Some(tenant);
+    }
+
+    fn on_core_event(&mut self, event: CoreEvent<S::Address>) {
+        match event {
+            CoreEvent::AddressAdded { address, id } => {
+                if let Some((_, status)) = self.core.address(id) {
+                    let row = Row { address: Arc::new(address.clone()), status, handed: 0, last_error: None };
+                    self.board.add(id, row);
+                    self.touched.push((id, 0));
+                }
+                self.observe(|| Event::AddressAdded { address });
+            }
+            CoreEvent::AddressRemoved { address, id } => {
+                self.touched.push((id, 0));
+                self.observe(|| Event::AddressRemoved { address });
+            }
+            CoreEvent::AddressForgotten { id } => self.board.forget(id),
+            CoreEvent::AddressesRefused { len, max } => self.observe(|| Event::AddressesRefused { len, max }),
+            CoreEvent::Draining { slot, address, reason } => {
+                self.observe(|| Event::Draining { address, slot, reason });
+            }
+            CoreEvent::SlotEnded { slot, address, state, end, sent, in_flight } => {
+                if state == SlotState::Dialling && end == SlotEnd::Failed(FailureKind::TimedOut) {
+                    self.on_dial_timeout(slot, &address);
+                }
+                let error = self.slot_errors.remove(&slot);
+                self.observe(|| Event::SlotEnded { address, slot, state, end, error, sent, in_flight });
+            }
+            CoreEvent::BackedOff { address, failures, until } => {
+                let retry_after = until.saturating_duration_since(self.now);
+                self.touch(&address);
+                self.observe(|| Event::BackedOff { address, failures, retry_after });
+            }
+            CoreEvent::Recovered { address } => {
+                self.touch(&address);
+                self.observe(|| Event::Recovered { address });
+            }
+            _ => {}
+        }
+    }
+
+    /// The only failure that the state machine knows of before the driver does.
+    fn on_dial_timeout(&mut self, slot: SlotId, address: &S::Address) {
+        if let Some(id) = self.core.find_address(address) {
+            self.remember_error(id, slot, Arc::new(DialTimedOut));
+        }
+    }
+
+    fn touch(&mut self, address: &S::Address) {
+        if let Some(id) = self.core.find_address(address) {
+            self.touched.push((id, 0));
+        }
+    }
+
+    /// Writes on the board what has changed since the last poll.
+    pub(super) fn publish(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        let statuses = touched.iter().filter_map(|&(id, handed)| Some((self.core.address(id)?.1, handed)));
+        let changes: Vec<_> = statuses.collect();
+        self.touched = touched;
+        self.touched.clear();
+        self.summary.now = self.now;
+        self.summary.is_failing = self.core.is_failing();
+        self.board.update(&changes, self.summary.clone());
+    }
+}

@@ -1,0 +1,267 @@
+//! One slot's dial or connection, and what its wake-ups lead to.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_sink::Sink;
+use pool_core::{AddressId, Balance, FailureKind, Outcome, SlotEvent, SlotId};
+
+use super::Multiplexer;
+use super::dispatch::UserCode;
+use crate::addresses::AddressStream;
+use crate::connect::Connect;
+use crate::connection::{Connection, ConnectionEvent};
+use crate::error::{BoxError, EndReason, SharedError};
+use crate::observer::{Event, Observer};
+use crate::panic::{Panicked, discard, guard};
+use crate::runtime::Runtime;
+use crate::wake_list::Signal;
+
+/// Who lives in a slot.
+pub(super) struct Tenant<A, D, K> {
+    pub(super) id: SlotId,
+    pub(super) address: A,
+    pub(super) address_id: AddressId,
+    pub(super) stage: Stage<D, K>,
+    pub(super) signal: Arc<Signal>,
+    pub(super) waker: Waker,
+    /// The state machine has it as busy.
+    pub(super) is_busy: bool,
+    /// It is on the list of those to be flushed.
+    pub(super) is_dirty: bool,
+    /// A flush has begun and is not complete.
+    pub(super) is_flushing: bool,
+    /// Items handed to it since the counts were last brought up to date.
+    pub(super) handed: i64,
+}
+
+pub(super) enum Stage<D, K> {
+    Dialling(Pin<Box<D>>),
+    Open(Pin<Box<K>>),
+    Draining(Pin<Box<K>>),
+}
+
+/// Why a dial or a connection is over.
+pub(super) enum Failure {
+    Error(BoxError),
+    Panicked(Panicked),
+}
+
+impl From<Panicked> for Failure {
+    fn from(panic: Panicked) -> Self {
+        Self::Panicked(panic)
+    }
+}
+
+impl Failure {
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::Error(_) => FailureKind::Error,
+            Self::Panicked(_) => FailureKind::Panicked,
+        }
+    }
+
+    pub(super) fn into_error(self) -> SharedError {
+        match self {
+            Self::Error(error) => error.into(),
+            Self::Panicked(panic) => Arc::new(panic),
+        }
+    }
+}
+
+/// A connection that never stops telling must not keep the others waiting.
+const EVENTS_PER_POLL_MAX: usize = 64;
+
+impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    C::Connection: Connection<T>,
+    R: Runtime,
+    O: Observer<S::Address>,
+    B: Balance,
+{
+    /// The tenant of a slot, if it is still the one that is meant.
+    pub(super) fn tenant(
+        &mut self,
+        slot: SlotId,
+    ) -> Option<&mut Tenant<S::Address, C::Future, C::Connection>> {
+        self.tenants.get_mut(slot.index())?.as_mut().filter(|tenant| tenant.id == slot)
+    }
+
+    /// A slot's waker has fired.
+    pub(super) fn poll_slot(&mut self, slot: SlotId) {
+        let Some(tenant) = self.tenant(slot) else { return };
+        tenant.signal.clear();
+        let address = tenant.address_id;
+        if let Stage::Dialling(_) = tenant.stage {
+            self.poll_dial(slot);
+        }
+        match self.tenant(slot).map(|tenant| &tenant.stage) {
+            Some(Stage::Open(_)) => self.poll_open(slot),
+            Some(Stage::Draining(_)) => self.poll_draining(slot),
+            Some(Stage::Dialling(_)) | None => {}
+        }
+        self.touched.push((address, 0));
+    }
+
+    fn poll_dial(&mut self, slot: SlotId) {
+        let Some(tenant) = self.tenant(slot) else { return };
+        let Stage::Dialling(dial) = &mut tenant.stage else { return };
+        let mut cx = Context::from_waker(&tenant.waker);
+        match guard(|| dial.as_mut().poll(&mut cx).map_err(Into::into)) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(Ok(connection))) => {
+                let connection = Box::pin(connection);
+                let dial = std::mem::replace(&mut tenant.stage, Stage::Open(connection));
+                discard(dial);
+                tenant.is_busy = true;
+                let address = tenant.address.clone();
+                self.core.handle_slot(slot, SlotEvent::Connected, self.now);
+                self.observe(|| Event::Connected { address, slot });
+                // It may have been made to replace another, which drains now.
+                self.carry_out();
+            }
+            Ok(Poll::Ready(Err(error))) => self.fail(slot, Failure::Error(error)),
+            Err(panic) => self.fail(slot, panic.into()),
+        }
+    }
+
+    /// Reads first, whatever else the connection waits for: a peer that can't write won't read.
+    fn poll_open(&mut self, slot: SlotId) {
+        if !self.poll_events(slot) {
+            return;
+        }
+        let Some(tenant) = self.tenant(slot) else { return };
+        let Stage::Open(connection) = &mut tenant.stage else { return };
+        let mut cx = Context::from_waker(&tenant.waker);
+        if tenant.is_busy {
+            match guard(|| connection.as_mut().poll_ready(&mut cx).map_err(Into::into)) {
+                Ok(Poll::Pending) => {
+                    self.core.handle_slot(slot, SlotEvent::Busy, self.now);
+                }
+                Ok(Poll::Ready(Ok(()))) => {
+                    tenant.is_busy = false;
+                    self.core.handle_slot(slot, SlotEvent::Ready, self.now);
+                }
+                Ok(Poll::Ready(Err(error))) => return self.fail(slot, Failure::Error(error)),
+                Err(panic) => return self.fail(slot, panic.into()),
+            }
+        }
+        if self.tenant(slot).is_some_and(|tenant| tenant.is_flushing) {
+            self.flush(slot);
+        }
+    }
+
+    fn poll_draining(&mut self, slot: SlotId) {
+        if !self.poll_events(slot) {
+            return;
+        }
+        let Some(tenant) = self.tenant(slot) else { return };
+        let Stage::Draining(connection) = &mut tenant.stage else { return };
+        let mut cx = Context::from_waker(&tenant.waker);
+        match guard(|| connection.as_mut().poll_close(&mut cx).map_err(Into::into)) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(Ok(()))) => self.end(slot, SlotEvent::Closed, None),
+            Ok(Poll::Ready(Err(error))) => self.fail(slot, Failure::Error(error)),
+            Err(panic) => self.fail(slot, panic.into()),
+        }
+    }
+
+    /// Takes what the connection has to tell. Returns whether it lives on.
+    fn poll_events(&mut self, slot: SlotId) -> bool {
+        let mut unsent = Vec::new();
+        let mut lives = true;
+        for count in 0.. {
+            let Some(tenant) = self.tenant(slot) else { break };
+            let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { break };
+            if count == EVENTS_PER_POLL_MAX {
+                tenant.signal.raise();
+                break;
+            }
+            let mut cx = Context::from_waker(&tenant.waker);
+            match guard(|| connection.as_mut().poll_event(&mut cx).map_err(Into::into)) {
+                Ok(Poll::Pending) => break,
+                Ok(Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))) => self.on_outcome(slot, outcome),
+                Ok(Poll::Ready(Ok(ConnectionEvent::Unsent(item)))) => {
+                    tenant.handed -= 1;
+                    unsent.push(item);
+                    self.on_outcome(slot, Outcome::Unsent);
+                }
+                Ok(Poll::Ready(Ok(ConnectionEvent::GoingAway))) => {
+                    self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
+                    self.carry_out();
+                }
+                Ok(Poll::Ready(Ok(ConnectionEvent::Closed))) => {
+                    self.end(slot, SlotEvent::Closed, None);
+                    lives = false;
+                }
+                Ok(Poll::Ready(Err(error))) => {
+                    self.fail(slot, Failure::Error(error));
+                    lives = false;
+                }
+                Err(panic) => {
+                    self.fail(slot, panic.into());
+                    lives = false;
+                }
+            }
+        }
+        for item in unsent.into_iter().rev() {
+            self.held.push_front(item);
+        }
+        lives
+    }
+
+    fn on_outcome(&mut self, slot: SlotId, outcome: Outcome) {
+        self.running = UserCode::Balancer;
+        let handled = guard(|| self.core.handle_outcome(slot, outcome, self.now));
+        if let Err(panic) = handled {
+            self.on_balancer_panic(&panic);
+        }
+    }
+
+    /// Without its balancer the pool can't go on: it ends, without time for what waits.
+    pub(super) fn on_balancer_panic(&mut self, panic: &Panicked) {
+        self.summary.last_error = Some(Arc::new(panic.clone()));
+        self.end_reason.get_or_insert(EndReason::BalancerPanicked);
+        self.core.close(self.now, self.now);
+    }
+
+    pub(super) fn fail(&mut self, slot: SlotId, failure: Failure) {
+        let event = SlotEvent::Failed(failure.kind());
+        self.end(slot, event, Some(failure.into_error()));
+    }
+
+    /// The dial or connection is over, by itself: it is dropped, and the state machine told.
+    fn end(&mut self, slot: SlotId, event: SlotEvent, error: Option<SharedError>) {
+        let address = self.tenant(slot).map(|tenant| tenant.address_id);
+        if let (Some(address), Some(error)) = (address, error) {
+            self.remember_error(address, slot, error);
+        }
+        self.evict(slot);
+        self.core.handle_slot(slot, event, self.now);
+        self.carry_out();
+    }
+
+    pub(super) fn remember_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
+        self.board.set_error(address, error.clone());
+        self.slot_errors.insert(slot, error.clone());
+        self.summary.last_error = Some(error);
+    }
+
+    /// Drops whoever is in the slot; the counts keep what it was handed.
+    pub(super) fn evict(&mut self, slot: SlotId) {
+        if self.tenant(slot).is_none() {
+            return;
+        }
+        let Some(tenant) = self.tenants[slot.index()].take() else { return };
+        self.count_handed(tenant.address_id, tenant.handed);
+        discard(tenant);
+    }
+
+    pub(super) fn count_handed(&mut self, address: AddressId, handed: i64) {
+        self.summary.handed = self.summary.handed.saturating_add_signed(handed);
+        self.touched.push((address, handed));
+    }
+}

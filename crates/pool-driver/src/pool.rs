@@ -1,0 +1,330 @@
+//! The handle that users hold.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use futures_sink::Sink;
+use pool_core::Availability;
+
+use crate::board::{Board, Snapshot};
+use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError};
+use crate::queue::{Place, Queue};
+use crate::wake_list::Signal;
+
+/// A handle to a pool of connections: send to it and forget about addresses.
+///
+/// Handles are cheap to clone and to move between threads and tasks. All of them share one
+/// bounded queue; senders that find it full wait in line. When the last handle is dropped, the
+/// pool delivers what is queued, closes its connections and ends.
+///
+/// As a [`Sink`] it takes an item into the queue; `poll_flush` is ready at once, for acceptance is
+/// all that a handle can promise, and `poll_close` gives up this handle only. The place that
+/// `poll_ready` reserves is kept until `start_send`, `poll_close` or the drop of the handle; it
+/// isn't cloned.
+pub struct Pool<T, A = std::net::SocketAddr> {
+    shared: Arc<Shared<T, A>>,
+    /// What the sink's `poll_ready` waits for or was granted.
+    place: Place,
+    /// Closed as a sink.
+    is_released: bool,
+}
+
+/// What handles and driver have in common.
+pub(crate) struct Shared<T, A> {
+    pub(crate) queue: Queue<T>,
+    pub(crate) signal: Arc<Signal>,
+    board: Arc<Board<A>>,
+    handles: AtomicUsize,
+    control: Mutex<Control<A>>,
+}
+
+struct Control<A> {
+    shutdown: Option<Duration>,
+    retries: Vec<A>,
+    watchers: Vec<oneshot::Sender<()>>,
+}
+
+/// What the handles have asked for since the driver last looked.
+pub(crate) struct Requests<A> {
+    pub(crate) shutdown: Option<Duration>,
+    pub(crate) retries: Vec<A>,
+    /// There is no handle left.
+    pub(crate) is_abandoned: bool,
+}
+
+/// More requests than this to dial an address at once are not kept until the driver looks.
+const RETRIES_MAX: usize = 1024;
+
+impl<T, A> Shared<T, A> {
+    pub(crate) fn new(queue_size: usize, signal: Arc<Signal>, board: Arc<Board<A>>) -> Self {
+        let control = Control { shutdown: None, retries: Vec::new(), watchers: Vec::new() };
+        Self {
+            queue: Queue::new(queue_size),
+            signal,
+            board,
+            handles: AtomicUsize::new(0),
+            control: Mutex::new(control),
+        }
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control<A>> {
+        // No user code runs under the lock, so a poisoned one is still consistent.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take_requests(&self) -> Requests<A> {
+        let mut control = self.control();
+        let shutdown = control.shutdown.take();
+        let retries = mem::take(&mut control.retries);
+        drop(control);
+        Requests { shutdown, retries, is_abandoned: self.handles.load(Ordering::Acquire) == 0 }
+    }
+
+    pub(crate) fn tell_watchers(&self) {
+        let watchers = mem::take(&mut self.control().watchers);
+        for watcher in watchers {
+            // One that has given up needs telling nothing.
+            let _ = watcher.send(());
+        }
+    }
+
+    /// To be called before the look that decides whether to wait.
+    fn watch(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let gone: Vec<_> = {
+            let mut control = self.control();
+            let gone = control.watchers.extract_if(.., |watcher| watcher.is_canceled()).collect();
+            control.watchers.push(sender);
+            gone
+        };
+        drop(gone);
+        receiver
+    }
+
+    fn release(&self) {
+        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.signal.raise();
+        }
+    }
+}
+
+impl<T, A> Pool<T, A> {
+    pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
+        shared.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared, place: Place::default(), is_released: false }
+    }
+
+    /// Sends an item: waits for a place in the queue, in line with all other senders.
+    ///
+    /// It is done when the pool has taken the item. From then on the item is either handed to a
+    /// connection or given to `on_undelivered`. Dropping the future before gives up its place in
+    /// line and drops the item.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] with the item, when the pool is closed or fails fast.
+    pub fn send(&self, item: T) -> Sending<'_, T, A> {
+        Sending { shared: &self.shared, item: Some(item), place: Place::default() }
+    }
+
+    /// Sends an item if there is a place in the queue right now that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
+    pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
+        self.shared.queue.try_push(item)?;
+        self.shared.signal.raise();
+        Ok(())
+    }
+
+    /// Waits until a connection is up.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady::Failing`] as soon as every address has failed: ask again to wait longer.
+    /// [`NotReady::Closed`] when the pool is over.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        loop {
+            let changed = self.shared.watch();
+            let summary = self.shared.board.summary();
+            if let Some(ended) = summary.ended {
+                return Err(NotReady::Closed(ended.reason));
+            }
+            if summary.availability == Availability::Usable {
+                return Ok(());
+            }
+            if summary.is_failing {
+                return Err(NotReady::Failing { last_error: summary.last_error });
+            }
+            // Cancelled or not: it is time to look again.
+            let _ = changed.await;
+        }
+    }
+
+    /// Ends the pool, for all handles: no item is taken from now on, also if the future is never
+    /// polled.
+    ///
+    /// What is queued is delivered until the deadline, the rest goes to `on_undelivered`. Then all
+    /// connections flush and close, for which they have `drain_timeout`. The earliest deadline of
+    /// several calls counts.
+    pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = Ended> + use<'_, T, A> {
+        self.shared.queue.close(EndReason::Shutdown);
+        {
+            let mut control = self.shared.control();
+            control.shutdown = Some(control.shutdown.map_or(deadline, |earlier| earlier.min(deadline)));
+        }
+        self.shared.signal.raise();
+        self.closed()
+    }
+
+    /// Waits until the pool is over, and tells why.
+    pub async fn closed(&self) -> Ended {
+        loop {
+            let changed = self.shared.watch();
+            if let Some(ended) = self.shared.board.summary().ended {
+                return ended;
+            }
+            // Cancelled or not: it is time to look again.
+            let _ = changed.await;
+        }
+    }
+
+    /// A look at the queue, all addresses and connections: as of the last time that the driver did
+    /// something, without waiting for it.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<A> {
+        let queue = &self.shared.queue;
+        self.shared.board.snapshot(queue.snapshot(), queue.accepted())
+    }
+
+    /// Lets an address that is in backoff be dialled at once, for somebody who knows that it is up.
+    pub fn retry_now(&self, address: A) {
+        let mut control = self.shared.control();
+        if control.retries.len() < RETRIES_MAX {
+            control.retries.push(address);
+        }
+        drop(control);
+        self.shared.signal.raise();
+    }
+}
+
+impl<T, A> Clone for Pool<T, A> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<T, A> Drop for Pool<T, A> {
+    fn drop(&mut self) {
+        self.shared.queue.leave(&mut self.place);
+        if !self.is_released {
+            self.shared.release();
+        }
+    }
+}
+
+impl<T, A> std::fmt::Debug for Pool<T, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("queue", &self.shared.queue.snapshot()).finish_non_exhaustive()
+    }
+}
+
+// A handle holds no `T`: the queue does, behind a reference count.
+impl<T, A> Unpin for Pool<T, A> {}
+
+impl<T, A> Sink<T> for Pool<T, A> {
+    type Error = Closed;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let this = &mut *self;
+        if this.is_released {
+            let reason = RefusedReason::Closed(EndReason::HandlesDropped);
+            return Poll::Ready(Err(Closed { reason }));
+        }
+        match this.shared.queue.poll_place(&mut this.place, cx.waker()) {
+            None => Poll::Pending,
+            Some(Ok(())) => Poll::Ready(Ok(())),
+            Some(Err(reason)) => {
+                this.shared.queue.leave(&mut this.place);
+                Poll::Ready(Err(Closed { reason }))
+            }
+        }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {
+        let this = &mut *self;
+        let pushed = this.shared.queue.push(&mut this.place, item);
+        pushed.map_err(|SendError { reason, .. }| Closed { reason })?;
+        this.shared.signal.raise();
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let this = &mut *self;
+        this.shared.queue.leave(&mut this.place);
+        if !mem::replace(&mut this.is_released, true) {
+            this.shared.release();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A sender that waits for a place in the queue; made by [`Pool::send`].
+#[must_use = "nothing is sent unless this is polled"]
+pub struct Sending<'a, T, A> {
+    shared: &'a Shared<T, A>,
+    /// Gone once it is sent or handed back.
+    item: Option<T>,
+    place: Place,
+}
+
+impl<T, A> Unpin for Sending<'_, T, A> {}
+
+impl<T, A> Future for Sending<'_, T, A> {
+    type Output = Result<(), SendError<T>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was done.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let item = this.item.take().expect("`Sending` is not polled after it was done");
+        let queue = &this.shared.queue;
+        // Most of the time there is a place, and no need to stand in line.
+        let item = match queue.try_push_first(&this.place, item) {
+            Ok(()) => {
+                this.shared.signal.raise();
+                return Poll::Ready(Ok(()));
+            }
+            Err(item) => item,
+        };
+        let sent = match queue.poll_place(&mut this.place, cx.waker()) {
+            None => {
+                this.item = Some(item);
+                return Poll::Pending;
+            }
+            Some(Ok(())) => queue.push(&mut this.place, item),
+            Some(Err(reason)) => Err(SendError { item, reason }),
+        };
+        if sent.is_ok() {
+            this.shared.signal.raise();
+        }
+        Poll::Ready(sent)
+    }
+}
+
+impl<T, A> Drop for Sending<'_, T, A> {
+    fn drop(&mut self) {
+        self.shared.queue.leave(&mut self.place);
+    }
+}

@@ -1,0 +1,109 @@
+//! Tokio's clock, timer and ways to spawn.
+
+use std::cell::OnceCell;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pool_core::Instant;
+use pool_driver::{Ambient, BoxError, Local, Runtime, SpawnOn, Timer};
+use tokio::runtime::Handle;
+use tokio::task::LocalSet;
+use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
+
+/// Tokio as a pool's runtime. Its clock is `tokio::time`'s, so that paused time works.
+#[derive(Clone, Debug, Default)]
+pub struct TokioRuntime {
+    /// The time of the first look at the clock, which is the driver's first poll: not before is
+    /// it certain that Tokio's clock is the one that counts.
+    epoch: OnceCell<TokioInstant>,
+}
+
+impl TokioRuntime {
+    /// A runtime whose epoch is the first look at its clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn epoch(&self) -> TokioInstant {
+        *self.epoch.get_or_init(TokioInstant::now)
+    }
+}
+
+impl Runtime for TokioRuntime {
+    type Timer = TokioTimer;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.epoch().elapsed()
+    }
+
+    fn timer(&self) -> TokioTimer {
+        TokioTimer { epoch: self.epoch(), sleep: None }
+    }
+}
+
+/// A Tokio timer that can be set again.
+#[derive(Debug)]
+pub struct TokioTimer {
+    epoch: TokioInstant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer for TokioTimer {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        let deadline = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline),
+            None => self.sleep = Some(Box::pin(sleep_until(deadline))),
+        }
+    }
+
+    fn poll_expired(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(sleep) = &mut self.sleep else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
+        Poll::Ready(())
+    }
+}
+
+impl<F> SpawnOn<Ambient, F> for TokioRuntime
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn spawn_on(_: Ambient, future: F) -> Result<(), BoxError> {
+        Handle::try_current()?.spawn(future);
+        Ok(())
+    }
+}
+
+impl<F> SpawnOn<&Handle, F> for TokioRuntime
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn spawn_on(handle: &Handle, future: F) -> Result<(), BoxError> {
+        handle.spawn(future);
+        Ok(())
+    }
+}
+
+/// Panics, as Tokio does, when the caller doesn't run in a [`LocalSet`].
+impl<F> SpawnOn<Local, F> for TokioRuntime
+where
+    F: Future + 'static,
+{
+    fn spawn_on(_: Local, future: F) -> Result<(), BoxError> {
+        tokio::task::spawn_local(future);
+        Ok(())
+    }
+}
+
+impl<F> SpawnOn<&LocalSet, F> for TokioRuntime
+where
+    F: Future + 'static,
+{
+    fn spawn_on(set: &LocalSet, future: F) -> Result<(), BoxError> {
+        set.spawn_local(future);
+        Ok(())
+    }
+}
