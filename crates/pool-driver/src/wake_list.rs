@@ -122,3 +122,102 @@ impl Wake for Signal {
         self.raise();
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::sync::Notify;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    use super::*;
+
+    /// Stands for a driver's task: a lost wake-up leaves it waiting, which loom calls a deadlock.
+    struct Task(Notify);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.notify();
+        }
+    }
+
+    /// Something that a source has to tell, and the signal that goes with it.
+    struct Told {
+        events: AtomicUsize,
+        signal: Arc<Signal>,
+    }
+
+    impl Told {
+        fn new(list: &Arc<WakeList>, source: Source) -> Arc<Self> {
+            Arc::new(Self { events: AtomicUsize::new(0), signal: Signal::new(list, source) })
+        }
+
+        fn tell(&self) {
+            self.events.fetch_add(1, Ordering::Relaxed);
+            self.signal.raise();
+        }
+    }
+
+    /// Polls like a driver until all sources together have told `expected` events. Returns how
+    /// often a source was found on the list.
+    fn drive(list: &WakeList, sources: &[Arc<Told>], expected: usize) -> usize {
+        let task = Arc::new(Task(Notify::new()));
+        let waker = Waker::from(Arc::clone(&task));
+        let (mut woken, mut listed, mut seen) = (Vec::new(), 0, 0);
+        loop {
+            list.start_poll(&waker, &mut woken);
+            for source in woken.drain(..) {
+                listed += 1;
+                let told = sources.iter().find(|told| told.signal.source == source);
+                let told = told.expect("only known sources are listed");
+                told.signal.clear();
+                seen += told.events.swap(0, Ordering::Relaxed);
+            }
+            if seen == expected {
+                list.stop();
+                return listed;
+            }
+            task.0.wait();
+        }
+    }
+
+    #[test]
+    fn loom_no_event_is_lost_when_two_sources_wake_a_driver_that_is_just_polling() {
+        loom::model(|| {
+            let list = Arc::new(WakeList::default());
+            let sources = [Told::new(&list, Source::Addresses), Told::new(&list, Source::Handles)];
+            for told in &sources {
+                let told = Arc::clone(told);
+                thread::spawn(move || told.tell());
+            }
+            let listed = drive(&list, &sources, 2);
+            assert_eq!(listed, 2, "each source is listed once for its one event");
+        });
+    }
+
+    #[test]
+    fn loom_a_source_that_is_woken_while_it_is_polled_is_listed_again_and_never_twice_at_once() {
+        loom::model(|| {
+            let list = Arc::new(WakeList::default());
+            let sources = [Told::new(&list, Source::Timer)];
+            let told = Arc::clone(&sources[0]);
+            thread::spawn(move || {
+                told.tell();
+                told.tell();
+            });
+            let listed = drive(&list, &sources, 2);
+            assert!((1..=2).contains(&listed), "listed {listed} times for two events");
+        });
+    }
+
+    #[test]
+    fn loom_a_driver_that_moves_to_another_task_is_woken_there() {
+        loom::model(|| {
+            let list = Arc::new(WakeList::default());
+            let told = Told::new(&list, Source::Handles);
+            list.start_poll(&Waker::from(Arc::new(Task(Notify::new()))), &mut Vec::new());
+            let other = Arc::clone(&told);
+            thread::spawn(move || other.tell());
+            drive(&list, &[told], 1);
+        });
+    }
+}
