@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::balance::AddressId;
-use crate::slab::{Key, Slab};
+use crate::slab::Key;
 use crate::slot::NONE;
 
 /// The part of an address that choosing needs, small and apart from the rest.
@@ -45,7 +45,8 @@ struct Tier {
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     nodes: Vec<Node>,
-    tiers: Slab<Tier>,
+    tiers: Vec<Tier>,
+    vacant_tiers: Vec<u16>,
     tier_by_priority: BTreeMap<u16, u16>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
@@ -58,7 +59,8 @@ impl Rings {
     pub(crate) fn new(items_per_turn: u32) -> Self {
         Self {
             nodes: Vec::new(),
-            tiers: Slab::new(),
+            tiers: Vec::new(),
+            vacant_tiers: Vec::new(),
             tier_by_priority: BTreeMap::new(),
             connected: BTreeSet::new(),
             active: None,
@@ -81,12 +83,12 @@ impl Rings {
     /// The ring that items go to now.
     pub(crate) fn active(&self) -> Option<Ring<'_>> {
         let tier = self.active?;
-        Some(Ring { nodes: &self.nodes, tier: &self.tiers[tier.into()], tier_index: tier })
+        Some(Ring { nodes: &self.nodes, tier: &self.tiers[usize::from(tier)], tier_index: tier })
     }
 
     /// The best priority that has a connected slot.
     pub(crate) fn active_priority(&self) -> Option<u16> {
-        self.active.map(|tier| self.tiers[tier.into()].priority)
+        self.active.map(|tier| self.tiers[usize::from(tier)].priority)
     }
 
     pub(crate) fn add_address(&mut self, key: Key, weight: u32, priority: u16) {
@@ -144,7 +146,7 @@ impl Rings {
 
     pub(crate) fn slot_connected(&mut self, address: u32) {
         let index = self.node(address).tier;
-        let tier = &mut self.tiers[index.into()];
+        let tier = &mut self.tiers[usize::from(index)];
         tier.connected_slots += 1;
         if tier.connected_slots == 1 {
             self.update_active(index);
@@ -153,7 +155,7 @@ impl Rings {
 
     pub(crate) fn slot_disconnected(&mut self, address: u32) {
         let index = self.node(address).tier;
-        let tier = &mut self.tiers[index.into()];
+        let tier = &mut self.tiers[usize::from(index)];
         tier.connected_slots -= 1;
         if tier.connected_slots == 0 {
             self.update_active(index);
@@ -162,7 +164,7 @@ impl Rings {
 
     /// The address has its first ready slot: it joins at the end of the round.
     pub(crate) fn link(&mut self, address: u32, ready_slot: u32) {
-        let tier = &mut self.tiers[self.nodes[address as usize].tier.into()];
+        let tier = &mut self.tiers[usize::from(self.nodes[address as usize].tier)];
         let head = tier.head;
         let node = &mut self.nodes[address as usize];
         node.position = u32::try_from(tier.members.len()).unwrap_or(NONE);
@@ -182,7 +184,7 @@ impl Rings {
         let Node { next, previous, position, tier, .. } = *self.node(address);
         self.close_gap(previous, next);
         self.node_mut(address).ready_slot = NONE;
-        let tier = &mut self.tiers[tier.into()];
+        let tier = &mut self.tiers[usize::from(tier)];
         tier.members.swap_remove(position as usize);
         if let Some(&moved) = tier.members.get(position as usize) {
             self.nodes[moved as usize].position = position;
@@ -204,28 +206,36 @@ impl Rings {
 
     /// An item went to the address; `next_slot` follows in the round of its ready slots, and is
     /// `NONE` if the one that took the item was not ready.
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: u32) {
+    #[inline]
+    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: u32) -> AddressId {
         let node = &mut self.nodes[address as usize];
         node.in_flight = node.in_flight.saturating_add(1);
+        let id = AddressId(Key { index: address, generation: node.generation });
         if next_slot == NONE {
-            return;
+            return id;
         }
-        let tier = &mut self.tiers[node.tier.into()];
-        if tier.head == address {
-            tier.taken += 1;
-            if tier.taken < self.items_per_turn {
-                return;
-            }
+        let tier = &mut self.tiers[usize::from(node.tier)];
+        if tier.head != address {
+            self.commit_turn_out_of_order(address, next_slot);
+            return id;
+        }
+        tier.taken += 1;
+        if tier.taken >= self.items_per_turn {
             tier.taken = 0;
             tier.head = node.next;
             node.ready_slot = next_slot;
-        } else {
-            // Picked out of turn: that was its turn in this round.
-            node.ready_slot = next_slot;
-            let (next, previous, head) = (node.next, node.previous, tier.head);
-            self.close_gap(previous, next);
-            self.splice(self.node(head).previous, address, head);
         }
+        id
+    }
+
+    /// Picked out of turn: that was its turn in this round, and it moves to the end.
+    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: u32) {
+        let node = &mut self.nodes[address as usize];
+        node.ready_slot = next_slot;
+        let (next, previous, tier) = (node.next, node.previous, node.tier);
+        let head = self.tiers[usize::from(tier)].head;
+        self.close_gap(previous, next);
+        self.splice(self.node(head).previous, address, head);
     }
 
     fn splice(&mut self, previous: u32, address: u32, next: u32) {
@@ -242,39 +252,49 @@ impl Rings {
     }
 
     fn enter_tier(&mut self, priority: u16, connected_slots: u32) -> u16 {
-        let index = *self.tier_by_priority.entry(priority).or_insert_with(|| {
-            let tier = Tier {
-                priority,
-                addresses: 0,
-                connected_slots: 0,
-                head: NONE,
-                taken: 0,
-                members: Vec::new(),
-            };
-            u16::try_from(self.tiers.insert(tier).index).expect("as many tiers as priorities at most")
-        });
-        let tier = &mut self.tiers[index.into()];
+        let index = match self.tier_by_priority.get(&priority) {
+            Some(&index) => index,
+            None => self.add_tier(priority),
+        };
+        let tier = &mut self.tiers[usize::from(index)];
         tier.addresses += 1;
         tier.connected_slots += connected_slots;
         self.update_active(index);
         index
     }
 
+    fn add_tier(&mut self, priority: u16) -> u16 {
+        let tier =
+            Tier { priority, addresses: 0, connected_slots: 0, head: NONE, taken: 0, members: Vec::new() };
+        let index = match self.vacant_tiers.pop() {
+            Some(index) => {
+                self.tiers[usize::from(index)] = tier;
+                index
+            }
+            None => {
+                self.tiers.push(tier);
+                u16::try_from(self.tiers.len() - 1).expect("as many tiers as priorities at most")
+            }
+        };
+        self.tier_by_priority.insert(priority, index);
+        index
+    }
+
     fn leave_tier(&mut self, index: u16, connected_slots: u32) {
-        let tier = &mut self.tiers[index.into()];
+        let tier = &mut self.tiers[usize::from(index)];
         tier.addresses -= 1;
         tier.connected_slots -= connected_slots;
         self.update_active(index);
-        let tier = &self.tiers[index.into()];
+        let tier = &self.tiers[usize::from(index)];
         if tier.addresses == 0 {
             self.tier_by_priority.remove(&tier.priority);
-            self.tiers.remove(index.into());
+            self.vacant_tiers.push(index);
         }
     }
 
     /// Call after the connected slots of a tier have changed.
     fn update_active(&mut self, changed: u16) {
-        let tier = &self.tiers[changed.into()];
+        let tier = &self.tiers[usize::from(changed)];
         let is_change = if tier.connected_slots > 0 {
             self.connected.insert(tier.priority)
         } else {

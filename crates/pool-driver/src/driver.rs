@@ -138,6 +138,7 @@ where
             handed = before - self.hand.len();
             budget -= handed;
             if handed == 0 {
+                self.queued = self.shared.queue.watch();
                 return;
             }
         }
@@ -185,8 +186,8 @@ where
     }
 
     fn tell_watchers(&mut self) {
-        let summary = self.multiplexer.board().summary();
-        let told = Told { availability: summary.availability, is_failing: summary.is_failing };
+        let (availability, is_failing) = (self.multiplexer.availability(), self.multiplexer.is_failing());
+        let told = Told { availability, is_failing };
         if self.told != told {
             self.told = told;
             self.shared.tell_watchers();

@@ -64,7 +64,7 @@ impl<T, A> Shared<T, A> {
     pub(crate) fn new(queue_size: usize, signal: Arc<Signal>, board: Arc<Board<A>>) -> Self {
         let control = Control { shutdown: None, retries: Vec::new(), watchers: Vec::new() };
         Self {
-            queue: Queue::new(queue_size),
+            queue: Queue::new(queue_size, Arc::clone(&signal)),
             signal,
             board,
             handles: AtomicUsize::new(0),
@@ -138,9 +138,7 @@ impl<T, A> Pool<T, A> {
     ///
     /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
     pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
-        self.shared.queue.try_push(item)?;
-        self.shared.signal.raise();
-        Ok(())
+        self.shared.queue.try_push(item)
     }
 
     /// Waits until a connection is up.
@@ -260,9 +258,7 @@ impl<T, A> Sink<T> for Pool<T, A> {
     fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {
         let this = &mut *self;
         let pushed = this.shared.queue.push(&mut this.place, item);
-        pushed.map_err(|SendError { reason, .. }| Closed { reason })?;
-        this.shared.signal.raise();
-        Ok(())
+        pushed.map_err(|SendError { reason, .. }| Closed { reason })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
@@ -290,36 +286,36 @@ pub struct Sending<'a, T, A> {
 
 impl<T, A> Unpin for Sending<'_, T, A> {}
 
+impl<T, A> Sending<'_, T, A> {
+    #[cold]
+    fn stand_in_line(&mut self, item: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let queue = &self.shared.queue;
+        match queue.poll_place(&mut self.place, cx.waker()) {
+            None => {
+                self.item = Some(item);
+                Poll::Pending
+            }
+            Some(Ok(())) => Poll::Ready(queue.push(&mut self.place, item)),
+            Some(Err(reason)) => Poll::Ready(Err(SendError { item, reason })),
+        }
+    }
+}
+
 impl<T, A> Future for Sending<'_, T, A> {
     type Output = Result<(), SendError<T>>;
 
     /// # Panics
     ///
     /// If it is polled again after it was done.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let item = this.item.take().expect("`Sending` is not polled after it was done");
-        let queue = &this.shared.queue;
         // Most of the time there is a place, and no need to stand in line.
-        let item = match queue.try_push_first(&this.place, item) {
-            Ok(()) => {
-                this.shared.signal.raise();
-                return Poll::Ready(Ok(()));
-            }
-            Err(item) => item,
-        };
-        let sent = match queue.poll_place(&mut this.place, cx.waker()) {
-            None => {
-                this.item = Some(item);
-                return Poll::Pending;
-            }
-            Some(Ok(())) => queue.push(&mut this.place, item),
-            Some(Err(reason)) => Err(SendError { item, reason }),
-        };
-        if sent.is_ok() {
-            this.shared.signal.raise();
+        match this.shared.queue.try_push_first(&this.place, item) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(item) => this.stand_in_line(item, cx),
         }
-        Poll::Ready(sent)
     }
 }
 

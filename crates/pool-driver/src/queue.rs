@@ -11,19 +11,26 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::error::{EndReason, RefusedReason, SendError};
+use crate::wake_list::Signal;
 
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
+    /// Tells the driver to look.
+    signal: Arc<Signal>,
 }
 
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
+    /// Places that are neither used nor promised; none while the queue takes no items.
+    room: usize,
+    /// The driver has seen all there is, and wants to be told of more.
+    is_watched: bool,
     /// Items that the driver took and has not handed on.
     in_hand: usize,
     /// Places given to waiting senders that haven't used them.
@@ -35,7 +42,8 @@ struct State<T> {
     /// The oldest ticket that still waits is this or a later one.
     next_grant: u64,
     intake: Intake,
-    accepted: u64,
+    /// Items that the driver ever took.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -74,10 +82,13 @@ pub struct QueueSnapshot {
 }
 
 impl<T> Queue<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, signal: Arc<Signal>) -> Self {
         Self {
+            signal,
             state: Mutex::new(State {
                 items: VecDeque::new(),
+                room: capacity,
+                is_watched: true,
                 in_hand: 0,
                 granted: 0,
                 capacity,
@@ -85,7 +96,7 @@ impl<T> Queue<T> {
                 next_ticket: 0,
                 next_grant: 0,
                 intake: Intake::Open,
-                accepted: 0,
+                taken: 0,
             }),
         }
     }
@@ -96,25 +107,41 @@ impl<T> Queue<T> {
     }
 
     /// Takes the item if there is a place that nobody older waits for.
+    #[inline]
     pub(crate) fn try_push(&self, item: T) -> Result<(), SendError<T>> {
+        self.try_push_free(item).map_err(|item| SendError { item, reason: self.refusal() })
+    }
+
+    #[inline]
+    fn try_push_free(&self, item: T) -> Result<(), T> {
         let mut state = self.lock();
-        match state.refusal() {
-            None if state.has_free_place() => {
-                state.accept(item);
-                Ok(())
-            }
-            None => Err(SendError { item, reason: RefusedReason::Full }),
-            Some(reason) => Err(SendError { item, reason }),
+        if state.room == 0 {
+            return Err(item);
         }
+        state.room -= 1;
+        self.accept(state, item);
+        Ok(())
+    }
+
+    #[inline]
+    fn accept(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
+        state.items.push_back(item);
+        let must_tell = mem::take(&mut state.is_watched);
+        drop(state);
+        if must_tell {
+            self.signal.raise();
+        }
+    }
+
+    fn refusal(&self) -> RefusedReason {
+        self.lock().refusal().unwrap_or(RefusedReason::Full)
     }
 
     /// As [`try_push`](Self::try_push), for a sender that may be in line already: then it has to
     /// wait for its turn.
+    #[inline]
     pub(crate) fn try_push_first(&self, place: &Place, item: T) -> Result<(), T> {
-        if place.ticket.is_some() {
-            return Err(item);
-        }
-        self.try_push(item).map_err(|refused| refused.item)
+        if place.ticket.is_some() { Err(item) } else { self.try_push_free(item) }
     }
 
     /// Asks for a place. `Some(Ok)` means that the place is held until [`push`](Self::push) or
@@ -156,31 +183,38 @@ impl<T> Queue<T> {
         state.granted -= usize::from(was_granted);
         match state.refusal() {
             None if was_granted => {
-                state.accept(item);
+                self.accept(state, item);
                 Ok(())
             }
-            None => Err(SendError { item, reason: RefusedReason::Full }),
-            Some(reason) => Err(SendError { item, reason }),
+            refusal => {
+                state.update_room();
+                Err(SendError { item, reason: refusal.unwrap_or(RefusedReason::Full) })
+            }
         }
     }
 
     /// The sender gives up: its ticket goes, and a place it was granted passes on.
+    #[inline]
     pub(crate) fn leave(&self, place: &mut Place) {
-        let Some(ticket) = place.ticket.take() else { return };
+        if let Some(ticket) = place.ticket.take() {
+            self.cancel(ticket);
+        }
+    }
+
+    fn cancel(&self, ticket: u64) {
         let mut woken = Vec::new();
         let mut state = self.lock();
         let left = state.tickets.remove(&ticket);
-        if let Some(Ticket::Granted) = left {
-            state.granted -= 1;
-            state.grant(&mut woken);
-        }
+        state.granted -= usize::from(matches!(left, Some(Ticket::Granted)));
+        state.grant(&mut woken);
         drop(state);
         drop(left);
         wake_all(woken);
     }
 
     /// The driver has handed on `handed` items that it took before. If its hand is empty it takes
-    /// all there are now. Returns how many are left in the queue.
+    /// all there are now; if there are none, it will be told of the next. Returns how many are left
+    /// in the queue.
     pub(crate) fn turn_over(&self, handed: usize, hand: &mut VecDeque<T>) -> usize {
         let mut woken = Vec::new();
         let queued = {
@@ -189,6 +223,8 @@ impl<T> Queue<T> {
             if hand.is_empty() {
                 mem::swap(&mut state.items, hand);
                 state.in_hand += hand.len();
+                state.taken += hand.len() as u64;
+                state.is_watched = hand.is_empty();
             }
             state.grant(&mut woken);
             state.items.len()
@@ -197,9 +233,19 @@ impl<T> Queue<T> {
         queued
     }
 
+    /// The driver can't hand on what it has, and wants to be told of more. Returns how many items
+    /// are in the queue.
+    pub(crate) fn watch(&self) -> usize {
+        let mut state = self.lock();
+        state.is_watched = true;
+        state.items.len()
+    }
+
     /// Items that were handed on came back into the driver's hand.
     pub(crate) fn take_back(&self, items: usize) {
-        self.lock().in_hand += items;
+        let mut state = self.lock();
+        state.in_hand += items;
+        state.update_room();
     }
 
     /// Takes no item from now on. The first reason stands.
@@ -207,6 +253,7 @@ impl<T> Queue<T> {
         let mut state = self.lock();
         if !matches!(state.intake, Intake::Closed(_)) {
             state.intake = Intake::Closed(reason);
+            state.update_room();
         }
         let woken = state.all_waiting();
         drop(state);
@@ -220,6 +267,7 @@ impl<T> Queue<T> {
         match (state.intake, is_failing) {
             (Intake::Open, true) => {
                 state.intake = Intake::FailingFast;
+                state.update_room();
                 woken = state.all_waiting();
             }
             (Intake::FailingFast, false) => {
@@ -233,7 +281,8 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn accepted(&self) -> u64 {
-        self.lock().accepted
+        let state = self.lock();
+        state.taken + state.items.len() as u64
     }
 
     pub(crate) fn snapshot(&self) -> QueueSnapshot {
@@ -257,19 +306,11 @@ impl<T> State<T> {
         }
     }
 
-    fn accept(&mut self, item: T) {
-        self.accepted += 1;
-        self.items.push_back(item);
-    }
-
-    /// Places that are neither used nor promised.
-    fn free(&self) -> usize {
-        self.capacity.saturating_sub(self.items.len() + self.in_hand + self.granted)
-    }
-
-    fn has_free_place(&self) -> bool {
-        // While somebody waits, what is free was granted to them.
-        self.tickets.len() == self.granted && self.free() > 0
+    /// Call after whatever places are counted by has changed.
+    fn update_room(&mut self) {
+        let is_open = self.intake == Intake::Open;
+        let used = self.items.len() + self.in_hand + self.granted;
+        self.room = if is_open { self.capacity.saturating_sub(used) } else { 0 };
     }
 
     /// What can be said to a sender without its having to wait (any longer).
@@ -282,7 +323,9 @@ impl<T> State<T> {
                 Some(Ticket::Granted) => Some(Ok(())),
                 _ => None,
             },
-            None if self.has_free_place() => {
+            // While somebody waits there is no room: what became free was granted to them.
+            None if self.room > 0 => {
+                self.room -= 1;
                 self.next_ticket += 1;
                 place.ticket = Some(self.next_ticket);
                 self.tickets.insert(self.next_ticket, Ticket::Granted);
@@ -294,19 +337,18 @@ impl<T> State<T> {
         }
     }
 
-    /// Gives free places to the oldest who wait.
+    /// Finds out what is free, and gives it to the oldest who wait.
     fn grant(&mut self, woken: &mut Vec<Waker>) {
-        if self.intake != Intake::Open {
+        self.update_room();
+        if self.room == 0 || self.tickets.len() == self.granted {
             return;
         }
-        let free = self.free();
-        if free == 0 || self.tickets.len() == self.granted {
-            return;
-        }
+        let free = self.room;
         for (number, ticket) in self.tickets.range_mut(self.next_grant..).take(free) {
             if let Ticket::Waiting(waker) = mem::replace(ticket, Ticket::Granted) {
                 woken.push(waker);
                 self.granted += 1;
+                self.room -= 1;
             }
             self.next_grant = number + 1;
         }

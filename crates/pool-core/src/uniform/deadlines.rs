@@ -132,8 +132,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection is gone that made one too many with the replacement on its way: the pool is
     /// back to the usual number, and whatever has outlived its lifetime starts afresh.
     pub(super) fn check_retiring(&mut self, address: u32) {
-        let known = self.addresses.get(address);
-        if known.retiring && known.connected() < self.connections_per_address() {
+        let (known, usual) = (self.addresses.get(address), self.connections_per_address());
+        let is_usual = known.connected() < usual && known.connected() + known.dialling <= usual;
+        if known.retiring && is_usual {
             self.stop_retiring(address);
         }
     }

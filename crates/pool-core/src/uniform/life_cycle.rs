@@ -4,19 +4,23 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::known_address::LastOutcome;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
-use crate::slot::{Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
+use crate::slot::{Handled, Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
 use crate::timers::Timer;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    pub(super) fn on_sent(&mut self, index: u32) {
-        let tenant = &mut self.slots[index];
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
+    pub(super) fn on_sent(&mut self, slot: SlotId) -> Handled {
+        let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
+        if transition(tenant.state, Input::Sent) == Transition::Invalid {
+            return Handled::Invalid;
+        }
         tenant.sent += 1;
         tenant.in_flight = tenant.in_flight.saturating_add(1);
         tenant.last_sent = self.now;
-        let (address, next) = (tenant.address, tenant.ready_next);
-        self.rings.commit_turn(address, next);
-        let id = self.addresses.id(address);
-        self.balancer.on_sent(id, self.now);
+        let address = self.rings.commit_turn(tenant.address, tenant.ready_next);
+        self.balancer.on_sent(address, self.now);
+        Handled::Applied
     }
 
     pub(super) fn on_event(&mut self, index: u32, event: SlotEvent, state: SlotState) {

@@ -58,9 +58,21 @@ where
 
     fn dispatch_unguarded(&mut self, items: &mut VecDeque<T>, keep: usize) -> Result<(), Broken> {
         while items.len() > keep {
-            let Some(slot) = self.find_ready()? else { return Ok(()) };
+            self.running = UserCode::Balancer;
+            let Some(slot) = self.core.select(&Pick::any(), self.now) else { return Ok(()) };
             let Some(tenant) = self.tenants[slot.index()].as_mut() else { return Ok(()) };
             let Stage::Open(connection) = &mut tenant.stage else { return Ok(()) };
+            self.running = UserCode::Connection(slot);
+            match connection.as_mut().poll_ready(&mut Context::from_waker(&tenant.waker)) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Err(Broken { slot, error: error.into() }),
+                Poll::Pending => {
+                    tenant.is_busy = true;
+                    self.touched.push((tenant.address_id, 0));
+                    self.core.handle_slot(slot, SlotEvent::Busy, self.now);
+                    continue;
+                }
+            }
             let Some(item) = items.pop_front() else { return Ok(()) };
             tenant.handed += 1;
             if !tenant.is_dirty {
@@ -76,37 +88,16 @@ where
         Ok(())
     }
 
-    /// The connection whose turn it is, asked just now and found ready.
-    #[inline]
-    fn find_ready(&mut self) -> Result<Option<SlotId>, Broken> {
-        loop {
-            self.running = UserCode::Balancer;
-            let Some(slot) = self.core.select(&Pick::any(), self.now) else { return Ok(None) };
-            let Some(tenant) = self.tenants[slot.index()].as_mut() else { return Ok(None) };
-            let Stage::Open(connection) = &mut tenant.stage else { return Ok(None) };
-            self.running = UserCode::Connection(slot);
-            match connection.as_mut().poll_ready(&mut Context::from_waker(&tenant.waker)) {
-                Poll::Ready(Ok(())) => return Ok(Some(slot)),
-                Poll::Ready(Err(error)) => return Err(Broken { slot, error: error.into() }),
-                Poll::Pending => {
-                    tenant.is_busy = true;
-                    self.touched.push((tenant.address_id, 0));
-                    self.core.handle_slot(slot, SlotEvent::Busy, self.now);
-                }
-            }
-        }
-    }
-
-    /// Whether some connection can take an item now.
+    /// Whether some connection took items when last seen.
     pub(super) fn is_any_ready(&mut self) -> bool {
-        while self.core.takes_items() {
-            match catch_unwind(AssertUnwindSafe(|| self.find_ready())) {
-                Ok(Ok(found)) => return found.is_some(),
-                Ok(Err(Broken { slot, error })) => self.fail(slot, Failure::Error(error)),
-                Err(payload) => self.on_dispatch_panic(Panicked::from_payload(payload)),
+        self.running = UserCode::Balancer;
+        match guard(|| self.core.select(&Pick::any(), self.now)) {
+            Ok(slot) => slot.is_some(),
+            Err(panic) => {
+                self.on_balancer_panic(&panic);
+                false
             }
         }
-        false
     }
 
     fn on_dispatch_panic(&mut self, panic: Panicked) {

@@ -226,6 +226,10 @@ where
         self.summary.availability
     }
 
+    pub(crate) fn is_failing(&self) -> bool {
+        self.summary.is_failing
+    }
+
     pub(crate) fn end_reason(&self) -> Option<EndReason> {
         self.end_reason
     }
@@ -268,6 +272,8 @@ where
         self.now = self.now.max(self.runtime.now());
         if self.deadline.is_some_and(|deadline| deadline <= self.now) {
             self.core.handle_timeout(self.now);
+            // What has timed out is gone, even if it would be ready now.
+            self.carry_out();
         }
         let mut handles_woken = false;
         for source in woken.drain(..) {

@@ -185,7 +185,8 @@ where
                 Ok(Poll::Pending) => break,
                 Ok(Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))) => self.on_outcome(slot, outcome),
                 Ok(Poll::Ready(Ok(ConnectionEvent::Unsent(item)))) => {
-                    tenant.handed -= 1;
+                    let address = tenant.address_id;
+                    self.count_handed(address, -1);
                     unsent.push(item);
                     self.on_outcome(slot, Outcome::Unsent);
                 }
