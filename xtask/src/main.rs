@@ -8,6 +8,8 @@ mod msrv;
 mod no_std;
 mod steps;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -29,11 +31,17 @@ enum Command {
     Bench(bench::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
         Command::Ci => ci::run(),
         Command::NoStd => no_std::run(),
         Command::Msrv => msrv::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+    };
+    if let Err(error) = result {
+        // A backtrace would say nothing about the check that failed.
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }

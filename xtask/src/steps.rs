@@ -46,7 +46,7 @@ impl Steps {
                 println!("skipped: {seconds:6.1} s  {name}: {reason}");
             }
             Err(error) => {
-                println!("FAILED   {seconds:6.1} s  {name}\n{error:?}\n");
+                println!("FAILED   {seconds:6.1} s  {name}\n{error:#}\n");
                 self.failed.push(name.to_owned());
             }
         }

@@ -1,6 +1,7 @@
 //! What the machine knows of one address, beyond what choosing needs.
 
 use crate::instant::Instant;
+use crate::slab::{Key, Tenant};
 use crate::slot::FailureKind;
 
 /// An address that is in the set, has left it with slots still draining, or has left it while in
@@ -8,6 +9,7 @@ use crate::slot::FailureKind;
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, not a state in disguise")]
 pub(crate) struct KnownAddress<A> {
+    pub(crate) generation: u32,
     pub(crate) address: A,
     /// Whether it is in the set.
     pub(crate) present: bool,
@@ -61,9 +63,16 @@ pub(crate) struct DialRank {
     pub(crate) tie: u16,
 }
 
+impl<A> Tenant for KnownAddress<A> {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+}
+
 impl<A> KnownAddress<A> {
-    pub(crate) fn new(address: A, now: Instant) -> Self {
+    pub(crate) fn new(key: Key, address: A, now: Instant) -> Self {
         Self {
+            generation: key.generation,
             address,
             present: true,
             answered: false,

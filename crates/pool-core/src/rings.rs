@@ -24,8 +24,6 @@ pub(crate) struct Node {
     position: u32,
     /// The ready slot whose turn it is; `NONE` while the address is not in the ring.
     pub(crate) ready_slot: u32,
-    /// Priorities have 16 bits, so the places of their tiers do too.
-    tier: u16,
     pub(crate) priority: u16,
 }
 
@@ -42,16 +40,21 @@ struct Tier {
     members: Vec<u32>,
 }
 
+impl Tier {
+    const fn new(priority: u16) -> Self {
+        Self { priority, addresses: 0, connected_slots: 0, head: NONE, taken: 0, members: Vec::new() }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     nodes: Vec<Node>,
-    tiers: Vec<Tier>,
-    vacant_tiers: Vec<u16>,
-    tier_by_priority: BTreeMap<u16, u16>,
+    /// The tier that items go to: the best one with a connected slot. While none has one, any.
+    active: Tier,
+    /// The other tiers, by priority.
+    others: BTreeMap<u16, Tier>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
-    /// The tier of the best of them.
-    active: Option<u16>,
     items_per_turn: u32,
 }
 
@@ -59,11 +62,9 @@ impl Rings {
     pub(crate) fn new(items_per_turn: u32) -> Self {
         Self {
             nodes: Vec::new(),
-            tiers: Vec::new(),
-            vacant_tiers: Vec::new(),
-            tier_by_priority: BTreeMap::new(),
+            active: Tier::new(0),
+            others: BTreeMap::new(),
             connected: BTreeSet::new(),
-            active: None,
             items_per_turn,
         }
     }
@@ -81,18 +82,18 @@ impl Rings {
     }
 
     /// The ring that items go to now.
-    pub(crate) fn active(&self) -> Option<Ring<'_>> {
-        let tier = self.active?;
-        Some(Ring { nodes: &self.nodes, tier: &self.tiers[usize::from(tier)], tier_index: tier })
+    #[inline]
+    pub(crate) fn active(&self) -> Ring<'_> {
+        Ring { nodes: &self.nodes, tier: &self.active }
     }
 
     /// The best priority that has a connected slot.
     pub(crate) fn active_priority(&self) -> Option<u16> {
-        self.active.map(|tier| self.tiers[usize::from(tier)].priority)
+        (self.active.connected_slots > 0).then_some(self.active.priority)
     }
 
     pub(crate) fn add_address(&mut self, key: Key, weight: u32, priority: u16) {
-        let tier = self.enter_tier(priority, 0);
+        self.enter_tier(priority, 0);
         let node = Node {
             generation: key.generation,
             weight,
@@ -101,7 +102,6 @@ impl Rings {
             previous: NONE,
             position: NONE,
             ready_slot: NONE,
-            tier,
             priority,
         };
         match self.nodes.get_mut(key.index as usize) {
@@ -112,16 +112,15 @@ impl Rings {
 
     /// The address is back before it was forgotten: it may still have draining slots.
     pub(crate) fn return_address(&mut self, address: u32, weight: u32, priority: u16) {
-        let tier = self.enter_tier(priority, 0);
+        self.enter_tier(priority, 0);
         let node = self.node_mut(address);
         node.weight = weight;
-        node.tier = tier;
         node.priority = priority;
     }
 
     /// The address has left the set, and none of its slots is connected any more.
     pub(crate) fn remove_address(&mut self, address: u32) {
-        self.leave_tier(self.node(address).tier, 0);
+        self.leave_tier(self.node(address).priority, 0);
     }
 
     pub(crate) fn set_weight(&mut self, address: u32, weight: u32) {
@@ -130,45 +129,34 @@ impl Rings {
 
     /// Moves an address with all its slots to another priority.
     pub(crate) fn set_priority(&mut self, address: u32, priority: u16, connected_slots: u32) {
-        let Node { ready_slot, tier, .. } = *self.node(address);
+        let Node { ready_slot, priority: before, .. } = *self.node(address);
         if ready_slot != NONE {
             self.unlink(address);
         }
-        self.leave_tier(tier, connected_slots);
-        let tier = self.enter_tier(priority, connected_slots);
-        let node = self.node_mut(address);
-        node.tier = tier;
-        node.priority = priority;
+        self.leave_tier(before, connected_slots);
+        self.enter_tier(priority, connected_slots);
+        self.node_mut(address).priority = priority;
         if ready_slot != NONE {
             self.link(address, ready_slot);
         }
     }
 
     pub(crate) fn slot_connected(&mut self, address: u32) {
-        let index = self.node(address).tier;
-        let tier = &mut self.tiers[usize::from(index)];
-        tier.connected_slots += 1;
-        if tier.connected_slots == 1 {
-            self.update_active(index);
-        }
+        let priority = self.node(address).priority;
+        self.tier_mut(priority).connected_slots += 1;
+        self.update_active(priority);
     }
 
     pub(crate) fn slot_disconnected(&mut self, address: u32) {
-        let index = self.node(address).tier;
-        let tier = &mut self.tiers[usize::from(index)];
-        tier.connected_slots -= 1;
-        if tier.connected_slots == 0 {
-            self.update_active(index);
-        }
+        let priority = self.node(address).priority;
+        self.tier_mut(priority).connected_slots -= 1;
+        self.update_active(priority);
     }
 
     /// The address has its first ready slot: it joins at the end of the round.
     pub(crate) fn link(&mut self, address: u32, ready_slot: u32) {
-        let tier = &mut self.tiers[usize::from(self.nodes[address as usize].tier)];
-        let head = tier.head;
-        let node = &mut self.nodes[address as usize];
-        node.position = u32::try_from(tier.members.len()).unwrap_or(NONE);
-        node.ready_slot = ready_slot;
+        let tier = self.tier_mut(self.node(address).priority);
+        let (head, position) = (tier.head, tier.members.len());
         tier.members.push(address);
         if head == NONE {
             tier.head = address;
@@ -177,21 +165,25 @@ impl Rings {
         } else {
             self.splice(self.node(head).previous, address, head);
         }
+        let node = self.node_mut(address);
+        node.position = u32::try_from(position).unwrap_or(NONE);
+        node.ready_slot = ready_slot;
     }
 
     /// The address has no ready slot any more.
     pub(crate) fn unlink(&mut self, address: u32) {
-        let Node { next, previous, position, tier, .. } = *self.node(address);
+        let Node { next, previous, position, priority, .. } = *self.node(address);
         self.close_gap(previous, next);
         self.node_mut(address).ready_slot = NONE;
-        let tier = &mut self.tiers[usize::from(tier)];
+        let tier = self.tier_mut(priority);
         tier.members.swap_remove(position as usize);
-        if let Some(&moved) = tier.members.get(position as usize) {
-            self.nodes[moved as usize].position = position;
-        }
+        let moved = tier.members.get(position as usize).copied();
         if tier.head == address {
             tier.head = if next == address { NONE } else { next };
             tier.taken = 0;
+        }
+        if let Some(moved) = moved {
+            self.node_mut(moved).position = position;
         }
     }
 
@@ -204,38 +196,46 @@ impl Rings {
         node.in_flight = node.in_flight.saturating_sub(items);
     }
 
-    /// An item went to the address; `next_slot` follows in the round of its ready slots, and is
-    /// `NONE` if the one that took the item was not ready.
+    /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready
+    /// slots.
     #[inline]
     pub(crate) fn commit_turn(&mut self, address: u32, next_slot: u32) -> AddressId {
-        let node = &mut self.nodes[address as usize];
-        node.in_flight = node.in_flight.saturating_add(1);
-        let id = AddressId(Key { index: address, generation: node.generation });
-        if next_slot == NONE {
-            return id;
-        }
-        let tier = &mut self.tiers[usize::from(node.tier)];
-        if tier.head != address {
+        if self.active.head != address {
             self.commit_turn_out_of_order(address, next_slot);
-            return id;
+            return self.count_sent(address);
         }
-        tier.taken += 1;
-        if tier.taken >= self.items_per_turn {
-            tier.taken = 0;
-            tier.head = node.next;
+        self.active.taken += 1;
+        if self.active.taken >= self.items_per_turn {
+            let node = &mut self.nodes[address as usize];
+            self.active.taken = 0;
+            self.active.head = node.next;
             node.ready_slot = next_slot;
         }
-        id
+        self.count_sent(address)
     }
 
     /// Picked out of turn: that was its turn in this round, and it moves to the end.
+    #[cold]
     fn commit_turn_out_of_order(&mut self, address: u32, next_slot: u32) {
-        let node = &mut self.nodes[address as usize];
+        let node = self.node_mut(address);
         node.ready_slot = next_slot;
-        let (next, previous, tier) = (node.next, node.previous, node.tier);
-        let head = self.tiers[usize::from(tier)].head;
+        let (next, previous, priority) = (node.next, node.previous, node.priority);
+        let tier = self.tier_mut(priority);
+        let head = tier.head;
+        if head == address {
+            tier.head = next;
+            tier.taken = 0;
+            return;
+        }
         self.close_gap(previous, next);
         self.splice(self.node(head).previous, address, head);
+    }
+
+    #[inline]
+    pub(crate) fn count_sent(&mut self, address: u32) -> AddressId {
+        let node = &mut self.nodes[address as usize];
+        node.in_flight = node.in_flight.saturating_add(1);
+        AddressId(Key { index: address, generation: node.generation })
     }
 
     fn splice(&mut self, previous: u32, address: u32, next: u32) {
@@ -251,57 +251,49 @@ impl Rings {
         self.node_mut(next).previous = previous;
     }
 
-    fn enter_tier(&mut self, priority: u16, connected_slots: u32) -> u16 {
-        let index = match self.tier_by_priority.get(&priority) {
-            Some(&index) => index,
-            None => self.add_tier(priority),
-        };
-        let tier = &mut self.tiers[usize::from(index)];
+    fn tier_mut(&mut self, priority: u16) -> &mut Tier {
+        if priority == self.active.priority {
+            &mut self.active
+        } else {
+            self.others.get_mut(&priority).expect("a tier for each priority in use")
+        }
+    }
+
+    fn enter_tier(&mut self, priority: u16, connected_slots: u32) {
+        if priority != self.active.priority {
+            self.others.entry(priority).or_insert_with(|| Tier::new(priority));
+        }
+        let tier = self.tier_mut(priority);
         tier.addresses += 1;
         tier.connected_slots += connected_slots;
-        self.update_active(index);
-        index
+        self.update_active(priority);
     }
 
-    fn add_tier(&mut self, priority: u16) -> u16 {
-        let tier =
-            Tier { priority, addresses: 0, connected_slots: 0, head: NONE, taken: 0, members: Vec::new() };
-        let index = match self.vacant_tiers.pop() {
-            Some(index) => {
-                self.tiers[usize::from(index)] = tier;
-                index
-            }
-            None => {
-                self.tiers.push(tier);
-                u16::try_from(self.tiers.len() - 1).expect("as many tiers as priorities at most")
-            }
-        };
-        self.tier_by_priority.insert(priority, index);
-        index
-    }
-
-    fn leave_tier(&mut self, index: u16, connected_slots: u32) {
-        let tier = &mut self.tiers[usize::from(index)];
+    fn leave_tier(&mut self, priority: u16, connected_slots: u32) {
+        let tier = self.tier_mut(priority);
         tier.addresses -= 1;
         tier.connected_slots -= connected_slots;
-        self.update_active(index);
-        let tier = &self.tiers[usize::from(index)];
-        if tier.addresses == 0 {
-            self.tier_by_priority.remove(&tier.priority);
-            self.vacant_tiers.push(index);
+        self.update_active(priority);
+        if self.others.get(&priority).is_some_and(|tier| tier.addresses == 0) {
+            self.others.remove(&priority);
         }
     }
 
     /// Call after the connected slots of a tier have changed.
     fn update_active(&mut self, changed: u16) {
-        let tier = &self.tiers[usize::from(changed)];
-        let is_change = if tier.connected_slots > 0 {
-            self.connected.insert(tier.priority)
+        let is_change = if self.tier_mut(changed).connected_slots > 0 {
+            self.connected.insert(changed)
         } else {
-            self.connected.remove(&tier.priority)
+            self.connected.remove(&changed)
         };
-        if is_change {
-            self.active = self.connected.first().map(|priority| self.tier_by_priority[priority]);
+        if !is_change {
+            return;
+        }
+        if let Some(best) = self.connected.first().and_then(|best| self.others.remove(best)) {
+            let before = core::mem::replace(&mut self.active, best);
+            if before.addresses > 0 {
+                self.others.insert(before.priority, before);
+            }
         }
     }
 }
@@ -311,7 +303,6 @@ impl Rings {
 pub struct Ring<'a> {
     nodes: &'a [Node],
     tier: &'a Tier,
-    tier_index: u16,
 }
 
 /// An address in a [`Ring`].
@@ -372,7 +363,9 @@ impl Ring<'_> {
 
     pub(crate) fn contains(&self, id: AddressId) -> bool {
         self.nodes.get(id.0.index as usize).is_some_and(|node| {
-            node.generation == id.0.generation && node.ready_slot != NONE && node.tier == self.tier_index
+            node.generation == id.0.generation
+                && node.ready_slot != NONE
+                && node.priority == self.tier.priority
         })
     }
 

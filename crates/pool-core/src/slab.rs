@@ -10,71 +10,89 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
+/// A value that remembers which tenant of its place it is.
+pub(crate) trait Tenant {
+    fn generation(&self) -> u32;
+}
+
 /// A vector of places. Values are reached by [`Key`] from outside, where a stale one finds
 /// nothing, and by plain index from inside, where the index is known to be good.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
-    values: Vec<Option<T>>,
-    // Apart from the values: beside them it would cost twice its size in padding.
-    generations: Vec<u32>,
+    places: Vec<Place<T>>,
     vacant: Vec<u32>,
 }
 
-impl<T> Slab<T> {
+#[derive(Clone, Debug)]
+enum Place<T> {
+    Taken(T),
+    Vacant { next_generation: u32 },
+}
+
+impl<T: Tenant> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { values: Vec::new(), generations: Vec::new(), vacant: Vec::new() }
+        Self { places: Vec::new(), vacant: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.values.len() - self.vacant.len()
+        self.places.len() - self.vacant.len()
     }
 
     /// Makes room for `count` values in all, without the slack of doubling.
     pub(crate) fn reserve_total(&mut self, count: usize) {
-        let missing = count.saturating_sub(self.values.len());
-        self.values.reserve_exact(missing);
-        self.generations.reserve_exact(missing);
+        self.places.reserve_exact(count.saturating_sub(self.places.len()));
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> Key {
+    /// Puts in what `make` makes of its key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         if let Some(index) = self.vacant.pop() {
-            self.values[index as usize] = Some(value);
-            return self.key(index);
+            let place = &mut self.places[index as usize];
+            let Place::Vacant { next_generation: generation } = *place else {
+                unreachable!("the list of vacant places names only vacant ones")
+            };
+            let key = Key { index, generation };
+            *place = Place::Taken(make(key));
+            return key;
         }
-        let index = u32::try_from(self.values.len()).expect("fewer than 2^32 places");
-        self.values.push(Some(value));
-        self.generations.push(0);
-        Key { index, generation: 0 }
+        let index = u32::try_from(self.places.len()).expect("fewer than 2^32 places");
+        let key = Key { index, generation: 0 };
+        self.places.push(Place::Taken(make(key)));
+        key
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> T {
-        let value = self.values[index as usize].take().expect("an occupied place");
-        let generation = &mut self.generations[index as usize];
-        *generation = generation.wrapping_add(1);
+        let next_generation = self[index].generation().wrapping_add(1);
+        let place = core::mem::replace(&mut self.places[index as usize], Place::Vacant { next_generation });
         self.vacant.push(index);
-        value
+        match place {
+            Place::Taken(value) => value,
+            Place::Vacant { .. } => unreachable!("it has just been looked at"),
+        }
     }
 
     pub(crate) fn key(&self, index: u32) -> Key {
-        Key { index, generation: self.generations[index as usize] }
+        Key { index, generation: self[index].generation() }
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        match self.generations.get(key.index as usize) {
-            Some(&generation) if generation == key.generation => self.values[key.index as usize].as_ref(),
+        match self.places.get(key.index as usize) {
+            Some(Place::Taken(value)) if value.generation() == key.generation => Some(value),
             _ => None,
         }
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.generations.get(key.index as usize) {
-            Some(&generation) if generation == key.generation => self.values[key.index as usize].as_mut(),
+        match self.places.get_mut(key.index as usize) {
+            Some(Place::Taken(value)) if value.generation() == key.generation => Some(value),
             _ => None,
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        (0..).zip(&self.values).filter_map(|(index, value)| Some((self.key(index), value.as_ref()?)))
+        (0..).zip(&self.places).filter_map(|(index, place)| match place {
+            Place::Taken(value) => Some((Key { index, generation: value.generation() }, value)),
+            Place::Vacant { .. } => None,
+        })
     }
 }
 
@@ -82,13 +100,19 @@ impl<T> Index<u32> for Slab<T> {
     type Output = T;
 
     fn index(&self, index: u32) -> &T {
-        self.values[index as usize].as_ref().expect("an occupied place")
+        match &self.places[index as usize] {
+            Place::Taken(value) => value,
+            Place::Vacant { .. } => unreachable!("indices from inside name taken places"),
+        }
     }
 }
 
 impl<T> IndexMut<u32> for Slab<T> {
     fn index_mut(&mut self, index: u32) -> &mut T {
-        self.values[index as usize].as_mut().expect("an occupied place")
+        match &mut self.places[index as usize] {
+            Place::Taken(value) => value,
+            Place::Vacant { .. } => unreachable!("indices from inside name taken places"),
+        }
     }
 }
 
@@ -96,13 +120,19 @@ impl<T> IndexMut<u32> for Slab<T> {
 mod tests {
     use super::*;
 
+    impl Tenant for Key {
+        fn generation(&self) -> u32 {
+            self.generation
+        }
+    }
+
     #[test]
     fn a_key_finds_its_own_tenant_and_never_a_later_one() {
         let mut slab = Slab::new();
-        let first = slab.insert('a');
+        let first = slab.insert_with(|key| key);
         slab.remove(first.index);
         assert_eq!(slab.get(first), None);
-        let second = slab.insert('b');
-        assert_eq!((first.index, slab.get(first), slab.get(second)), (second.index, None, Some(&'b')));
+        let second = slab.insert_with(|key| key);
+        assert_eq!((first.index, slab.get(first), slab.get(second)), (second.index, None, Some(&second)));
     }
 }

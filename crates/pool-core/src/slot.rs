@@ -1,7 +1,7 @@
 //! The place of one connection, from dial to close.
 
 use crate::instant::Instant;
-use crate::slab::Key;
+use crate::slab::{Key, Tenant};
 
 /// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
 /// event for the earlier one is recognised.
@@ -162,6 +162,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Slot {
+    pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
     /// Its address had an unreset failure when the dial started.
@@ -187,6 +188,12 @@ pub(crate) struct Slot {
     /// The address's ready slots form a ring.
     pub(crate) ready_next: u32,
     pub(crate) ready_previous: u32,
+}
+
+impl Tenant for Slot {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
 }
 
 #[cfg(test)]

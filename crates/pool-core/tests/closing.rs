@@ -120,6 +120,18 @@ fn d2_closed_comes_once_and_last_and_nothing_wakes_the_machine_again() {
 }
 
 #[test]
+fn d2_an_address_that_is_remembered_at_the_end_is_not_spoken_of_after_it() {
+    let mut bench = Bench::new(eager(1));
+    bench.set([A]);
+    bench.fail(bench.dial(A));
+    bench.set([]);
+    bench.close(secs(30));
+    assert!(bench.is_closed);
+    bench.oversleep(secs(60));
+    assert_eq!(bench.take().last(), Some(&Output::Closed));
+}
+
+#[test]
 fn d2_a_pool_without_connections_is_closed_at_once() {
     let mut bench = Bench::new(eager(1));
     bench.close(secs(30));

@@ -366,6 +366,29 @@ fn c1_connections_of_one_age_are_replaced_one_at_a_time() {
 }
 
 #[test]
+fn c1_the_end_of_a_drain_does_not_make_one_connection_too_many() {
+    let mut bench = Bench::up(
+        config(|config| {
+            config.connections_per_address = 2;
+            config.lifetime_max = Some(secs(100));
+            config.dial_timeout = secs(1_000);
+            config.drain_timeout = secs(1_000);
+        }),
+        [A],
+    );
+    bench.advance(secs(20));
+    let gone = bench.open(A)[0];
+    bench.going_away(gone);
+    bench.advance(secs(80));
+    let dials = bench.dials_to(A);
+    assert_eq!((bench.open(A).len(), dials.len()), (1, 2), "one is missing, and one retires");
+    bench.closed(gone);
+    bench.connect(dials[0]);
+    bench.connect(dials[1]);
+    assert_eq!((bench.open(A).len(), bench.draining(A).len()), (2, 1));
+}
+
+#[test]
 fn a_pool_that_closes_while_a_replacement_is_under_way_ends() {
     let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
     bench.advance(secs(101));

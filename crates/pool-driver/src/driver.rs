@@ -167,16 +167,20 @@ where
         }
     }
 
-    /// Refuses and returns items while the pool fails fast, and as soon as it closes for good.
-    fn update_intake(&mut self) {
+    /// Refuses and returns items while the pool fails fast, also those that come back meanwhile.
+    fn update_failing_fast(&mut self) {
         let is_failing_fast = self.multiplexer.availability() == Availability::FailingFast;
         if self.is_failing_fast != is_failing_fast {
             self.is_failing_fast = is_failing_fast;
             self.shared.queue.set_failing_fast(is_failing_fast);
-            if is_failing_fast {
-                self.undeliver_all(UndeliveredReason::FailingFast);
-            }
         }
+        if is_failing_fast {
+            self.undeliver_all(UndeliveredReason::FailingFast);
+        }
+    }
+
+    /// Refuses items as soon as the pool closes, and returns them when it can't deliver any longer.
+    fn update_closing(&mut self) {
         if let Some(reason) = self.multiplexer.end_reason() {
             self.shared.queue.close(reason);
             if !self.multiplexer.takes_items() {
@@ -229,9 +233,10 @@ where
         }
         this.take_back();
         this.deliver(handles_woken);
+        this.update_failing_fast();
         this.multiplexer.set_demand(this.hand.len() + this.queued);
         this.multiplexer.flush_dirty();
-        this.update_intake();
+        this.update_closing();
         let polled = this.multiplexer.finish_poll();
         this.tell_watchers();
         match polled {

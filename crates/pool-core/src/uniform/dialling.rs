@@ -11,6 +11,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
+use crate::slab::Key;
 use crate::slot::{NONE, Slot, SlotId, SlotState};
 use crate::timers::Timer;
 
@@ -85,7 +86,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if demand <= self.dials.in_flight + self.dials.fresh {
             return false;
         }
-        let is_ready = self.rings.active().is_some_and(|ring| !ring.is_empty());
+        let is_ready = !self.rings.active().is_empty();
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
             rank.priority < active || (rank.priority == active && !is_ready)
@@ -95,7 +96,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
         known.dialled_at = self.now;
-        let slot = Slot {
+        let make = |key: Key| Slot {
+            generation: key.generation,
             address: index,
             state: SlotState::Dialling,
             probe: known.is_failing(),
@@ -114,7 +116,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             ready_previous: NONE,
         };
         let address = known.address.clone();
-        let key = self.slots.insert(slot);
+        let key = self.slots.insert_with(make);
         self.link_sibling(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });

@@ -12,13 +12,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
     pub(super) fn on_sent(&mut self, slot: SlotId) -> Handled {
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
-        if transition(tenant.state, Input::Sent) == Transition::Invalid {
+        if tenant.state != SlotState::Ready && transition(tenant.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
         tenant.sent += 1;
         tenant.in_flight = tenant.in_flight.saturating_add(1);
         tenant.last_sent = self.now;
-        let address = self.rings.commit_turn(tenant.address, tenant.ready_next);
+        let address = if tenant.state == SlotState::Ready {
+            self.rings.commit_turn(tenant.address, tenant.ready_next)
+        } else {
+            self.rings.count_sent(tenant.address)
+        };
         self.balancer.on_sent(address, self.now);
         Handled::Applied
     }

@@ -141,7 +141,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.rings.return_address(index, *weight, *priority);
             index
         } else {
-            let key = self.addresses.known.insert(KnownAddress::new(address.clone(), self.now));
+            let make = |key| KnownAddress::new(key, address.clone(), self.now);
+            let key = self.addresses.known.insert_with(make);
             self.rings.add_address(key, *weight, *priority);
             key.index
         };

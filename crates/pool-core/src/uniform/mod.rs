@@ -246,7 +246,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[must_use]
     #[inline]
     pub fn select(&self, pick: &Pick, now: Instant) -> Option<SlotId> {
-        let ring = self.rings.active()?;
+        let ring = self.rings.active();
         let picked = self.balancer.pick(&ring, pick, now)?;
         let first = ring.first()?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };

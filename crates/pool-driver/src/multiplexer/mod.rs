@@ -199,6 +199,8 @@ where
     /// Starts to close: when no item waits any longer, or the deadline is over, all connections
     /// flush and close.
     pub fn close(&mut self, deadline: Duration) {
+        // Its owner may have slept for long.
+        self.now = self.now.max(self.runtime.now());
         self.close_because(EndReason::Shutdown, deadline);
     }
 
@@ -457,7 +459,6 @@ where
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         if self.end_reason.is_none() {
-            self.now = self.now.max(self.runtime.now());
             let deadline = self.shutdown_timeout;
             self.close(deadline);
         }

@@ -1,0 +1,430 @@
+//! Random histories, checked against a naive reference after every step.
+
+#[path = "model/reference.rs"]
+mod reference;
+
+use core::time::Duration;
+
+use pool_core::{
+    AddressSet, AddressState, Backoff, Config, Endpoint, FailureKind, Instant, Opening, Outcome, Output,
+    Pick, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
+};
+use proptest::prelude::*;
+use proptest::test_runner::Config as Runs;
+use reference::{Input, Phase, Reference};
+
+/// The machine beside its reference.
+struct Pair {
+    uniform: Uniform<u32>,
+    reference: Reference,
+    now: Instant,
+    wake_at: Option<Instant>,
+    trace: Vec<Output<u32>>,
+}
+
+impl Pair {
+    fn new(config: &Config, seed: u64) -> Self {
+        let uniform = Uniform::new(config.clone(), RoundRobin::new(), seed).expect("a valid configuration");
+        let reference = Reference::new(config.clone());
+        let now = Instant::ZERO + Duration::from_secs(1_000);
+        let mut pair = Self { uniform, reference, now, wake_at: None, trace: Vec::new() };
+        pair.input(&Input::Timeout);
+        pair
+    }
+
+    fn input(&mut self, input: &Input) {
+        self.input_at(input, self.now);
+    }
+
+    fn input_at(&mut self, input: &Input, now: Instant) {
+        let expected = self.reference.on_input(input, now);
+        let handled = match input {
+            Input::Set(set) => {
+                self.uniform.handle_addresses(set, now);
+                None
+            }
+            Input::Slot(slot, event) => Some(self.uniform.handle_slot(*slot, *event, now)),
+            Input::Outcome(slot, outcome) => Some(self.uniform.handle_outcome(*slot, *outcome, now)),
+            Input::Demand(waiting) => {
+                self.uniform.set_demand(*waiting, now);
+                None
+            }
+            Input::Timeout => {
+                self.uniform.handle_timeout(now);
+                None
+            }
+            Input::RetryNow(address) => {
+                self.uniform.retry_now(address, now);
+                None
+            }
+            Input::Close(deadline) => {
+                self.uniform.close(*deadline, now);
+                None
+            }
+        };
+        assert_eq!(handled, expected, "{input:?}");
+        loop {
+            let output = self.uniform.poll_output();
+            self.reference.on_output(&output);
+            if let Output::Timeout(at) = output {
+                self.wake_at = at;
+                break;
+            }
+            self.trace.push(output);
+        }
+        self.reference.end_step(self.wake_at);
+        self.check();
+    }
+
+    /// Lets time pass, waking the machine whenever it asked for it.
+    fn advance(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        for _ in 0..100_000 {
+            let Some(at) = self.wake_at.filter(|at| *at <= end) else {
+                self.now = end;
+                return self.input(&Input::Timeout);
+            };
+            self.now = self.now.max(at);
+            self.input(&Input::Timeout);
+        }
+        panic!("the machine spins at {:?}", self.now);
+    }
+
+    fn slots(&self, is_meant: impl Fn(SlotState) -> bool) -> Vec<SlotId> {
+        let slots = self.reference.slots.iter().filter(|(_, slot)| is_meant(slot.state));
+        slots.map(|(slot, _)| *slot).collect()
+    }
+
+    fn check(&self) {
+        let (uniform, reference) = (&self.uniform, &self.reference);
+        assert_eq!(uniform.slots().count(), reference.slots.len());
+        for slot in uniform.slots() {
+            let tenant = &reference.slots[&slot.id];
+            let found = (slot.state, slot.since, slot.sent, slot.in_flight);
+            assert_eq!(found, (tenant.state, tenant.since, tenant.sent, tenant.in_flight), "{:?}", slot.id);
+        }
+        assert_eq!(uniform.addresses().count(), reference.known.len());
+        for address in reference.known.keys() {
+            self.check_address(*address);
+        }
+        assert_eq!(uniform.dials_in_flight(), reference.dialling(), "permits are dials");
+        assert!(reference.dialling() <= reference.config.dials_max as usize);
+        assert_eq!(uniform.addresses_len(), reference.set.len());
+        assert_eq!(uniform.availability(), reference.availability);
+        assert_eq!(uniform.is_failing(), reference.is_failing());
+        let selected = uniform.select(&Pick::any(), self.now);
+        assert_eq!(selected, reference.select());
+        if let Some(slot) = selected {
+            let tenant = &reference.slots[&slot];
+            assert!(tenant.state == SlotState::Ready && reference.is_present(tenant.address));
+        }
+        assert_eq!(reference.due_for_a_dial(), [], "dials that ought to have been started");
+        match reference.phase {
+            Phase::Draining => assert!(!reference.slots.is_empty(), "the pool ought to have closed"),
+            Phase::Closed => assert!(reference.slots.is_empty() && self.wake_at.is_none()),
+            Phase::Open | Phase::Closing(_) => return,
+        }
+        assert_eq!(self.slots(|state| state != SlotState::Draining), [], "a closing pool drains");
+    }
+
+    fn check_address(&self, address: u32) {
+        let reference = &self.reference;
+        let id = self.uniform.find_address(&address).expect("the machine knows it too");
+        let (_, status) = self.uniform.address(id).expect("known");
+        let known = &reference.known[&address];
+        let count = |state| reference.count(address, state);
+        let counts = [status.dialling, status.busy, status.ready, status.draining].map(usize::from);
+        let expected =
+            [SlotState::Dialling, SlotState::Busy, SlotState::Ready, SlotState::Draining].map(count);
+        assert_eq!(counts, expected, "{address}");
+        let slots = reference.slots.values().filter(|slot| slot.address == address);
+        assert_eq!(status.in_flight, slots.map(|slot| slot.in_flight).sum::<u32>(), "{address}");
+        assert_eq!(
+            (status.failures, status.retry_at),
+            (known.failures, reference.retry_at(address)),
+            "{address}"
+        );
+        let [dialling, busy, ready, draining] = counts;
+        if reference.is_present(address) {
+            assert_eq!((status.priority, status.weight), (known.priority, known.weight));
+        } else {
+            assert_eq!((status.state, dialling + busy + ready), (AddressState::Departed, 0));
+        }
+        let n = reference.config.connections_per_address as usize;
+        let spare = usize::from(reference.config.lifetime_max.is_some());
+        assert!(dialling + busy + ready <= n + spare && busy + ready <= n && draining <= n, "{counts:?}");
+        assert!(!reference.has_stable(address), "{address} ought to be cleared of failures");
+    }
+}
+
+/// One step of a history. Numbers choose among what there is at the time.
+#[derive(Clone, Debug)]
+enum Op {
+    Set(Vec<(u32, u16, u32)>),
+    SetTooLarge,
+    SetAgain,
+    Connect(usize),
+    Live(usize, SlotEvent),
+    Any(usize, SlotEvent),
+    Send,
+    SendElsewhere(usize),
+    FindBusy,
+    Outcome(usize, Outcome),
+    Demand(usize),
+    Advance(u64),
+    Oversleep(u64),
+    Backwards(u64),
+    RetryNow(u32),
+    Close(u64),
+}
+
+impl Pair {
+    fn carry_out(&mut self, op: &Op) {
+        match op {
+            Op::Set(endpoints) => {
+                let endpoint = |&(address, priority, weight)| {
+                    Endpoint::new(address).with_priority(priority).with_weight(weight)
+                };
+                self.input(&Input::Set(endpoints.iter().map(endpoint).collect()));
+            }
+            Op::SetTooLarge => self.input(&Input::Set((100..=100 + ADDRESSES_MAX).collect())),
+            Op::SetAgain => self.set_again(),
+            Op::Connect(which) => {
+                if let Some(slot) = chosen(&self.slots(|state| state == SlotState::Dialling), *which) {
+                    self.input(&Input::Slot(slot, SlotEvent::Connected));
+                    self.input(&Input::Slot(slot, SlotEvent::Ready));
+                }
+            }
+            Op::Live(which, event) => {
+                if let Some(slot) = chosen(&self.slots(|_| true), *which) {
+                    self.report(slot, *event);
+                }
+            }
+            Op::Any(which, event) => {
+                if let Some(slot) = chosen(&self.reference.used, *which) {
+                    self.report(slot, *event);
+                }
+            }
+            Op::Send | Op::FindBusy => {
+                let event = if matches!(op, Op::Send) { SlotEvent::Sent } else { SlotEvent::Busy };
+                if let Some(slot) = self.uniform.select(&Pick::any(), self.now) {
+                    self.input(&Input::Slot(slot, event));
+                }
+            }
+            Op::SendElsewhere(which) => {
+                if let Some(slot) = chosen(&self.slots(|state| state == SlotState::Ready), *which) {
+                    self.report(slot, SlotEvent::Sent);
+                }
+            }
+            Op::Outcome(which, outcome) => {
+                if let Some(slot) = chosen(&self.reference.used, *which) {
+                    self.input(&Input::Outcome(slot, *outcome));
+                }
+            }
+            Op::Demand(waiting) => self.input(&Input::Demand(*waiting)),
+            Op::Advance(millis) => self.advance(Duration::from_millis(*millis)),
+            Op::Oversleep(millis) => {
+                self.now = self.now + Duration::from_millis(*millis);
+                self.input(&Input::Timeout);
+            }
+            Op::Backwards(nanos) => self.input_at(&Input::Timeout, Instant::from_nanos(*nanos)),
+            Op::RetryNow(address) => self.input(&Input::RetryNow(*address)),
+            Op::Close(millis) => self.input(&Input::Close(self.now + Duration::from_millis(*millis))),
+        }
+    }
+
+    /// Reports an event, unless it is an item for a worse priority than `select` would choose and
+    /// turns are chunks: whether that counts as a whole turn is nobody's promise.
+    fn report(&mut self, slot: SlotId, event: SlotEvent) {
+        let is_chunked = self.reference.config.items_per_turn > 1;
+        if event == SlotEvent::Sent && is_chunked && !self.reference.is_active(slot) {
+            return;
+        }
+        self.input(&Input::Slot(slot, event));
+    }
+
+    /// The same set, built anew: nothing may come of it.
+    fn set_again(&mut self) {
+        let endpoint = |address: &u32| {
+            let known = &self.reference.known[address];
+            Endpoint::new(*address).with_priority(known.priority).with_weight(known.weight)
+        };
+        let set: AddressSet<u32> = self.reference.set.iter().map(endpoint).collect();
+        let outputs = self.trace.len();
+        self.input(&Input::Set(set));
+        assert_eq!(self.trace[outputs..], [], "an unchanged set");
+    }
+
+    /// From now on every dial succeeds and every drain completes: the pool must be whole again.
+    fn heal(&mut self) {
+        let backoff = self.reference.config.backoff;
+        let end = self.now + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
+        self.input(&Input::Demand(100));
+        loop {
+            self.answer_all();
+            let Some(at) = self.wake_at.filter(|at| *at <= end) else { break };
+            self.now = self.now.max(at);
+            self.input(&Input::Timeout);
+        }
+        self.now = end;
+        self.input(&Input::Timeout);
+        self.answer_all();
+        if self.reference.phase == Phase::Open {
+            self.check_whole();
+        }
+    }
+
+    fn answer_all(&mut self) {
+        while let Some(&slot) = self.slots(|state| state != SlotState::Ready).first() {
+            let event = match self.reference.slots[&slot].state {
+                SlotState::Dialling => SlotEvent::Connected,
+                SlotState::Busy | SlotState::Ready => SlotEvent::Ready,
+                SlotState::Draining => SlotEvent::Closed,
+            };
+            self.input(&Input::Slot(slot, event));
+        }
+    }
+
+    fn check_whole(&self) {
+        let reference = &self.reference;
+        if reference.is_lazy() {
+            let has_any = self.uniform.select(&Pick::any(), self.now).is_some();
+            return assert_eq!(has_any, !reference.set.is_empty(), "items wait, and all is well");
+        }
+        for address in &reference.set {
+            let n = reference.config.connections_per_address as usize;
+            assert_eq!(reference.connected(*address), n, "connections to {address}, after all has healed");
+        }
+    }
+}
+
+fn chosen(slots: &[SlotId], which: usize) -> Option<SlotId> {
+    slots.get(which % slots.len().max(1)).copied()
+}
+
+const ADDRESSES_MAX: u32 = 6;
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let options = (any::<bool>(), any::<bool>(), any::<bool>());
+    (1..=3_u32, any::<bool>(), 1..=5_u32, 1..=3_u32, options).prop_map(
+        |(connections, lazy, dials, items, (fail_fast, lifetime, idle))| {
+            let mut config = Config::default();
+            config.connections_per_address = connections;
+            config.opening = if lazy { Opening::Lazy } else { Opening::Eager };
+            config.dials_max = dials;
+            config.items_per_turn = items;
+            config.dial_timeout = Duration::from_secs(1);
+            config.backoff = Backoff::default();
+            config.backoff.cap = Duration::from_secs(2);
+            config.stable_after = Duration::from_secs(2);
+            config.drain_timeout = Duration::from_secs(3);
+            config.fail_fast_after = fail_fast.then_some(Duration::from_millis(700));
+            config.lifetime_max = lifetime.then_some(Duration::from_secs(4));
+            config.idle_timeout = (idle && lazy).then_some(Duration::from_millis(1_500));
+            config.addresses_max = ADDRESSES_MAX as usize;
+            config
+        },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = SlotEvent> {
+    prop_oneof![
+        2 => Just(SlotEvent::Connected),
+        2 => Just(SlotEvent::Sent),
+        4 => Just(SlotEvent::Ready),
+        3 => Just(SlotEvent::Busy),
+        3 => Just(SlotEvent::Failed(FailureKind::Error)),
+        2 => Just(SlotEvent::Closed),
+        2 => Just(SlotEvent::GoingAway),
+    ]
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let latency = Duration::from_millis(5);
+    prop_oneof![
+        2 => Just(Outcome::Success { latency }),
+        1 => Just(Outcome::Failure { latency, kind: FailureKind::Error }),
+        1 => Just(Outcome::Cancelled),
+        1 => Just(Outcome::Unsent),
+    ]
+}
+
+fn any_op() -> impl Strategy<Value = Op> {
+    let endpoints = prop::collection::vec((0..ADDRESSES_MAX, 0..3_u16, 0..3_u32), 0..8);
+    let which = || any::<usize>();
+    prop_oneof![
+        6 => endpoints.prop_map(Op::Set),
+        1 => Just(Op::SetTooLarge),
+        1 => Just(Op::SetAgain),
+        20 => which().prop_map(Op::Connect),
+        14 => (which(), any_event()).prop_map(|(which, event)| Op::Live(which, event)),
+        3 => (which(), any_event()).prop_map(|(which, event)| Op::Any(which, event)),
+        10 => Just(Op::Send),
+        2 => which().prop_map(Op::SendElsewhere),
+        3 => Just(Op::FindBusy),
+        5 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
+        5 => (0..6_usize).prop_map(Op::Demand),
+        10 => (0..1_500_u64).prop_map(Op::Advance),
+        2 => (0..5_000_u64).prop_map(Op::Oversleep),
+        1 => any::<u32>().prop_map(|nanos| Op::Backwards(nanos.into())),
+        2 => (0..ADDRESSES_MAX).prop_map(Op::RetryNow),
+    ]
+}
+
+fn history(config: &Config, seed: u64, ops: &[Op]) -> Pair {
+    let mut pair = Pair::new(config, seed);
+    pair.input(&Input::Set((0..3).collect()));
+    for op in ops {
+        pair.carry_out(op);
+    }
+    pair
+}
+
+/// Every failure prints its configuration, its seed and its shortest history.
+fn runs(cases: u32) -> Runs {
+    Runs { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Runs::default() }
+}
+
+proptest! {
+    #![proptest_config(runs(400))]
+
+    #[test]
+    fn whatever_happens_the_machine_does_what_the_reference_says_and_heals(
+        config in any_config(),
+        seed in any::<u64>(),
+        ops in prop::collection::vec(any_op(), 1..120),
+    ) {
+        history(&config, seed, &ops).heal();
+    }
+}
+
+proptest! {
+    #![proptest_config(runs(120))]
+
+    #[test]
+    fn whatever_happened_a_pool_that_closes_comes_to_its_end(
+        config in any_config(),
+        seed in any::<u64>(),
+        before in prop::collection::vec(any_op(), 1..60),
+        grace_millis in 0..4_000_u64,
+        after in prop::collection::vec(any_op(), 0..30),
+    ) {
+        let mut pair = history(&config, seed, &before);
+        pair.carry_out(&Op::Close(grace_millis));
+        for op in &after {
+            pair.carry_out(op);
+        }
+        pair.advance(Duration::from_millis(grace_millis) + config.drain_timeout);
+        prop_assert_eq!(pair.reference.phase, Phase::Closed);
+        prop_assert_eq!(pair.trace.last(), Some(&Output::Closed));
+    }
+
+    #[test]
+    fn the_same_inputs_times_and_seed_give_the_same_outputs(
+        config in any_config(),
+        seed in any::<u64>(),
+        ops in prop::collection::vec(any_op(), 1..60),
+    ) {
+        prop_assert_eq!(history(&config, seed, &ops).trace, history(&config, seed, &ops).trace);
+    }
+}

@@ -1,0 +1,706 @@
+//! The machine again, slow and obvious: what the promises say, recomputed from scratch each time.
+//!
+//! Where the machine may choose (which of several equal addresses is dialled first, how a delay is
+//! jittered), the reference checks that the choice is allowed and follows it; everything else it
+//! predicts.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use pool_core::{
+    AddressId, AddressSet, Availability, Config, DrainReason, Event, FailureKind, Handled, Instant, Opening,
+    Outcome, Output, SlotEnd, SlotEvent, SlotId, SlotState,
+};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Set(AddressSet<u32>),
+    Slot(SlotId, SlotEvent),
+    Outcome(SlotId, Outcome),
+    Demand(usize),
+    Timeout,
+    RetryNow(u32),
+    Close(Instant),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Phase {
+    Open,
+    Closing(Instant),
+    Draining,
+    Closed,
+}
+
+/// An address that is in the set, drains, or is in backoff.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Known {
+    pub(crate) priority: u16,
+    pub(crate) weight: u32,
+    pub(crate) failures: u32,
+    answered: bool,
+    episode: u32,
+    retiring: bool,
+    dialled_at: Instant,
+    retry_at: Instant,
+    /// The ready slots, the one whose turn it is first.
+    ready: Vec<SlotId>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) address: u32,
+    pub(crate) state: SlotState,
+    pub(crate) since: Instant,
+    pub(crate) sent: u64,
+    pub(crate) in_flight: u32,
+    /// Whether its address was failing when it was dialled.
+    probe: bool,
+    proven: bool,
+    /// Whether it is new, and neither ready nor busy was reported.
+    fresh: bool,
+    episode: u32,
+    last_sent: Instant,
+}
+
+/// What an input or an output must be followed by, before the step is over.
+#[derive(Default, Debug)]
+struct Pending {
+    end: Option<(SlotId, SlotEnd)>,
+    dropped: Option<SlotId>,
+    drained: Option<SlotId>,
+    going_away: Option<SlotId>,
+    backed_off: Option<u32>,
+    recovered: Option<u32>,
+    added: BTreeSet<u32>,
+    removed: BTreeSet<u32>,
+    refused: bool,
+}
+
+pub(crate) struct Reference {
+    pub(crate) config: Config,
+    pub(crate) now: Instant,
+    pub(crate) set: BTreeSet<u32>,
+    pub(crate) known: BTreeMap<u32, Known>,
+    pub(crate) slots: BTreeMap<SlotId, Tenant>,
+    /// What the machine calls the addresses that are known.
+    ids: BTreeMap<AddressId, u32>,
+    /// Every slot that ever was.
+    pub(crate) used: Vec<SlotId>,
+    pub(crate) demand: usize,
+    pub(crate) phase: Phase,
+    pub(crate) availability: Availability,
+    fail_fast_at: Option<Instant>,
+    /// For each priority the addresses that have a ready slot, the one whose turn it is first.
+    rings: BTreeMap<u16, Vec<u32>>,
+    /// How many items that one has taken in its turn.
+    taken: BTreeMap<u16, u32>,
+    pending: Pending,
+    /// Whether a recovery in this step may have started dials before all that was due was done.
+    is_out_of_order: bool,
+    /// Whether the pool was closed before this step.
+    was_over: bool,
+}
+
+impl Reference {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            now: Instant::ZERO,
+            set: BTreeSet::new(),
+            known: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            used: Vec::new(),
+            demand: 0,
+            phase: Phase::Open,
+            availability: Availability::Waiting,
+            fail_fast_at: None,
+            rings: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            pending: Pending::default(),
+            is_out_of_order: false,
+            was_over: false,
+        }
+    }
+
+    // Views.
+
+    pub(crate) fn is_lazy(&self) -> bool {
+        self.config.opening == Opening::Lazy
+    }
+
+    fn n(&self) -> usize {
+        self.config.connections_per_address as usize
+    }
+
+    fn tenants(&self, address: u32) -> impl Iterator<Item = (SlotId, &Tenant)> {
+        self.slots.iter().filter(move |(_, slot)| slot.address == address).map(|(&id, slot)| (id, slot))
+    }
+
+    pub(crate) fn count(&self, address: u32, state: SlotState) -> usize {
+        self.tenants(address).filter(|(_, slot)| slot.state == state).count()
+    }
+
+    pub(crate) fn connected(&self, address: u32) -> usize {
+        self.count(address, SlotState::Busy) + self.count(address, SlotState::Ready)
+    }
+
+    pub(crate) fn dialling(&self) -> usize {
+        self.slots.values().filter(|slot| slot.state == SlotState::Dialling).count()
+    }
+
+    pub(crate) fn probes(&self) -> usize {
+        self.slots.values().filter(|slot| slot.state == SlotState::Dialling && slot.probe).count()
+    }
+
+    pub(crate) fn probes_max(&self) -> usize {
+        (self.config.dials_max as usize / 2).max(1)
+    }
+
+    pub(crate) fn retry_at(&self, address: u32) -> Option<Instant> {
+        Some(self.known[&address].retry_at).filter(|at| *at > self.now)
+    }
+
+    pub(crate) fn is_present(&self, address: u32) -> bool {
+        self.set.contains(&address)
+    }
+
+    /// The best priority that has a connection.
+    fn active(&self) -> Option<u16> {
+        let connected = self.set.iter().filter(|address| self.connected(**address) > 0);
+        connected.map(|address| self.known[address].priority).min()
+    }
+
+    /// Whether a slot has the priority that items go to.
+    pub(crate) fn is_active(&self, slot: SlotId) -> bool {
+        self.slots.get(&slot).is_some_and(|slot| Some(self.known[&slot.address].priority) == self.active())
+    }
+
+    pub(crate) fn select(&self) -> Option<SlotId> {
+        let ring = self.rings.get(&self.active()?)?;
+        ring.first().map(|address| self.known[address].ready[0])
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        let all_fail = self.set.iter().all(|address| self.known[address].failures > 0);
+        !self.set.is_empty() && self.active().is_none() && all_fail
+    }
+
+    // Whom to dial.
+
+    fn missing(&self, address: u32, retiring: bool) -> usize {
+        let known = &self.known[&address];
+        let dialling = self.count(address, SlotState::Dialling);
+        let held = (self.connected(address) + dialling).saturating_sub(usize::from(retiring));
+        let missing = self.n().saturating_sub(held);
+        if known.answered && known.failures == 0 {
+            missing
+        } else {
+            missing.min(1_usize.saturating_sub(dialling))
+        }
+    }
+
+    fn is_wanted(&self, address: u32) -> bool {
+        if !self.is_lazy() {
+            return true;
+        }
+        let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
+        let fresh = self.slots.values().filter(|slot| slot.fresh).count();
+        let priority = self.known[&address].priority;
+        demand > self.dialling() + fresh
+            && self
+                .active()
+                .is_none_or(|active| priority < active || (priority == active && self.select().is_none()))
+    }
+
+    fn may_dial(&self, address: u32, retiring: bool) -> bool {
+        let failing = self.known[&address].failures > 0;
+        matches!(self.phase, Phase::Open | Phase::Closing(_))
+            && self.is_present(address)
+            && self.retry_at(address).is_none()
+            && self.missing(address, retiring) > 0
+            && self.dialling() < self.config.dials_max as usize
+            && (!failing || self.probes() < self.probes_max())
+            && self.is_wanted(address)
+    }
+
+    fn rank(&self, address: u32) -> impl PartialOrd + core::fmt::Debug + use<> {
+        let known = &self.known[&address];
+        let connections = self.connected(address) + self.count(address, SlotState::Dialling);
+        (known.failures > 0, known.priority, known.failures, connections)
+    }
+
+    /// The addresses that ought to be dialled now.
+    pub(crate) fn due_for_a_dial(&self) -> Vec<u32> {
+        let set = self.set.iter().copied();
+        set.filter(|&address| self.may_dial(address, self.known[&address].retiring)).collect()
+    }
+
+    fn is_older_than_nine_tenths(&self, since: Instant, limit: Option<Duration>) -> bool {
+        limit.is_some_and(|limit| self.now.saturating_duration_since(since) >= limit * 9 / 10)
+    }
+
+    fn has_outlived(&self, address: u32) -> bool {
+        self.tenants(address).any(|(_, slot)| {
+            slot.state.is_connected() && self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max)
+        })
+    }
+
+    // Inputs.
+
+    /// Takes an input in, before the machine does; says what the machine must make of it.
+    pub(crate) fn on_input(&mut self, input: &Input, now: Instant) -> Option<Handled> {
+        self.now = self.now.max(now);
+        self.is_out_of_order = false;
+        self.was_over = self.phase == Phase::Closed;
+        let mut handled = None;
+        match input {
+            Input::Set(set) => self.on_set(set),
+            Input::Slot(slot, event) => handled = Some(self.on_event(*slot, *event)),
+            Input::Outcome(slot, outcome) => handled = Some(self.on_outcome(*slot, *outcome)),
+            Input::Demand(waiting) => self.demand = *waiting,
+            Input::Timeout => {
+                if self.fail_fast_at.is_some_and(|at| at <= self.now) {
+                    self.fail_fast_at = None;
+                    self.availability = Availability::FailingFast;
+                }
+            }
+            Input::RetryNow(address) => {
+                if matches!(self.phase, Phase::Open | Phase::Closing(_))
+                    && let Some(known) = self.known.get_mut(address)
+                {
+                    known.retry_at = Instant::ZERO;
+                }
+            }
+            Input::Close(deadline) => match self.phase {
+                Phase::Open => self.phase = Phase::Closing(*deadline),
+                Phase::Closing(earlier) => self.phase = Phase::Closing(earlier.min(*deadline)),
+                Phase::Draining | Phase::Closed => {}
+            },
+        }
+        if let Phase::Closing(deadline) = self.phase
+            && (self.demand == 0 || deadline <= self.now)
+        {
+            self.phase = Phase::Draining;
+            self.known.values_mut().for_each(|known| known.retiring = false);
+        }
+        handled
+    }
+
+    fn on_set(&mut self, set: &AddressSet<u32>) {
+        if !matches!(self.phase, Phase::Open | Phase::Closing(_)) {
+            return;
+        }
+        if set.len() > self.config.addresses_max {
+            self.pending.refused = true;
+            return;
+        }
+        let new: BTreeSet<u32> = set.addresses().copied().collect();
+        self.pending.added = new.difference(&self.set).copied().collect();
+        self.pending.removed = self.set.difference(&new).copied().collect();
+        for address in &self.pending.removed {
+            self.known.get_mut(address).expect("known").retiring = false;
+        }
+        self.set = new;
+        for endpoint in set.endpoints() {
+            let known = self.known.entry(endpoint.address).or_default();
+            known.weight = endpoint.weight;
+            let before = known.priority;
+            known.priority = endpoint.priority;
+            if before != endpoint.priority && !known.ready.is_empty() {
+                self.leave_ring(endpoint.address, before);
+                self.rings.entry(endpoint.priority).or_default().push(endpoint.address);
+            }
+        }
+    }
+
+    fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
+        let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
+        let state = slot.state;
+        if !matches!(event, SlotEvent::Failed(_) | SlotEvent::Closed) {
+            let is_dialling = state == SlotState::Dialling;
+            if is_dialling != (event == SlotEvent::Connected) {
+                return Handled::Invalid;
+            }
+        }
+        if matches!(event, SlotEvent::Ready | SlotEvent::Busy) {
+            slot.fresh = false;
+        }
+        match event {
+            SlotEvent::Connected => {
+                slot.state = SlotState::Busy;
+                slot.since = self.now;
+                slot.fresh = true;
+                self.known.get_mut(&slot.address).expect("known").answered = true;
+            }
+            SlotEvent::Sent => self.on_sent(id),
+            SlotEvent::Ready if state == SlotState::Busy => {
+                slot.state = SlotState::Ready;
+                self.join(id);
+            }
+            SlotEvent::Busy if state == SlotState::Ready => {
+                slot.state = SlotState::Busy;
+                self.leave(id);
+            }
+            SlotEvent::GoingAway if state != SlotState::Draining => {
+                let slot = self.slots[&id].clone();
+                self.pending.going_away = Some(id);
+                if self.is_failure(&slot, true) && self.known[&slot.address].episode == slot.episode {
+                    self.pending.backed_off = Some(slot.address);
+                }
+            }
+            SlotEvent::Failed(kind) => self.pending.end = Some((id, SlotEnd::Failed(kind))),
+            SlotEvent::Closed => self.pending.end = Some((id, SlotEnd::Closed)),
+            _ => {}
+        }
+        Handled::Applied
+    }
+
+    fn on_sent(&mut self, id: SlotId) {
+        let slot = self.slots.get_mut(&id).expect("live");
+        slot.sent += 1;
+        slot.in_flight += 1;
+        slot.last_sent = self.now;
+        if slot.state != SlotState::Ready {
+            return;
+        }
+        let address = slot.address;
+        let known = self.known.get_mut(&address).expect("known");
+        let ring = self.rings.get_mut(&known.priority).expect("it is ready");
+        let place = ring.iter().position(|other| *other == address).expect("in the ring");
+        if place == 0 {
+            let taken = self.taken.entry(known.priority).or_default();
+            *taken += 1;
+            if *taken < self.config.items_per_turn {
+                return;
+            }
+            *taken = 0;
+        }
+        ring.remove(place);
+        ring.push(address);
+        let place = known.ready.iter().position(|other| *other == id).expect("ready");
+        known.ready.remove(place);
+        known.ready.rotate_left(place);
+        known.ready.push(id);
+    }
+
+    fn on_outcome(&mut self, id: SlotId, outcome: Outcome) -> Handled {
+        let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
+        if slot.in_flight == 0 {
+            return Handled::Invalid;
+        }
+        slot.in_flight -= 1;
+        if matches!(outcome, Outcome::Success { .. }) && !slot.proven {
+            slot.proven = true;
+            let known = &self.known[&slot.address];
+            if known.failures > 0 && known.episode == slot.episode {
+                self.pending.recovered = Some(slot.address);
+            }
+        }
+        Handled::Applied
+    }
+
+    fn join(&mut self, id: SlotId) {
+        let address = self.slots[&id].address;
+        let known = self.known.get_mut(&address).expect("known");
+        if known.ready.is_empty() {
+            self.rings.entry(known.priority).or_default().push(address);
+        }
+        known.ready.push(id);
+    }
+
+    fn leave(&mut self, id: SlotId) {
+        let address = self.slots[&id].address;
+        let known = self.known.get_mut(&address).expect("known");
+        let was_ready = !known.ready.is_empty();
+        known.ready.retain(|other| *other != id);
+        if was_ready && known.ready.is_empty() {
+            let priority = known.priority;
+            self.leave_ring(address, priority);
+        }
+    }
+
+    fn leave_ring(&mut self, address: u32, priority: u16) {
+        let ring = self.rings.get_mut(&priority).expect("it was ready");
+        if ring.first() == Some(&address) {
+            self.taken.insert(priority, 0);
+        }
+        ring.retain(|other| *other != address);
+    }
+
+    fn is_failure(&self, slot: &Tenant, in_good_order: bool) -> bool {
+        let age = self.now.saturating_duration_since(slot.since);
+        let has_worked = slot.sent > 0 || slot.proven || age >= self.config.stable_after;
+        match slot.state {
+            SlotState::Dialling => true,
+            SlotState::Busy | SlotState::Ready => !(in_good_order && has_worked),
+            SlotState::Draining => false,
+        }
+    }
+
+    // Outputs.
+
+    /// Checks that an output is allowed now, and carries it out.
+    pub(crate) fn on_output(&mut self, output: &Output<u32>) {
+        assert!(self.phase != Phase::Closed || *output == Output::Timeout(None), "{output:?} after Closed");
+        if let Some(slot) = self.pending.dropped {
+            let is_its_end =
+                matches!(output, Output::Event(Event::SlotEnded { slot: ended, .. }) if *ended == slot);
+            assert!(is_its_end, "{output:?} after the drop of {slot:?}");
+        }
+        match output {
+            Output::Dial { slot, address } => self.on_dial(*slot, *address),
+            Output::Drain { slot } => self.on_drain(*slot),
+            Output::Drop { slot } => {
+                assert!(self.slots.contains_key(slot), "{slot:?} is dropped, but is not there");
+                self.pending.dropped = Some(*slot);
+            }
+            Output::Availability(availability) => self.availability = *availability,
+            Output::Event(event) => self.on_told(event),
+            Output::Closed => {
+                assert!(self.phase == Phase::Draining && self.slots.is_empty(), "closed in {:?}", self.phase);
+                self.phase = Phase::Closed;
+            }
+            Output::Timeout(_) => {}
+        }
+    }
+
+    fn on_dial(&mut self, id: SlotId, address: u32) {
+        assert!(!self.used.contains(&id), "{id:?} has been used before");
+        let retiring = self.known[&address].retiring;
+        if !self.may_dial(address, retiring) {
+            let may_retire = !self.is_lazy() && self.has_outlived(address);
+            assert!(
+                may_retire && self.may_dial(address, true),
+                "a dial to {address}: {:?}",
+                self.known[&address]
+            );
+            self.known.get_mut(&address).expect("known").retiring = true;
+        }
+        for other in self.due_for_a_dial() {
+            let (rank, other_rank) = (self.rank(address), self.rank(other));
+            let is_in_order = !matches!(other_rank.partial_cmp(&rank), Some(core::cmp::Ordering::Less));
+            assert!(is_in_order || self.is_out_of_order, "{other} {other_rank:?} before {address} {rank:?}");
+        }
+        let known = self.known.get_mut(&address).expect("known");
+        known.dialled_at = self.now;
+        let tenant = Tenant {
+            address,
+            state: SlotState::Dialling,
+            since: self.now,
+            sent: 0,
+            in_flight: 0,
+            probe: known.failures > 0,
+            proven: false,
+            fresh: false,
+            episode: known.episode,
+            last_sent: self.now,
+        };
+        self.used.push(id);
+        self.slots.insert(id, tenant);
+    }
+
+    fn on_drain(&mut self, id: SlotId) {
+        let slot = self.slots.get(&id).expect("a live slot drains").clone();
+        assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
+        assert!(self.count(slot.address, SlotState::Draining) < self.n(), "too many drain");
+        self.leave(id);
+        let slot = self.slots.get_mut(&id).expect("live");
+        slot.state = SlotState::Draining;
+        slot.since = self.now;
+        slot.fresh = false;
+        self.pending.drained = Some(id);
+    }
+
+    fn on_told(&mut self, event: &Event<u32>) {
+        match event {
+            Event::AddressAdded { address, id } => {
+                assert!(self.pending.added.remove(address), "{event:?}");
+                let former = self.ids.insert(*id, *address);
+                assert!(former.is_none_or(|former| former == *address), "{event:?} was {former:?}");
+            }
+            Event::AddressRemoved { address, id } => {
+                assert!(self.pending.removed.remove(address), "{event:?}");
+                assert_eq!(self.ids.get(id), Some(address));
+            }
+            Event::AddressForgotten { id } => {
+                let address = self.ids.remove(id).expect("it was known");
+                let is_needed = self.is_present(address) || self.retry_at(address).is_some();
+                assert!(!is_needed && self.tenants(address).count() == 0, "{address} is forgotten");
+            }
+            Event::AddressesRefused { .. } => assert!(core::mem::take(&mut self.pending.refused)),
+            Event::Draining { slot, reason, .. } => self.on_draining(*slot, *reason),
+            Event::SlotEnded { slot, address, state, end, sent, in_flight } => {
+                let tenant = self.slots.get(slot).expect("a live slot ends").clone();
+                let found = (*address, *state, *sent, *in_flight);
+                assert_eq!(found, (tenant.address, tenant.state, tenant.sent, tenant.in_flight));
+                self.on_ended(*slot, &tenant, *end);
+            }
+            Event::BackedOff { address, failures, until } => {
+                assert_eq!(self.pending.backed_off.take(), Some(*address), "{event:?}");
+                self.on_backed_off(*address, *failures, *until);
+            }
+            Event::Recovered { address } => self.on_recovered(*address),
+            _ => panic!("an event that the reference doesn't know: {event:?}"),
+        }
+    }
+
+    fn on_draining(&mut self, id: SlotId, reason: DrainReason) {
+        assert_eq!(self.pending.drained.take(), Some(id));
+        let slot = &self.slots[&id];
+        let address = slot.address;
+        match reason {
+            DrainReason::AddressLeft => assert!(!self.is_present(address)),
+            DrainReason::GoingAway => assert_eq!(self.pending.going_away.take(), Some(id)),
+            DrainReason::PoolClosing => assert_eq!(self.phase, Phase::Draining),
+            DrainReason::Idle => assert!(self.is_lazy() && self.config.idle_timeout.is_some()),
+            DrainReason::Lifetime if self.is_lazy() => assert!(self.config.lifetime_max.is_some()),
+            DrainReason::Lifetime => {
+                assert_eq!(self.connected(address), self.n(), "replaced before it drains");
+                assert!(core::mem::take(&mut self.known.get_mut(&address).expect("known").retiring));
+            }
+            _ => panic!("a reason that the reference doesn't know: {reason:?}"),
+        }
+        self.call_off_retirement(address);
+    }
+
+    fn call_off_retirement(&mut self, address: u32) {
+        let held = self.connected(address) + self.count(address, SlotState::Dialling);
+        if self.connected(address) < self.n() && held <= self.n() {
+            self.known.get_mut(&address).expect("known").retiring = false;
+        }
+    }
+
+    fn on_ended(&mut self, id: SlotId, tenant: &Tenant, end: SlotEnd) {
+        let waited = self.now.saturating_duration_since(tenant.since);
+        let was_dropped = self.pending.dropped.take() == Some(id);
+        let is_dial = tenant.state == SlotState::Dialling;
+        let is_drain = tenant.state == SlotState::Draining;
+        let own = if was_dropped { None } else { self.pending.end.take() };
+        match end {
+            _ if own.is_some() => assert_eq!(own, Some((id, end))),
+            SlotEnd::Failed(FailureKind::TimedOut) => assert!(is_dial && waited >= self.config.dial_timeout),
+            SlotEnd::DrainTimedOut => assert!(is_drain && waited >= self.config.drain_timeout),
+            SlotEnd::DrainDisplaced => {
+                let draining =
+                    self.tenants(tenant.address).filter(|(_, slot)| slot.state == SlotState::Draining);
+                let oldest = draining.map(|(_, slot)| slot.since).min();
+                assert_eq!(self.count(tenant.address, SlotState::Draining), self.n(), "there was room");
+                assert!(is_drain && oldest == Some(tenant.since));
+            }
+            SlotEnd::AddressLeft => assert!(is_dial && !self.is_present(tenant.address)),
+            SlotEnd::PoolClosing => assert!(is_dial && self.phase == Phase::Draining),
+            _ => panic!("{id:?} ended by {end:?}, though nobody said so"),
+        }
+        self.leave(id);
+        self.slots.remove(&id);
+        let is_own_end = matches!(end, SlotEnd::Closed | SlotEnd::Failed(_));
+        let is_failure = is_own_end && self.is_failure(tenant, end == SlotEnd::Closed);
+        if is_failure && self.known[&tenant.address].episode == tenant.episode {
+            self.pending.backed_off = Some(tenant.address);
+        }
+        self.call_off_retirement(tenant.address);
+    }
+
+    fn on_backed_off(&mut self, address: u32, failures: u32, until: Instant) {
+        let backoff = self.config.backoff;
+        let known = self.known.get_mut(&address).expect("known");
+        known.failures += 1;
+        known.episode += 1;
+        known.retry_at = until;
+        assert_eq!(failures, known.failures);
+        let mut delay = backoff.base.as_secs_f64();
+        for _ in 1..failures {
+            delay = f64::min(delay * f64::from(backoff.growth_percent) / 100.0, backoff.cap.as_secs_f64());
+        }
+        let jitter = f64::from(backoff.jitter_percent) / 100.0;
+        let found = until.saturating_duration_since(known.dialled_at).as_secs_f64();
+        let is_near = (found - delay).abs() <= delay * jitter + 1e-6;
+        assert!(is_near, "the delay after failure {failures} is {found} s instead of about {delay} s");
+    }
+
+    fn on_recovered(&mut self, address: u32) {
+        let was_told = self.pending.recovered.take() == Some(address);
+        assert!(was_told || self.has_stable(address), "{address} has not recovered");
+        let known = self.known.get_mut(&address).expect("known");
+        assert!(known.failures > 0);
+        known.failures = 0;
+        known.retry_at = Instant::ZERO;
+        self.is_out_of_order = true;
+    }
+
+    /// Whether a connection has been up for long enough to clear its address of failures.
+    pub(crate) fn has_stable(&self, address: u32) -> bool {
+        let known = &self.known[&address];
+        self.tenants(address).any(|(_, slot)| {
+            let age = self.now.saturating_duration_since(slot.since);
+            let may_clear = known.failures > 0 && slot.episode == known.episode && !slot.proven;
+            slot.state.is_connected() && may_clear && age >= self.config.stable_after
+        })
+    }
+
+    // The end of a step.
+
+    /// The machine must not sleep past anything that has to be done.
+    fn check_wake_up(&self, at: Option<Instant>) {
+        if self.phase == Phase::Closed {
+            return assert_eq!(at, None);
+        }
+        let mut due: Vec<Instant> = self.slots.values().filter_map(|slot| self.deadline(slot)).collect();
+        due.extend(self.known.values().map(|known| known.retry_at).filter(|at| *at > self.now));
+        due.extend(self.fail_fast_at);
+        if let Phase::Closing(deadline) = self.phase {
+            due.push(deadline);
+        }
+        let due = due.into_iter().min();
+        assert!(
+            due.is_none_or(|due| at.is_some_and(|at| at <= due)),
+            "it wakes at {at:?} instead of {due:?}"
+        );
+    }
+
+    /// The latest time at which something has to be done about a slot.
+    fn deadline(&self, slot: &Tenant) -> Option<Instant> {
+        let known = &self.known[&slot.address];
+        match slot.state {
+            SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
+            SlotState::Draining => Some(slot.since + self.config.drain_timeout),
+            SlotState::Busy | SlotState::Ready => {
+                let may_clear = known.failures > 0 && slot.episode == known.episode && !slot.proven;
+                let stable = may_clear.then(|| slot.since + self.config.stable_after);
+                let lifetime =
+                    self.config.lifetime_max.filter(|_| self.is_lazy()).map(|max| slot.since + max);
+                let idle = self.config.idle_timeout.map(|max| slot.last_sent.max(slot.since) + max);
+                [stable, lifetime, idle].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// Ends a step: nothing may be left to be said, and what is over is forgotten.
+    pub(crate) fn end_step(&mut self, wake_at: Option<Instant>) {
+        let pending = format!("{:?}", self.pending);
+        assert_eq!(pending, format!("{:?}", Pending::default()), "not done: {pending}");
+        let (set, slots, now) = (&self.set, &self.slots, self.now);
+        // After the end nobody is spoken of, so nobody is forgotten either.
+        let is_over = self.was_over;
+        self.known.retain(|address, known| {
+            is_over
+                || set.contains(address)
+                || known.retry_at > now
+                || slots.values().any(|slot| slot.address == *address)
+        });
+        let named: BTreeSet<u32> = self.ids.values().copied().collect();
+        assert_eq!(named, self.known.keys().copied().collect(), "the machine tells whom it forgets");
+        let expected = match self.availability {
+            _ if self.active().is_some() => Availability::Usable,
+            Availability::FailingFast => Availability::FailingFast,
+            _ => Availability::Waiting,
+        };
+        assert_eq!(self.availability, expected);
+        let is_missed = !self.is_lazy() || self.demand > 0;
+        let counts = expected == Availability::Waiting && is_missed && self.phase == Phase::Open;
+        let after = self.config.fail_fast_after.filter(|_| counts);
+        self.fail_fast_at = after.map(|after| self.fail_fast_at.unwrap_or(self.now + after));
+        self.check_wake_up(wake_at);
+    }
+}

@@ -1,0 +1,234 @@
+//! What the name service says, and what the pool makes of it (A3 to A7).
+
+mod support;
+
+use pool_driver::{EndReason, Event, OnAddressesEnd, RefusedReason};
+use support::{A, Answer, B, Bench, C, Dial, millis, secs};
+
+#[test]
+fn a7_connections_are_opened_and_drained_while_no_item_is_sent() {
+    let mut bench = Bench::up([A], |pool| pool.connections_per_address(2));
+    assert_eq!((bench.world.alive(A), bench.world.alive(B)), (2, 0));
+    bench.set([B]);
+    assert_eq!((bench.world.alive(A), bench.world.alive(B)), (0, 2));
+    assert_eq!(bench.finish().counts.accepted, 0);
+}
+
+#[test]
+fn t1_backoff_dials_and_discovery_go_on_while_no_item_is_sent() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.answer(A, Dial::Refuse);
+    bench.set([A]);
+    bench.advance(secs(2));
+    assert!(bench.world.dials(A) > 3, "{}", bench.snapshot());
+    bench.world.answer(A, Dial::Accept);
+    bench.advance(secs(2));
+    assert_eq!(bench.world.alive(A), 1);
+    bench.set([A, B]);
+    assert_eq!(bench.world.alive(B), 1);
+}
+
+#[test]
+fn a1_the_same_set_again_keeps_every_connection() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    bench.take_events();
+    bench.set([B, A]);
+    assert_eq!((bench.world.dials(A), bench.world.dials(B)), (1, 1));
+    assert!(bench.take_events().is_empty());
+}
+
+#[test]
+fn a3_a_dial_to_an_address_that_leaves_is_dropped() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.answer(A, Dial::Hang);
+    bench.set([A]);
+    assert_eq!(bench.world.dialling(A), 1);
+    bench.set([]);
+    assert_eq!(bench.world.dialling(A), 0);
+}
+
+#[test]
+fn a3_a_connection_to_an_address_that_leaves_flushes_and_closes_and_takes_nothing_new() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.script(A, |script| script.flushes = false);
+    bench.set([A]);
+    bench.send([1]);
+    bench.set([B]);
+    bench.send([2]);
+    assert_eq!((bench.world.received(B), bench.world.alive(A)), (vec![2], 1));
+    bench.world.link(A).change(|script| script.flushes = true);
+    bench.run();
+    assert_eq!((bench.world.received(A), bench.world.alive(A)), (vec![1], 0));
+    bench.finish();
+}
+
+#[test]
+fn t11_an_address_that_comes_back_gets_a_new_connection_beside_the_one_that_drains() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.world.link(A).change(|script| script.closes = false);
+    bench.set([]);
+    bench.set([A]);
+    assert_eq!((bench.world.alive(A), bench.world.dials(A)), (2, 2));
+    bench.send([1, 2]);
+    assert_eq!(bench.world.link(A).received(), [1, 2]);
+    bench.world.links(A)[0].change(|script| script.closes = true);
+    bench.run();
+    assert_eq!(bench.world.alive(A), 1);
+    bench.finish();
+}
+
+#[test]
+fn a4_an_empty_set_drains_everything_and_items_wait_for_the_next_one() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.set([]);
+    assert_eq!(bench.world.alive(A), 0);
+    bench.send([1, 2]);
+    bench.advance(secs(3600));
+    assert_eq!(bench.snapshot().counts.handed, 0);
+    bench.set([B]);
+    assert_eq!(bench.world.received(B), [1, 2]);
+    bench.finish();
+}
+
+#[test]
+fn a4_t14_an_error_of_the_name_service_keeps_the_set_and_is_shown_until_the_next_answer() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.feed.push(Answer::Error("no such name"));
+    bench.run();
+    assert_eq!(bench.world.alive(A), 1);
+    let shown = bench.snapshot().addresses_error.map(|error| error.to_string());
+    assert_eq!(shown.as_deref(), Some("no such name"));
+    assert_eq!(bench.count_events(|event| matches!(event, Event::AddressesFailed { .. })), 1);
+    bench.set([A]);
+    assert!(bench.snapshot().addresses_error.is_none());
+    bench.send([1]);
+    assert_eq!(bench.world.received(A), [1]);
+    bench.finish();
+}
+
+#[test]
+fn a5_of_several_sets_at_once_only_the_last_is_applied() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.run();
+    for set in [[A], [B], [C]] {
+        bench.feed.push_set(set);
+    }
+    bench.run();
+    assert_eq!([A, B, C].map(|address| bench.world.dials(address)), [0, 0, 1]);
+}
+
+#[test]
+fn a5_an_error_after_a_set_does_not_undo_it() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.feed.push_set([A]);
+    bench.feed.push(Answer::Error("and now it is down"));
+    bench.run();
+    assert_eq!(bench.world.alive(A), 1);
+    assert!(bench.snapshot().addresses_error.is_some());
+}
+
+#[test]
+fn a5_at_most_32_sets_are_read_per_poll_and_the_rest_in_the_next() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.run();
+    for address in 1..=70 {
+        bench.feed.push_set([address]);
+    }
+    bench.executor.run_round();
+    assert_eq!(bench.feed.len(), 70 - 32);
+    bench.executor.run_round();
+    assert_eq!(bench.feed.len(), 70 - 64);
+    bench.run();
+    assert_eq!((bench.feed.len(), bench.world.alive(70)), (0, 1));
+}
+
+#[test]
+fn a6_the_end_of_the_stream_delivers_what_is_queued_and_ends_the_pool() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.send([1]);
+    bench.feed.push(Answer::End);
+    bench.run();
+    assert_eq!(bench.try_send(2), Err(RefusedReason::Closed(EndReason::AddressesEnded)));
+    bench.world.link(A).change(|script| script.is_ready = true);
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!(ended.reason, EndReason::AddressesEnded);
+    assert_eq!(bench.world.received(A), [1]);
+    bench.check_accounts(ended, "");
+}
+
+#[test]
+fn a6_the_end_of_the_stream_has_the_default_deadline() {
+    let mut bench = Bench::new(|pool| pool.shutdown_timeout(secs(7)));
+    bench.send([1]);
+    bench.feed.push(Answer::End);
+    bench.advance(millis(6999));
+    assert!(!bench.driver.is_done());
+    bench.advance(millis(1));
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!(bench.ledger.undelivered(), [1]);
+    bench.check_accounts(ended, "");
+}
+
+#[test]
+fn a6_a_set_that_comes_together_with_the_end_is_applied_before_the_pool_ends() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.send([1]);
+    bench.feed.push_set([A]);
+    bench.feed.push(Answer::End);
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!(bench.world.received(A), [1]);
+    bench.check_accounts(ended, "");
+}
+
+#[test]
+fn a6_a_pool_that_keeps_its_set_lives_on_when_the_stream_ends() {
+    let mut bench = Bench::up([A], |pool| pool.on_addresses_end(OnAddressesEnd::Keep));
+    bench.feed.push(Answer::End);
+    bench.run();
+    bench.world.link(A).break_off();
+    bench.advance(secs(1));
+    bench.send([1]);
+    assert_eq!(bench.world.received(A), [1]);
+    assert_eq!(bench.finish().reason, EndReason::Shutdown);
+}
+
+#[test]
+fn t14_the_stream_is_never_polled_again_after_it_ended() {
+    for answer in [Answer::End, Answer::Panic] {
+        let mut bench = Bench::up([A], |pool| pool.on_addresses_end(OnAddressesEnd::Keep));
+        bench.feed.push(answer);
+        bench.feed.push_set([B]);
+        bench.run();
+        bench.feed.push_set([C]);
+        bench.send([1]);
+        bench.advance(secs(60));
+        assert_eq!((bench.feed.polls_after_end(), bench.feed.len()), (0, 2));
+        bench.finish();
+    }
+}
+
+#[test]
+fn f1_a_panic_of_the_stream_is_its_end_with_a_reason() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.send([1]);
+    bench.feed.push(Answer::Panic);
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!(ended.reason, EndReason::AddressesPanicked);
+    let told = |event: &Event<u16>| matches!(event, Event::AddressesEnded { error: Some(_) });
+    assert_eq!(bench.count_events(told), 1);
+    let shown = bench.snapshot().addresses_error.map(|error| error.to_string());
+    assert_eq!(shown.as_deref(), Some("panicked: a scripted panic of the name service"));
+    bench.check_accounts(ended, "");
+}
+
+#[test]
+fn f4_a_set_that_is_too_large_is_refused_whole_and_costs_nothing() {
+    let mut bench = Bench::up([A, B], |pool| pool.addresses_max(3));
+    bench.set(1..=4);
+    assert_eq!((bench.world.alive(A), bench.world.alive(B), bench.world.dials(C)), (1, 1, 0));
+    let refused = |event: &Event<u16>| matches!(event, Event::AddressesRefused { len: 4, max: 3 });
+    assert_eq!(bench.count_events(refused), 1);
+    bench.send([1, 2]);
+    bench.finish();
+}

@@ -1,0 +1,240 @@
+//! What becomes of items (I1 to I4, I6) and how connections are asked for room.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use pool_driver::{Event, Outcome};
+use support::{A, B, Bench, C, Call, End, Fault, secs};
+
+#[test]
+fn i1_an_item_whose_start_send_fails_counts_as_handed_and_ends_only_that_connection() {
+    for fault in [Fault::Error, Fault::Panic] {
+        let mut bench = Bench::up([A, B], |pool| pool);
+        bench.world.link(A).fault(Call::Send, fault);
+        bench.send(1..=4);
+        assert_eq!(bench.world.received(B).len(), 3);
+        assert_eq!(bench.world.received(A), []);
+        assert_eq!(bench.ledger.ended(End::Handed).len(), 4);
+        assert!(!bench.world.links(A)[0].is_open());
+        assert_eq!(bench.finish().counts.handed, 4);
+    }
+}
+
+#[test]
+fn i1_a_connection_that_fails_before_it_takes_an_item_leaves_the_item_to_another() {
+    for fault in [Fault::Error, Fault::Panic] {
+        let mut bench = Bench::up([A, B], |pool| pool);
+        bench.world.link(A).fault(Call::Ready, fault);
+        bench.send(1..=4);
+        assert_eq!(bench.world.received(B), [1, 2, 3, 4]);
+        bench.finish();
+    }
+}
+
+#[test]
+fn i1_a_connection_that_dies_says_how_many_items_it_may_have_taken_with_it() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.script(A, |script| script.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=5);
+    bench.world.link(A).finish(2, Outcome::Success { latency: secs(0) });
+    bench.run();
+    bench.take_events();
+    bench.world.link(A).break_off();
+    bench.run();
+    let told =
+        |event: &Event<u16>| matches!(event, Event::SlotEnded { sent: 5, in_flight: 3, error: Some(_), .. });
+    assert_eq!(bench.count_events(told), 1);
+    bench.finish();
+}
+
+#[test]
+fn i1_items_that_never_left_go_to_the_head_of_the_queue_in_order() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.world.link(A).change(|script| {
+        script.flushes = false;
+        script.window = 3;
+    });
+    bench.send(1..=5);
+    assert_eq!(bench.world.link(A).unflushed(), 3);
+    bench.world.link(A).give_back();
+    bench.world.link(A).hang_up();
+    bench.set([B]);
+    assert_eq!(bench.world.received(B), [1, 2, 3, 4, 5]);
+    bench.finish();
+}
+
+#[test]
+fn i1_an_item_that_came_back_counts_as_handed_once() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.script(A, |script| script.keeps_items = true);
+    bench.set([A]);
+    bench.send([1, 2]);
+    assert_eq!(bench.snapshot().counts.handed, 2);
+    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).give_back();
+    bench.run();
+    let snapshot = bench.snapshot();
+    assert_eq!((snapshot.counts.handed, snapshot.queue.in_hand), (0, 2));
+    assert_eq!(snapshot.addresses[0].handed, 0);
+    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.run();
+    assert_eq!(bench.snapshot().counts.handed, 2);
+    assert_eq!(bench.world.received(A), [1, 2, 1, 2]);
+    bench.finish();
+}
+
+#[test]
+fn i2_no_item_goes_to_a_connection_that_drains_or_whose_address_has_left() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    for link in bench.world.all_links() {
+        link.change(|script| script.closes = false);
+    }
+    bench.world.link(B).go_away();
+    bench.set([B, C]);
+    let old = [bench.world.links(A)[0].clone(), bench.world.links(B)[0].clone()];
+    bench.send(1..=10);
+    assert!(old.iter().all(|link| link.received().is_empty() && link.unflushed() == 0));
+    bench.world.all_links().iter().for_each(|link| link.change(|script| script.closes = true));
+    bench.finish();
+}
+
+#[test]
+fn i2_a_connection_is_asked_immediately_before_each_item_and_never_ahead_of_need() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let link = bench.world.link(A);
+    assert_eq!(link.take_log(), [Call::Event, Call::Ready], "once, to leave busy");
+    bench.send([1, 2]);
+    let batch = [Call::Ready, Call::Send, Call::Ready, Call::Send, Call::Flush];
+    assert_eq!(link.take_log(), batch);
+    link.wake();
+    bench.run();
+    assert_eq!(link.take_log(), [Call::Event], "there is nothing to ask for");
+    bench.finish();
+}
+
+#[test]
+fn i3_t15_every_ready_address_gets_the_same_share_whatever_the_name_service_repeats() {
+    let mut bench = Bench::up([A, B, C], |pool| pool);
+    for round in 0..20 {
+        bench.send(round * 3..round * 3 + 3);
+        bench.set([A, B, C]);
+    }
+    let shares = [A, B, C].map(|address| bench.world.received(address).len());
+    assert_eq!(shares, [20, 20, 20]);
+    bench.finish();
+}
+
+#[test]
+fn i4_t30_an_item_that_a_connection_pushes_back_is_offered_to_another() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    bench.world.link(A).change(|script| {
+        script.window = 1;
+        script.flushes = false;
+    });
+    bench.send(1..=20);
+    assert_eq!((bench.world.link(A).unflushed(), bench.world.received(B).len()), (1, 19));
+    assert_eq!(bench.snapshot().queue.in_hand, 0);
+    bench.world.link(A).change(|script| script.flushes = true);
+    bench.finish();
+}
+
+#[test]
+fn i4_a_connection_that_was_busy_takes_part_again_as_soon_as_it_is_ready() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.send(1..=4);
+    assert_eq!(bench.world.received(A), []);
+    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.send(5..=8);
+    assert_eq!(bench.world.received(A).len(), 2);
+    bench.finish();
+}
+
+#[test]
+fn i6_every_connection_that_a_batch_touches_is_flushed_once() {
+    let mut bench = Bench::up([A, B], |pool| pool.connections_per_address(2));
+    bench.world.all_links().iter().for_each(|link| drop(link.take_log()));
+    bench.send(1..=40);
+    for link in bench.world.all_links() {
+        let mut calls = BTreeMap::new();
+        link.take_log().iter().for_each(|call| *calls.entry(format!("{call:?}")).or_insert(0) += 1);
+        assert_eq!((calls["Send"], calls["Flush"]), (10, 1));
+    }
+    bench.finish();
+}
+
+#[test]
+fn i6_a_flush_that_was_pushed_back_goes_on_when_the_connection_wakes() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let link = bench.world.link(A);
+    link.change(|script| script.flushes = false);
+    bench.send([1]);
+    assert_eq!(link.unflushed(), 1);
+    link.take_log();
+    link.change(|script| script.flushes = true);
+    bench.run();
+    assert_eq!((link.received(), link.take_log()), (vec![1], vec![Call::Event, Call::Flush]));
+    bench.finish();
+}
+
+#[test]
+fn i6_a_flush_that_fails_costs_the_connection() {
+    for fault in [Fault::Error, Fault::Panic] {
+        let mut bench = Bench::up([A], |pool| pool);
+        bench.world.link(A).fault(Call::Flush, fault);
+        bench.send([1]);
+        bench.advance(secs(1));
+        assert_eq!((bench.world.dials(A), bench.world.alive(A)), (2, 1));
+        assert_eq!(bench.finish().counts.handed, 1);
+    }
+}
+
+#[test]
+fn t25_what_the_peer_says_is_read_while_it_takes_nothing() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.script(A, |script| script.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=3);
+    let link = bench.world.link(A);
+    link.change(|script| {
+        script.is_ready = false;
+        script.flushes = false;
+        script.closes = false;
+    });
+    bench.send([4]);
+    link.finish(1, Outcome::Cancelled);
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 2, "busy");
+    bench.set([]);
+    link.finish(1, Outcome::Cancelled);
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 1, "draining");
+    link.change(|script| (script.closes, script.flushes) = (true, true));
+    bench.finish();
+}
+
+#[test]
+fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.script(A, |script| script.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=6);
+    let link = bench.world.link(A);
+    link.finish(1, Outcome::Success { latency: secs(1) });
+    link.finish(1, Outcome::Failure { latency: secs(1), kind: pool_driver::FailureKind::Error });
+    link.finish(1, Outcome::Cancelled);
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 3);
+    link.change(|script| script.window = 0);
+    link.give_back();
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 0);
+    link.hang_up();
+    bench.run();
+    let told = |event: &Event<u16>| matches!(event, Event::SlotEnded { sent: 6, in_flight: 0, .. });
+    assert_eq!(bench.count_events(told), 1);
+    bench.world.script(A, |script| script.keeps_items = false);
+    assert_eq!(bench.finish().counts.handed, 6);
+}

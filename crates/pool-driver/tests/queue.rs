@@ -1,0 +1,244 @@
+//! The queue: strictly bounded, first come first served, and senders that give up (I5).
+
+mod support;
+
+use std::pin::Pin;
+
+use futures_util::SinkExt;
+use pool_driver::{EndReason, Pool, RefusedReason};
+use support::{A, Bench, Dial, End, Item, Ledger};
+
+/// A pool of this queue size whose one connection takes nothing.
+fn blocked(queue_size: usize) -> Bench {
+    let mut bench = Bench::new(|pool| pool.queue_size(queue_size));
+    bench.world.script(A, |script| script.is_ready = false);
+    bench.set([A]);
+    bench
+}
+
+fn unblock(bench: &mut Bench) {
+    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.run();
+}
+
+/// Sends one item through a handle's sink.
+async fn feed(mut pool: Pool<Item, u16>, item: Item, ledger: Ledger) -> Pool<Item, u16> {
+    let id = item.id;
+    if pool.feed(item).await.is_err() {
+        ledger.record(id, End::Refused);
+    }
+    pool
+}
+
+#[test]
+fn i5_t7_the_bound_counts_queue_grants_and_the_items_in_the_drivers_hand_for_all_clones_together() {
+    let mut bench = blocked(3);
+    let clones: Vec<_> = (0..10).map(|_| bench.pool().clone()).collect();
+    bench.send([1, 2]);
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.in_hand, queue.queued), (2, 0));
+    bench.send([3]);
+    assert_eq!(bench.try_send(4), Err(RefusedReason::Full));
+    let senders: Vec<_> = (5..10).map(|id| bench.sender(id)).collect();
+    bench.run();
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.in_hand + queue.queued + queue.granted, queue.waiting, queue.capacity), (3, 5, 3));
+    assert!(senders.iter().all(|sender| !sender.is_done()));
+    unblock(&mut bench);
+    drop(clones);
+    assert_eq!(bench.world.received(A), [1, 2, 3, 5, 6, 7, 8, 9]);
+    bench.finish();
+}
+
+#[test]
+fn i5_a_queue_of_one_holds_one_item() {
+    let bench = blocked(1);
+    assert_eq!(bench.try_send(1), Ok(()));
+    assert_eq!(bench.try_send(2), Err(RefusedReason::Full));
+    bench.finish();
+}
+
+#[test]
+fn i5_senders_are_served_in_the_order_in_which_they_came() {
+    let mut bench = blocked(1);
+    bench.send([0]);
+    let senders: Vec<_> = (1..=20).map(|id| bench.sender(id)).collect();
+    bench.run();
+    unblock(&mut bench);
+    assert!(senders.iter().all(|sender| sender.output() == Some(Ok(()))));
+    assert_eq!(bench.world.received(A), (0..=20).collect::<Vec<_>>());
+    bench.finish();
+}
+
+#[test]
+fn i5_nobody_overtakes_a_sender_that_was_granted_a_place() {
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let _sender = bench.sender(2);
+    bench.run();
+    bench.world.link(A).change(|script| script.is_ready = true);
+    // The driver has granted the place; the sender hasn't run yet.
+    bench.executor.run_round();
+    assert_eq!(bench.snapshot().queue.granted, 1);
+    assert_eq!(bench.try_send(3), Err(RefusedReason::Full));
+    bench.run();
+    assert_eq!(bench.world.received(A), [1, 2]);
+    bench.finish();
+}
+
+#[test]
+fn i5_t5_a_sender_that_gives_up_while_it_waits_leaves_nothing_behind() {
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let (first, second) = (bench.sender(2), bench.sender(3));
+    bench.run();
+    bench.give_up(&first, 2);
+    assert_eq!(bench.snapshot().queue.waiting, 1);
+    unblock(&mut bench);
+    assert_eq!(bench.output(&second), Ok(()));
+    assert_eq!(bench.world.received(A), [1, 3]);
+    bench.finish();
+}
+
+#[test]
+fn i5_t4_a_sender_that_gives_up_with_a_grant_passes_it_on() {
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let (first, second) = (bench.sender(2), bench.sender(3));
+    bench.run();
+    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.executor.run_round();
+    assert_eq!((bench.snapshot().queue.granted, bench.snapshot().queue.waiting), (1, 1));
+    bench.give_up(&first, 2);
+    assert_eq!((bench.snapshot().queue.granted, bench.snapshot().queue.waiting), (1, 0));
+    assert_eq!(bench.output(&second), Ok(()));
+    assert_eq!(bench.world.received(A), [1, 3]);
+    bench.finish();
+}
+
+#[test]
+fn i5_a_sender_that_is_never_polled_takes_no_place() {
+    let bench = blocked(1);
+    let sending = bench.pool().send(bench.ledger.item(1));
+    bench.ledger.record(1, End::Withdrawn);
+    assert_eq!(bench.try_send(2), Ok(()));
+    drop(sending);
+    bench.finish();
+}
+
+#[test]
+fn i5_all_senders_giving_up_at_any_moment_leave_the_queue_whole() {
+    for rounds in 0..4 {
+        let mut bench = blocked(2);
+        bench.send([1, 2]);
+        let senders: Vec<_> = (3..9).map(|id| (bench.sender(id), id)).collect();
+        bench.run();
+        bench.world.link(A).change(|script| script.window = 1);
+        bench.world.link(A).change(|script| script.is_ready = true);
+        (0..rounds).for_each(|_| bench.executor.run_round());
+        for (sender, id) in senders {
+            if !sender.is_done() {
+                bench.give_up(&sender, id);
+            }
+        }
+        bench.world.link(A).change(|script| script.window = usize::MAX);
+        bench.run();
+        let queue = bench.snapshot().queue;
+        assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0), "{rounds}");
+        bench.send([10, 11]);
+        bench.finish();
+    }
+}
+
+#[test]
+fn t2_an_idle_handle_reserves_nothing() {
+    let mut bench = blocked(1);
+    let clones: Vec<_> = (0..100).map(|_| bench.pool().clone()).collect();
+    bench.run();
+    assert_eq!((bench.snapshot().queue.granted, bench.try_send(1)), (0, Ok(())));
+    drop(clones);
+    bench.finish();
+}
+
+#[test]
+fn t2_a_clone_does_not_copy_the_reservation_and_dropping_the_reserver_frees_it() {
+    let mut bench = blocked(1);
+    let reserving = bench.spawn_with_pool(|mut pool| async move {
+        std::future::poll_fn(|cx| pool.poll_ready_unpin(cx)).await.expect("it is open");
+        pool
+    });
+    let reserver = bench.output(&reserving);
+    let clone = reserver.clone();
+    assert_eq!(bench.snapshot().queue.granted, 1);
+    assert_eq!(bench.try_send(1), Err(RefusedReason::Full));
+    drop(clone);
+    assert_eq!(bench.snapshot().queue.granted, 1);
+    drop(reserver);
+    assert_eq!(bench.snapshot().queue.granted, 0);
+    assert_eq!(bench.try_send(2), Ok(()));
+    bench.finish();
+}
+
+#[test]
+fn a_handle_is_a_sink_whose_flush_is_ready_at_once_and_whose_close_releases_only_itself() {
+    let mut bench = blocked(5);
+    let item = bench.ledger.item(1);
+    let ledger = bench.ledger.clone();
+    let task = bench.spawn_with_pool(|pool| async move {
+        let mut pool = feed(pool, item, ledger).await;
+        pool.flush().await.expect("acceptance is all it promises");
+        pool.close().await.expect("it only lets go");
+        let refused = std::future::poll_fn(|cx| Pin::new(&mut pool).poll_ready_unpin(cx)).await;
+        refused.expect_err("it is closed").reason
+    });
+    assert_eq!(bench.output(&task), RefusedReason::Closed(EndReason::HandlesDropped));
+    assert_eq!(bench.try_send(2), Ok(()), "the others live on");
+    unblock(&mut bench);
+    assert_eq!(bench.world.received(A), [1, 2]);
+    bench.finish();
+}
+
+#[test]
+fn a_handle_that_was_closed_as_a_sink_does_not_keep_the_pool_alive() {
+    let mut bench = blocked(1);
+    let task = bench.spawn_with_pool(|mut pool| async move {
+        pool.close().await.expect("it only lets go");
+        pool
+    });
+    let closed = bench.output(&task);
+    bench.drop_pool();
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!(ended.reason, EndReason::HandlesDropped);
+    drop(closed);
+}
+
+#[test]
+fn t3_waiting_senders_wake_when_the_driver_dies_and_have_their_items_back() {
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let senders = [bench.sender(2), bench.sender(3)];
+    let ready = bench.spawn_with_pool(|pool| async move { pool.closed().await });
+    bench.run();
+    bench.executor.cancel(&bench.driver.clone());
+    for sender in senders {
+        let refused = RefusedReason::Closed(EndReason::DriverDropped);
+        assert_eq!(bench.output(&sender), Err(refused));
+    }
+    let ended = bench.output(&ready);
+    assert_eq!(bench.ledger.undelivered(), [1]);
+    bench.check_accounts(ended, "");
+}
+
+#[test]
+fn t8_a_queue_that_fills_during_an_outage_stays_bounded_and_is_delivered_in_order_afterwards() {
+    let mut bench = Bench::new(|pool| pool.queue_size(4));
+    bench.world.answer(A, Dial::Refuse);
+    bench.set([A]);
+    let senders: Vec<_> = (0..50).map(|id| bench.sender(id)).collect();
+    bench.advance(support::secs(100));
+    assert_eq!(senders.iter().filter(|sender| sender.is_done()).count(), 4);
+    bench.world.answer(A, Dial::Accept);
+    bench.advance(support::secs(60));
+    assert_eq!(bench.world.received(A), (0..50).collect::<Vec<_>>());
+    bench.finish();
+}

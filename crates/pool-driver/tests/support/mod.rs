@@ -1,0 +1,269 @@
+//! A bench for pools: an executor that detects lost wake-ups, virtual time, servers that do what a
+//! test says, and a ledger in which every item's end is written down.
+
+#![allow(dead_code, unused_imports, reason = "every test file uses another part of the bench")]
+
+mod clock;
+mod executor;
+mod feed;
+mod ledger;
+mod link;
+mod world;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use pool_core::Instant;
+use pool_driver::{
+    Balance, Ended, Event, Observer, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot,
+};
+
+pub(crate) use clock::Clock;
+pub(crate) use executor::{Executor, Task};
+pub(crate) use feed::{Answer, Feed};
+pub(crate) use ledger::{Calls, End, Item, Ledger};
+pub(crate) use link::{Call, Fault, Link, Script, Wire};
+pub(crate) use world::{Dial, World};
+
+pub(crate) const A: u16 = 1;
+pub(crate) const B: u16 = 2;
+pub(crate) const C: u16 = 3;
+pub(crate) const SEED: u64 = 42;
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The settings of the bench's pool.
+pub(crate) type Settings<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledger, EventLog, P>;
+
+/// Keeps what the pool tells.
+#[derive(Clone, Default)]
+pub(crate) struct EventLog {
+    events: Rc<RefCell<Vec<Event<u16>>>>,
+    panics: Rc<Cell<bool>>,
+    calls: Calls,
+}
+
+impl Observer<u16> for EventLog {
+    fn on_event(&mut self, event: &Event<u16>) {
+        self.events.borrow_mut().push(event.clone());
+        self.calls.enter();
+        assert!(!self.panics.get(), "a scripted panic of the observer");
+    }
+}
+
+/// What a test has of the outside of a pool.
+pub(crate) struct Outside {
+    pub(crate) clock: Clock,
+    pub(crate) world: World,
+    pub(crate) feed: Feed,
+    pub(crate) ledger: Ledger,
+    pub(crate) calls: Calls,
+    events: EventLog,
+}
+
+impl Outside {
+    pub(crate) fn new() -> Self {
+        let calls = Calls::default();
+        let ledger = Ledger::new(&calls);
+        let events = EventLog { calls: calls.clone(), ..EventLog::default() };
+        let world = World::new(&ledger, &calls);
+        Self { clock: Clock::default(), world, feed: Feed::new(&calls), ledger, calls, events }
+    }
+
+    /// Settings with everything scripted, and the same seed each time.
+    pub(crate) fn settings(&self) -> Settings {
+        PoolBuilder::new(self.world.clone(), self.clock.clone())
+            .connect_to(self.feed.clone())
+            .on_undelivered(self.ledger.clone())
+            .observer(self.events.clone())
+            .seed(SEED)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// From now on the observer panics.
+    pub(crate) fn spoil_observer(&self) {
+        self.events.panics.set(true);
+    }
+
+    pub(crate) fn take_events(&self) -> Vec<Event<u16>> {
+        std::mem::take(&mut *self.events.events.borrow_mut())
+    }
+
+    pub(crate) fn count_events(&self, is_meant: impl Fn(&Event<u16>) -> bool) -> usize {
+        self.events.events.borrow().iter().filter(|event| is_meant(event)).count()
+    }
+}
+
+/// A pool, its driver and everything around them.
+pub(crate) struct Bench {
+    pub(crate) executor: Executor,
+    pub(crate) outside: Outside,
+    pub(crate) driver: Task<Ended>,
+    pool: Option<Pool<Item, u16>>,
+    /// Another handle would keep the pool alive.
+    last_snapshot: RefCell<Option<Snapshot<u16>>>,
+}
+
+impl std::ops::Deref for Bench {
+    type Target = Outside;
+
+    fn deref(&self) -> &Outside {
+        &self.outside
+    }
+}
+
+impl Bench {
+    /// A pool without addresses.
+    pub(crate) fn new<P: Balance + 'static>(change: impl FnOnce(Settings) -> Settings<P>) -> Self {
+        let outside = Outside::new();
+        let settings = change(outside.settings());
+        let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+        Self::around(outside, pool, driver)
+    }
+
+    /// A bench whose driver runs inside another future.
+    pub(crate) fn around(
+        outside: Outside,
+        pool: Pool<Item, u16>,
+        driver: impl Future<Output = Ended> + 'static,
+    ) -> Self {
+        let mut executor = Executor::default();
+        let driver = executor.spawn(driver);
+        Self { executor, outside, driver, pool: Some(pool), last_snapshot: RefCell::new(None) }
+    }
+
+    /// A pool with connections to these addresses.
+    pub(crate) fn up<P: Balance + 'static>(
+        addresses: impl IntoIterator<Item = u16>,
+        change: impl FnOnce(Settings) -> Settings<P>,
+    ) -> Self {
+        let mut bench = Self::new(change);
+        bench.set(addresses);
+        bench
+    }
+
+    pub(crate) fn pool(&self) -> &Pool<Item, u16> {
+        self.pool.as_ref().expect("the test has not dropped its handle")
+    }
+
+    pub(crate) fn drop_pool(&mut self) {
+        self.last_snapshot.replace(Some(self.pool().snapshot()));
+        self.pool = None;
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot<u16> {
+        let last = || self.last_snapshot.borrow().clone().expect("kept when the handle was dropped");
+        self.pool.as_ref().map_or_else(last, Pool::snapshot)
+    }
+
+    /// Runs until everybody sleeps.
+    pub(crate) fn run(&mut self) {
+        self.executor.run();
+    }
+
+    /// Lets time pass, from timer to timer.
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        self.run();
+        let end = self.clock.now() + duration;
+        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
+            self.clock.set(next);
+            self.run();
+        }
+        self.clock.set(end);
+        self.run();
+    }
+
+    /// The name service has a new answer.
+    pub(crate) fn set(&mut self, addresses: impl IntoIterator<Item = u16>) {
+        self.feed.push_set(addresses);
+        self.run();
+    }
+
+    /// Puts items into the queue, for which there must be room, and lets the driver deliver them.
+    pub(crate) fn send(&mut self, ids: impl IntoIterator<Item = u32>) {
+        for id in ids {
+            assert_eq!(self.try_send(id), Ok(()), "item {id}\n{}", self.snapshot());
+        }
+        self.run();
+    }
+
+    /// Tries to put an item into the queue; the driver doesn't run.
+    pub(crate) fn try_send(&self, id: u32) -> Result<(), RefusedReason> {
+        let item = self.ledger.item(id);
+        self.pool().try_send(item).map_err(|refused| {
+            self.ledger.record(refused.item.id, End::Refused);
+            refused.reason
+        })
+    }
+
+    /// Starts a sender that waits for its place, with a handle of its own.
+    pub(crate) fn sender(&mut self, id: u32) -> Task<Result<(), RefusedReason>> {
+        let (pool, ledger) = (self.pool().clone(), self.ledger.clone());
+        let item = ledger.item(id);
+        self.executor.spawn(async move {
+            pool.send(item).await.map_err(|refused| {
+                ledger.record(refused.item.id, End::Refused);
+                refused.reason
+            })
+        })
+    }
+
+    /// The sender of an item that was not taken gives up.
+    pub(crate) fn give_up(&mut self, sender: &Task<Result<(), RefusedReason>>, id: u32) {
+        assert!(!sender.is_done(), "the sender of {id} is done already");
+        self.ledger.record(id, End::Withdrawn);
+        self.executor.cancel(sender);
+    }
+
+    /// Spawns something that uses a handle.
+    pub(crate) fn spawn_with_pool<F: Future<Output: 'static> + 'static>(
+        &mut self,
+        make: impl FnOnce(Pool<Item, u16>) -> F,
+    ) -> Task<F::Output> {
+        let pool = self.pool().clone();
+        self.executor.spawn(make(pool))
+    }
+
+    /// Starts a shutdown and runs.
+    pub(crate) fn shut_down(&mut self, deadline: Duration) -> Task<Ended> {
+        let task = self.spawn_with_pool(|pool| async move { pool.shutdown(deadline).await });
+        self.run();
+        task
+    }
+
+    /// What a task returned; if it is still waiting for something, the test fails.
+    pub(crate) fn output<R>(&mut self, task: &Task<R>) -> R {
+        self.run();
+        task.output().unwrap_or_else(|| panic!("stuck at {:?}:\n{}", self.now(), self.snapshot()))
+    }
+
+    /// Ends the pool, whatever it was doing, and checks that every item is accounted for.
+    pub(crate) fn finish(mut self) -> Ended {
+        if let Some(pool) = &self.pool {
+            drop(pool.shutdown(secs(60)));
+        }
+        self.advance(secs(120));
+        let ended = self.output(&self.driver.clone());
+        self.check_accounts(ended, "");
+        ended
+    }
+
+    /// What the pool says became of its items is what became of them.
+    pub(crate) fn check_accounts(&self, ended: Ended, context: &str) {
+        self.ledger.check(context);
+        let count = |end| self.ledger.ended(end).len() as u64;
+        let (handed, undelivered) = (count(End::Handed), count(End::Undelivered));
+        assert_eq!((ended.counts.handed, ended.counts.undelivered), (handed, undelivered), "{context}");
+        assert_eq!(ended.counts.accepted, handed + undelivered, "{context}");
+    }
+}

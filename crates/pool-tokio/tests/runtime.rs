@@ -1,0 +1,232 @@
+//! Tokio as the runtime: its clock, its ways to spawn, and what a pool of its may be made of.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::sink::{Drain, drain, unfold};
+use pool_tokio::{
+    AddressSet, Backoff, BuildError, Driver, EndReason, FixedAddresses, NotReady, PlainConnector, Pool,
+    PoolBuilder, TokioRuntime, UndeliveredReason, pool_for,
+};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, advance};
+
+type Starts = Arc<Mutex<Vec<Instant>>>;
+
+fn record(starts: &Starts) {
+    starts.lock().expect("nobody panics").push(Instant::now());
+}
+
+/// The time between the starts of dials.
+fn gaps(starts: &Starts) -> Vec<Duration> {
+    starts.lock().expect("nobody panics").windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("threads can be made")
+}
+
+#[tokio::test(start_paused = true)]
+async fn t24_paused_time_drives_the_dial_timeout() {
+    let starts = Starts::default();
+    let seen = Arc::clone(&starts);
+    let pool = pool_for(move |_: u16| {
+        record(&seen);
+        pending::<Result<Drain<u32>, String>>()
+    })
+    .connect_to_fixed([1])
+    .dial_timeout(Duration::from_secs(7))
+    .spawn::<u32>()
+    .expect("there is a runtime");
+    assert!(matches!(pool.ready().await, Err(NotReady::Failing { last_error: Some(_) })));
+    for _ in 0..60 {
+        advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+    }
+    let gaps = gaps(&starts);
+    assert!(gaps.len() > 5, "{gaps:?}");
+    assert!(gaps[0] >= Duration::from_secs(7) && gaps[0] <= Duration::from_millis(7002), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn t18_paused_time_drives_the_backoff() {
+    let starts = Starts::default();
+    let seen = Arc::clone(&starts);
+    let pool = pool_for(move |_: u16| {
+        record(&seen);
+        async { Err::<Drain<u32>, _>("connection refused") }
+    })
+    .connect_to_fixed([1])
+    .fail_fast_after(Duration::from_secs(100))
+    .spawn::<u32>()
+    .expect("there is a runtime");
+    pool.send(1).await.expect("there is room");
+    while pool.snapshot().counts.undelivered == 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let gaps = gaps(&starts);
+    for (failures, gap) in (1..).zip(&gaps) {
+        let delay = Backoff::default().delay(failures);
+        let (least, most) = (delay.mul_f64(0.79), delay.mul_f64(1.21) + Duration::from_millis(2));
+        assert!(*gap >= least && *gap <= most, "{gap:?} after {failures} failures");
+    }
+    assert!(gaps.len() >= 8, "{gaps:?}");
+}
+
+#[test]
+fn a_pool_that_is_spawned_outside_a_runtime_is_an_error_and_no_panic() {
+    let builder = pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let error = builder.spawn::<u32>().expect_err("there is no runtime");
+    assert!(matches!(error, BuildError::Spawn(_)), "{error:?}");
+    assert!(error.to_string().starts_with("the pool's driver could not be spawned: "), "{error}");
+}
+
+#[test]
+fn a_pool_can_be_made_before_the_runtime_and_run_on_its_handle() {
+    let builder = pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let runtime = current_thread();
+    let pool = builder.spawn_on::<u32, _>(runtime.handle()).expect("the settings make sense");
+    let ended = runtime.block_on(async {
+        pool.send(1).await.expect("there is room");
+        pool.shutdown(Duration::from_secs(1)).await
+    });
+    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+}
+
+#[test]
+fn items_and_connections_need_not_be_send_on_a_local_set() {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let builder = || {
+        let seen = Rc::clone(&seen);
+        pool_for(move |_: u16| {
+            let sink = Box::pin(unfold(Rc::clone(&seen), |seen, item: Rc<u32>| async move {
+                seen.borrow_mut().push(*item);
+                Ok::<_, String>(seen)
+            }));
+            async move { Ok::<_, String>(sink) }
+        })
+        .connect_to_fixed([1])
+    };
+    let (runtime, set) = (current_thread(), LocalSet::new());
+    let outer = builder().spawn_on::<Rc<u32>, _>(&set).expect("the settings make sense");
+    set.block_on(&runtime, async {
+        let inner = builder().spawn_local::<Rc<u32>>().expect("here is a local set");
+        outer.send(Rc::new(1)).await.expect("there is room");
+        outer.shutdown(Duration::from_secs(1)).await;
+        inner.send(Rc::new(2)).await.expect("there is room");
+        inner.shutdown(Duration::from_secs(1)).await;
+    });
+    assert_eq!(*seen.borrow(), [1, 2]);
+}
+
+#[test]
+fn the_end_of_the_runtime_gives_queued_items_back_and_wakes_everybody() {
+    let runtime = current_thread();
+    let (undelivered, items) = mpsc::channel();
+    let pool = pool_for(|_: u16| pending::<Result<Drain<u32>, String>>())
+        .connect_to_fixed([1])
+        .queue_size(2)
+        .on_undelivered(move |item: u32, reason: UndeliveredReason| {
+            undelivered.send((item, reason)).expect("the test listens");
+        })
+        .spawn_on::<u32, _>(runtime.handle())
+        .expect("the settings make sense");
+    pool.try_send(1).expect("there is room");
+    pool.try_send(2).expect("there is room");
+    assert!(pool.send(3).now_or_never().is_none());
+    drop(runtime);
+    let reason = UndeliveredReason::Closed(EndReason::DriverDropped);
+    assert_eq!(items.try_iter().collect::<Vec<_>>(), [(1, reason), (2, reason)]);
+    let ended = pool.closed().now_or_never().expect("it is over");
+    assert_eq!((ended.reason, ended.counts.undelivered), (EndReason::DriverDropped, 2));
+}
+
+#[test]
+fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_driver() {
+    let (is_inside, inside) = mpsc::channel();
+    let (release, blocked) = mpsc::channel::<()>();
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("threads can be made");
+    let pool = pool_for(move |_: u16| {
+        is_inside.send(()).expect("the test listens");
+        // It ends when the test drops the other end.
+        let _ = blocked.recv();
+        async { Ok::<_, String>(drain::<u32>()) }
+    })
+    .connect_to_fixed([1])
+    .spawn_on::<u32, _>(runtime.handle());
+    let pool = pool.expect("the settings make sense");
+    inside.recv().expect("it is dialled");
+    pool.try_send(1).expect("there is room");
+    assert_eq!(pool.snapshot().counts.accepted, 1);
+    drop(release);
+    assert_eq!(runtime.block_on(pool.shutdown(Duration::from_secs(10))).counts.handed, 1);
+}
+
+fn is_send_sync_and_clone<P: Send + Sync + Clone>() {}
+
+fn is_send<F: Send>(_: &F) {}
+
+/// Compiles for every `T: Send`, which is the test.
+fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
+    is_send_sync_and_clone::<Pool<T>>();
+    is_send(&pool.send(item));
+    is_send(&pool.ready());
+    is_send(&pool.shutdown(Duration::ZERO));
+}
+
+#[test]
+fn a_pool_is_send_and_sync_and_clone_if_its_items_are_send() {
+    let _ = pools_of_send_items_are_shared::<RefCell<u32>>;
+    fn driver_is_send<D: Send>(_: D) {}
+    let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<RefCell<u32>>()) };
+    let builder = pool_for(connector).connect_to_fixed([]);
+    let (_, driver): (_, Driver<RefCell<u32>, _, _, _>) = builder.build().expect("sound settings");
+    driver_is_send(driver);
+}
+
+/// Which setting a builder refuses.
+fn refused(
+    change: impl FnOnce(
+        PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
+    ) -> PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
+) -> &'static str {
+    let connector: fn(u16) -> Dial = |_| std::future::ready(Ok(drain()));
+    let builder = change(pool_for(connector).connect_to(FixedAddresses::new(AddressSet::default())));
+    match builder.build::<u32>() {
+        Err(BuildError::Config(error)) => error.field(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => "nothing",
+    }
+}
+
+type Dial = std::future::Ready<Result<Drain<u32>, String>>;
+
+#[test]
+fn f5_hostile_values_are_refused_with_the_name_of_the_field() {
+    let (zero, endless) = (Duration::ZERO, Duration::MAX);
+    let second = Duration::from_secs(1);
+    assert_eq!(refused(|pool| pool), "nothing");
+    assert_eq!(refused(|pool| pool.queue_size(0)), "queue_size");
+    assert_eq!(refused(|pool| pool.queue_size(usize::MAX)), "queue_size");
+    assert_eq!(refused(|pool| pool.connections_per_address(0)), "connections_per_address");
+    assert_eq!(refused(|pool| pool.connections_per_address(u32::MAX)), "connections_per_address");
+    assert_eq!(refused(|pool| pool.dials_max(0)), "dials_max");
+    assert_eq!(refused(|pool| pool.items_per_turn(0)), "items_per_turn");
+    assert_eq!(refused(|pool| pool.addresses_max(0)), "addresses_max");
+    assert_eq!(refused(|pool| pool.addresses_max(usize::MAX)), "addresses_max");
+    assert_eq!(refused(|pool| pool.dial_timeout(zero)), "dial_timeout");
+    assert_eq!(refused(|pool| pool.dial_timeout(endless)), "dial_timeout");
+    assert_eq!(refused(|pool| pool.stable_after(zero)), "stable_after");
+    assert_eq!(refused(|pool| pool.drain_timeout(endless)), "drain_timeout");
+    assert_eq!(refused(|pool| pool.fail_fast_after(zero)), "fail_fast_after");
+    assert_eq!(refused(|pool| pool.shutdown_timeout(endless)), "shutdown_timeout");
+    assert_eq!(refused(|pool| pool.lifetime_max(second)), "lifetime_max", "shorter than stable_after");
+    assert_eq!(refused(|pool| pool.idle_timeout(second)), "idle_timeout", "not lazy");
+    assert_eq!(refused(|pool| pool.lazy().idle_timeout(second)), "nothing");
+}

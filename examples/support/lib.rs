@@ -1,0 +1,17 @@
+//! What the examples share: nothing here knows of a runtime.
+
+mod ledger;
+mod line_server;
+mod narrator;
+mod outage;
+mod redis_server;
+mod story;
+mod tracked;
+
+pub use ledger::{Ledger, Report};
+pub use line_server::LineServer;
+pub use narrator::{Narrator, Voice};
+pub use outage::Outage;
+pub use redis_server::RedisServer;
+pub use story::Story;
+pub use tracked::{Tracked, TrackedConnect};
