@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 
@@ -45,6 +47,14 @@ impl<A> Clone for Row<A> {
     }
 }
 
+/// Items that an address was handed (or, negative, gave back), and how many are in flight there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handed {
+    pub(crate) address: AddressId,
+    pub(crate) items: i64,
+    pub(crate) in_flight: u32,
+}
+
 /// What is known of the pool as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
@@ -75,8 +85,7 @@ impl<A> Board<A> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<A>> {
-        // No user code runs under the lock, so a poisoned one is still consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -107,14 +116,18 @@ impl<A> Board<A> {
         drop(previous);
     }
 
-    /// Brings rows up to date: what their addresses do now, and items handed to them (or, negative,
-    /// come back) since.
-    pub(crate) fn update(&self, changes: &[(AddressStatus, i64)], mut summary: Summary) {
+    /// Brings rows up to date: what their addresses do now, and what they were handed since.
+    pub(crate) fn update(&self, statuses: &[AddressStatus], handed: &[Handed], mut summary: Summary) {
         let mut state = self.lock();
-        for (status, handed) in changes {
+        for Handed { address, items, in_flight } in handed {
+            if let Some(row) = state.rows.get_mut(address) {
+                row.handed = row.handed.saturating_add_signed(*items);
+                row.status.in_flight = *in_flight;
+            }
+        }
+        for status in statuses {
             if let Some(row) = state.rows.get_mut(&status.id) {
                 row.status = *status;
-                row.handed = row.handed.saturating_add_signed(*handed);
             }
         }
         mem::swap(&mut state.summary, &mut summary);

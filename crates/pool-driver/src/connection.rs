@@ -99,9 +99,11 @@ impl<T, S: Sink<T>> Sink<T> for Plain<S> {
 /// A connection that reads: every item that the peer sends goes to `on_item`, and the end of the
 /// stream is the end of the connection, noticed without any traffic of ours.
 ///
+/// A close waits for the peer to close its side too, for which it has the drain timeout.
+///
 /// The pool doesn't learn what became of the items it handed over.
 pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
-    ReadDriven { transport, on_item }
+    ReadDriven { transport, on_item, is_shut: false }
 }
 
 /// The connection that [`read_driven`] makes.
@@ -111,6 +113,8 @@ pub struct ReadDriven<S, F> {
     #[pin]
     transport: S,
     on_item: F,
+    /// We have said that we will send no more.
+    is_shut: bool,
 }
 
 /// A peer that never stops talking must not keep the others waiting.
@@ -128,12 +132,25 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<T>, Self::Error>> {
+        match ready!(self.poll_read(cx)) {
+            Ok(()) => Poll::Ready(Ok(ConnectionEvent::Closed)),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}
+
+impl<S, F> ReadDriven<S, F> {
+    /// Reads until there is nothing to read now, or never again.
+    fn poll_read<I, E>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>>
+    where
+        S: Stream<Item = Result<I, E>>,
+        F: FnMut(I),
+    {
         let mut this = self.project();
         for _ in 0..READS_PER_POLL_MAX {
             match ready!(this.transport.as_mut().poll_next(cx)) {
-                Some(Ok(item)) => (this.on_item)(item),
-                Some(Err(error)) => return Poll::Ready(Err(error.into())),
-                None => return Poll::Ready(Ok(ConnectionEvent::Closed)),
+                Some(item) => (this.on_item)(item?),
+                None => return Poll::Ready(Ok(())),
             }
         }
         cx.waker().wake_by_ref();
@@ -141,7 +158,12 @@ where
     }
 }
 
-impl<T, S: Sink<T>, F> Sink<T> for ReadDriven<S, F> {
+impl<T, S, F, I, E> Sink<T> for ReadDriven<S, F>
+where
+    S: Sink<T> + Stream<Item = Result<I, E>>,
+    E: Into<<S as Sink<T>>::Error>,
+    F: FnMut(I),
+{
     type Error = S::Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -156,7 +178,14 @@ impl<T, S: Sink<T>, F> Sink<T> for ReadDriven<S, F> {
         self.project().transport.poll_flush(cx)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().transport.poll_close(cx)
+    /// Says that no more will come, then reads until the peer has said so too. A socket that is
+    /// dropped with something unread in it is reset, and the peer may lose what it has not read.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let this = self.as_mut().project();
+        if !*this.is_shut {
+            ready!(this.transport.poll_close(cx))?;
+            *this.is_shut = true;
+        }
+        self.poll_read(cx).map_err(Into::into)
     }
 }

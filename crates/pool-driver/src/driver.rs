@@ -1,6 +1,5 @@
 //! The future that moves items from a pool's queue through its multiplexer.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +10,7 @@ use crate::addresses::AddressStream;
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
+use crate::hand::Hand;
 use crate::multiplexer::Multiplexer;
 use crate::observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
 use crate::panic::guard;
@@ -34,7 +34,7 @@ where
     multiplexer: Multiplexer<T, C, S, R, O, B>,
     shared: Arc<Shared<T, S::Address>>,
     /// Items taken from the queue and not yet handed to a connection, oldest first.
-    hand: VecDeque<T>,
+    hand: Hand<T>,
     /// Items in the queue, as last seen.
     queued: usize,
     on_undelivered: U,
@@ -83,7 +83,7 @@ where
         Self {
             multiplexer,
             shared,
-            hand: VecDeque::new(),
+            hand: Hand::new(),
             queued: 0,
             on_undelivered,
             is_failing_fast: false,
@@ -156,7 +156,7 @@ where
                 break;
             }
             count += ended;
-            for item in self.hand.drain(..) {
+            while let Some(item) = self.hand.pop() {
                 // A handler that panics has been given its item all the same.
                 let _ = guard(|| self.on_undelivered.on_undelivered(item, reason));
             }

@@ -16,6 +16,7 @@ mod connect;
 mod connection;
 mod driver;
 mod error;
+mod hand;
 mod multiplexer;
 mod observer;
 mod panic;

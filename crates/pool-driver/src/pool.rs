@@ -2,13 +2,14 @@
 
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
+use parking_lot::{Mutex, MutexGuard};
 use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
@@ -73,8 +74,7 @@ impl<T, A> Shared<T, A> {
     }
 
     fn control(&self) -> MutexGuard<'_, Control<A>> {
-        // No user code runs under the lock, so a poisoned one is still consistent.
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+        self.control.lock()
     }
 
     pub(crate) fn take_requests(&self) -> Requests<A> {
@@ -290,6 +290,11 @@ impl<T, A> Sending<'_, T, A> {
     #[cold]
     fn stand_in_line(&mut self, item: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let queue = &self.shared.queue;
+        let item = match queue.push_granted(&mut self.place, item) {
+            Ok(Ok(())) => return Poll::Ready(Ok(())),
+            Ok(Err(item)) => item,
+            Err(refused) => return Poll::Ready(Err(refused)),
+        };
         match queue.poll_place(&mut self.place, cx.waker()) {
             None => {
                 self.item = Some(item);

@@ -9,12 +9,15 @@
 //! Wakers, items and whatever else is the user's are never cloned, woken or dropped under the
 //! lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::error::{EndReason, RefusedReason, SendError};
+use crate::hand::Hand;
 use crate::wake_list::Signal;
 
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(crate) struct Queue<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    items: VecDeque<T>,
+    items: Vec<T>,
     /// Places that are neither used nor promised; none while the queue takes no items.
     room: usize,
     /// The driver has seen all there is, and wants to be told of more.
@@ -86,7 +89,7 @@ impl<T> Queue<T> {
         Self {
             signal,
             state: Mutex::new(State {
-                items: VecDeque::new(),
+                items: Vec::new(),
                 room: capacity,
                 is_watched: true,
                 in_hand: 0,
@@ -101,9 +104,9 @@ impl<T> Queue<T> {
         }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // No user code runs under the lock, so a poisoned one is still consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Takes the item if there is a place that nobody older waits for.
@@ -125,12 +128,17 @@ impl<T> Queue<T> {
 
     #[inline]
     fn accept(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
-        state.items.push_back(item);
+        state.items.push(item);
         let must_tell = mem::take(&mut state.is_watched);
         drop(state);
         if must_tell {
-            self.signal.raise();
+            self.tell_driver();
         }
+    }
+
+    #[cold]
+    fn tell_driver(&self) {
+        self.signal.raise();
     }
 
     fn refusal(&self) -> RefusedReason {
@@ -147,12 +155,8 @@ impl<T> Queue<T> {
     /// Asks for a place. `Some(Ok)` means that the place is held until [`push`](Self::push) or
     /// [`leave`](Self::leave); `None` that the waker will be woken.
     pub(crate) fn poll_place(&self, place: &mut Place, waker: &Waker) -> Option<Result<(), RefusedReason>> {
-        if let Some(settled) = self.try_place(place) {
-            return Some(settled);
-        }
         let waker = waker.clone();
         let mut state = self.lock();
-        // The state may have changed between the two locks.
         if let Some(settled) = state.settle_place(place) {
             drop(state);
             drop(waker);
@@ -168,27 +172,32 @@ impl<T> Queue<T> {
         None
     }
 
-    fn try_place(&self, place: &mut Place) -> Option<Result<(), RefusedReason>> {
-        self.lock().settle_place(place)
+    /// Puts the item into the place that the sender was granted, if it was. `Ok(Err)` gives the
+    /// item back to a sender that still has to wait.
+    pub(crate) fn push_granted(&self, place: &mut Place, item: T) -> Result<Result<(), T>, SendError<T>> {
+        let mut state = self.lock();
+        if let Some(reason) = state.refusal() {
+            return Err(SendError { item, reason });
+        }
+        let Some(ticket) = place.ticket else { return Ok(Err(item)) };
+        if !matches!(state.tickets.get(&ticket), Some(Ticket::Granted)) {
+            return Ok(Err(item));
+        }
+        place.ticket = None;
+        state.tickets.remove(&ticket);
+        state.granted -= 1;
+        self.accept(state, item);
+        Ok(Ok(()))
     }
 
     /// Puts an item into the place that [`poll_place`](Self::poll_place) gave.
     pub(crate) fn push(&self, place: &mut Place, item: T) -> Result<(), SendError<T>> {
-        let mut state = self.lock();
-        let Some(ticket) = place.ticket.take() else {
-            drop(state);
-            return self.try_push(item);
-        };
-        let was_granted = matches!(state.tickets.remove(&ticket), Some(Ticket::Granted));
-        state.granted -= usize::from(was_granted);
-        match state.refusal() {
-            None if was_granted => {
-                self.accept(state, item);
-                Ok(())
-            }
-            refusal => {
-                state.update_room();
-                Err(SendError { item, reason: refusal.unwrap_or(RefusedReason::Full) })
+        match self.push_granted(place, item) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(item)) => self.try_push(item),
+            Err(refused) => {
+                self.leave(place);
+                Err(refused)
             }
         }
     }
@@ -215,16 +224,20 @@ impl<T> Queue<T> {
     /// The driver has handed on `handed` items that it took before. If its hand is empty it takes
     /// all there are now; if there are none, it will be told of the next. Returns how many are left
     /// in the queue.
-    pub(crate) fn turn_over(&self, handed: usize, hand: &mut VecDeque<T>) -> usize {
+    pub(crate) fn turn_over(&self, handed: usize, hand: &mut Hand<T>) -> usize {
         let mut woken = Vec::new();
         let queued = {
             let mut state = self.lock();
             state.in_hand -= handed;
             if hand.is_empty() {
-                mem::swap(&mut state.items, hand);
-                state.in_hand += hand.len();
-                state.taken += hand.len() as u64;
-                state.is_watched = hand.is_empty();
+                let count = state.items.len();
+                state.is_watched = count == 0;
+                if count > 0 {
+                    // About as many will come until the next time.
+                    hand.refill(mem::replace(&mut state.items, Vec::with_capacity(count)));
+                    state.in_hand += count;
+                    state.taken += count as u64;
+                }
             }
             state.grant(&mut woken);
             state.items.len()

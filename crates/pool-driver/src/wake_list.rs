@@ -14,10 +14,9 @@ use loom::sync::{
     atomic::{AtomicBool, Ordering},
 };
 #[cfg(not(loom))]
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use parking_lot::Mutex;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pool_core::SlotId;
 
@@ -75,9 +74,8 @@ impl WakeList {
     }
 
     #[cfg(not(loom))]
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // Nothing that can panic runs under this lock.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     #[cfg(loom)]

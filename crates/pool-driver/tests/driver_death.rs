@@ -90,7 +90,7 @@ impl Run {
     }
 
     /// Does something to all connections that the pool has at the moment.
-    fn to_links(&mut self, change: impl Fn(&support::Link)) {
+    fn each_link(&mut self, change: impl Fn(&support::Link)) {
         self.bench.world.all_links().iter().filter(|link| link.is_open()).for_each(change);
         self.bench.run();
     }
@@ -102,35 +102,38 @@ impl Run {
         }
         self.start_senders(0..6);
         self.bench.set([A, B, C]);
-        self.to_links(|link| link.change(|script| script.flushes = false));
+        self.each_link(|link| link.change(|script| script.flushes = false));
+        for address in [A, B, C] {
+            self.bench.world.script(address, |script| script.flushes = false);
+        }
         self.start_senders(6..20);
         if let Some((sender, id)) = self.senders.iter().find(|(sender, _)| !sender.is_done()).cloned() {
             self.bench.give_up(&sender, id);
             self.senders.retain(|(_, other)| *other != id);
         }
-        self.to_links(|link| {
+        self.each_link(|link| {
             if link.address == A {
                 link.break_off()
             }
         });
-        self.to_links(|link| {
+        self.each_link(|link| {
             if link.address == B {
                 (link.give_back(), link.go_away()).0
             }
         });
-        self.to_links(|link| link.finish(1, Outcome::Cancelled));
+        self.each_link(|link| link.finish(1, Outcome::Cancelled));
         self.bench.world.answer(B, Dial::Refuse);
         self.bench.advance(secs(1));
         self.bench.set([A, B]);
         drop(self.bench.pool().shutdown(secs(5)));
         self.bench.advance(secs(3));
-        self.to_links(|link| {
+        self.each_link(|link| {
             if link.address == A {
                 link.give_back()
             }
         });
         self.bench.advance(secs(3));
-        self.to_links(|link| link.change(|script| script.flushes = true));
+        self.each_link(|link| link.change(|script| script.flushes = true));
         self.bench.advance(secs(60));
     }
 

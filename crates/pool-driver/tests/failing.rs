@@ -121,6 +121,15 @@ fn ready_says_that_the_pool_is_over() {
 }
 
 #[test]
+fn t3_those_who_wait_to_be_ready_wake_when_the_driver_dies() {
+    let mut bench = Bench::new(|pool| pool);
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    bench.run();
+    bench.executor.cancel(&bench.driver.clone());
+    assert!(matches!(bench.output(&ready), Err(NotReady::Closed(EndReason::DriverDropped))));
+}
+
+#[test]
 fn t32_the_snapshot_keeps_the_last_error_of_every_address() {
     let mut bench = Bench::new(|pool| pool);
     bench.world.answer(A, Dial::Refuse);

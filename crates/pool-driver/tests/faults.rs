@@ -1,13 +1,20 @@
-//! A panic costs what panicked (F1), and nothing is polled in vain (F2).
+//! A panic costs what panicked (F1), and nothing grows with time (F3).
 
 mod support;
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
+use futures_sink::Sink;
+use futures_util::stream::{self, StreamExt};
 use pool_core::{AddressId, Instant, Pick, Ring};
-use pool_driver::{Backoff, Balance, EndReason, Event, Outcome, RoundRobin, UndeliveredReason};
-use support::{A, B, Bench, Call, Dial, End, Fault, secs};
+use pool_driver::{
+    Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder, RoundRobin,
+    UndeliveredReason,
+};
+use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Fault, secs};
 
 #[test]
 fn f1_a_panic_of_the_connector_costs_that_dial() {
@@ -140,6 +147,57 @@ fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
     }
 }
 
+/// An error that can't be kept: turning it into one of ours panics.
+#[derive(Debug)]
+struct Touchy;
+
+impl From<Touchy> for BoxError {
+    fn from(_: Touchy) -> Self {
+        panic!("a scripted panic of an error")
+    }
+}
+
+/// A sink that fails with it.
+struct Refusing;
+
+impl Sink<u32> for Refusing {
+    type Error = Touchy;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Touchy>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, _: u32) -> Result<(), Touchy> {
+        Err(Touchy)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Touchy>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Touchy>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn f1_a_panic_while_an_error_is_converted_costs_what_returned_the_error() {
+    let names = stream::iter([Ok([A].into_iter().collect()), Err(Touchy)]);
+    let connector = |_: u16| async { Ok::<_, String>(Refusing) };
+    let builder = PoolBuilder::plain(connector, Clock::default());
+    let builder = builder.connect_to(names.chain(stream::pending())).on_addresses_end(OnAddressesEnd::Keep);
+    let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
+    let mut executor = Executor::default();
+    let driver = executor.spawn(driver);
+    pool.try_send(1).expect("there is room");
+    executor.run();
+    assert!(!driver.is_done(), "{}", pool.snapshot());
+    drop(pool.shutdown(secs(1)));
+    executor.run();
+    let ended = driver.output().expect("nothing waits");
+    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+}
+
 #[test]
 fn f1_a_panic_of_the_observer_costs_the_observer() {
     let mut bench = Bench::up([A], |pool| pool);
@@ -163,93 +221,6 @@ fn f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_with_the_nex
     let ended = bench.output(&task);
     assert_eq!(bench.ledger.ended(End::Undelivered), [1, 2, 3]);
     bench.check_accounts(ended, "");
-}
-
-#[test]
-fn f2_a_pool_with_nothing_to_do_is_not_polled() {
-    let mut bench = Bench::up([A, B], |pool| pool.connections_per_address(5));
-    bench.send(1..=100);
-    bench.advance(secs(60));
-    let polls = bench.driver.polls();
-    bench.advance(secs(1_000_000));
-    assert_eq!(bench.driver.polls(), polls);
-    bench.finish();
-}
-
-#[test]
-fn f2_a_pool_whose_connections_are_all_busy_is_not_polled() {
-    let mut bench = Bench::new(|pool| pool.queue_size(2));
-    bench.world.script(A, |script| script.is_ready = false);
-    bench.set([A]);
-    bench.send([1, 2]);
-    let _sender = bench.sender(3);
-    bench.advance(secs(60));
-    let polls = bench.driver.polls();
-    bench.advance(secs(1_000_000));
-    assert_eq!(bench.driver.polls(), polls);
-    bench.finish();
-}
-
-#[test]
-fn f2_an_item_alone_costs_two_polls_at_most_and_a_batch_hardly_more() {
-    let mut bench = Bench::up([A, B], |pool| pool);
-    let before = bench.driver.polls();
-    for id in 0..1000 {
-        bench.send([id]);
-    }
-    let alone = bench.driver.polls() - before;
-    assert!(alone <= 2000, "{alone} polls for 1000 items");
-    let before = bench.driver.polls();
-    bench.send(1000..1100);
-    assert!(bench.driver.polls() - before <= 2);
-    bench.finish();
-}
-
-#[test]
-fn f2_a_driver_with_a_great_many_items_lets_others_run_meanwhile() {
-    let mut bench = Bench::up([A], |pool| pool.queue_size(10_000));
-    for id in 0..5000 {
-        assert_eq!(bench.try_send(id), Ok(()));
-    }
-    let before = bench.driver.polls();
-    bench.executor.run_round();
-    let handed = bench.ledger.ended(End::Handed).len();
-    assert!((1..5000).contains(&handed), "{handed} in one poll");
-    bench.run();
-    assert!((5..=50).contains(&(bench.driver.polls() - before)));
-    bench.finish();
-}
-
-#[test]
-fn f2_a_connection_that_wakes_itself_for_ever_costs_one_poll_per_poll_of_the_driver() {
-    let mut bench = Bench::up([A, B], |pool| pool);
-    let link = bench.world.link(A);
-    link.take_log();
-    link.change(|script| script.wakes_itself = true);
-    let before = bench.driver.polls();
-    (0..100).for_each(|_| bench.executor.run_round());
-    assert_eq!(bench.driver.polls() - before, 100);
-    assert_eq!(link.take_log(), [Call::Event; 100]);
-    assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
-    bench.executor.run_round();
-    bench.executor.run_round();
-    assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 2);
-    link.change(|script| script.wakes_itself = false);
-    bench.finish();
-}
-
-#[test]
-fn f2_a_busy_connection_that_wakes_itself_for_ever_delays_nobody() {
-    let mut bench = Bench::up([A, B], |pool| pool);
-    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (false, true));
-    for id in 0..20 {
-        assert_eq!(bench.try_send(id), Ok(()));
-        bench.executor.run_round();
-        bench.executor.run_round();
-    }
-    assert_eq!(bench.world.received(B).len(), 20);
-    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (true, false));
-    bench.finish();
 }
 
 #[test]

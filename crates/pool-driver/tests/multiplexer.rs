@@ -64,15 +64,15 @@ impl Owner {
     }
 
     fn poll_ready(&mut self) -> Poll<Result<(), Closed>> {
-        self.poll(|multiplexer, cx| multiplexer.poll_ready_unpin(cx))
+        self.poll(SinkExt::poll_ready_unpin)
     }
 
     fn poll_flush(&mut self) -> Poll<Result<(), Closed>> {
-        self.poll(|multiplexer, cx| multiplexer.poll_flush_unpin(cx))
+        self.poll(SinkExt::poll_flush_unpin)
     }
 
     fn poll_close(&mut self) -> Poll<Result<(), Closed>> {
-        self.poll(|multiplexer, cx| multiplexer.poll_close_unpin(cx))
+        self.poll(SinkExt::poll_close_unpin)
     }
 
     fn send(&mut self, id: u32) {

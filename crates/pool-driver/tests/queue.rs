@@ -217,14 +217,14 @@ fn t3_waiting_senders_wake_when_the_driver_dies_and_have_their_items_back() {
     let mut bench = blocked(1);
     bench.send([1]);
     let senders = [bench.sender(2), bench.sender(3)];
-    let ready = bench.spawn_with_pool(|pool| async move { pool.closed().await });
+    let closed = bench.spawn_with_pool(|pool| async move { pool.closed().await });
     bench.run();
     bench.executor.cancel(&bench.driver.clone());
     for sender in senders {
         let refused = RefusedReason::Closed(EndReason::DriverDropped);
         assert_eq!(bench.output(&sender), Err(refused));
     }
-    let ended = bench.output(&ready);
+    let ended = bench.output(&closed);
     assert_eq!(bench.ledger.undelivered(), [1]);
     bench.check_accounts(ended, "");
 }

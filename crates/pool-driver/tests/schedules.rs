@@ -18,17 +18,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+    fn below<N: TryFrom<u64>>(&mut self, end: u64) -> N {
+        N::try_from(self.next() % end).unwrap_or_else(|_| panic!("{end} fits"))
     }
 
     fn is(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
+        self.below::<u64>(100) < percent
     }
 
     fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
-        let index = self.below(from.len().max(1) as u64);
-        from.get(usize::try_from(index).unwrap_or_default()).cloned()
+        let index: usize = self.below(from.len().max(1) as u64);
+        from.get(index).cloned()
     }
 }
 
@@ -56,7 +56,7 @@ struct Schedule {
 impl Schedule {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let (queue_size, connections) = (random.below(6) as usize + 1, random.below(3) as u32 + 1);
+        let (queue_size, connections) = (random.below::<usize>(6) + 1, random.below::<u32>(3) + 1);
         let (is_lazy, fails_fast) = (random.is(40), random.is(40));
         let bench = Bench::new(|pool| {
             let pool = pool.queue_size(queue_size).connections_per_address(connections).seed(seed);
@@ -72,7 +72,7 @@ impl Schedule {
     }
 
     fn step(&mut self) {
-        match self.random.below(12) {
+        match self.random.below::<u8>(12) {
             0..=2 => {
                 let id = self.next_item();
                 let _ = self.bench.try_send(id);
@@ -89,11 +89,30 @@ impl Schedule {
             9 => self.change_server(),
             _ => self.change_link(),
         }
-        match self.random.below(10) {
+        match self.random.below::<u8>(10) {
             0..=4 => self.bench.executor.run_round(),
-            5..=7 => self.bench.run(),
+            5..=7 => {
+                self.bench.run();
+                self.check();
+            }
             8 => self.bench.advance(millis(self.random.below(500))),
             _ => self.bench.advance(secs(self.random.below(20))),
+        }
+    }
+
+    /// What holds whenever the driver sleeps.
+    fn check(&self) {
+        let snapshot = self.bench.snapshot();
+        let queue = snapshot.queue;
+        assert!(queue.queued + queue.granted <= queue.capacity, "{snapshot}");
+        for link in self.bench.world.all_links() {
+            let is_flushed = link.unflushed() == 0 || link.pushes_back();
+            assert!(is_flushed, "the driver sleeps with items unflushed at {}:\n{snapshot}", link.address);
+        }
+        for row in &snapshot.addresses {
+            let alive = usize::from(row.status.busy + row.status.ready + row.status.draining);
+            assert_eq!(alive, self.bench.world.alive(*row.address), "{snapshot}");
+            assert_eq!(usize::from(row.status.dialling), self.bench.world.dialling(*row.address));
         }
     }
 
@@ -107,18 +126,18 @@ impl Schedule {
 
     fn change_names(&mut self) {
         let chosen: Vec<_> = (1..=ADDRESSES).filter(|_| self.random.is(60)).collect();
-        match self.random.below(10) {
+        match self.random.below::<u8>(10) {
             0 => self.bench.feed.push(support::Answer::Error("no answer")),
             _ => self.bench.feed.push_set(chosen),
         }
     }
 
     fn change_server(&mut self) {
-        let address = self.random.below(ADDRESSES.into()) as u16 + 1;
+        let address = self.random.below::<u16>(ADDRESSES.into()) + 1;
         let dials = [Dial::Accept, Dial::Accept, Dial::Refuse, Dial::Hang, Dial::PanicInFuture];
         let dial = self.random.pick(&dials).unwrap_or_default();
         self.bench.world.answer(address, dial);
-        let (window, keeps_items) = (self.random.below(4) as usize + 1, self.random.is(50));
+        let (window, keeps_items) = (self.random.below::<usize>(4) + 1, self.random.is(50));
         self.bench.world.script(address, |script| {
             script.window = window;
             script.keeps_items = keeps_items;
@@ -128,7 +147,7 @@ impl Schedule {
     fn change_link(&mut self) {
         let open: Vec<_> = self.bench.world.all_links().into_iter().filter(Link::is_open).collect();
         let Some(link) = self.random.pick(&open) else { return };
-        match self.random.below(10) {
+        match self.random.below::<u8>(10) {
             0 => link.break_off(),
             1 => link.hang_up(),
             2 => link.go_away(),
@@ -188,7 +207,7 @@ fn any_schedule_may_end_in_a_shutdown_at_any_moment() {
     for seed in 1000..1400 {
         let _confession = Confession(seed);
         let mut schedule = Schedule::new(seed);
-        let steps = schedule.random.below(100);
+        let steps = schedule.random.below::<u8>(100);
         (0..steps).for_each(|_| schedule.step());
         let deadline = millis(schedule.random.below(5000));
         drop(schedule.bench.pool().shutdown(deadline));
@@ -207,7 +226,7 @@ fn any_schedule_may_end_with_the_drop_of_the_driver() {
     for seed in 2000..2400 {
         let _confession = Confession(seed);
         let mut schedule = Schedule::new(seed);
-        let steps = schedule.random.below(100);
+        let steps = schedule.random.below::<u8>(100);
         (0..steps).for_each(|_| schedule.step());
         schedule.bench.executor.cancel(&schedule.bench.driver.clone());
         schedule.bench.run();

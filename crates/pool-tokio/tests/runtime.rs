@@ -151,7 +151,8 @@ fn the_end_of_the_runtime_gives_queued_items_back_and_wakes_everybody() {
 fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_driver() {
     let (is_inside, inside) = mpsc::channel();
     let (release, blocked) = mpsc::channel::<()>();
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("threads can be made");
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
     let pool = pool_for(move |_: u16| {
         is_inside.send(()).expect("the test listens");
         // It ends when the test drops the other end.
@@ -166,6 +167,40 @@ fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_dri
     assert_eq!(pool.snapshot().counts.accepted, 1);
     drop(release);
     assert_eq!(runtime.block_on(pool.shutdown(Duration::from_secs(10))).counts.handed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn senders_on_many_threads_lose_nothing_and_their_own_order_is_kept() {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&received);
+    let pool = pool_for(move |_: u16| {
+        let sink = unfold(Arc::clone(&seen), |seen, item: (u32, u32)| async move {
+            seen.lock().expect("nobody panics").push(item);
+            Ok::<_, String>(seen)
+        });
+        async move { Ok::<_, String>(Box::pin(sink)) }
+    })
+    .connect_to_fixed([1])
+    .queue_size(7)
+    .spawn::<(u32, u32)>()
+    .expect("there is a runtime");
+    let senders = (0..8).map(|sender| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            for number in 0..2000 {
+                pool.send((sender, number)).await.expect("the pool is open");
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.expect("nobody panics");
+    }
+    assert_eq!(pool.shutdown(Duration::from_secs(30)).await.counts.handed, 16_000);
+    let received = received.lock().expect("nobody panics");
+    for sender in 0..8 {
+        let of_one = received.iter().filter(|item| item.0 == sender).map(|item| item.1);
+        assert!(of_one.eq(0..2000), "sender {sender}");
+    }
 }
 
 fn is_send_sync_and_clone<P: Send + Sync + Clone>() {}
@@ -183,11 +218,10 @@ fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
 #[test]
 fn a_pool_is_send_and_sync_and_clone_if_its_items_are_send() {
     let _ = pools_of_send_items_are_shared::<RefCell<u32>>;
-    fn driver_is_send<D: Send>(_: D) {}
     let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<RefCell<u32>>()) };
     let builder = pool_for(connector).connect_to_fixed([]);
     let (_, driver): (_, Driver<RefCell<u32>, _, _, _>) = builder.build().expect("sound settings");
-    driver_is_send(driver);
+    is_send(&driver);
 }
 
 /// Which setting a builder refuses.

@@ -88,6 +88,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.by_id(id).map(|known| (&known.address, self.address_status(id.0, known)))
     }
 
+    /// Items handed to the connections of an address and not reported on; 0 for one that isn't
+    /// known.
+    pub fn in_flight(&self, id: AddressId) -> u32 {
+        self.addresses.by_id(id).map_or(0, |_| self.rings.node(id.0.index).in_flight)
+    }
+
     /// The name of an address, while it is known.
     pub fn find_address(&self, address: &A) -> Option<AddressId> {
         self.addresses.find(address).map(|index| self.addresses.id(index))

@@ -1,6 +1,5 @@
 //! The hot path: items to connections, in batches, and one flush for each connection touched.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
@@ -13,6 +12,7 @@ use crate::addresses::AddressStream;
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::BoxError;
+use crate::hand::Hand;
 use crate::observer::Observer;
 use crate::panic::{Panicked, guard};
 use crate::runtime::Runtime;
@@ -22,10 +22,7 @@ use crate::runtime::Runtime;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum UserCode {
     Balancer,
-    /// Asked whether it is ready.
     Connection(SlotId),
-    /// Given an item, which is gone whatever happens.
-    Sending(SlotId),
 }
 
 /// A connection returned an error.
@@ -45,21 +42,26 @@ where
 {
     /// Hands items to connections, oldest first, until `max` are handed or no connection can take
     /// one. An item leaves `items` in the moment a connection takes it.
-    pub(crate) fn dispatch(&mut self, items: &mut VecDeque<T>, max: usize) {
-        let keep = items.len().saturating_sub(max);
-        while items.len() > keep && self.core.takes_items() {
-            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, keep))) {
+    pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize) {
+        let mut left = max;
+        while !items.is_empty() && left > 0 && self.core.takes_items() {
+            let (items_before, left_before) = (items.len(), left);
+            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, &mut left))) {
                 Ok(Ok(())) => return,
                 Ok(Err(Broken { slot, error })) => self.fail(slot, Failure::Error(error)),
-                Err(payload) => self.on_dispatch_panic(Panicked::from_payload(payload)),
+                Err(payload) => {
+                    let is_item_gone = items_before - items.len() > left_before - left;
+                    self.on_dispatch_panic(Panicked::from_payload(payload), is_item_gone);
+                }
             }
         }
     }
 
-    fn dispatch_unguarded(&mut self, items: &mut VecDeque<T>, keep: usize) -> Result<(), Broken> {
-        while items.len() > keep {
+    fn dispatch_unguarded(&mut self, items: &mut Hand<T>, left: &mut usize) -> Result<(), Broken> {
+        let now = self.now;
+        while *left > 0 && !items.is_empty() {
             self.running = UserCode::Balancer;
-            let Some(slot) = self.core.select(&Pick::any(), self.now) else { return Ok(()) };
+            let Some(slot) = self.core.select(&Pick::any(), now) else { return Ok(()) };
             let Some(tenant) = self.tenants[slot.index()].as_mut() else { return Ok(()) };
             let Stage::Open(connection) = &mut tenant.stage else { return Ok(()) };
             self.running = UserCode::Connection(slot);
@@ -68,22 +70,22 @@ where
                 Poll::Ready(Err(error)) => return Err(Broken { slot, error: error.into() }),
                 Poll::Pending => {
                     tenant.is_busy = true;
-                    self.touched.push((tenant.address_id, 0));
-                    self.core.handle_slot(slot, SlotEvent::Busy, self.now);
+                    self.touched.push(tenant.address_id);
+                    self.core.handle_slot(slot, SlotEvent::Busy, now);
                     continue;
                 }
             }
-            let Some(item) = items.pop_front() else { return Ok(()) };
-            tenant.handed += 1;
+            let Some(item) = items.pop() else { return Ok(()) };
             if !tenant.is_dirty {
                 tenant.is_dirty = true;
                 self.dirty.push(slot);
             }
-            self.running = UserCode::Sending(slot);
-            let sent = connection.as_mut().start_send(item);
+            let sent = connection.as_mut().start_send(item).map_err(Into::into);
             self.running = UserCode::Balancer;
-            self.core.handle_slot(slot, SlotEvent::Sent, self.now);
-            sent.map_err(|error| Broken { slot, error: error.into() })?;
+            self.core.handle_slot(slot, SlotEvent::Sent, now);
+            tenant.handed += 1;
+            *left -= 1;
+            sent.map_err(|error| Broken { slot, error })?;
         }
         Ok(())
     }
@@ -100,22 +102,23 @@ where
         }
     }
 
-    fn on_dispatch_panic(&mut self, panic: Panicked) {
-        match self.running {
-            UserCode::Balancer => {
+    /// An item that is gone counts as handed: nobody knows how far it went.
+    fn on_dispatch_panic(&mut self, panic: Panicked, is_item_gone: bool) {
+        let UserCode::Connection(slot) = self.running else {
+            self.summary.handed += u64::from(is_item_gone);
+            self.on_balancer_panic(&panic);
+            return self.carry_out();
+        };
+        if is_item_gone {
+            self.running = UserCode::Balancer;
+            if let Err(panic) = guard(|| self.core.handle_slot(slot, SlotEvent::Sent, self.now)) {
                 self.on_balancer_panic(&panic);
-                self.carry_out();
             }
-            UserCode::Connection(slot) => self.fail(slot, panic.into()),
-            UserCode::Sending(slot) => {
-                self.running = UserCode::Balancer;
-                // It counts as handed: nobody knows how far it went.
-                if let Err(panic) = guard(|| self.core.handle_slot(slot, SlotEvent::Sent, self.now)) {
-                    self.on_balancer_panic(&panic);
-                }
-                self.fail(slot, panic.into());
+            if let Some(tenant) = self.tenant(slot) {
+                tenant.handed += 1;
             }
         }
+        self.fail(slot, panic.into());
     }
 
     /// Flushes every connection that took items since the last time, once.

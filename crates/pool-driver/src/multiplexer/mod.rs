@@ -4,7 +4,8 @@ mod dispatch;
 mod outputs;
 mod tenant;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::iter;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use futures_sink::Sink;
 use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, RoundRobin, SlotId, Uniform};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
-use crate::board::{Board, Snapshot, Summary};
+use crate::board::{Board, Handed, Snapshot, Summary};
 use crate::connect::Connect;
 use crate::connection::Connection;
-use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
+use crate::error::{BoxError, Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
+use crate::hand::Hand;
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
 use crate::queue::QueueSnapshot;
@@ -71,9 +73,9 @@ where
     dirty: Vec<SlotId>,
     /// Items that no connection has, oldest first: they came back unsent, or `start_send` took one
     /// when no connection could.
-    held: VecDeque<T>,
+    held: Hand<T>,
     /// Room for the one item of `try_dispatch`.
-    single: VecDeque<T>,
+    single: Hand<T>,
     /// Whose code runs now, in case it panics.
     running: UserCode,
     /// The errors of connections that are over, until the state machine has told what it made of
@@ -81,8 +83,10 @@ where
     slot_errors: BTreeMap<SlotId, SharedError>,
 
     board: Arc<Board<S::Address>>,
-    /// Addresses whose row on the board is out of date, with the items handed since.
-    touched: Vec<(AddressId, i64)>,
+    /// Addresses whose row on the board is out of date.
+    touched: Vec<AddressId>,
+    /// Items that addresses were handed, and their items in flight, since the board was written.
+    handed: Vec<Handed>,
     summary: Summary,
     end_reason: Option<EndReason>,
     /// The deadline of a close that the state machine has not been told of yet.
@@ -156,13 +160,14 @@ where
             woken: Vec::new(),
             tenants: Vec::new(),
             dirty: Vec::new(),
-            held: VecDeque::new(),
-            single: VecDeque::new(),
+            held: Hand::new(),
+            single: Hand::new(),
             running: UserCode::Balancer,
             slot_errors: BTreeMap::new(),
             summary: board.summary(),
             board,
             touched: Vec::new(),
+            handed: Vec::new(),
             end_reason: None,
             closing: None,
             is_closed: false,
@@ -188,10 +193,10 @@ where
     ///
     /// The item, if no connection can take it now.
     pub fn try_dispatch(&mut self, item: T) -> Result<(), T> {
-        let mut single = mem::take(&mut self.single);
+        let mut single = mem::replace(&mut self.single, Hand::new());
         single.push_back(item);
         self.dispatch(&mut single, 1);
-        let refused = single.pop_front();
+        let refused = single.pop();
         self.single = single;
         refused.map_or(Ok(()), Err)
     }
@@ -257,8 +262,8 @@ where
 
     /// Takes the items that no connection has, oldest first: those that came back unsent, and the
     /// one that `start_send` took when no connection could.
-    pub fn take_held(&mut self) -> VecDeque<T> {
-        mem::take(&mut self.held)
+    pub fn take_held(&mut self) -> Vec<T> {
+        iter::from_fn(|| self.held.pop()).collect()
     }
 
     pub(crate) fn close_because(&mut self, reason: EndReason, deadline: Duration) {
@@ -338,14 +343,15 @@ where
         let mut latest = None;
         for _ in 0..Self::SETS_PER_POLL_MAX {
             let Some(stream) = &mut self.addresses else { break };
-            let polled = guard(|| stream.as_mut().poll_next(&mut Context::from_waker(&waker)));
+            let mut cx = Context::from_waker(&waker);
+            let polled = guard(|| stream.as_mut().poll_next(&mut cx).map_err(Into::<BoxError>::into));
             match polled {
                 Ok(Poll::Ready(Some(Ok(set)))) => {
                     self.summary.addresses_error = None;
                     latest = Some(set);
                 }
                 Ok(Poll::Ready(Some(Err(error)))) => {
-                    let error: SharedError = error.into().into();
+                    let error: SharedError = error.into();
                     self.summary.addresses_error = Some(error.clone());
                     self.observe(|| Event::AddressesFailed { error });
                 }
@@ -398,10 +404,12 @@ where
     }
 
     fn dispatch_held(&mut self) {
-        let mut held = mem::take(&mut self.held);
+        let mut held = mem::replace(&mut self.held, Hand::new());
         self.dispatch(&mut held, usize::MAX);
         // What came back meanwhile is younger.
-        held.append(&mut self.held);
+        while let Some(item) = self.held.pop() {
+            held.push_back(item);
+        }
         self.held = held;
         self.set_demand(self.held.len());
     }

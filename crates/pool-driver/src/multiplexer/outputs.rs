@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use pool_core::{Balance, Event as CoreEvent, FailureKind, Output, SlotEnd, SlotEvent, SlotId, SlotState};
+use pool_core::{
+    AddressId, AddressStatus, Balance, Event as CoreEvent, FailureKind, Output, SlotEnd, SlotEvent, SlotId,
+    SlotState,
+};
 
 use super::Multiplexer;
 use super::tenant::{Failure, Stage, Tenant};
@@ -54,7 +57,7 @@ where
         let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
         let context = DialContext { failures, timeout: self.core.config().dial_timeout };
         self.observe(|| Event::Dialling { address: address.clone(), slot });
-        self.touched.push((address_id, 0));
+        self.touched.push(address_id);
         let dial = match guard(|| Box::pin(self.connector.connect(address.clone(), &context))) {
             Ok(dial) => dial,
             Err(panic) => {
@@ -101,12 +104,12 @@ where
                 if let Some((_, status)) = self.core.address(id) {
                     let row = Row { address: Arc::new(address.clone()), status, handed: 0, last_error: None };
                     self.board.add(id, row);
-                    self.touched.push((id, 0));
+                    self.touched.push(id);
                 }
                 self.observe(|| Event::AddressAdded { address });
             }
             CoreEvent::AddressRemoved { address, id } => {
-                self.touched.push((id, 0));
+                self.touched.push(id);
                 self.observe(|| Event::AddressRemoved { address });
             }
             CoreEvent::AddressForgotten { id } => self.board.forget(id),
@@ -143,19 +146,17 @@ where
 
     fn touch(&mut self, address: &S::Address) {
         if let Some(id) = self.core.find_address(address) {
-            self.touched.push((id, 0));
+            self.touched.push(id);
         }
     }
 
     /// Writes on the board what has changed since the last poll.
     pub(super) fn publish(&mut self) {
-        let touched = std::mem::take(&mut self.touched);
-        let statuses = touched.iter().filter_map(|&(id, handed)| Some((self.core.address(id)?.1, handed)));
-        let changes: Vec<_> = statuses.collect();
-        self.touched = touched;
-        self.touched.clear();
+        let status = |id: AddressId| self.core.address(id).map(|(_, status)| status);
+        let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
         self.summary.now = self.now;
         self.summary.is_failing = self.core.is_failing();
-        self.board.update(&changes, self.summary.clone());
+        self.board.update(&statuses, &self.handed, self.summary.clone());
+        self.handed.clear();
     }
 }

@@ -10,6 +10,7 @@ use pool_core::{AddressId, Balance, FailureKind, Outcome, SlotEvent, SlotId};
 use super::Multiplexer;
 use super::dispatch::UserCode;
 use crate::addresses::AddressStream;
+use crate::board::Handed;
 use crate::connect::Connect;
 use crate::connection::{Connection, ConnectionEvent};
 use crate::error::{BoxError, EndReason, SharedError};
@@ -103,7 +104,7 @@ where
             Some(Stage::Draining(_)) => self.poll_draining(slot),
             Some(Stage::Dialling(_)) | None => {}
         }
-        self.touched.push((address, 0));
+        self.touched.push(address);
     }
 
     fn poll_dial(&mut self, slot: SlotId) {
@@ -261,8 +262,9 @@ where
         discard(tenant);
     }
 
-    pub(super) fn count_handed(&mut self, address: AddressId, handed: i64) {
-        self.summary.handed = self.summary.handed.saturating_add_signed(handed);
-        self.touched.push((address, handed));
+    pub(super) fn count_handed(&mut self, address: AddressId, items: i64) {
+        self.summary.handed = self.summary.handed.saturating_add_signed(items);
+        let in_flight = self.core.in_flight(address);
+        self.handed.push(Handed { address, items, in_flight });
     }
 }

@@ -30,6 +30,7 @@ pub(crate) enum Fault {
 
 /// How connections behave.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Script {
     pub(crate) is_ready: bool,
     /// It is busy with this many items unflushed.
@@ -172,6 +173,12 @@ impl Link {
     /// Items that were handed to it and are not flushed.
     pub(crate) fn unflushed(&self) -> usize {
         self.state.borrow().buffer.len()
+    }
+
+    /// Whether it may leave items unflushed at the moment.
+    pub(crate) fn pushes_back(&self) -> bool {
+        let state = self.state.borrow();
+        !state.script.flushes || !state.script.closes
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -137,7 +137,7 @@ impl Connect<u16> for World {
         self.calls.enter();
         assert!(dial != Dial::PanicInCall, "a scripted panic of the connector");
         dialling.set(dialling.get() + 1);
-        Dialling { world: self.clone(), address, dialling }
+        Dialling { world: self.clone(), address, in_flight: dialling }
     }
 }
 
@@ -145,7 +145,7 @@ impl Connect<u16> for World {
 pub(crate) struct Dialling {
     world: World,
     address: u16,
-    dialling: Rc<Cell<usize>>,
+    in_flight: Rc<Cell<usize>>,
 }
 
 impl Future for Dialling {
@@ -170,7 +170,7 @@ impl Future for Dialling {
 
 impl Drop for Dialling {
     fn drop(&mut self) {
-        self.dialling.set(self.dialling.get() - 1);
+        self.in_flight.set(self.in_flight.get() - 1);
         let dial = self.world.with(self.address, |server| server.dial);
         let panics = dial == Dial::PanicInDrop && !std::thread::panicking();
         assert!(!panics, "a scripted panic of a dial's drop");

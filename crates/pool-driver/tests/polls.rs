@@ -1,0 +1,146 @@
+//! No wake-up is lost, and nothing is polled in vain (F2).
+
+mod support;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use support::{A, B, Bench, Call, Dial, End, Item, Outside, secs};
+
+#[test]
+fn f2_a_pool_with_nothing_to_do_is_not_polled() {
+    let mut bench = Bench::up([A, B], |pool| pool.connections_per_address(5));
+    bench.send(1..=100);
+    bench.advance(secs(60));
+    let polls = bench.driver.polls();
+    bench.advance(secs(1_000_000));
+    assert_eq!(bench.driver.polls(), polls);
+    bench.finish();
+}
+
+#[test]
+fn f2_a_pool_whose_connections_are_all_busy_is_not_polled() {
+    let mut bench = Bench::new(|pool| pool.queue_size(2));
+    bench.world.script(A, |script| script.is_ready = false);
+    bench.set([A]);
+    bench.send([1, 2]);
+    let _sender = bench.sender(3);
+    bench.advance(secs(60));
+    let polls = bench.driver.polls();
+    bench.advance(secs(1_000_000));
+    assert_eq!(bench.driver.polls(), polls);
+    bench.finish();
+}
+
+#[test]
+fn f2_an_item_alone_costs_two_polls_at_most_and_a_batch_hardly_more() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    let before = bench.driver.polls();
+    for id in 0..1000 {
+        bench.send([id]);
+    }
+    let alone = bench.driver.polls() - before;
+    assert!(alone <= 2000, "{alone} polls for 1000 items");
+    let before = bench.driver.polls();
+    bench.send(1000..1100);
+    assert!(bench.driver.polls() - before <= 2);
+    bench.finish();
+}
+
+#[test]
+fn f2_a_driver_with_a_great_many_items_lets_others_run_meanwhile() {
+    let mut bench = Bench::up([A], |pool| pool.queue_size(10_000));
+    for id in 0..5000 {
+        assert_eq!(bench.try_send(id), Ok(()));
+    }
+    let before = bench.driver.polls();
+    bench.executor.run_round();
+    let handed = bench.ledger.ended(End::Handed).len();
+    assert!((1..5000).contains(&handed), "{handed} in one poll");
+    bench.run();
+    assert!((5..=50).contains(&(bench.driver.polls() - before)));
+    bench.finish();
+}
+
+#[test]
+fn f2_a_connection_that_wakes_itself_for_ever_costs_one_poll_per_poll_of_the_driver() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    let link = bench.world.link(A);
+    link.take_log();
+    link.change(|script| script.wakes_itself = true);
+    let before = bench.driver.polls();
+    (0..100).for_each(|_| bench.executor.run_round());
+    assert_eq!(bench.driver.polls() - before, 100);
+    assert_eq!(link.take_log(), [Call::Event; 100]);
+    assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
+    bench.executor.run_round();
+    bench.executor.run_round();
+    assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 2);
+    link.change(|script| script.wakes_itself = false);
+    bench.finish();
+}
+
+#[test]
+fn f2_a_busy_connection_that_wakes_itself_for_ever_delays_nobody() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (false, true));
+    for id in 0..20 {
+        assert_eq!(bench.try_send(id), Ok(()));
+        bench.executor.run_round();
+        bench.executor.run_round();
+    }
+    assert_eq!(bench.world.received(B).len(), 20);
+    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (true, false));
+    bench.finish();
+}
+
+/// Counts wake-ups.
+#[derive(Default)]
+struct Flag(AtomicUsize);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[test]
+fn f2_a_driver_that_moves_to_another_task_is_woken_there_by_everything() {
+    let outside = Outside::new();
+    let (pool, mut driver) = outside.settings().build::<Item>().expect("the settings make sense");
+    let (before, after) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
+    let mut poll = |flag: &Arc<Flag>| {
+        flag.0.store(0, Ordering::Release);
+        let waker = Waker::from(Arc::clone(flag));
+        assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
+    };
+    outside.world.answer(B, Dial::Hang);
+    outside.feed.push_set([A, B]);
+    (0..3).for_each(|_| poll(&before));
+    let wakes: [&dyn Fn(); 4] =
+        [&|| outside.feed.push_set([A, B]), &|| outside.world.link(A).wake(), &|| pool.retry_now(B), &|| {
+            outside.clock.set(outside.clock.next().expect("the dial has a timeout"))
+        }];
+    for (number, wake) in wakes.into_iter().enumerate() {
+        poll(&before);
+        poll(&after);
+        before.0.store(0, Ordering::Release);
+        wake();
+        let woken = (before.0.load(Ordering::Acquire), after.0.load(Ordering::Acquire));
+        assert_eq!(woken, (0, 1), "wake-up number {number}");
+    }
+}
+
+#[test]
+fn f2_many_wake_ups_of_one_source_are_one_poll_of_it() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let waker = bench.world.link(A).steal_waker().expect("it was polled");
+    bench.world.link(A).take_log();
+    let polls = bench.driver.polls();
+    (0..1000).for_each(|_| waker.wake_by_ref());
+    bench.run();
+    assert_eq!((bench.driver.polls() - polls, bench.world.link(A).take_log()), (1, vec![Call::Event]));
+}
