@@ -17,7 +17,8 @@ use crate::slot::NONE;
 pub(crate) struct Node {
     generation: u32,
     pub(crate) weight: u32,
-    pub(crate) in_flight: u32,
+    /// Sent less outcomes, modulo 2^32.
+    unreported: u32,
     next: u32,
     previous: u32,
     /// In the dense list.
@@ -97,7 +98,7 @@ impl Rings {
         let node = Node {
             generation: key.generation,
             weight,
-            in_flight: 0,
+            unreported: 0,
             next: NONE,
             previous: NONE,
             position: NONE,
@@ -191,27 +192,29 @@ impl Rings {
         self.node_mut(address).ready_slot = slot;
     }
 
-    pub(crate) fn count_outcome(&mut self, address: u32, items: u32) {
+    pub(crate) fn count_outcomes(&mut self, address: u32, items: u32) {
         let node = self.node_mut(address);
-        node.in_flight = node.in_flight.saturating_sub(items);
+        node.unreported = node.unreported.wrapping_sub(items);
     }
 
     /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready
     /// slots.
     #[inline]
     pub(crate) fn commit_turn(&mut self, address: u32, next_slot: u32) -> AddressId {
+        let node = &mut self.nodes[address as usize];
+        node.unreported = node.unreported.wrapping_add(1);
+        let id = AddressId(Key { index: address, generation: node.generation });
         if self.active.head != address {
             self.commit_turn_out_of_order(address, next_slot);
-            return self.count_sent(address);
+            return id;
         }
         self.active.taken += 1;
         if self.active.taken >= self.items_per_turn {
-            let node = &mut self.nodes[address as usize];
             self.active.taken = 0;
             self.active.head = node.next;
             node.ready_slot = next_slot;
         }
-        self.count_sent(address)
+        id
     }
 
     /// Picked out of turn: that was its turn in this round, and it moves to the end.
@@ -231,10 +234,10 @@ impl Rings {
         self.splice(self.node(head).previous, address, head);
     }
 
-    #[inline]
+    /// An item went to a slot of the address that was not ready, whose turn it can't have been.
     pub(crate) fn count_sent(&mut self, address: u32) -> AddressId {
-        let node = &mut self.nodes[address as usize];
-        node.in_flight = node.in_flight.saturating_add(1);
+        let node = self.node_mut(address);
+        node.unreported = node.unreported.wrapping_add(1);
         AddressId(Key { index: address, generation: node.generation })
     }
 
@@ -313,7 +316,7 @@ pub struct Member {
     pub id: AddressId,
     /// What the name service says of its share.
     pub weight: u32,
-    /// Items handed to its connections and not yet reported on.
+    /// Items handed to its connections and not yet reported on; of use only if these report.
     pub in_flight: u32,
 }
 
@@ -340,8 +343,10 @@ impl Ring<'_> {
     /// The address whose turn it is.
     #[must_use]
     pub fn first(&self) -> Option<AddressId> {
-        let head = self.tier.head;
-        (head != NONE).then(|| self.id(head))
+        let index = self.tier.head;
+        // `NONE` is beyond the end.
+        let node = self.nodes.get(index as usize)?;
+        Some(AddressId(Key { index, generation: node.generation }))
     }
 
     /// The address whose turn comes after that of `id` (itself, if it is alone); the first one if
@@ -375,6 +380,6 @@ impl Ring<'_> {
 
     fn member(&self, address: u32) -> Member {
         let node = &self.nodes[address as usize];
-        Member { id: self.id(address), weight: node.weight, in_flight: node.in_flight }
+        Member { id: self.id(address), weight: node.weight, in_flight: node.unreported }
     }
 }

@@ -180,14 +180,23 @@ pub(crate) struct Slot {
     pub(crate) last_sent: Instant,
     pub(crate) deadline: Instant,
     pub(crate) sent: u64,
-    /// Sent less outcomes.
-    pub(crate) in_flight: u32,
+    /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
+    pub(crate) unreported: u32,
+    /// An outcome was reported, so that the others will be too.
+    pub(crate) reports: bool,
     /// The slots of an address form a list.
     pub(crate) sibling_next: u32,
     pub(crate) sibling_previous: u32,
     /// The address's ready slots form a ring.
     pub(crate) ready_next: u32,
     pub(crate) ready_previous: u32,
+}
+
+impl Slot {
+    /// Items it was handed and has not reported on: all of them, if it never reports.
+    pub(crate) fn in_flight(&self) -> u32 {
+        if self.reports { self.unreported } else { u32::try_from(self.sent).unwrap_or(u32::MAX) }
+    }
 }
 
 impl Tenant for Slot {

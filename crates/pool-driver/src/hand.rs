@@ -16,12 +16,10 @@ impl<T> Hand<T> {
         Self { returned: VecDeque::new(), batch: Vec::new().into_iter() }
     }
 
-    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.returned.len() + self.batch.len()
     }
 
-    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.batch.as_slice().is_empty()
     }
@@ -32,14 +30,22 @@ impl<T> Hand<T> {
         self.batch = batch.into_iter();
     }
 
-    #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
-        if self.returned.is_empty() { self.batch.next() } else { self.pop_returned() }
+        self.returned.pop_front().or_else(|| self.batch.next())
     }
 
-    #[cold]
-    fn pop_returned(&mut self) -> Option<T> {
-        self.returned.pop_front()
+    pub(crate) fn has_returned(&self) -> bool {
+        !self.returned.is_empty()
+    }
+
+    /// The items that came back, to be taken from one by one.
+    pub(crate) fn returned(&mut self) -> impl ExactSizeIterator<Item = T> {
+        PopFront(&mut self.returned)
+    }
+
+    /// What is left of the batch, to be taken from one by one.
+    pub(crate) fn batch(&mut self) -> &mut vec::IntoIter<T> {
+        &mut self.batch
     }
 
     /// An item that is older than all others.
@@ -53,3 +59,20 @@ impl<T> Hand<T> {
         self.returned.push_back(item);
     }
 }
+
+/// Takes items out only as they are asked for, unlike a drain, which takes all.
+struct PopFront<'a, T>(&'a mut VecDeque<T>);
+
+impl<T> Iterator for PopFront<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl<T> ExactSizeIterator for PopFront<'_, T> {}

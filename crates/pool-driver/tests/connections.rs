@@ -13,7 +13,7 @@ use futures_sink::Sink;
 use futures_util::StreamExt;
 use pool_core::{FailureKind, SlotEnd, SlotState};
 use pool_driver::{Event, PoolBuilder, read_driven};
-use support::{A, B, Bench, Call, Clock, Dial, Executor, Fault, SEED, millis, secs};
+use support::{A, B, Bench, C, Call, Clock, Dial, Executor, Fault, SEED, millis, secs};
 
 #[test]
 fn c1_an_address_never_has_more_connections_than_it_should() {
@@ -36,6 +36,20 @@ fn c2_a_lazy_pool_dials_only_when_an_item_waits_that_nothing_open_can_take() {
     bench.world.all_links()[0].change(|script| script.is_ready = false);
     bench.send([10]);
     assert_eq!((bench.world.dials(A), bench.world.dials(B)), (1, 1), "the least-connected address");
+    bench.finish();
+}
+
+#[test]
+fn c2_a_lazy_pool_dials_once_more_for_every_item_that_comes_while_others_wait() {
+    let mut bench = Bench::new(pool_driver::PoolBuilder::lazy);
+    [A, B, C].into_iter().for_each(|address| bench.world.answer(address, Dial::Hang));
+    bench.set([A, B, C]);
+    for id in 1..=3 {
+        bench.send([id]);
+        let dialling: usize = [A, B, C].map(|address| bench.world.dialling(address)).iter().sum();
+        assert_eq!(dialling, id as usize);
+    }
+    [A, B, C].into_iter().for_each(|address| bench.world.answer(address, Dial::Accept));
     bench.finish();
 }
 

@@ -20,6 +20,11 @@ async fn accept(listener: &TcpListener) -> Framed<TcpStream, LinesCodec> {
     Framed::new(stream, LinesCodec::new())
 }
 
+/// Reads until the pool closes, then closes.
+async fn read_to_end(peer: Framed<TcpStream, LinesCodec>) -> Vec<String> {
+    peer.map(|line| line.expect("it is text")).collect().await
+}
+
 fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
     pool_for_connections(tcp(LinesCodec::new, drop))
         .connect_to_fixed([address])
@@ -32,18 +37,18 @@ fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
 async fn items_arrive_in_turn_over_all_connections() {
     let (listener, address) = server().await;
     let pool = pool(address, 2);
-    let mut peers = [accept(&listener).await, accept(&listener).await];
+    let peers = [accept(&listener).await, accept(&listener).await];
     while pool.snapshot().addresses[0].status.ready < 2 {
         tokio::task::yield_now().await;
     }
     for number in 0..100 {
         pool.send(format!("line {number}")).await.expect("the pool is open");
     }
-    pool.shutdown(Duration::from_secs(10)).await;
-    for peer in &mut peers {
-        let lines: Vec<_> = peer.map(|line| line.expect("it is text")).collect().await;
-        assert_eq!(lines.len(), 50);
+    let closing = tokio::spawn(async move { pool.shutdown(Duration::from_secs(10)).await });
+    for peer in peers {
+        assert_eq!(read_to_end(peer).await.len(), 50);
     }
+    assert_eq!(closing.await.expect("nothing panics").counts.handed, 100);
 }
 
 #[tokio::test]
@@ -57,7 +62,8 @@ async fn what_the_peer_says_is_handed_on() {
     peer.send("hello").await.expect("it is connected");
     pool.send("ping".into()).await.expect("the pool is open");
     assert_eq!(peer.next().await.transpose().ok().flatten().as_deref(), Some("ping"));
-    pool.shutdown(Duration::from_secs(10)).await;
+    drop(pool);
+    read_to_end(peer).await;
     assert_eq!(says.try_recv().as_deref(), Ok("hello"));
 }
 
@@ -85,7 +91,7 @@ async fn i6_d2_a_shutdown_flushes_everything_also_to_a_slow_reader() {
         }
         pool.shutdown(Duration::from_secs(30)).await
     });
-    let lines: Vec<_> = peer.map(|line| line.expect("it is text")).collect().await;
+    let lines = read_to_end(peer).await;
     assert_eq!(lines.len(), 4000);
     assert!(
         lines

@@ -91,7 +91,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Items handed to the connections of an address and not reported on; 0 for one that isn't
     /// known.
     pub fn in_flight(&self, id: AddressId) -> u32 {
-        self.addresses.by_id(id).map_or(0, |_| self.rings.node(id.0.index).in_flight)
+        if self.addresses.by_id(id).is_none() {
+            return 0;
+        }
+        self.siblings(id.0.index).map(|slot| self.slots[slot].in_flight()).fold(0, u32::saturating_add)
     }
 
     /// The name of an address, while it is known.
@@ -112,7 +115,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             state: slot.state,
             since: slot.since,
             sent: slot.sent,
-            in_flight: slot.in_flight,
+            in_flight: slot.in_flight(),
         })
     }
 
@@ -169,7 +172,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             busy: known.busy,
             ready: known.ready,
             draining: known.draining,
-            in_flight: node.in_flight,
+            in_flight: self.in_flight(AddressId(key)),
             failures: known.failures,
             retry_at: in_backoff.then_some(known.retry_at),
             last_outcome: known.last_outcome,

@@ -16,7 +16,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         tenant.sent += 1;
-        tenant.in_flight = tenant.in_flight.saturating_add(1);
+        tenant.unreported = tenant.unreported.wrapping_add(1);
         tenant.last_sent = self.now;
         let address = if tenant.state == SlotState::Ready {
             self.rings.commit_turn(tenant.address, tenant.ready_next)
@@ -141,14 +141,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotEnd::Closed => Some(LastOutcome::Closed),
             _ => known.last_outcome,
         };
-        self.rings.count_outcome(tenant.address, tenant.in_flight);
+        self.rings.count_outcomes(tenant.address, tenant.unreported);
         self.outputs.push_back(Output::Event(Event::SlotEnded {
             slot,
             address,
             state: tenant.state,
             end,
             sent: tenant.sent,
-            in_flight: tenant.in_flight,
+            in_flight: tenant.in_flight(),
         }));
         let was_its_own_end = matches!(end, SlotEnd::Closed | SlotEnd::Failed(_));
         if was_its_own_end && self.is_failure(&tenant, end == SlotEnd::Closed) {

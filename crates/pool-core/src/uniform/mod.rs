@@ -181,12 +181,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub fn handle_outcome(&mut self, slot: SlotId, outcome: Outcome, now: Instant) -> Handled {
         self.advance(now);
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
-        if tenant.in_flight == 0 {
+        if tenant.in_flight() == 0 {
             return Handled::Invalid;
         }
-        tenant.in_flight -= 1;
+        tenant.unreported = tenant.unreported.wrapping_sub(1);
+        tenant.reports = true;
         let address = tenant.address;
-        self.rings.count_outcome(address, 1);
+        self.rings.count_outcomes(address, 1);
         if matches!(outcome, Outcome::Success { .. }) {
             self.prove(slot.0.index);
         }
@@ -263,8 +264,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         })
     }
 
+    #[inline]
     fn advance(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        if now > self.now {
+            self.now = now;
+        }
     }
 
     fn is_lazy(&self) -> bool {

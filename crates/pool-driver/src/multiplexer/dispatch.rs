@@ -7,7 +7,7 @@ use futures_sink::Sink;
 use pool_core::{Balance, Pick, SlotEvent, SlotId};
 
 use super::Multiplexer;
-use super::tenant::{Failure, Stage};
+use super::tenant::{Failure, Stage, Tenant};
 use crate::addresses::AddressStream;
 use crate::connect::Connect;
 use crate::connection::Connection;
@@ -43,51 +43,76 @@ where
     /// Hands items to connections, oldest first, until `max` are handed or no connection can take
     /// one. An item leaves `items` in the moment a connection takes it.
     pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize) {
-        let mut left = max;
-        while !items.is_empty() && left > 0 && self.core.takes_items() {
-            let (items_before, left_before) = (items.len(), left);
-            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, &mut left))) {
-                Ok(Ok(())) => return,
+        let left = self.dispatch_from(&mut items.returned(), max);
+        if !items.has_returned() {
+            self.dispatch_from(items.batch(), left);
+        }
+    }
+
+    /// Returns how many of `max` are left.
+    fn dispatch_from(&mut self, items: &mut impl ExactSizeIterator<Item = T>, max: usize) -> usize {
+        let keep = items.len().saturating_sub(max);
+        let handed_at_most = items.len() - keep;
+        while items.len() > keep && self.core.takes_items() {
+            self.sent = 0;
+            let before = items.len();
+            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, keep))) {
+                Ok(Ok(())) => break,
                 Ok(Err(Broken { slot, error })) => self.fail(slot, Failure::Error(error)),
                 Err(payload) => {
-                    let is_item_gone = items_before - items.len() > left_before - left;
+                    let is_item_gone = before - items.len() > self.sent;
                     self.on_dispatch_panic(Panicked::from_payload(payload), is_item_gone);
                 }
             }
         }
+        max - (handed_at_most - (items.len() - keep))
     }
 
-    fn dispatch_unguarded(&mut self, items: &mut Hand<T>, left: &mut usize) -> Result<(), Broken> {
+    fn dispatch_unguarded(
+        &mut self,
+        items: &mut impl ExactSizeIterator<Item = T>,
+        keep: usize,
+    ) -> Result<(), Broken> {
         let now = self.now;
-        while *left > 0 && !items.is_empty() {
+        while items.len() > keep {
             self.running = UserCode::Balancer;
             let Some(slot) = self.core.select(&Pick::any(), now) else { return Ok(()) };
-            let Some(tenant) = self.tenants[slot.index()].as_mut() else { return Ok(()) };
-            let Stage::Open(connection) = &mut tenant.stage else { return Ok(()) };
+            let Some(Tenant { stage: Stage::Open(connection), waker, handed, .. }) =
+                &mut self.tenants[slot.index()]
+            else {
+                return Ok(());
+            };
             self.running = UserCode::Connection(slot);
-            match connection.as_mut().poll_ready(&mut Context::from_waker(&tenant.waker)) {
+            match connection.as_mut().poll_ready(&mut Context::from_waker(waker)) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(Broken { slot, error: error.into() }),
                 Poll::Pending => {
-                    tenant.is_busy = true;
-                    self.touched.push(tenant.address_id);
-                    self.core.handle_slot(slot, SlotEvent::Busy, now);
+                    self.on_busy(slot);
                     continue;
                 }
             }
-            let Some(item) = items.pop() else { return Ok(()) };
-            if !tenant.is_dirty {
-                tenant.is_dirty = true;
+            let Some(item) = items.next() else { return Ok(()) };
+            if *handed == 0 {
                 self.dirty.push(slot);
             }
-            let sent = connection.as_mut().start_send(item).map_err(Into::into);
+            *handed += 1;
+            let sent = connection.as_mut().start_send(item);
             self.running = UserCode::Balancer;
             self.core.handle_slot(slot, SlotEvent::Sent, now);
-            tenant.handed += 1;
-            *left -= 1;
-            sent.map_err(|error| Broken { slot, error })?;
+            self.sent += 1;
+            sent.map_err(|error| Broken { slot, error: error.into() })?;
         }
         Ok(())
+    }
+
+    #[cold]
+    fn on_busy(&mut self, slot: SlotId) {
+        if let Some(tenant) = self.tenant(slot) {
+            tenant.is_busy = true;
+            let address = tenant.address_id;
+            self.touched.push(address);
+        }
+        self.core.handle_slot(slot, SlotEvent::Busy, self.now);
     }
 
     /// Whether some connection took items when last seen.
@@ -105,7 +130,6 @@ where
     /// An item that is gone counts as handed: nobody knows how far it went.
     fn on_dispatch_panic(&mut self, panic: Panicked, is_item_gone: bool) {
         let UserCode::Connection(slot) = self.running else {
-            self.summary.handed += u64::from(is_item_gone);
             self.on_balancer_panic(&panic);
             return self.carry_out();
         };
@@ -113,9 +137,6 @@ where
             self.running = UserCode::Balancer;
             if let Err(panic) = guard(|| self.core.handle_slot(slot, SlotEvent::Sent, self.now)) {
                 self.on_balancer_panic(&panic);
-            }
-            if let Some(tenant) = self.tenant(slot) {
-                tenant.handed += 1;
             }
         }
         self.fail(slot, panic.into());
@@ -126,7 +147,6 @@ where
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
             let Some(tenant) = self.tenant(slot) else { continue };
-            tenant.is_dirty = false;
             let (address, handed) = (tenant.address_id, std::mem::take(&mut tenant.handed));
             self.count_handed(address, handed);
             self.flush(slot);
@@ -150,7 +170,7 @@ where
     /// Whether all that was handed over has been flushed.
     pub(super) fn is_all_flushed(&self) -> bool {
         self.tenants.iter().flatten().all(|tenant| {
-            !tenant.is_dirty && !tenant.is_flushing && !matches!(tenant.stage, Stage::Draining(_))
+            tenant.handed == 0 && !tenant.is_flushing && !matches!(tenant.stage, Stage::Draining(_))
         })
     }
 }

@@ -78,6 +78,8 @@ where
     single: Hand<T>,
     /// Whose code runs now, in case it panics.
     running: UserCode,
+    /// Items that the state machine was told of in this batch.
+    sent: usize,
     /// The errors of connections that are over, until the state machine has told what it made of
     /// that.
     slot_errors: BTreeMap<SlotId, SharedError>,
@@ -163,6 +165,7 @@ where
             held: Hand::new(),
             single: Hand::new(),
             running: UserCode::Balancer,
+            sent: 0,
             slot_errors: BTreeMap::new(),
             summary: board.summary(),
             board,

@@ -77,7 +77,6 @@ where
             waker: Waker::from(Arc::clone(&signal)),
             signal: Arc::clone(&signal),
             is_busy: true,
-            is_dirty: false,
             is_flushing: false,
             handed: 0,
         };

@@ -29,11 +29,10 @@ pub(super) struct Tenant<A, D, K> {
     pub(super) waker: Waker,
     /// The state machine has it as busy.
     pub(super) is_busy: bool,
-    /// It is on the list of those to be flushed.
-    pub(super) is_dirty: bool,
     /// A flush has begun and is not complete.
     pub(super) is_flushing: bool,
-    /// Items handed to it since the counts were last brought up to date.
+    /// Items handed to it since it was last flushed; if there are any, it is on the list of those
+    /// to be flushed.
     pub(super) handed: i64,
 }
 
@@ -258,6 +257,7 @@ where
             return;
         }
         let Some(tenant) = self.tenants[slot.index()].take() else { return };
+        self.touched.push(tenant.address_id);
         self.count_handed(tenant.address_id, tenant.handed);
         discard(tenant);
     }
