@@ -9,6 +9,15 @@ use crate::slab::Key;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressId(pub(crate) Key);
 
+impl AddressId {
+    /// The number of the address: small, and used again once the address is forgotten. Good for
+    /// indexing a table beside the pool's; compare whole ids to tell addresses apart.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0.index as usize
+    }
+}
+
 impl core::fmt::Debug for AddressId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "address {}.{}", self.0.index, self.0.generation)

@@ -3,8 +3,6 @@
 //! The driver writes it when something has changed; a reader never waits for the driver. Under
 //! the lock only plain values and reference counts are touched.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -24,8 +22,12 @@ pub(crate) struct Board<A> {
 
 #[derive(Debug)]
 struct State<A> {
-    rows: BTreeMap<AddressId, Row<A>>,
-    summary: Summary,
+    /// By the address's index.
+    rows: Vec<Option<Row<A>>>,
+    figures: Figures,
+    last_error: Option<SharedError>,
+    addresses_error: Option<SharedError>,
+    ended: Option<Ended>,
 }
 
 #[derive(Debug)]
@@ -47,102 +49,132 @@ impl<A> Clone for Row<A> {
     }
 }
 
-/// Items that an address was handed (or, negative, gave back), and how many are in flight there.
+/// Items that an address was handed (or, negative, gave back).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handed {
     pub(crate) address: AddressId,
     pub(crate) items: i64,
-    pub(crate) in_flight: u32,
 }
 
 /// What is known of the pool as a whole.
-#[derive(Clone, Debug)]
-pub(crate) struct Summary {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
     pub(crate) now: Instant,
     pub(crate) availability: Availability,
     /// Every address has failed, and none is connected.
     pub(crate) is_failing: bool,
     pub(crate) handed: u64,
     pub(crate) undelivered: u64,
-    pub(crate) last_error: Option<SharedError>,
-    pub(crate) addresses_error: Option<SharedError>,
-    pub(crate) ended: Option<Ended>,
 }
 
-impl<A> Board<A> {
-    pub(crate) fn new() -> Self {
-        let summary = Summary {
+impl Figures {
+    pub(crate) const fn new() -> Self {
+        Self {
             now: Instant::ZERO,
             availability: Availability::Waiting,
             is_failing: false,
             handed: 0,
             undelivered: 0,
-            last_error: None,
-            addresses_error: None,
-            ended: None,
-        };
-        Self { state: Mutex::new(State { rows: BTreeMap::new(), summary }) }
+        }
+    }
+}
+
+impl<A> State<A> {
+    fn row_mut(&mut self, id: AddressId) -> Option<&mut Row<A>> {
+        self.rows.get_mut(id.index())?.as_mut().filter(|row| row.status.id == id)
+    }
+}
+
+impl<A> Board<A> {
+    pub(crate) fn new() -> Self {
+        let figures = Figures::new();
+        let state = State { rows: Vec::new(), figures, last_error: None, addresses_error: None, ended: None };
+        Self { state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<A>> {
         self.state.lock()
     }
 
-    pub(crate) fn summary(&self) -> Summary {
-        self.lock().summary.clone()
+    pub(crate) fn figures(&self) -> Figures {
+        self.lock().figures
+    }
+
+    pub(crate) fn last_error(&self) -> Option<SharedError> {
+        self.lock().last_error.clone()
+    }
+
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.lock().ended
+    }
+
+    pub(crate) fn set_ended(&self, ended: Ended) {
+        self.lock().ended = Some(ended);
     }
 
     /// A new address, or one that is back.
     pub(crate) fn add(&self, id: AddressId, row: Row<A>) {
         let mut state = self.lock();
-        let previous = match state.rows.entry(id) {
-            Entry::Vacant(place) => {
-                place.insert(row);
-                None
-            }
-            Entry::Occupied(_) => Some(row),
-        };
+        if state.rows.len() <= id.index() {
+            state.rows.resize_with(id.index() + 1, || None);
+        }
+        let is_known = state.row_mut(id).is_some();
+        let previous = if is_known { Some(row) } else { state.rows[id.index()].replace(row) };
         drop(state);
         drop(previous);
     }
 
     pub(crate) fn forget(&self, id: AddressId) {
-        let forgotten = self.lock().rows.remove(&id);
+        let mut state = self.lock();
+        let forgotten = state.rows.get_mut(id.index()).and_then(|row| row.take_if(|row| row.status.id == id));
+        drop(state);
         drop(forgotten);
     }
 
-    pub(crate) fn set_error(&self, id: AddressId, error: SharedError) {
-        let previous = self.lock().rows.get_mut(&id).and_then(|row| row.last_error.replace(error));
+    pub(crate) fn set_error(&self, id: AddressId, error: &SharedError) {
+        let mut state = self.lock();
+        let of_row = state.row_mut(id).and_then(|row| row.last_error.replace(Arc::clone(error)));
+        let of_all = state.last_error.replace(Arc::clone(error));
+        drop(state);
+        drop((of_row, of_all));
+    }
+
+    pub(crate) fn set_last_error(&self, error: SharedError) {
+        let previous = self.lock().last_error.replace(error);
         drop(previous);
     }
 
-    /// Brings rows up to date: what their addresses do now, and what they were handed since.
-    pub(crate) fn update(&self, statuses: &[AddressStatus], handed: &[Handed], mut summary: Summary) {
+    pub(crate) fn set_addresses_error(&self, error: Option<SharedError>) {
+        let previous = mem::replace(&mut self.lock().addresses_error, error);
+        drop(previous);
+    }
+
+    /// Brings rows up to date: what addresses were handed, and what they do now.
+    pub(crate) fn update(&self, handed: &[Handed], statuses: &[AddressStatus], figures: Figures) {
         let mut state = self.lock();
-        for Handed { address, items, in_flight } in handed {
-            if let Some(row) = state.rows.get_mut(address) {
-                row.handed = row.handed.saturating_add_signed(*items);
-                row.status.in_flight = *in_flight;
+        for &Handed { address, items } in handed {
+            if let Some(row) = state.row_mut(address) {
+                row.handed = row.handed.saturating_add_signed(items);
+                // What was reported since comes with the status.
+                let in_flight = i64::from(row.status.in_flight).saturating_add(items);
+                row.status.in_flight = u32::try_from(in_flight.max(0)).unwrap_or(u32::MAX);
             }
         }
         for status in statuses {
-            if let Some(row) = state.rows.get_mut(&status.id) {
+            if let Some(row) = state.row_mut(status.id) {
                 row.status = *status;
             }
         }
-        mem::swap(&mut state.summary, &mut summary);
-        drop(state);
-        drop(summary);
+        state.figures = figures;
     }
 
     pub(crate) fn snapshot(&self, queue: QueueSnapshot, accepted: u64) -> Snapshot<A> {
-        let (rows, summary) = {
-            let state = self.lock();
-            (state.rows.values().cloned().collect::<Vec<_>>(), state.summary.clone())
-        };
-        let now = summary.now;
+        let state = self.lock();
+        let rows: Vec<Row<A>> = state.rows.iter().flatten().cloned().collect();
+        let Figures { now, availability, handed, undelivered, .. } = state.figures;
+        let (addresses_error, ended) = (state.addresses_error.clone(), state.ended);
+        drop(state);
         let addresses = rows.into_iter().map(|row| AddressSnapshot::new(row, now)).collect();
-        let Summary { availability, handed, undelivered, addresses_error, ended, .. } = summary;
         let counts = Counts { accepted, handed, undelivered };
         Snapshot { addresses, queue, counts, availability, addresses_error, ended }
     }

@@ -150,15 +150,16 @@ impl<T, A> Pool<T, A> {
     pub async fn ready(&self) -> Result<(), NotReady> {
         loop {
             let changed = self.shared.watch();
-            let summary = self.shared.board.summary();
-            if let Some(ended) = summary.ended {
+            let board = &self.shared.board;
+            let figures = board.figures();
+            if let Some(ended) = board.ended() {
                 return Err(NotReady::Closed(ended.reason));
             }
-            if summary.availability == Availability::Usable {
+            if figures.availability == Availability::Usable {
                 return Ok(());
             }
-            if summary.is_failing {
-                return Err(NotReady::Failing { last_error: summary.last_error });
+            if figures.is_failing {
+                return Err(NotReady::Failing { last_error: board.last_error() });
             }
             // Cancelled or not: it is time to look again.
             let _ = changed.await;
@@ -185,7 +186,7 @@ impl<T, A> Pool<T, A> {
     pub async fn closed(&self) -> Ended {
         loop {
             let changed = self.shared.watch();
-            if let Some(ended) = self.shared.board.summary().ended {
+            if let Some(ended) = self.shared.board.ended() {
                 return ended;
             }
             // Cancelled or not: it is time to look again.
@@ -290,11 +291,6 @@ impl<T, A> Sending<'_, T, A> {
     #[cold]
     fn stand_in_line(&mut self, item: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let queue = &self.shared.queue;
-        let item = match queue.push_granted(&mut self.place, item) {
-            Ok(Ok(())) => return Poll::Ready(Ok(())),
-            Ok(Err(item)) => item,
-            Err(refused) => return Poll::Ready(Err(refused)),
-        };
         match queue.poll_place(&mut self.place, cx.waker()) {
             None => {
                 self.item = Some(item);

@@ -30,7 +30,8 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
-    /// Places that are neither used nor promised; none while the queue takes no items.
+    /// Free places, as the fast path of a send sees them: none while the queue is watched, so that
+    /// it has one thing to ask.
     room: usize,
     /// The driver has seen all there is, and wants to be told of more.
     is_watched: bool,
@@ -90,7 +91,7 @@ impl<T> Queue<T> {
             signal,
             state: Mutex::new(State {
                 items: Vec::new(),
-                room: capacity,
+                room: 0,
                 is_watched: true,
                 in_hand: 0,
                 granted: 0,
@@ -123,26 +124,31 @@ impl<T> Queue<T> {
     fn try_push_free(&self, item: T) -> Result<(), T> {
         let mut state = self.lock();
         if state.room == 0 {
-            return Err(item);
+            return self.try_push_watched(state, item);
         }
         state.room -= 1;
+        state.items.push(item);
+        Ok(())
+    }
+
+    /// As long as the driver waits to be told, there seems to be no room.
+    #[cold]
+    fn try_push_watched(&self, state: MutexGuard<'_, State<T>>, item: T) -> Result<(), T> {
+        if state.free() == 0 {
+            return Err(item);
+        }
         self.accept(state, item);
         Ok(())
     }
 
-    #[inline]
     fn accept(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
         state.items.push(item);
         let must_tell = mem::take(&mut state.is_watched);
+        state.update_room();
         drop(state);
         if must_tell {
-            self.tell_driver();
+            self.signal.raise();
         }
-    }
-
-    #[cold]
-    fn tell_driver(&self) {
-        self.signal.raise();
     }
 
     fn refusal(&self) -> RefusedReason {
@@ -255,6 +261,7 @@ impl<T> Queue<T> {
     pub(crate) fn watch(&self) -> usize {
         let mut state = self.lock();
         state.is_watched = true;
+        state.update_room();
         state.items.len()
     }
 
@@ -323,11 +330,18 @@ impl<T> State<T> {
         }
     }
 
+    /// Places that are neither used nor promised; none while the queue takes no items. While
+    /// somebody waits there is none: what became free was granted to them.
+    fn free(&self) -> usize {
+        match self.intake {
+            Intake::Open => self.capacity.saturating_sub(self.items.len() + self.in_hand + self.granted),
+            Intake::FailingFast | Intake::Closed(_) => 0,
+        }
+    }
+
     /// Call after whatever places are counted by has changed.
     fn update_room(&mut self) {
-        let is_open = self.intake == Intake::Open;
-        let used = self.items.len() + self.in_hand + self.granted;
-        self.room = if is_open { self.capacity.saturating_sub(used) } else { 0 };
+        self.room = if self.is_watched { 0 } else { self.free() };
     }
 
     /// What can be said to a sender without its having to wait (any longer).
@@ -340,14 +354,13 @@ impl<T> State<T> {
                 Some(Ticket::Granted) => Some(Ok(())),
                 _ => None,
             },
-            // While somebody waits there is no room: what became free was granted to them.
-            None if self.room > 0 => {
-                self.room -= 1;
+            None if self.free() > 0 => {
                 self.next_ticket += 1;
                 place.ticket = Some(self.next_ticket);
                 self.tickets.insert(self.next_ticket, Ticket::Granted);
                 self.granted += 1;
                 self.next_grant = self.next_ticket + 1;
+                self.update_room();
                 Some(Ok(()))
             }
             None => None,
@@ -356,19 +369,15 @@ impl<T> State<T> {
 
     /// Finds out what is free, and gives it to the oldest who wait.
     fn grant(&mut self, woken: &mut Vec<Waker>) {
-        self.update_room();
-        if self.room == 0 || self.tickets.len() == self.granted {
-            return;
-        }
-        let free = self.room;
+        let free = if self.tickets.len() == self.granted { 0 } else { self.free() };
         for (number, ticket) in self.tickets.range_mut(self.next_grant..).take(free) {
             if let Ticket::Waiting(waker) = mem::replace(ticket, Ticket::Granted) {
                 woken.push(waker);
                 self.granted += 1;
-                self.room -= 1;
             }
             self.next_grant = number + 1;
         }
+        self.update_room();
     }
 
     /// The wakers of all who wait, who will find another state of things.

@@ -42,14 +42,18 @@ fn c2_a_lazy_pool_dials_only_when_an_item_waits_that_nothing_open_can_take() {
 #[test]
 fn c2_a_lazy_pool_dials_once_more_for_every_item_that_comes_while_others_wait() {
     let mut bench = Bench::new(pool_driver::PoolBuilder::lazy);
-    [A, B, C].into_iter().for_each(|address| bench.world.answer(address, Dial::Hang));
+    for address in [A, B, C] {
+        bench.world.answer(address, Dial::Hang);
+    }
     bench.set([A, B, C]);
     for id in 1..=3 {
         bench.send([id]);
         let dialling: usize = [A, B, C].map(|address| bench.world.dialling(address)).iter().sum();
         assert_eq!(dialling, id as usize);
     }
-    [A, B, C].into_iter().for_each(|address| bench.world.answer(address, Dial::Accept));
+    for address in [A, B, C] {
+        bench.world.answer(address, Dial::Accept);
+    }
     bench.finish();
 }
 

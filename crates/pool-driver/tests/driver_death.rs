@@ -113,12 +113,13 @@ impl Run {
         }
         self.each_link(|link| {
             if link.address == A {
-                link.break_off()
+                link.break_off();
             }
         });
         self.each_link(|link| {
             if link.address == B {
-                (link.give_back(), link.go_away()).0
+                link.give_back();
+                link.go_away();
             }
         });
         self.each_link(|link| link.finish(1, Outcome::Cancelled));
@@ -129,7 +130,7 @@ impl Run {
         self.bench.advance(secs(3));
         self.each_link(|link| {
             if link.address == A {
-                link.give_back()
+                link.give_back();
             }
         });
         self.bench.advance(secs(3));

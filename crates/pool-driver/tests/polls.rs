@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use pool_driver::Outcome;
 use support::{A, B, Bench, Call, Dial, End, Item, Outside, secs};
 
 #[test]
@@ -112,26 +113,56 @@ fn f2_a_driver_that_moves_to_another_task_is_woken_there_by_everything() {
     let outside = Outside::new();
     let (pool, mut driver) = outside.settings().build::<Item>().expect("the settings make sense");
     let (before, after) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
-    let mut poll = |flag: &Arc<Flag>| {
+    let mut drive = |flag: &Arc<Flag>| {
         flag.0.store(0, Ordering::Release);
         let waker = Waker::from(Arc::clone(flag));
         assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
     };
     outside.world.answer(B, Dial::Hang);
     outside.feed.push_set([A, B]);
-    (0..3).for_each(|_| poll(&before));
+    (0..3).for_each(|_| drive(&before));
     let wakes: [&dyn Fn(); 4] =
         [&|| outside.feed.push_set([A, B]), &|| outside.world.link(A).wake(), &|| pool.retry_now(B), &|| {
-            outside.clock.set(outside.clock.next().expect("the dial has a timeout"))
+            outside.clock.set(outside.clock.next().expect("the dial has a timeout"));
         }];
     for (number, wake) in wakes.into_iter().enumerate() {
-        poll(&before);
-        poll(&after);
+        drive(&before);
+        drive(&after);
         before.0.store(0, Ordering::Release);
         wake();
         let woken = (before.0.load(Ordering::Acquire), after.0.load(Ordering::Acquire));
         assert_eq!(woken, (0, 1), "wake-up number {number}");
     }
+}
+
+#[test]
+fn f2_a_connection_with_a_great_deal_to_tell_lets_others_go_first() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    let link = bench.world.link(A);
+    link.finish(1000, Outcome::Cancelled);
+    assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
+    bench.executor.run_round();
+    assert_eq!(bench.world.received(B).len(), 1);
+    assert!((1..1000).contains(&link.untold()), "{} untold", link.untold());
+    bench.run();
+    assert_eq!(link.untold(), 0);
+    bench.finish();
+}
+
+#[test]
+fn f2_a_timer_that_fires_early_is_set_again() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.answer(A, Dial::Refuse);
+    bench.set([A]);
+    bench.advance(secs(30));
+    bench.world.answer(A, Dial::Accept);
+    for _ in 0..3 {
+        bench.clock.fire_early();
+        bench.run();
+        assert_eq!(bench.world.alive(A), 0, "its backoff goes on");
+    }
+    bench.advance(secs(36));
+    assert_eq!(bench.world.alive(A), 1);
 }
 
 #[test]

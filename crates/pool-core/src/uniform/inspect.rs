@@ -88,15 +88,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.by_id(id).map(|known| (&known.address, self.address_status(id.0, known)))
     }
 
-    /// Items handed to the connections of an address and not reported on; 0 for one that isn't
-    /// known.
-    pub fn in_flight(&self, id: AddressId) -> u32 {
-        if self.addresses.by_id(id).is_none() {
-            return 0;
-        }
-        self.siblings(id.0.index).map(|slot| self.slots[slot].in_flight()).fold(0, u32::saturating_add)
-    }
-
     /// The name of an address, while it is known.
     pub fn find_address(&self, address: &A) -> Option<AddressId> {
         self.addresses.find(address).map(|index| self.addresses.id(index))
@@ -172,7 +163,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             busy: known.busy,
             ready: known.ready,
             draining: known.draining,
-            in_flight: self.in_flight(AddressId(key)),
+            in_flight: self
+                .siblings(key.index)
+                .fold(0, |sum, slot| sum.saturating_add(self.slots[slot].in_flight())),
             failures: known.failures,
             retry_at: in_backoff.then_some(known.retry_at),
             last_outcome: known.last_outcome,

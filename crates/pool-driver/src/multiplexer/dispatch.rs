@@ -100,7 +100,11 @@ where
             self.running = UserCode::Balancer;
             self.core.handle_slot(slot, SlotEvent::Sent, now);
             self.sent += 1;
-            sent.map_err(|error| Broken { slot, error: error.into() })?;
+            if let Err(error) = sent {
+                // Its conversion is the connection's code too.
+                self.running = UserCode::Connection(slot);
+                return Err(Broken { slot, error: error.into() });
+            }
         }
         Ok(())
     }

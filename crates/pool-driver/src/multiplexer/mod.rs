@@ -16,7 +16,7 @@ use futures_sink::Sink;
 use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, RoundRobin, SlotId, Uniform};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
-use crate::board::{Board, Handed, Snapshot, Summary};
+use crate::board::{Board, Figures, Handed, Snapshot};
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{BoxError, Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
@@ -87,9 +87,9 @@ where
     board: Arc<Board<S::Address>>,
     /// Addresses whose row on the board is out of date.
     touched: Vec<AddressId>,
-    /// Items that addresses were handed, and their items in flight, since the board was written.
+    /// Items that addresses were handed since the board was written.
     handed: Vec<Handed>,
-    summary: Summary,
+    figures: Figures,
     end_reason: Option<EndReason>,
     /// The deadline of a close that the state machine has not been told of yet.
     closing: Option<Instant>,
@@ -167,7 +167,7 @@ where
             running: UserCode::Balancer,
             sent: 0,
             slot_errors: BTreeMap::new(),
-            summary: board.summary(),
+            figures: Figures::new(),
             board,
             touched: Vec::new(),
             handed: Vec::new(),
@@ -233,11 +233,11 @@ where
     }
 
     pub(crate) fn availability(&self) -> Availability {
-        self.summary.availability
+        self.figures.availability
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.summary.is_failing
+        self.figures.is_failing
     }
 
     pub(crate) fn end_reason(&self) -> Option<EndReason> {
@@ -311,7 +311,7 @@ where
     }
 
     fn counts(&self) -> Counts {
-        let Summary { handed, undelivered, .. } = self.summary;
+        let Figures { handed, undelivered, .. } = self.figures;
         let undelivered = undelivered + self.held.len() as u64;
         Counts { accepted: handed + undelivered, handed, undelivered }
     }
@@ -326,14 +326,14 @@ where
     }
 
     pub(crate) fn tell_end(&mut self, ended: Ended) {
-        self.summary.ended = Some(ended);
+        self.board.set_ended(ended);
         self.observe(|| Event::Ended { ended });
         self.publish();
         self.wakes.stop();
     }
 
     pub(crate) fn count_undelivered(&mut self, items: usize) {
-        self.summary.undelivered += items as u64;
+        self.figures.undelivered += items as u64;
     }
 
     /// At most this many sets are read in one poll; a stream that never pauses is asked again in
@@ -350,12 +350,12 @@ where
             let polled = guard(|| stream.as_mut().poll_next(&mut cx).map_err(Into::<BoxError>::into));
             match polled {
                 Ok(Poll::Ready(Some(Ok(set)))) => {
-                    self.summary.addresses_error = None;
+                    self.board.set_addresses_error(None);
                     latest = Some(set);
                 }
                 Ok(Poll::Ready(Some(Err(error)))) => {
                     let error: SharedError = error.into();
-                    self.summary.addresses_error = Some(error.clone());
+                    self.board.set_addresses_error(Some(error.clone()));
                     self.observe(|| Event::AddressesFailed { error });
                 }
                 Ok(Poll::Ready(None)) => self.on_addresses_end(EndReason::AddressesEnded, None),
@@ -383,7 +383,7 @@ where
 
     fn on_addresses_end(&mut self, reason: EndReason, error: Option<SharedError>) {
         discard(self.addresses.take());
-        self.summary.addresses_error.clone_from(&error);
+        self.board.set_addresses_error(error.clone());
         self.observe(|| Event::AddressesEnded { error });
         if self.on_addresses_end == OnAddressesEnd::Shutdown {
             self.close_because(reason, self.shutdown_timeout);

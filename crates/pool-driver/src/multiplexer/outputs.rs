@@ -38,7 +38,7 @@ where
                 Output::Drain { slot } => self.drain(slot),
                 Output::Drop { slot } => self.evict(slot),
                 Output::Availability(availability) => {
-                    self.summary.availability = availability;
+                    self.figures.availability = availability;
                     self.observe(|| Event::AvailabilityChanged { availability });
                 }
                 Output::Event(event) => self.on_core_event(event),
@@ -153,9 +153,9 @@ where
     pub(super) fn publish(&mut self) {
         let status = |id: AddressId| self.core.address(id).map(|(_, status)| status);
         let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
-        self.summary.now = self.now;
-        self.summary.is_failing = self.core.is_failing();
-        self.board.update(&statuses, &self.handed, self.summary.clone());
+        self.figures.now = self.now;
+        self.figures.is_failing = self.core.is_failing();
+        self.board.update(&self.handed, &statuses, self.figures);
         self.handed.clear();
     }
 }

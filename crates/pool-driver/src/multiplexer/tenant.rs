@@ -224,7 +224,7 @@ where
 
     /// Without its balancer the pool can't go on: it ends, without time for what waits.
     pub(super) fn on_balancer_panic(&mut self, panic: &Panicked) {
-        self.summary.last_error = Some(Arc::new(panic.clone()));
+        self.board.set_last_error(Arc::new(panic.clone()));
         self.end_reason.get_or_insert(EndReason::BalancerPanicked);
         self.core.close(self.now, self.now);
     }
@@ -246,9 +246,8 @@ where
     }
 
     pub(super) fn remember_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
-        self.board.set_error(address, error.clone());
-        self.slot_errors.insert(slot, error.clone());
-        self.summary.last_error = Some(error);
+        self.board.set_error(address, &error);
+        self.slot_errors.insert(slot, error);
     }
 
     /// Drops whoever is in the slot; the counts keep what it was handed.
@@ -263,8 +262,7 @@ where
     }
 
     pub(super) fn count_handed(&mut self, address: AddressId, items: i64) {
-        self.summary.handed = self.summary.handed.saturating_add_signed(items);
-        let in_flight = self.core.in_flight(address);
-        self.handed.push(Handed { address, items, in_flight });
+        self.figures.handed = self.figures.handed.saturating_add_signed(items);
+        self.handed.push(Handed { address, items });
     }
 }

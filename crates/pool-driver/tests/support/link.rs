@@ -161,6 +161,11 @@ impl Link {
         self.wake();
     }
 
+    /// What it has not been asked for yet.
+    pub(crate) fn untold(&self) -> usize {
+        self.state.borrow().news.len()
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.state.borrow().is_open
     }
