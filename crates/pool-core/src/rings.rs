@@ -24,9 +24,12 @@ pub(crate) struct Node {
     /// In the dense list.
     position: u32,
     /// The ready slot whose turn it is; `NONE` while the address is not in the ring.
-    pub(crate) ready_slot: u32,
+    ready_slot: Key,
     pub(crate) priority: u16,
 }
+
+/// In the place of a ready slot where there is none.
+const NO_SLOT: Key = Key { index: NONE, generation: 0 };
 
 /// All addresses of one priority.
 #[derive(Clone, Debug)]
@@ -36,14 +39,14 @@ struct Tier {
     connected_slots: u32,
     /// The address whose turn it is.
     head: u32,
-    /// Items it has taken in this turn.
-    taken: u32,
+    /// Items it may still take in this turn.
+    turn_left: u32,
     members: Vec<u32>,
 }
 
 impl Tier {
     const fn new(priority: u16) -> Self {
-        Self { priority, addresses: 0, connected_slots: 0, head: NONE, taken: 0, members: Vec::new() }
+        Self { priority, addresses: 0, connected_slots: 0, head: NONE, turn_left: 0, members: Vec::new() }
     }
 }
 
@@ -78,6 +81,13 @@ impl Rings {
         &self.nodes[address as usize]
     }
 
+    /// The ready slot of an address whose turn it is, while the address is in the ring.
+    #[inline]
+    pub(crate) fn ready_slot(&self, address: u32) -> Option<Key> {
+        let ready_slot = self.node(address).ready_slot;
+        (ready_slot != NO_SLOT).then_some(ready_slot)
+    }
+
     fn node_mut(&mut self, address: u32) -> &mut Node {
         &mut self.nodes[address as usize]
     }
@@ -102,7 +112,7 @@ impl Rings {
             next: NONE,
             previous: NONE,
             position: NONE,
-            ready_slot: NONE,
+            ready_slot: NO_SLOT,
             priority,
         };
         match self.nodes.get_mut(key.index as usize) {
@@ -131,13 +141,13 @@ impl Rings {
     /// Moves an address with all its slots to another priority.
     pub(crate) fn set_priority(&mut self, address: u32, priority: u16, connected_slots: u32) {
         let Node { ready_slot, priority: before, .. } = *self.node(address);
-        if ready_slot != NONE {
+        if ready_slot != NO_SLOT {
             self.unlink(address);
         }
         self.leave_tier(before, connected_slots);
         self.enter_tier(priority, connected_slots);
         self.node_mut(address).priority = priority;
-        if ready_slot != NONE {
+        if ready_slot != NO_SLOT {
             self.link(address, ready_slot);
         }
     }
@@ -155,13 +165,14 @@ impl Rings {
     }
 
     /// The address has its first ready slot: it joins at the end of the round.
-    pub(crate) fn link(&mut self, address: u32, ready_slot: u32) {
+    pub(crate) fn link(&mut self, address: u32, ready_slot: Key) {
+        let items_per_turn = self.items_per_turn;
         let tier = self.tier_mut(self.node(address).priority);
         let (head, position) = (tier.head, tier.members.len());
         tier.members.push(address);
         if head == NONE {
             tier.head = address;
-            tier.taken = 0;
+            tier.turn_left = items_per_turn;
             self.splice(address, address, address);
         } else {
             self.splice(self.node(head).previous, address, head);
@@ -173,22 +184,23 @@ impl Rings {
 
     /// The address has no ready slot any more.
     pub(crate) fn unlink(&mut self, address: u32) {
+        let items_per_turn = self.items_per_turn;
         let Node { next, previous, position, priority, .. } = *self.node(address);
         self.close_gap(previous, next);
-        self.node_mut(address).ready_slot = NONE;
+        self.node_mut(address).ready_slot = NO_SLOT;
         let tier = self.tier_mut(priority);
         tier.members.swap_remove(position as usize);
         let moved = tier.members.get(position as usize).copied();
         if tier.head == address {
             tier.head = if next == address { NONE } else { next };
-            tier.taken = 0;
+            tier.turn_left = items_per_turn;
         }
         if let Some(moved) = moved {
             self.node_mut(moved).position = position;
         }
     }
 
-    pub(crate) fn set_ready_slot(&mut self, address: u32, slot: u32) {
+    pub(crate) fn set_ready_slot(&mut self, address: u32, slot: Key) {
         self.node_mut(address).ready_slot = slot;
     }
 
@@ -200,7 +212,7 @@ impl Rings {
     /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready
     /// slots.
     #[inline]
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: u32) -> AddressId {
+    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: Key) -> AddressId {
         let node = &mut self.nodes[address as usize];
         node.unreported = node.unreported.wrapping_add(1);
         let id = AddressId(Key { index: address, generation: node.generation });
@@ -208,9 +220,9 @@ impl Rings {
             self.commit_turn_out_of_order(address, next_slot);
             return id;
         }
-        self.active.taken += 1;
-        if self.active.taken >= self.items_per_turn {
-            self.active.taken = 0;
+        self.active.turn_left -= 1;
+        if self.active.turn_left == 0 {
+            self.active.turn_left = self.items_per_turn;
             self.active.head = node.next;
             node.ready_slot = next_slot;
         }
@@ -219,7 +231,8 @@ impl Rings {
 
     /// Picked out of turn: that was its turn in this round, and it moves to the end.
     #[cold]
-    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: u32) {
+    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: Key) {
+        let items_per_turn = self.items_per_turn;
         let node = self.node_mut(address);
         node.ready_slot = next_slot;
         let (next, previous, priority) = (node.next, node.previous, node.priority);
@@ -227,7 +240,7 @@ impl Rings {
         let head = tier.head;
         if head == address {
             tier.head = next;
-            tier.taken = 0;
+            tier.turn_left = items_per_turn;
             return;
         }
         self.close_gap(previous, next);
@@ -369,7 +382,7 @@ impl Ring<'_> {
     pub(crate) fn contains(&self, id: AddressId) -> bool {
         self.nodes.get(id.0.index as usize).is_some_and(|node| {
             node.generation == id.0.generation
-                && node.ready_slot != NONE
+                && node.ready_slot != NO_SLOT
                 && node.priority == self.tier.priority
         })
     }

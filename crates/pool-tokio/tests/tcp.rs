@@ -68,6 +68,23 @@ async fn what_the_peer_says_is_handed_on() {
 }
 
 #[tokio::test]
+async fn what_the_peer_says_while_we_close_is_still_heard() {
+    let (listener, address) = server().await;
+    let (heard, says) = mpsc::channel();
+    let connector = tcp(LinesCodec::new, move |line| heard.send(line).expect("the test listens"));
+    let builder = pool_for_connections(connector).connect_to_fixed([address]);
+    let pool = builder.spawn::<String>().expect("there is a runtime");
+    let mut peer = accept(&listener).await;
+    pool.send("ping".into()).await.expect("the pool is open");
+    let closing = tokio::spawn(async move { pool.shutdown(Duration::from_secs(10)).await });
+    while peer.next().await.is_some() {}
+    peer.send("bye").await.expect("one half is open");
+    drop(peer);
+    closing.await.expect("nothing panics");
+    assert_eq!(says.try_recv().as_deref(), Ok("bye"));
+}
+
+#[tokio::test]
 async fn c4_t26_a_peer_that_closes_while_idle_is_redialled_without_traffic() {
     let (listener, address) = server().await;
     let pool = pool(address, 1);

@@ -4,6 +4,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::known_address::LastOutcome;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
+use crate::slab::Key;
 use crate::slot::{Handled, Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
 use crate::timers::Timer;
 
@@ -19,7 +20,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         tenant.unreported = tenant.unreported.wrapping_add(1);
         tenant.last_sent = self.now;
         let address = if tenant.state == SlotState::Ready {
-            self.rings.commit_turn(tenant.address, tenant.ready_next)
+            let (address, next) = (tenant.address, tenant.ready_next);
+            let next = if next == slot.0.index { slot.0 } else { self.slots.key(next) };
+            self.rings.commit_turn(address, next)
         } else {
             self.rings.count_sent(tenant.address)
         };
@@ -261,18 +264,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A ready slot joins the round of its address's ready slots, at the end.
     fn join_turns(&mut self, index: u32) {
         let address = self.slots[index].address;
-        let turn = self.rings.node(address).ready_slot;
-        if turn == NONE {
+        let Some(Key { index: turn, .. }) = self.rings.ready_slot(address) else {
             self.slots[index].ready_next = index;
             self.slots[index].ready_previous = index;
-            self.rings.link(address, index);
-        } else {
-            let last = self.slots[turn].ready_previous;
-            self.slots[last].ready_next = index;
-            self.slots[turn].ready_previous = index;
-            self.slots[index].ready_previous = last;
-            self.slots[index].ready_next = turn;
-        }
+            return self.rings.link(address, self.slots.key(index));
+        };
+        let last = self.slots[turn].ready_previous;
+        self.slots[last].ready_next = index;
+        self.slots[turn].ready_previous = index;
+        self.slots[index].ready_previous = last;
+        self.slots[index].ready_next = turn;
     }
 
     fn leave_turns(&mut self, index: u32) {
@@ -283,8 +284,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         } else {
             self.slots[previous].ready_next = next;
             self.slots[next].ready_previous = previous;
-            if self.rings.node(address).ready_slot == index {
-                self.rings.set_ready_slot(address, next);
+            if self.rings.ready_slot(address).is_some_and(|turn| turn.index == index) {
+                self.rings.set_ready_slot(address, self.slots.key(next));
             }
         }
         self.slots[index].ready_next = NONE;

@@ -251,8 +251,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let picked = self.balancer.pick(&ring, pick, now)?;
         let first = ring.first()?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
-        let slot = self.rings.node(address.0.index).ready_slot;
-        Some(SlotId(self.slots.key(slot)))
+        self.rings.ready_slot(address.0.index).map(SlotId)
     }
 
     /// The next thing to do or to tell. Call it after every input until it returns

@@ -74,8 +74,8 @@ where
         keep: usize,
     ) -> Result<(), Broken> {
         let now = self.now;
+        self.running = UserCode::Balancer;
         while items.len() > keep {
-            self.running = UserCode::Balancer;
             let Some(slot) = self.core.select(&Pick::any(), now) else { return Ok(()) };
             let Some(Tenant { stage: Stage::Open(connection), waker, handed, .. }) =
                 &mut self.tenants[slot.index()]
@@ -87,6 +87,7 @@ where
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(Broken { slot, error: error.into() }),
                 Poll::Pending => {
+                    self.running = UserCode::Balancer;
                     self.on_busy(slot);
                     continue;
                 }
