@@ -322,6 +322,8 @@ impl<T, A> Future for Sending<'_, T, A> {
 
 impl<T, A> Drop for Sending<'_, T, A> {
     fn drop(&mut self) {
-        self.shared.queue.leave(&mut self.place);
+        if self.place.is_in_line() {
+            self.shared.queue.leave(&mut self.place);
+        }
     }
 }

@@ -30,9 +30,9 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
-    /// Free places, as the fast path of a send sees them: none while the queue is watched, so that
-    /// it has one thing to ask.
-    room: usize,
+    /// The length up to which items are taken without further questions: the fast path of a send.
+    /// Nothing while the queue is watched.
+    limit: usize,
     /// The driver has seen all there is, and wants to be told of more.
     is_watched: bool,
     /// Items that the driver took and has not handed on.
@@ -69,6 +69,12 @@ pub(crate) struct Place {
     ticket: Option<u64>,
 }
 
+impl Place {
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
 /// What a look at the queue shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -91,7 +97,7 @@ impl<T> Queue<T> {
             signal,
             state: Mutex::new(State {
                 items: Vec::new(),
-                room: 0,
+                limit: 0,
                 is_watched: true,
                 in_hand: 0,
                 granted: 0,
@@ -123,15 +129,14 @@ impl<T> Queue<T> {
     )]
     fn try_push_free(&self, item: T) -> Result<(), T> {
         let mut state = self.lock();
-        if state.room == 0 {
+        if state.items.len() >= state.limit {
             return self.try_push_watched(state, item);
         }
-        state.room -= 1;
         state.items.push(item);
         Ok(())
     }
 
-    /// As long as the driver waits to be told, there seems to be no room.
+    /// As long as the driver waits to be told, there seems to be no place.
     #[cold]
     fn try_push_watched(&self, state: MutexGuard<'_, State<T>>, item: T) -> Result<(), T> {
         if state.free() == 0 {
@@ -144,7 +149,7 @@ impl<T> Queue<T> {
     fn accept(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
         state.items.push(item);
         let must_tell = mem::take(&mut state.is_watched);
-        state.update_room();
+        state.update_limit();
         drop(state);
         if must_tell {
             self.signal.raise();
@@ -159,7 +164,7 @@ impl<T> Queue<T> {
     /// wait for its turn.
     #[inline]
     pub(crate) fn try_push_first(&self, place: &Place, item: T) -> Result<(), T> {
-        if place.ticket.is_some() { Err(item) } else { self.try_push_free(item) }
+        if place.is_in_line() { Err(item) } else { self.try_push_free(item) }
     }
 
     /// Asks for a place. `Some(Ok)` means that the place is held until [`push`](Self::push) or
@@ -213,14 +218,8 @@ impl<T> Queue<T> {
     }
 
     /// The sender gives up: its ticket goes, and a place it was granted passes on.
-    #[inline]
     pub(crate) fn leave(&self, place: &mut Place) {
-        if let Some(ticket) = place.ticket.take() {
-            self.cancel(ticket);
-        }
-    }
-
-    fn cancel(&self, ticket: u64) {
+        let Some(ticket) = place.ticket.take() else { return };
         let mut woken = Vec::new();
         let mut state = self.lock();
         let left = state.tickets.remove(&ticket);
@@ -261,7 +260,7 @@ impl<T> Queue<T> {
     pub(crate) fn watch(&self) -> usize {
         let mut state = self.lock();
         state.is_watched = true;
-        state.update_room();
+        state.update_limit();
         state.items.len()
     }
 
@@ -269,7 +268,7 @@ impl<T> Queue<T> {
     pub(crate) fn take_back(&self, items: usize) {
         let mut state = self.lock();
         state.in_hand += items;
-        state.update_room();
+        state.update_limit();
     }
 
     /// Takes no item from now on. The first reason stands.
@@ -277,7 +276,7 @@ impl<T> Queue<T> {
         let mut state = self.lock();
         if !matches!(state.intake, Intake::Closed(_)) {
             state.intake = Intake::Closed(reason);
-            state.update_room();
+            state.update_limit();
         }
         let woken = state.all_waiting();
         drop(state);
@@ -291,7 +290,7 @@ impl<T> Queue<T> {
         match (state.intake, is_failing) {
             (Intake::Open, true) => {
                 state.intake = Intake::FailingFast;
-                state.update_room();
+                state.update_limit();
                 woken = state.all_waiting();
             }
             (Intake::FailingFast, false) => {
@@ -340,8 +339,8 @@ impl<T> State<T> {
     }
 
     /// Call after whatever places are counted by has changed.
-    fn update_room(&mut self) {
-        self.room = if self.is_watched { 0 } else { self.free() };
+    fn update_limit(&mut self) {
+        self.limit = if self.is_watched { 0 } else { self.items.len() + self.free() };
     }
 
     /// What can be said to a sender without its having to wait (any longer).
@@ -360,7 +359,7 @@ impl<T> State<T> {
                 self.tickets.insert(self.next_ticket, Ticket::Granted);
                 self.granted += 1;
                 self.next_grant = self.next_ticket + 1;
-                self.update_room();
+                self.update_limit();
                 Some(Ok(()))
             }
             None => None,
@@ -377,7 +376,7 @@ impl<T> State<T> {
             }
             self.next_grant = number + 1;
         }
-        self.update_room();
+        self.update_limit();
     }
 
     /// The wakers of all who wait, who will find another state of things.

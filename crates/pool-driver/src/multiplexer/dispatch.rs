@@ -51,31 +51,27 @@ where
 
     /// Returns how many of `max` are left.
     fn dispatch_from(&mut self, items: &mut impl ExactSizeIterator<Item = T>, max: usize) -> usize {
-        let keep = items.len().saturating_sub(max);
-        let handed_at_most = items.len() - keep;
-        while items.len() > keep && self.core.takes_items() {
-            self.sent = 0;
-            let before = items.len();
-            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, keep))) {
+        let offered = items.len().min(max);
+        self.offered = offered;
+        while self.offered > 0 && self.core.takes_items() {
+            let (items_before, offered_before) = (items.len(), self.offered);
+            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items))) {
                 Ok(Ok(())) => break,
                 Ok(Err(Broken { slot, error })) => self.fail(slot, Failure::Error(error)),
                 Err(payload) => {
-                    let is_item_gone = before - items.len() > self.sent;
+                    let is_item_gone = items_before - items.len() > offered_before - self.offered;
+                    self.offered -= usize::from(is_item_gone);
                     self.on_dispatch_panic(Panicked::from_payload(payload), is_item_gone);
                 }
             }
         }
-        max - (handed_at_most - (items.len() - keep))
+        max - (offered - self.offered)
     }
 
-    fn dispatch_unguarded(
-        &mut self,
-        items: &mut impl ExactSizeIterator<Item = T>,
-        keep: usize,
-    ) -> Result<(), Broken> {
+    fn dispatch_unguarded(&mut self, items: &mut impl Iterator<Item = T>) -> Result<(), Broken> {
         let now = self.now;
         self.running = UserCode::Balancer;
-        while items.len() > keep {
+        while self.offered > 0 {
             let Some(slot) = self.core.select(&Pick::any(), now) else { return Ok(()) };
             let Some(Tenant { stage: Stage::Open(connection), waker, handed, .. }) =
                 &mut self.tenants[slot.index()]
@@ -100,7 +96,7 @@ where
             let sent = connection.as_mut().start_send(item);
             self.running = UserCode::Balancer;
             self.core.handle_slot(slot, SlotEvent::Sent, now);
-            self.sent += 1;
+            self.offered -= 1;
             if let Err(error) = sent {
                 // Its conversion is the connection's code too.
                 self.running = UserCode::Connection(slot);

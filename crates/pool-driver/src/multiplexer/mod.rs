@@ -78,8 +78,8 @@ where
     single: Hand<T>,
     /// Whose code runs now, in case it panics.
     running: UserCode,
-    /// Items that the state machine was told of in this batch.
-    sent: usize,
+    /// Items that are left of those to be handed on now.
+    offered: usize,
     /// The errors of connections that are over, until the state machine has told what it made of
     /// that.
     slot_errors: BTreeMap<SlotId, SharedError>,
@@ -165,7 +165,7 @@ where
             held: Hand::new(),
             single: Hand::new(),
             running: UserCode::Balancer,
-            sent: 0,
+            offered: 0,
             slot_errors: BTreeMap::new(),
             figures: Figures::new(),
             board,
