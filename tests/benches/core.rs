@@ -134,7 +134,6 @@ fn address_set(addresses: u32, edition: u16) -> AddressSet<SocketAddr> {
 fn connected(set: &AddressSet<SocketAddr>) -> Uniform<SocketAddr> {
     let mut config = Config::default();
     config.addresses_max = set.len();
-    config.dials_max = u32::try_from(set.len()).expect("addresses are counted in 32 bits");
     let mut uniform = Uniform::new(config, RoundRobin::new(), 1).expect("the settings make sense");
     uniform.handle_addresses(set, Instant::ZERO);
     assert_eq!(carry_out(&mut uniform), set.len(), "every address is dialled");

@@ -92,31 +92,30 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.reserve(set.len());
         let old_set = mem::replace(&mut self.addresses.set, set.clone());
-        let old_members = mem::take(&mut self.addresses.members);
+        let members_before = mem::take(&mut self.addresses.members);
         let mut members = Vec::with_capacity(set.len());
-        let mut old = old_set.endpoints().iter().zip(old_members).peekable();
+        let (mut old, mut old_members) = (old_set.endpoints(), &members_before[..]);
         for endpoint in set.endpoints() {
-            let index = loop {
-                let order = old.peek().map(|(before, _)| before.address.cmp(&endpoint.address));
-                match (order, old.peek()) {
-                    (Some(Ordering::Less), Some(&(_, index))) => {
-                        self.depart(index);
-                        old.next();
-                    }
-                    (Some(Ordering::Equal), Some(&(before, index))) => {
-                        if before.weight != endpoint.weight || before.priority != endpoint.priority {
-                            self.change_endpoint(index, endpoint);
-                        }
-                        old.next();
-                        break index;
-                    }
-                    _ => break self.arrive(endpoint),
+            let mut stays = None;
+            while let ([before, old_rest @ ..], [index, members_rest @ ..]) = (old, old_members) {
+                let order = before.address.cmp(&endpoint.address);
+                if order == Ordering::Greater {
+                    break;
                 }
-            };
-            members.push(index);
+                (old, old_members) = (old_rest, members_rest);
+                if order == Ordering::Equal {
+                    if before.weight != endpoint.weight || before.priority != endpoint.priority {
+                        self.change_endpoint(*index, endpoint);
+                    }
+                    stays = Some(*index);
+                    break;
+                }
+                self.depart(*index);
+            }
+            members.push(stays.unwrap_or_else(|| self.arrive(endpoint)));
         }
-        for (_, index) in old {
-            self.depart(index);
+        for index in old_members {
+            self.depart(*index);
         }
         self.addresses.members = members;
     }

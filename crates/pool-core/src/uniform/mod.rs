@@ -97,6 +97,9 @@ pub struct Uniform<A, B = RoundRobin> {
     outputs: VecDeque<Output<A>>,
 }
 
+/// Room for so many outputs is kept while there are none.
+const OUTPUTS_KEPT: usize = 256;
+
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A pool without addresses. Its time begins with its first input, not before.
     ///
@@ -257,10 +260,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The next thing to do or to tell. Call it after every input until it returns
     /// [`Output::Timeout`].
     pub fn poll_output(&mut self) -> Output<A> {
-        self.outputs.pop_front().unwrap_or_else(|| {
-            let is_over = self.phase == Phase::Closed;
-            Output::Timeout(if is_over { None } else { self.timers.next() })
-        })
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        // The room that a large set's events took is not kept for ever.
+        self.outputs.shrink_to(OUTPUTS_KEPT);
+        let is_over = self.phase == Phase::Closed;
+        Output::Timeout(if is_over { None } else { self.timers.next() })
     }
 
     #[inline]
