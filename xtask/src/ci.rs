@@ -15,7 +15,11 @@ pub(crate) fn run() -> Result<()> {
     let mut doc = command("cargo doc --no-deps --workspace");
     steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
     no_std::add_to(&mut steps);
-    steps.run("examples", &mut command("cargo build --examples -p pool-examples"));
+    steps.run("examples: build", &mut command("cargo build --examples -p pool-examples"));
+    for example in ["quickstart", "lines", "redis_counter"] {
+        let run = format!("cargo run --quiet -p pool-examples --example {example}");
+        steps.run(&format!("examples: {example}"), &mut command(&run));
+    }
     msrv::add_to(&mut steps);
     // Without arguments they do next to nothing, but they do it optimised.
     steps.run("benches", &mut command("cargo bench -p pool-tests"));

@@ -43,6 +43,7 @@ pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
 
 pub use pool_core::{
-    AddressSet, Availability, Backoff, Balance, Config, ConfigError, Endpoint, FailureKind, Opening, Outcome,
-    RoundRobin,
+    AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,
+    DrainReason, Endpoint, FailureKind, Instant, LastOutcome, Member, Opening, Outcome, Pick, Ring,
+    RoundRobin, SlotEnd, SlotId, SlotState,
 };

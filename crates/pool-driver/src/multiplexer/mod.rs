@@ -153,7 +153,8 @@ where
             runtime: parts.runtime,
             timer: None,
             timer_deadline: None,
-            deadline: None,
+            // The first poll tells the state machine the time.
+            deadline: Some(Instant::ZERO),
             now: Instant::ZERO,
             observer: parts.observer,
             timer_signal: Signal::new(&wakes, Source::Timer),
