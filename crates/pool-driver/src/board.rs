@@ -220,7 +220,12 @@ pub struct AddressSnapshot<A> {
 
 impl<A> AddressSnapshot<A> {
     fn new(row: Row<A>, now: Instant) -> Self {
-        let Row { address, status, handed, last_error } = row;
+        let Row { address, mut status, handed, last_error } = row;
+        // The end of a backoff is nothing that happens: the driver writes nothing then.
+        if status.state == AddressState::Backoff && status.retry_at.is_some_and(|at| at <= now) {
+            status.state = AddressState::Waiting;
+            status.retry_at = None;
+        }
         Self {
             address,
             since: now.saturating_duration_since(status.since),

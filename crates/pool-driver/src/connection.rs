@@ -25,7 +25,8 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
 
     /// Drives reads and keep-alive, and tells what happened. `Pending` means that the waker is
     /// kept. After an error, or after [`ConnectionEvent::Closed`], the connection is dropped; let
-    /// the `Unsent` come before.
+    /// the [`Unsent`](ConnectionEvent::Unsent) come before. One that reports outcomes is asked once
+    /// more, until it has nothing to tell, when one of the sink's methods has returned an error.
     ///
     /// # Errors
     ///

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::hand::Hand;
+use crate::panic::guard;
 use crate::wake_list::Signal;
 
 #[derive(Debug)]
@@ -391,6 +392,7 @@ impl<T> State<T> {
 
 fn wake_all(wakers: Vec<Waker>) {
     for waker in wakers {
-        waker.wake();
+        // One that panics keeps nobody else asleep.
+        let _ = guard(|| waker.wake());
     }
 }

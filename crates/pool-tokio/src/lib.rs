@@ -12,6 +12,11 @@
 //!
 //! # let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let address = server.local_addr()?;
+//! # tokio::spawn(async move {
+//! #     while let Ok((mut peer, _)) = server.accept().await {
+//! #         tokio::spawn(async move { tokio::io::copy(&mut peer, &mut tokio::io::sink()).await });
+//! #     }
+//! # });
 //! let pool = pool_tokio::pool_for_connections(tcp(LinesCodec::new, |line: String| println!("{line}")))
 //!     .connect_to_fixed([address])
 //!     .connections_per_address(2)

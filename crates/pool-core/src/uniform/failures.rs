@@ -68,7 +68,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.outputs.push_back(Output::Event(Event::Recovered { address }));
         }
         self.update_deadline(slot);
-        self.settle();
     }
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.

@@ -191,8 +191,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         tenant.reports = true;
         let address = tenant.address;
         self.rings.count_outcomes(address, 1);
-        if matches!(outcome, Outcome::Success { .. }) {
+        if matches!(outcome, Outcome::Success { .. }) && !tenant.proven {
             self.prove(slot.0.index);
+            self.settle();
         }
         let id = self.addresses.id(address);
         self.balancer.on_outcome(id, &outcome, self.now);

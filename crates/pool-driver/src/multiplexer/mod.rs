@@ -120,6 +120,20 @@ pub(crate) struct Parts<C, S, R, O, B> {
     pub(crate) balancer: B,
 }
 
+/// Whatever panics when it is dropped does so alone.
+impl<T, C, S, R, O, B> Drop for Multiplexer<T, C, S, R, O, B>
+where
+    S: AddressStream,
+    C: Connect<S::Address>,
+    R: Runtime,
+{
+    fn drop(&mut self) {
+        self.tenants.drain(..).for_each(discard);
+        discard(self.addresses.take());
+        discard(self.observer.take());
+    }
+}
+
 // Nothing in it is pinned but behind a `Box`.
 impl<T, C, S, R, O, B> Unpin for Multiplexer<T, C, S, R, O, B>
 where
@@ -206,14 +220,14 @@ where
     }
 
     /// Starts to close: when no item waits any longer, or the deadline is over, all connections
-    /// flush and close.
+    /// flush and close. The next poll acts on it.
     pub fn close(&mut self, deadline: Duration) {
         // Its owner may have slept for long.
         self.now = self.now.max(self.runtime.now());
         self.close_because(EndReason::Shutdown, deadline);
     }
 
-    /// Lets an address that is in backoff be dialled at once.
+    /// Lets an address that is in backoff be dialled at once. The next poll acts on it.
     pub fn retry_now(&mut self, address: &S::Address) {
         self.core.retry_now(address, self.now);
     }

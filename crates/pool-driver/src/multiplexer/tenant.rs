@@ -199,19 +199,48 @@ where
                     lives = false;
                 }
                 Ok(Poll::Ready(Err(error))) => {
-                    self.fail(slot, Failure::Error(error));
+                    self.end_failed(slot, Failure::Error(error));
                     lives = false;
                 }
                 Err(panic) => {
-                    self.fail(slot, panic.into());
+                    self.end_failed(slot, panic.into());
                     lives = false;
                 }
             }
         }
+        self.hold(unsent);
+        lives
+    }
+
+    /// A connection that broke while it was asked for something else may still know of items that
+    /// never left: it is asked for its last events.
+    fn hear_last_events(&mut self, slot: SlotId) {
+        let mut unsent = Vec::new();
+        let in_flight = self.core.slot(slot).map_or(0, |status| status.in_flight);
+        for _ in 0..in_flight {
+            let Some(tenant) = self.tenant(slot) else { break };
+            let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { break };
+            let mut cx = Context::from_waker(&tenant.waker);
+            match guard(|| connection.as_mut().poll_event(&mut cx)) {
+                Ok(Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))) => self.on_outcome(slot, outcome),
+                Ok(Poll::Ready(Ok(ConnectionEvent::Unsent(item)))) => {
+                    let address = tenant.address_id;
+                    self.count_handed(address, -1);
+                    unsent.push(item);
+                    self.on_outcome(slot, Outcome::Unsent);
+                }
+                Ok(Poll::Ready(Ok(ConnectionEvent::GoingAway))) => {}
+                Ok(Poll::Pending | Poll::Ready(Ok(ConnectionEvent::Closed) | Err(_))) | Err(_) => break,
+            }
+        }
+        self.hold(unsent);
+    }
+
+    /// Items that came back from a connection go before all others, in their order.
+    fn hold(&mut self, unsent: Vec<T>) {
         for item in unsent.into_iter().rev() {
             self.held.push_front(item);
         }
-        lives
     }
 
     fn on_outcome(&mut self, slot: SlotId, outcome: Outcome) {
@@ -230,6 +259,13 @@ where
     }
 
     pub(super) fn fail(&mut self, slot: SlotId, failure: Failure) {
+        if matches!(failure, Failure::Error(_)) && C::Connection::REPORTS_OUTCOMES {
+            self.hear_last_events(slot);
+        }
+        self.end_failed(slot, failure);
+    }
+
+    fn end_failed(&mut self, slot: SlotId, failure: Failure) {
         let event = SlotEvent::Failed(failure.kind());
         self.end(slot, event, Some(failure.into_error()));
     }
