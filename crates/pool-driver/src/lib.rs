@@ -17,6 +17,7 @@ mod connection;
 mod driver;
 mod error;
 mod hand;
+mod line;
 mod multiplexer;
 mod observer;
 mod panic;

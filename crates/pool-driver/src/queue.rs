@@ -9,7 +9,6 @@
 //! Wakers, items and whatever else is the user's are never cloned, woken or dropped under the
 //! lock.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -18,6 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::hand::Hand;
+use crate::line::Line;
 use crate::panic::guard;
 use crate::wake_list::Signal;
 
@@ -38,23 +38,11 @@ struct State<T> {
     is_watched: bool,
     /// Items that the driver took and has not handed on.
     in_hand: usize,
-    /// Places given to waiting senders that haven't used them.
-    granted: usize,
     capacity: usize,
-    /// By ticket, so oldest first; all those granted come before all those that wait.
-    tickets: BTreeMap<u64, Ticket>,
-    next_ticket: u64,
-    /// The oldest ticket that still waits is this or a later one.
-    next_grant: u64,
+    line: Line,
     intake: Intake,
     /// Items that the driver ever took.
     taken: u64,
-}
-
-#[derive(Debug)]
-enum Ticket {
-    Waiting(Waker),
-    Granted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +55,7 @@ enum Intake {
 /// Where a sender stands in the queue's line.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    ticket: Option<u64>,
+    ticket: Option<usize>,
 }
 
 impl Place {
@@ -101,11 +89,8 @@ impl<T> Queue<T> {
                 limit: 0,
                 is_watched: true,
                 in_hand: 0,
-                granted: 0,
                 capacity,
-                tickets: BTreeMap::new(),
-                next_ticket: 0,
-                next_grant: 0,
+                line: Line::new(),
                 intake: Intake::Open,
                 taken: 0,
             }),
@@ -178,11 +163,12 @@ impl<T> Queue<T> {
             drop(waker);
             return Some(settled);
         }
-        let ticket = *place.ticket.get_or_insert_with(|| {
-            state.next_ticket += 1;
-            state.next_ticket
-        });
-        let previous = state.tickets.insert(ticket, Ticket::Waiting(waker));
+        let mut previous = None;
+        if let Some(ticket) = place.ticket {
+            previous = Some(state.line.set_waker(ticket, waker));
+        } else {
+            place.ticket = Some(state.line.join(waker));
+        }
         drop(state);
         drop(previous);
         None
@@ -196,12 +182,11 @@ impl<T> Queue<T> {
             return Err(SendError { item, reason });
         }
         let Some(ticket) = place.ticket else { return Ok(Err(item)) };
-        if !matches!(state.tickets.get(&ticket), Some(Ticket::Granted)) {
+        if !state.line.is_granted(ticket) {
             return Ok(Err(item));
         }
         place.ticket = None;
-        state.tickets.remove(&ticket);
-        state.granted -= 1;
+        state.line.leave(ticket);
         self.accept(state, item);
         Ok(Ok(()))
     }
@@ -223,11 +208,10 @@ impl<T> Queue<T> {
         let Some(ticket) = place.ticket.take() else { return };
         let mut woken = Vec::new();
         let mut state = self.lock();
-        let left = state.tickets.remove(&ticket);
-        state.granted -= usize::from(matches!(left, Some(Ticket::Granted)));
+        let waker = state.line.leave(ticket);
         state.grant(&mut woken);
         drop(state);
-        drop(left);
+        drop(waker);
         wake_all(woken);
     }
 
@@ -279,7 +263,7 @@ impl<T> Queue<T> {
             state.intake = Intake::Closed(reason);
             state.update_limit();
         }
-        let woken = state.all_waiting();
+        let woken = state.line.take_wakers();
         drop(state);
         wake_all(woken);
     }
@@ -292,7 +276,7 @@ impl<T> Queue<T> {
             (Intake::Open, true) => {
                 state.intake = Intake::FailingFast;
                 state.update_limit();
-                woken = state.all_waiting();
+                woken = state.line.take_wakers();
             }
             (Intake::FailingFast, false) => {
                 state.intake = Intake::Open;
@@ -314,8 +298,8 @@ impl<T> Queue<T> {
         QueueSnapshot {
             queued: state.items.len(),
             in_hand: state.in_hand,
-            granted: state.granted,
-            waiting: state.tickets.len() - state.granted,
+            granted: state.line.granted(),
+            waiting: state.line.waiting(),
             capacity: state.capacity,
         }
     }
@@ -334,7 +318,9 @@ impl<T> State<T> {
     /// somebody waits there is none: what became free was granted to them.
     fn free(&self) -> usize {
         match self.intake {
-            Intake::Open => self.capacity.saturating_sub(self.items.len() + self.in_hand + self.granted),
+            Intake::Open => {
+                self.capacity.saturating_sub(self.items.len() + self.in_hand + self.line.granted())
+            }
             Intake::FailingFast | Intake::Closed(_) => 0,
         }
     }
@@ -350,16 +336,9 @@ impl<T> State<T> {
             return Some(Err(refusal));
         }
         match place.ticket {
-            Some(ticket) => match self.tickets.get(&ticket) {
-                Some(Ticket::Granted) => Some(Ok(())),
-                _ => None,
-            },
+            Some(ticket) => self.line.is_granted(ticket).then_some(Ok(())),
             None if self.free() > 0 => {
-                self.next_ticket += 1;
-                place.ticket = Some(self.next_ticket);
-                self.tickets.insert(self.next_ticket, Ticket::Granted);
-                self.granted += 1;
-                self.next_grant = self.next_ticket + 1;
+                place.ticket = Some(self.line.join_granted());
                 self.update_limit();
                 Some(Ok(()))
             }
@@ -369,24 +348,10 @@ impl<T> State<T> {
 
     /// Finds out what is free, and gives it to the oldest who wait.
     fn grant(&mut self, woken: &mut Vec<Waker>) {
-        let free = if self.tickets.len() == self.granted { 0 } else { self.free() };
-        for (number, ticket) in self.tickets.range_mut(self.next_grant..).take(free) {
-            if let Ticket::Waiting(waker) = mem::replace(ticket, Ticket::Granted) {
-                woken.push(waker);
-                self.granted += 1;
-            }
-            self.next_grant = number + 1;
+        if self.line.waiting() > 0 {
+            self.line.grant(self.free(), woken);
         }
         self.update_limit();
-    }
-
-    /// The wakers of all who wait, who will find another state of things.
-    fn all_waiting(&mut self) -> Vec<Waker> {
-        let waiting = self.tickets.values_mut().filter_map(|ticket| match ticket {
-            Ticket::Waiting(waker) => Some(mem::replace(waker, Waker::noop().clone())),
-            Ticket::Granted => None,
-        });
-        waiting.collect()
     }
 }
 
