@@ -26,6 +26,8 @@ pub(crate) enum Source {
     Slot(SlotId),
     Addresses,
     Timer,
+    /// Items came back when this poll had already looked for some.
+    Held,
     /// The handles: new items, a shutdown, an address to retry.
     Handles,
 }

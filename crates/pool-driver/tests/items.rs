@@ -66,6 +66,26 @@ fn i1_items_that_never_left_go_to_the_head_of_the_queue_in_order() {
 }
 
 #[test]
+fn i1_a_connection_that_breaks_gives_back_what_never_left_before_it_is_dropped() {
+    for call in [Call::Flush, Call::Ready, Call::Send] {
+        let mut bench = Bench::new(|pool| pool);
+        bench.world.script(A, |script| (script.flushes, script.returns_unflushed) = (false, true));
+        bench.set([A]);
+        bench.send([1, 2, 3]);
+        bench.set([A, B]);
+        bench.world.link(A).fault(call, Fault::Error);
+        bench.world.link(A).wake();
+        bench.send([4, 5]);
+        bench.world.script(A, |script| script.flushes = true);
+        let lost = if call == Call::Send { 1 } else { 0 };
+        let came = bench.world.received(B);
+        assert_eq!(came.len(), 5 - lost, "{call:?}: {came:?}");
+        assert!(came.windows(3).any(|items| items == [1, 2, 3]), "in order: {came:?}");
+        bench.finish();
+    }
+}
+
+#[test]
 fn i1_an_item_that_came_back_counts_as_handed_once() {
     let mut bench = Bench::new(|pool| pool);
     bench.world.script(A, |script| script.keeps_items = true);

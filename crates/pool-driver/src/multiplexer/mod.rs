@@ -67,6 +67,7 @@ where
     woken: Vec<Source>,
     addresses_signal: Arc<Signal>,
     timer_signal: Arc<Signal>,
+    held_signal: Arc<Signal>,
 
     tenants: Tenants<S, C>,
     /// Connections that took items since they were last flushed.
@@ -74,6 +75,8 @@ where
     /// Items that no connection has, oldest first: they came back unsent, or `start_send` took one
     /// when no connection could.
     held: Hand<T>,
+    /// Some of them came back since they were last looked at.
+    is_held_news: bool,
     /// Room for the one item of `try_dispatch`.
     single: Hand<T>,
     /// Whose code runs now, in case it panics.
@@ -172,12 +175,14 @@ where
             now: Instant::ZERO,
             observer: parts.observer,
             timer_signal: Signal::new(&wakes, Source::Timer),
+            held_signal: Signal::new(&wakes, Source::Held),
             addresses_signal,
             wakes,
             woken: Vec::new(),
             tenants: Vec::new(),
             dirty: Vec::new(),
             held: Hand::new(),
+            is_held_news: false,
             single: Hand::new(),
             running: UserCode::Balancer,
             offered: 0,
@@ -281,6 +286,7 @@ where
     /// Takes the items that no connection has, oldest first: those that came back unsent, and the
     /// one that `start_send` took when no connection could.
     pub fn take_held(&mut self) -> Vec<T> {
+        self.is_held_news = false;
         iter::from_fn(|| self.held.pop()).collect()
     }
 
@@ -307,6 +313,7 @@ where
                 Source::Addresses => self.poll_addresses(),
                 // Set anew below, whatever made it fire.
                 Source::Timer => self.timer_deadline = None,
+                Source::Held => self.held_signal.clear(),
                 Source::Handles => handles_woken = true,
             }
         }
@@ -321,6 +328,9 @@ where
         self.carry_out();
         self.set_timer();
         self.publish();
+        if mem::take(&mut self.is_held_news) {
+            self.held_signal.raise();
+        }
         let Some(reason) = self.end_reason.filter(|_| self.is_closed) else { return Poll::Pending };
         Poll::Ready(Ended { reason, counts: self.counts() })
     }
@@ -422,6 +432,7 @@ where
     }
 
     fn dispatch_held(&mut self) {
+        self.is_held_news = false;
         let mut held = mem::replace(&mut self.held, Hand::new());
         self.dispatch(&mut held, usize::MAX);
         // What came back meanwhile is younger.

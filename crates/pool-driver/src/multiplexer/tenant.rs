@@ -238,6 +238,7 @@ where
 
     /// Items that came back from a connection go before all others, in their order.
     fn hold(&mut self, unsent: Vec<T>) {
+        self.is_held_news |= !unsent.is_empty();
         for item in unsent.into_iter().rev() {
             self.held.push_front(item);
         }

@@ -41,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) wakes_itself: bool,
     /// It keeps what it sent until it is told what became of it.
     pub(crate) keeps_items: bool,
+    /// When it breaks, it knows of the items that it hasn't flushed.
+    pub(crate) returns_unflushed: bool,
     pub(crate) fault: Option<(Call, Fault)>,
 }
 
@@ -53,6 +55,7 @@ impl Default for Script {
             closes: true,
             wakes_itself: false,
             keeps_items: false,
+            returns_unflushed: false,
             fault: None,
         }
     }
@@ -215,7 +218,13 @@ impl Wire {
             }
         }
         match state.script.fault {
-            Some((at, Fault::Error)) if at == call => Err(format!("a scripted error in {call:?}")),
+            Some((at, Fault::Error)) if at == call => {
+                if state.script.returns_unflushed {
+                    let unflushed = std::mem::take(&mut state.buffer).into_iter();
+                    state.news.extend(unflushed.map(|item| News::Told(ConnectionEvent::Unsent(item))));
+                }
+                Err(format!("a scripted error in {call:?}"))
+            }
             Some((at, Fault::Panic)) if at == call && !std::thread::panicking() => {
                 drop(state);
                 panic!("a scripted panic in {call:?}")
