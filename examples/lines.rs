@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .connect_to_fixed(servers)
         .connections_per_address(2)
         .on_undelivered(|line: String, reason: UndeliveredReason| {
-            eprintln!("not delivered, {reason}: {line}")
+            eprintln!("not delivered, {reason}: {line}");
         })
         .spawn::<String>()?;
 

@@ -68,8 +68,8 @@ impl Pick {
 /// }
 /// ```
 pub trait Balance {
-    /// The address that shall have the next item; `None` only if the ring is empty. An id that is
-    /// not in the ring counts as the one whose turn it is.
+    /// The address that shall have the next item, out of a ring that is not empty. An id that is not
+    /// in the ring counts as the one whose turn it is; `None` means that the item has to wait.
     fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId>;
 
     /// An item was handed to a connection of this address.
@@ -86,7 +86,7 @@ pub trait Balance {
 /// Every ready address in turn, exactly.
 ///
 /// The turns themselves are kept by the ring, so that they survive updates of the address set;
-/// the order in which addresses first join is seeded, so that many clients don't march in step.
+/// who has the first of them is drawn by the seed, so that many clients don't march in step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RoundRobin;

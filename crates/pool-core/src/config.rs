@@ -34,12 +34,12 @@ pub enum Opening {
 /// config.connections_per_address = 0;
 /// let error = Uniform::<u16>::new(config, RoundRobin::new(), 1).unwrap_err();
 /// assert_eq!(error.field(), "connections_per_address");
-/// assert_eq!(error.to_string(), "connections_per_address must be from 1 to 65534, but is 0");
+/// assert_eq!(error.to_string(), "connections_per_address must be from 1 to 4096, but is 0");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Connections to each address, from 1 (the default) to 65,534. Draining ones don't count.
+    /// Connections to each address, from 1 (the default) to 4,096. Draining ones don't count.
     pub connections_per_address: u32,
     /// Whether connections are opened at once (the default) or on demand.
     pub opening: Opening,
@@ -59,10 +59,12 @@ pub struct Config {
     pub fail_fast_after: Option<Duration>,
     /// Replace a connection that has been up for this long, less up to a tenth, drawn for each;
     /// off by default. The replacement is connected before the old connection drains, which
-    /// therefore lives on while its address can't be reached.
+    /// therefore lives on while its address can't be reached; a lazy pool drains it at once, and
+    /// opens another when it needs one.
     pub lifetime_max: Option<Duration>,
     /// Drain a connection that has taken no item for this long, less up to a tenth, drawn for
-    /// each; off by default, and only together with [`Opening::Lazy`].
+    /// each; off by default, and only together with [`Opening::Lazy`]. One that pushes back, or
+    /// that owes outcomes, isn't idle.
     pub idle_timeout: Option<Duration>,
     /// A larger address set is refused whole; 65,536 by default.
     pub addresses_max: usize,
@@ -129,9 +131,8 @@ impl Config {
     }
 }
 
-/// The connections of an address are counted with 16 bits, and one that replaces another comes on
-/// top of them.
-const CONNECTIONS_MAX: u32 = u16::MAX as u32 - 1;
+/// A drain looks through the other connections of its address.
+const CONNECTIONS_MAX: u32 = 4096;
 /// Addresses and slots are numbered with 32 bits; draining slots come on top of the open ones.
 const ADDRESSES_MAX: usize = 1 << 24;
 const DURATION_MIN: Duration = Duration::from_millis(1);

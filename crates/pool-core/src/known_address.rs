@@ -23,7 +23,9 @@ pub(crate) struct KnownAddress<A> {
     /// Failure episodes since the last reset.
     pub(crate) failures: u32,
     /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
-    pub(crate) episode: u32,
+    ///
+    /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
+    pub(crate) episode: u16,
     /// When the last dial started.
     pub(crate) dialled_at: Instant,
     /// No dial before this.
@@ -56,8 +58,10 @@ pub enum LastOutcome {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct DialRank {
     pub(crate) failing: bool,
-    pub(crate) priority: u16,
-    pub(crate) failures: u8,
+    /// In an eager pool failures and priority: no number of dead addresses of a good priority may
+    /// keep the pool from the others. In a lazy pool priority and failures: a connection of a
+    /// worse priority would get no items.
+    pub(crate) order: (u16, u16),
     pub(crate) connections: u16,
     /// Drawn, so that many clients don't dial in the same order.
     pub(crate) tie: u16,

@@ -3,9 +3,10 @@
 //! [`Uniform`] decides everything a pool has to decide: whom to dial, when to retry, which
 //! connection gets the next item, when a connection is drained, replaced or given up. It has no
 //! executor, no clock, no randomness of its own, no I/O and no std: whoever drives it passes in
-//! events, the time and a seed, and carries out its [`Output`]s. The crates `pool-tokio` and
-//! `pool-smol` do that for you; use this crate directly in an event loop of your own, on a
-//! microcontroller, or in a simulation.
+//! events, the time and a seed, and carries out its [`Output`]s. `pool-tokio` does that for you; use
+//! this crate directly in an event loop of your own, on a
+//! microcontroller (one with `alloc` and compare-and-swap, which `alloc::sync::Arc` needs), or in a
+//! simulation.
 //!
 //! # The life of a pool
 //!

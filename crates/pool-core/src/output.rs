@@ -74,6 +74,8 @@ pub enum Event<A> {
     },
     /// Nothing is left of an address that was removed.
     AddressForgotten {
+        /// Which.
+        address: A,
         /// What its name was.
         id: AddressId,
     },

@@ -9,6 +9,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::balance::AddressId;
+use crate::random::Random;
 use crate::slab::Key;
 use crate::slot::NONE;
 
@@ -41,12 +42,22 @@ struct Tier {
     head: u32,
     /// Items it may still take in this turn.
     turn_left: u32,
+    /// An item has gone to one of its addresses.
+    has_started: bool,
     members: Vec<u32>,
 }
 
 impl Tier {
     const fn new(priority: u16) -> Self {
-        Self { priority, addresses: 0, connected_slots: 0, head: NONE, turn_left: 0, members: Vec::new() }
+        Self {
+            priority,
+            addresses: 0,
+            connected_slots: 0,
+            head: NONE,
+            turn_left: 0,
+            has_started: false,
+            members: Vec::new(),
+        }
     }
 }
 
@@ -139,7 +150,13 @@ impl Rings {
     }
 
     /// Moves an address with all its slots to another priority.
-    pub(crate) fn set_priority(&mut self, address: u32, priority: u16, connected_slots: u32) {
+    pub(crate) fn set_priority(
+        &mut self,
+        address: u32,
+        priority: u16,
+        connected_slots: u32,
+        random: &mut Random,
+    ) {
         let Node { ready_slot, priority: before, .. } = *self.node(address);
         if ready_slot != NO_SLOT {
             self.unlink(address);
@@ -148,7 +165,7 @@ impl Rings {
         self.enter_tier(priority, connected_slots);
         self.node_mut(address).priority = priority;
         if ready_slot != NO_SLOT {
-            self.link(address, ready_slot);
+            self.link(address, ready_slot, random);
         }
     }
 
@@ -164,22 +181,26 @@ impl Rings {
         self.update_active(priority);
     }
 
-    /// The address has its first ready slot: it joins at the end of the round.
-    pub(crate) fn link(&mut self, address: u32, ready_slot: Key) {
+    /// The address has its first ready slot: it joins at the end of the round. Before the first
+    /// item has gone out, each that joins is as likely as any to have the first turn.
+    pub(crate) fn link(&mut self, address: u32, ready_slot: Key, random: &mut Random) {
         let items_per_turn = self.items_per_turn;
         let tier = self.tier_mut(self.node(address).priority);
         let (head, position) = (tier.head, tier.members.len());
         tier.members.push(address);
-        if head == NONE {
+        let is_first = head == NONE || (!tier.has_started && random.up_to(position as u64) == 0);
+        if is_first {
             tier.head = address;
             tier.turn_left = items_per_turn;
-            self.splice(address, address, address);
-        } else {
-            self.splice(self.node(head).previous, address, head);
         }
         let node = self.node_mut(address);
         node.position = u32::try_from(position).unwrap_or(NONE);
         node.ready_slot = ready_slot;
+        if head == NONE {
+            self.splice(address, address, address);
+        } else {
+            self.splice(self.node(head).previous, address, head);
+        }
     }
 
     /// The address has no ready slot any more.
@@ -220,6 +241,7 @@ impl Rings {
             self.commit_turn_out_of_order(address, next_slot);
             return id;
         }
+        self.active.has_started = true;
         self.active.turn_left -= 1;
         if self.active.turn_left == 0 {
             self.active.turn_left = self.items_per_turn;
@@ -237,6 +259,7 @@ impl Rings {
         node.ready_slot = next_slot;
         let (next, previous, priority) = (node.next, node.previous, node.priority);
         let tier = self.tier_mut(priority);
+        tier.has_started = true;
         let head = tier.head;
         if head == address {
             tier.head = next;
@@ -329,7 +352,8 @@ pub struct Member {
     pub id: AddressId,
     /// What the name service says of its share.
     pub weight: u32,
-    /// Items handed to its connections and not yet reported on; of use only if these report.
+    /// Items handed to its connections and not yet reported on. Connections that never report
+    /// look ever busier: a policy that goes by this needs some that do.
     pub in_flight: u32,
 }
 

@@ -57,7 +57,8 @@ pub enum SlotEvent {
     /// The dial succeeded. Say `Ready` or `Busy` next: until then the connection counts as one
     /// that will take an item, and a lazy pool dials no other for it.
     Connected,
-    /// An item was handed to the connection: commits its turn and counts in flight.
+    /// An item was handed to the connection: commits its turn and counts in flight. Accepted
+    /// from a connection that has become busy or drains meanwhile, too.
     Sent,
     /// The connection can take items.
     Ready,
@@ -174,16 +175,18 @@ pub(crate) struct Slot {
     /// Whether `deadline` is set in the timers.
     pub(crate) armed: bool,
     /// The address's failure episode in which the dial started.
-    pub(crate) episode: u32,
+    pub(crate) episode: u16,
+    /// The episode in which it connected: what it shows is about the time after that failure.
+    pub(crate) connected_episode: u16,
     /// Start of the dial, of the connection, or of the drain.
     pub(crate) since: Instant,
+    /// When it was last given an item, or found to be busy with those it has.
     pub(crate) last_sent: Instant,
     pub(crate) deadline: Instant,
     pub(crate) sent: u64,
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
     pub(crate) unreported: u32,
-    /// An outcome was reported, so that the others will be too.
-    pub(crate) reports: bool,
+    pub(crate) reported: Reported,
     /// The slots of an address form a list.
     pub(crate) sibling_next: u32,
     pub(crate) sibling_previous: u32,
@@ -192,10 +195,29 @@ pub(crate) struct Slot {
     pub(crate) ready_previous: u32,
 }
 
+/// What a connection has told of the items it was handed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reported {
+    /// It may be of the kind that never does.
+    Nothing,
+    /// Only that items came back.
+    Unsent,
+    /// That items went out, whatever became of them.
+    Finished,
+}
+
 impl Slot {
     /// Items it was handed and has not reported on: all of them, if it never reports.
     pub(crate) fn in_flight(&self) -> u32 {
-        if self.reports { self.unreported } else { u32::try_from(self.sent).unwrap_or(u32::MAX) }
+        match self.reported {
+            Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
+            Reported::Unsent | Reported::Finished => self.unreported,
+        }
+    }
+
+    /// Whether it has, or may have, sent anything to its peer.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.in_flight() > 0 || self.reported == Reported::Finished
     }
 }
 
@@ -231,12 +253,11 @@ mod tests {
     fn expected(state: SlotState, input: Input) -> Transition {
         match (state, input) {
             (_, Input::Failed | Input::Closed | Input::Drop) => Transition::End,
-            (Dialling, Input::Connected) => Transition::To(Busy),
+            (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
             (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
             (Draining, _) | (_, Input::Sent) => Transition::Stay,
             (_, Input::GoingAway | Input::Drain) => Transition::To(Draining),
             (Busy, Input::Ready) => Transition::To(Ready),
-            (Ready, Input::Busy) => Transition::To(Busy),
             (Busy | Ready, Input::Ready | Input::Busy) => Transition::Stay,
         }
     }

@@ -8,7 +8,7 @@ use crate::instant::{Instant, duration_nanos};
 use crate::output::{Availability, DrainReason, Output, SlotEnd};
 use crate::random::Random;
 use crate::slab::Key;
-use crate::slot::{FailureKind, NONE, SlotState};
+use crate::slot::{FailureKind, NONE, Reported, SlotState};
 use crate::timers::Timer;
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
@@ -31,7 +31,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
             SlotState::Busy | SlotState::Ready => {
                 let known = self.addresses.get(slot.address);
-                let may_clear = !slot.proven && known.is_failing() && known.episode == slot.episode;
+                let may_clear = !slot.proven && known.is_failing() && known.episode == slot.connected_episode;
                 let stable = may_clear.then(|| (slot.since + config.stable_after, Reason::Stable));
                 let lifetime = config.lifetime_max.filter(|_| !known.retiring);
                 let lifetime =
@@ -103,10 +103,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// lazy one opens another when it needs one.
     fn on_lifetime_end(&mut self, index: u32) {
         let address = self.slots[index].address;
+        // Whoever reaches the age it may reach has shown enough.
+        self.prove(index);
         if self.is_lazy() {
-            self.drain_slot(index, DrainReason::Lifetime);
-            self.update_dialling(address);
-            return;
+            return self.drain_slot(index, DrainReason::Lifetime);
         }
         self.addresses.get_mut(address).retiring = true;
         self.update_siblings_deadlines(address);
@@ -125,7 +125,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if let Some(oldest) = oldest {
             self.stop_retiring(address);
             self.drain_slot(oldest, DrainReason::Lifetime);
-            self.update_dialling(address);
         }
     }
 
@@ -152,10 +151,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
+    /// A connection that pushes back, or that owes outcomes, is anything but idle.
     fn on_idle(&mut self, index: u32) {
-        let address = self.slots[index].address;
+        let slot = &mut self.slots[index];
+        let owes_outcomes = slot.reported != Reported::Nothing && slot.unreported > 0;
+        if slot.state == SlotState::Busy || owes_outcomes {
+            slot.last_sent = self.now;
+            return self.update_deadline(index);
+        }
+        self.prove(index);
         self.drain_slot(index, DrainReason::Idle);
-        self.update_dialling(address);
     }
 
     /// What is usable now, and when to start failing fast if nothing is.

@@ -12,7 +12,7 @@ use crate::balance::Balance;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
 use crate::slab::Key;
-use crate::slot::{NONE, Slot, SlotId, SlotState};
+use crate::slot::{NONE, Reported, Slot, SlotId, SlotState};
 use crate::timers::Timer;
 
 /// The dials in flight, and the addresses that wait for one.
@@ -30,7 +30,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Brings an address's place among the waiting up to date. Call it after every change of what
     /// a rank depends on.
     pub(super) fn update_dialling(&mut self, index: u32) {
-        let connections_per_address = self.connections_per_address();
+        let (connections_per_address, is_lazy) = (self.connections_per_address(), self.is_lazy());
         let priority = self.addresses.get(index).present.then(|| self.rings.node(index).priority);
         let known = self.addresses.get_mut(index);
         if let Some(rank) = known.rank.take() {
@@ -44,10 +44,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if known.retry_at > self.now || known.dials_missing(connections_per_address) == 0 {
             return;
         }
+        let failures = u16::try_from(known.failures).unwrap_or(u16::MAX);
         let rank = DialRank {
             failing: known.is_failing(),
-            priority,
-            failures: u8::try_from(known.failures).unwrap_or(u8::MAX),
+            order: if is_lazy { (priority, failures) } else { (failures, priority) },
             connections: known.connected() + known.dialling,
             tie: self.random.next_u16(),
         };
@@ -67,7 +67,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let working = self.dials.waiting.first().filter(|(rank, _)| !rank.failing && self.is_wanted(*rank));
         let chosen = working.or_else(|| {
-            let failing = (DialRank { failing: true, priority: 0, failures: 0, connections: 0, tie: 0 }, 0);
+            let failing = (DialRank { failing: true, order: (0, 0), connections: 0, tie: 0 }, 0);
             let may_probe = self.dials.probes < self.config.probes_max();
             self.dials.waiting.range(failing..).next().filter(|(rank, _)| may_probe && self.is_wanted(*rank))
         });
@@ -76,20 +76,23 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether the pool wants a connection of this rank now. Eager pools always do; lazy ones when
     /// more items wait than there are dials in flight and connections not yet heard of, and no
-    /// connection that could take them is ready.
+    /// connection that could take them is ready. A dial to an address that has failed is no
+    /// reason to wait with one that works.
     fn is_wanted(&self, rank: DialRank) -> bool {
         if !self.is_lazy() {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
         let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
-        if demand <= self.dials.in_flight + self.dials.fresh {
+        let hopeless = if rank.failing { 0 } else { self.dials.probes };
+        if demand <= self.dials.in_flight - hopeless + self.dials.fresh {
             return false;
         }
+        let (priority, _) = rank.order;
         let is_ready = !self.rings.active().is_empty();
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
-            rank.priority < active || (rank.priority == active && !is_ready)
+            priority < active || (priority == active && !is_ready)
         })
     }
 
@@ -105,12 +108,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             fresh: false,
             armed: false,
             episode: known.episode,
+            connected_episode: known.episode,
             since: self.now,
             last_sent: self.now,
             deadline: self.now,
             sent: 0,
             unreported: 0,
-            reports: false,
+            reported: Reported::Nothing,
             sibling_next: NONE,
             sibling_previous: NONE,
             ready_next: NONE,

@@ -17,7 +17,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn is_failure(&self, slot: &Slot, in_good_order: bool) -> bool {
         match slot.state {
             SlotState::Dialling => true,
-            SlotState::Busy | SlotState::Ready => !(in_good_order && (slot.sent > 0 || self.is_stable(slot))),
+            SlotState::Busy | SlotState::Ready => {
+                !(in_good_order && (slot.has_sent() || self.is_stable(slot)))
+            }
             SlotState::Draining => false,
         }
     }
@@ -27,7 +29,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
-    pub(super) fn count_failure(&mut self, index: u32, episode: u32) {
+    pub(super) fn count_failure(&mut self, index: u32, episode: u16) {
         let known = self.addresses.get_mut(index);
         if episode != known.episode {
             return;
@@ -41,28 +43,28 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.retry_at = until;
         let address = known.address.clone();
         if is_first && known.present {
+            known.since = self.now;
             self.addresses.failing += 1;
-            self.mark_change(index);
         }
         self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
     }
 
-    /// A connection has shown that its address works. Only one that was dialled after the last
-    /// failure can: an older one says nothing of the present.
+    /// A connection has shown that its address works. Only one that came up after the last failure
+    /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
         let tenant = &mut self.slots[slot];
         if tenant.proven {
             return;
         }
         tenant.proven = true;
-        let (index, episode) = (tenant.address, tenant.episode);
+        let (index, episode) = (tenant.address, tenant.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {
             known.failures = 0;
             let address = known.address.clone();
             if known.present {
+                known.since = self.now;
                 self.addresses.failing -= 1;
-                self.mark_change(index);
             }
             self.end_backoff(index);
             self.outputs.push_back(Output::Event(Event::Recovered { address }));

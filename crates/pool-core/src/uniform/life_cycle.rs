@@ -49,6 +49,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(address);
         known.answered = true;
         known.last_outcome = Some(LastOutcome::Connected);
+        self.slots[index].connected_episode = known.episode;
         self.change_state(index, SlotState::Busy);
         self.slots[index].fresh = true;
         self.dials.fresh += 1;
@@ -114,9 +115,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = SlotId(self.slots.key(index));
         self.change_state(index, SlotState::Draining);
         self.check_retiring(address);
-        let address = self.addresses.get(address).address.clone();
+        let name = self.addresses.get(address).address.clone();
         self.outputs.push_back(Output::Drain { slot });
-        self.outputs.push_back(Output::Event(Event::Draining { slot, address, reason }));
+        self.outputs.push_back(Output::Event(Event::Draining { slot, address: name, reason }));
+        self.update_dialling(address);
     }
 
     fn oldest_draining(&self, address: u32) -> Option<u32> {
@@ -191,7 +193,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.count_entry(index);
     }
 
-    /// Between `Busy` and `Ready`, which happens often: nothing but the turns depends on it.
+    /// Between `Busy` and `Ready`, which happens often: of the counts only those two change.
     fn flip_ready(&mut self, index: u32, state: SlotState) {
         self.clear_fresh(index);
         let tenant = &mut self.slots[index];
@@ -267,7 +269,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let Some(Key { index: turn, .. }) = self.rings.ready_slot(address) else {
             self.slots[index].ready_next = index;
             self.slots[index].ready_previous = index;
-            return self.rings.link(address, self.slots.key(index));
+            return self.rings.link(address, self.slots.key(index), &mut self.random);
         };
         let last = self.slots[turn].ready_previous;
         self.slots[last].ready_next = index;

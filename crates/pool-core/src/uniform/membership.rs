@@ -9,7 +9,6 @@ use super::Uniform;
 use crate::address_set::{AddressSet, Endpoint};
 use crate::balance::{AddressId, Balance};
 use crate::config::Opening;
-use crate::instant::Instant;
 use crate::known_address::KnownAddress;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
 use crate::slab::{Key, Slab};
@@ -155,7 +154,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.rings.set_weight(index, endpoint.weight);
         if self.rings.node(index).priority != endpoint.priority {
             let connected = self.addresses.get(index).connected();
-            self.rings.set_priority(index, endpoint.priority, connected.into());
+            self.rings.set_priority(index, endpoint.priority, connected.into(), &mut self.random);
             self.update_dialling(index);
         }
     }
@@ -205,14 +204,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.timers.disarm(known.retry_at, Timer::Backoff(index));
         }
         let id = self.addresses.id(index);
-        self.outputs.push_back(Output::Event(Event::AddressForgotten { id }));
-        let forgotten = self.addresses.known.remove(index);
-        self.addresses.departed.remove(&forgotten.address);
-    }
-
-    /// When the address left, came, or last changed between working and failing.
-    pub(super) fn mark_change(&mut self, index: u32) {
-        let now: Instant = self.now;
-        self.addresses.get_mut(index).since = now;
+        let address = self.addresses.known.remove(index).address;
+        self.addresses.departed.remove(&address);
+        self.outputs.push_back(Output::Event(Event::AddressForgotten { address, id }));
     }
 }

@@ -20,7 +20,7 @@ use crate::output::{Availability, Outcome, Output};
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Slot, SlotEvent, SlotId, Transition, transition};
+use crate::slot::{Handled, Reported, Slot, SlotEvent, SlotId, Transition, transition};
 use crate::timers::Timers;
 
 use closing::Phase;
@@ -188,7 +188,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         tenant.unreported = tenant.unreported.wrapping_sub(1);
-        tenant.reports = true;
+        let is_unsent = outcome == Outcome::Unsent;
+        if !is_unsent || tenant.reported == Reported::Nothing {
+            tenant.reported = if is_unsent { Reported::Unsent } else { Reported::Finished };
+        }
         let address = tenant.address;
         self.rings.count_outcomes(address, 1);
         if matches!(outcome, Outcome::Success { .. }) && !tenant.proven {
@@ -202,7 +205,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Tells how many items wait for a connection now: a level, not a change.
     ///
-    /// Lazy pools dial by it, a closing pool ends when it is zero.
+    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final.
     pub fn set_demand(&mut self, waiting: usize, now: Instant) {
         self.advance(now);
         if self.demand != waiting {
@@ -222,7 +225,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Ends the address's backoff now, without forgetting its failures: for an operator or a
-    /// name service that knows it is up. Returns whether the address was in backoff.
+    /// name service that knows it is up. The limits of dials and laziness still hold, and an
+    /// address that has left the set is forgotten. Returns whether the address was in backoff.
     pub fn retry_now(&mut self, address: &A, now: Instant) -> bool {
         self.advance(now);
         if !self.phase.keeps_connections() {
@@ -252,8 +256,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[inline]
     pub fn select(&self, pick: &Pick, now: Instant) -> Option<SlotId> {
         let ring = self.rings.active();
-        let picked = self.balancer.pick(&ring, pick, now)?;
+        // A policy is never asked to choose among none.
         let first = ring.first()?;
+        let picked = self.balancer.pick(&ring, pick, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         self.rings.ready_slot(address.0.index).map(SlotId)
     }
@@ -281,8 +286,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.config.opening == Opening::Lazy
     }
 
-    /// What follows from the present state, whatever led to it. Ends every input that can change
-    /// more than one slot's counts.
+    /// What follows from the present state, whatever led to it: the end of every input that may
+    /// have changed who wants a dial, what is usable or how far a close has come.
     fn settle(&mut self) {
         self.progress_closing();
         self.update_availability();

@@ -111,7 +111,7 @@ where
                 self.touched.push(id);
                 self.observe(|| Event::AddressRemoved { address });
             }
-            CoreEvent::AddressForgotten { id } => self.board.forget(id),
+            CoreEvent::AddressForgotten { id, .. } => self.board.forget(id),
             CoreEvent::AddressesRefused { len, max } => self.observe(|| Event::AddressesRefused { len, max }),
             CoreEvent::Draining { slot, address, reason } => {
                 self.observe(|| Event::Draining { address, slot, reason });
