@@ -1,6 +1,6 @@
 //! What is known of every address, kept where anybody can read it at any time.
 //!
-//! The driver writes it when something has changed; a reader never waits for the driver. Under
+//! The driver writes what has changed at the end of its poll; a reader never waits for the driver. Under
 //! the lock only plain values and reference counts are touched.
 
 use std::fmt;
@@ -15,12 +15,10 @@ use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 use crate::error::{Counts, Ended, SharedError};
 use crate::queue::QueueSnapshot;
 
-#[derive(Debug)]
 pub(crate) struct Board<A> {
     state: Mutex<State<A>>,
 }
 
-#[derive(Debug)]
 struct State<A> {
     /// By the address's index.
     rows: Vec<Option<Row<A>>>,
@@ -30,11 +28,10 @@ struct State<A> {
     ended: Option<Ended>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Row<A> {
     pub(crate) address: Arc<A>,
     pub(crate) status: AddressStatus,
-    pub(crate) handed: u64,
+    pub(crate) handed: i64,
     pub(crate) last_error: Option<SharedError>,
 }
 
@@ -63,7 +60,8 @@ pub(crate) struct Figures {
     pub(crate) availability: Availability,
     /// Every address has failed, and none is connected.
     pub(crate) is_failing: bool,
-    pub(crate) handed: u64,
+    /// Less than nothing for the moment in which an item has come back and is not counted yet.
+    pub(crate) handed: i64,
     pub(crate) undelivered: u64,
 }
 
@@ -154,7 +152,7 @@ impl<A> Board<A> {
         let mut state = self.lock();
         for &Handed { address, items } in handed {
             if let Some(row) = state.row_mut(address) {
-                row.handed = row.handed.saturating_add_signed(items);
+                row.handed += items;
                 // What was reported since comes with the status.
                 let in_flight = i64::from(row.status.in_flight).saturating_add(items);
                 row.status.in_flight = u32::try_from(in_flight.max(0)).unwrap_or(u32::MAX);
@@ -168,16 +166,23 @@ impl<A> Board<A> {
         state.figures = figures;
     }
 
-    pub(crate) fn snapshot(&self, queue: QueueSnapshot, accepted: u64) -> Snapshot<A> {
+    /// The queue is looked at last: what was handed on by then has been accepted.
+    pub(crate) fn snapshot(&self, queue: impl FnOnce() -> (QueueSnapshot, u64)) -> Snapshot<A> {
         let state = self.lock();
         let rows: Vec<Row<A>> = state.rows.iter().flatten().cloned().collect();
         let Figures { now, availability, handed, undelivered, .. } = state.figures;
         let (addresses_error, ended) = (state.addresses_error.clone(), state.ended);
         drop(state);
+        let (queue, accepted) = queue();
         let addresses = rows.into_iter().map(|row| AddressSnapshot::new(row, now)).collect();
-        let counts = Counts { accepted, handed, undelivered };
+        let counts = Counts { accepted, handed: count(handed), undelivered };
         Snapshot { addresses, queue, counts, availability, addresses_error, ended }
     }
+}
+
+/// A sum that has caught up with what it sums.
+pub(crate) fn count(items: i64) -> u64 {
+    u64::try_from(items).unwrap_or(0)
 }
 
 /// A look at a pool: what the driver knew when it last did something.
@@ -231,7 +236,7 @@ impl<A> AddressSnapshot<A> {
             since: now.saturating_duration_since(status.since),
             retry_after: status.retry_at.map(|at| at.saturating_duration_since(now)),
             status,
-            handed,
+            handed: count(handed),
             last_error,
         }
     }

@@ -39,6 +39,8 @@ where
     queued: usize,
     on_undelivered: U,
     is_failing_fast: bool,
+    /// Somebody waits for the pool to be ready: a lazy one connects for that.
+    is_connection_wanted: bool,
     told: Told,
     ended: Option<Ended>,
 }
@@ -87,6 +89,7 @@ where
             queued: 0,
             on_undelivered,
             is_failing_fast: false,
+            is_connection_wanted: false,
             told,
             ended: None,
         }
@@ -95,6 +98,7 @@ where
     /// What the handles ask for besides the sending of items.
     fn handle_requests(&mut self) {
         let requests = self.shared.take_requests();
+        self.is_connection_wanted |= requests.is_connection_wanted;
         for address in requests.retries {
             self.multiplexer.retry_now(&address);
         }
@@ -106,16 +110,17 @@ where
         }
     }
 
-    /// Items that came back go to the head of the line.
-    fn take_back(&mut self) {
+    /// Items that came back go to the head of the line. Returns whether there were any.
+    fn take_back(&mut self) -> bool {
         let held = self.multiplexer.take_held();
         if held.is_empty() {
-            return;
+            return false;
         }
         self.shared.queue.take_back(held.len());
         for item in held.into_iter().rev() {
             self.hand.push_front(item);
         }
+        true
     }
 
     /// Moves items from the queue to connections, as many as these take.
@@ -137,11 +142,18 @@ where
             self.multiplexer.dispatch(&mut self.hand, budget);
             handed = before - self.hand.len();
             budget -= handed;
-            if handed == 0 {
+            if !self.take_back() && handed == 0 {
                 self.queued = self.shared.queue.watch();
                 return;
             }
         }
+    }
+
+    /// Items that wait, and whoever waits for a connection without having one yet.
+    fn demand(&self) -> usize {
+        let waiting = self.hand.len() + self.queued + self.multiplexer.held_len();
+        let is_asked_for = self.is_connection_wanted && self.multiplexer.end_reason().is_none();
+        waiting.max(usize::from(is_asked_for))
     }
 
     /// Everything that no connection has ends here.
@@ -192,6 +204,7 @@ where
     fn tell_watchers(&mut self) {
         let (availability, is_failing) = (self.multiplexer.availability(), self.multiplexer.is_failing());
         let told = Told { availability, is_failing };
+        self.is_connection_wanted &= availability != Availability::Usable && !is_failing;
         if self.told != told {
             self.told = told;
             self.shared.tell_watchers();
@@ -201,7 +214,8 @@ where
     fn end(&mut self, reason: EndReason) -> Ended {
         self.shared.queue.close(reason);
         self.undeliver_all(UndeliveredReason::Closed(reason));
-        let counts = Counts { accepted: self.shared.queue.accepted(), ..self.multiplexer.final_counts() };
+        let accepted = self.shared.queue.snapshot().1;
+        let counts = Counts { accepted, ..self.multiplexer.final_counts() };
         let ended = Ended { reason, counts };
         self.ended = Some(ended);
         self.multiplexer.tell_end(ended);
@@ -234,13 +248,14 @@ where
         this.take_back();
         this.deliver(handles_woken);
         this.update_failing_fast();
-        this.multiplexer.set_demand(this.hand.len() + this.queued);
+        this.multiplexer.set_demand(this.demand());
         this.multiplexer.flush_dirty();
         this.update_closing();
         let polled = this.multiplexer.finish_poll();
         this.tell_watchers();
         match polled {
-            Poll::Ready(ended) => Poll::Ready(this.end(ended.reason)),
+            // What senders were told first is the reason.
+            Poll::Ready(ended) => Poll::Ready(this.end(this.shared.queue.closed().unwrap_or(ended.reason))),
             Poll::Pending => Poll::Pending,
         }
     }

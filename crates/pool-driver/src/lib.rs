@@ -1,7 +1,7 @@
 //! Carries out what `pool-core` decides, on any runtime.
 //!
-//! Applications use a runtime crate (`pool-tokio`, `pool-smol`), which is this crate with a clock
-//! and a way to spawn. Authors of such crates implement [`Runtime`]; authors of protocols
+//! Applications use a runtime crate (`pool-tokio`), which is this crate with a clock and a way to
+//! spawn. Authors of such crates implement [`Runtime`]; authors of protocols
 //! implement [`Connection`] or wrap what they have with [`read_driven`].
 //!
 //! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the

@@ -14,6 +14,7 @@ use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError};
+use crate::panic::guard;
 use crate::queue::{Place, Queue};
 use crate::wake_list::Signal;
 
@@ -24,8 +25,9 @@ use crate::wake_list::Signal;
 /// pool delivers what is queued, closes its connections and ends.
 ///
 /// As a [`Sink`] it takes an item into the queue; `poll_flush` is ready at once, for acceptance is
-/// all that a handle can promise, and `poll_close` gives up this handle only. The place that
-/// `poll_ready` reserves is kept until `start_send`, `poll_close` or the drop of the handle; it
+/// all that a handle can promise, and `poll_close` gives up this handle only (as a sink it is
+/// closed then; its own methods go on working while others live). An error because the pool fails
+/// fast passes: ask again later. The place that `poll_ready` reserves is kept until `start_send`, `poll_close` or the drop of the handle; it
 /// isn't cloned.
 pub struct Pool<T, A = std::net::SocketAddr> {
     shared: Arc<Shared<T, A>>,
@@ -46,6 +48,7 @@ pub(crate) struct Shared<T, A> {
 
 struct Control<A> {
     shutdown: Option<Duration>,
+    is_connection_wanted: bool,
     retries: Vec<A>,
     watchers: Vec<oneshot::Sender<()>>,
 }
@@ -53,6 +56,8 @@ struct Control<A> {
 /// What the handles have asked for since the driver last looked.
 pub(crate) struct Requests<A> {
     pub(crate) shutdown: Option<Duration>,
+    /// Somebody waits for a connection.
+    pub(crate) is_connection_wanted: bool,
     pub(crate) retries: Vec<A>,
     /// There is no handle left.
     pub(crate) is_abandoned: bool,
@@ -63,7 +68,12 @@ const RETRIES_MAX: usize = 1024;
 
 impl<T, A> Shared<T, A> {
     pub(crate) fn new(queue_size: usize, signal: Arc<Signal>, board: Arc<Board<A>>) -> Self {
-        let control = Control { shutdown: None, retries: Vec::new(), watchers: Vec::new() };
+        let control = Control {
+            shutdown: None,
+            is_connection_wanted: false,
+            retries: Vec::new(),
+            watchers: Vec::new(),
+        };
         Self {
             queue: Queue::new(queue_size, Arc::clone(&signal)),
             signal,
@@ -80,16 +90,22 @@ impl<T, A> Shared<T, A> {
     pub(crate) fn take_requests(&self) -> Requests<A> {
         let mut control = self.control();
         let shutdown = control.shutdown.take();
+        let is_connection_wanted = mem::take(&mut control.is_connection_wanted);
         let retries = mem::take(&mut control.retries);
         drop(control);
-        Requests { shutdown, retries, is_abandoned: self.handles.load(Ordering::Acquire) == 0 }
+        Requests {
+            shutdown,
+            is_connection_wanted,
+            retries,
+            is_abandoned: self.handles.load(Ordering::Acquire) == 0,
+        }
     }
 
     pub(crate) fn tell_watchers(&self) {
         let watchers = mem::take(&mut self.control().watchers);
         for watcher in watchers {
-            // One that has given up needs telling nothing.
-            let _ = watcher.send(());
+            // One that has given up needs telling nothing, and one that panics is not ours.
+            let _ = guard(|| watcher.send(()));
         }
     }
 
@@ -141,19 +157,19 @@ impl<T, A> Pool<T, A> {
         self.shared.queue.try_push(item)
     }
 
-    /// Waits until a connection is up.
+    /// Waits until a connection is up. A lazy pool opens one for that.
     ///
     /// # Errors
     ///
     /// [`NotReady::Failing`] as soon as every address has failed: ask again to wait longer.
-    /// [`NotReady::Closed`] when the pool is over.
+    /// [`NotReady::Closed`] when the pool takes no more items.
     pub async fn ready(&self) -> Result<(), NotReady> {
         loop {
             let changed = self.shared.watch();
             let board = &self.shared.board;
             let figures = board.figures();
-            if let Some(ended) = board.ended() {
-                return Err(NotReady::Closed(ended.reason));
+            if let Some(reason) = self.shared.queue.closed() {
+                return Err(NotReady::Closed(reason));
             }
             if figures.availability == Availability::Usable {
                 return Ok(());
@@ -161,6 +177,8 @@ impl<T, A> Pool<T, A> {
             if figures.is_failing {
                 return Err(NotReady::Failing { last_error: board.last_error() });
             }
+            self.shared.control().is_connection_wanted = true;
+            self.shared.signal.raise();
             // Cancelled or not: it is time to look again.
             let _ = changed.await;
         }
@@ -198,11 +216,11 @@ impl<T, A> Pool<T, A> {
     /// something, without waiting for it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<A> {
-        let queue = &self.shared.queue;
-        self.shared.board.snapshot(queue.snapshot(), queue.accepted())
+        self.shared.board.snapshot(|| self.shared.queue.snapshot())
     }
 
     /// Lets an address that is in backoff be dialled at once, for somebody who knows that it is up.
+    /// Of more than 1,024 requests that the driver has not seen yet the last are not kept.
     pub fn retry_now(&self, address: A) {
         let mut control = self.shared.control();
         if control.retries.len() < RETRIES_MAX {
@@ -230,7 +248,7 @@ impl<T, A> Drop for Pool<T, A> {
 
 impl<T, A> std::fmt::Debug for Pool<T, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("queue", &self.shared.queue.snapshot()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("queue", &self.shared.queue.snapshot().0).finish_non_exhaustive()
     }
 }
 
@@ -297,7 +315,10 @@ impl<T, A> Sending<'_, T, A> {
                 Poll::Pending
             }
             Some(Ok(())) => Poll::Ready(queue.push(&mut self.place, item)),
-            Some(Err(reason)) => Poll::Ready(Err(SendError { item, reason })),
+            Some(Err(reason)) => {
+                queue.leave(&mut self.place);
+                Poll::Ready(Err(SendError { item, reason }))
+            }
         }
     }
 }

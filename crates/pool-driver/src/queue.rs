@@ -4,7 +4,10 @@
 //! that was granted the place and hasn't used it yet; together they are never more than the
 //! capacity, whatever the number of handles. Senders that find no place take a ticket, and a
 //! place that becomes free is granted to the oldest. A sender that gives up passes its grant on.
-//! The driver takes all items in one go, by swapping the queue with its empty hand.
+//! The driver takes all items in one go when its hand is empty.
+//!
+//! Places are granted in the order of arrival, and items are delivered in the order in which they
+//! took their places: a sender that was granted one and is slow to use it holds nobody up.
 //!
 //! Wakers, items and whatever else is the user's are never cloned, woken or dropped under the
 //! lock.
@@ -21,14 +24,12 @@ use crate::line::Line;
 use crate::panic::guard;
 use crate::wake_list::Signal;
 
-#[derive(Debug)]
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     /// Tells the driver to look.
     signal: Arc<Signal>,
 }
 
-#[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
     /// The length up to which items are taken without further questions: the fast path of a send.
@@ -174,33 +175,22 @@ impl<T> Queue<T> {
         None
     }
 
-    /// Puts the item into the place that the sender was granted, if it was. `Ok(Err)` gives the
-    /// item back to a sender that still has to wait.
-    pub(crate) fn push_granted(&self, place: &mut Place, item: T) -> Result<Result<(), T>, SendError<T>> {
+    /// Puts an item into the place that [`poll_place`](Self::poll_place) gave.
+    pub(crate) fn push(&self, place: &mut Place, item: T) -> Result<(), SendError<T>> {
+        let Some(ticket) = place.ticket else { return self.try_push(item) };
         let mut state = self.lock();
         if let Some(reason) = state.refusal() {
+            drop(state);
+            self.leave(place);
             return Err(SendError { item, reason });
         }
-        let Some(ticket) = place.ticket else { return Ok(Err(item)) };
         if !state.line.is_granted(ticket) {
-            return Ok(Err(item));
+            return Err(SendError { item, reason: RefusedReason::Full });
         }
         place.ticket = None;
         state.line.leave(ticket);
         self.accept(state, item);
-        Ok(Ok(()))
-    }
-
-    /// Puts an item into the place that [`poll_place`](Self::poll_place) gave.
-    pub(crate) fn push(&self, place: &mut Place, item: T) -> Result<(), SendError<T>> {
-        match self.push_granted(place, item) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(item)) => self.try_push(item),
-            Err(refused) => {
-                self.leave(place);
-                Err(refused)
-            }
-        }
+        Ok(())
     }
 
     /// The sender gives up: its ticket goes, and a place it was granted passes on.
@@ -259,10 +249,11 @@ impl<T> Queue<T> {
     /// Takes no item from now on. The first reason stands.
     pub(crate) fn close(&self, reason: EndReason) {
         let mut state = self.lock();
-        if !matches!(state.intake, Intake::Closed(_)) {
-            state.intake = Intake::Closed(reason);
-            state.update_limit();
+        if matches!(state.intake, Intake::Closed(_)) {
+            return;
         }
+        state.intake = Intake::Closed(reason);
+        state.update_limit();
         let woken = state.line.take_wakers();
         drop(state);
         wake_all(woken);
@@ -288,20 +279,25 @@ impl<T> Queue<T> {
         wake_all(woken);
     }
 
-    pub(crate) fn accepted(&self) -> u64 {
-        let state = self.lock();
-        state.taken + state.items.len() as u64
+    /// Why it takes no items any more, if it doesn't.
+    pub(crate) fn closed(&self) -> Option<EndReason> {
+        match self.lock().intake {
+            Intake::Closed(reason) => Some(reason),
+            Intake::Open | Intake::FailingFast => None,
+        }
     }
 
-    pub(crate) fn snapshot(&self) -> QueueSnapshot {
+    /// How it looks, and how many items it ever took.
+    pub(crate) fn snapshot(&self) -> (QueueSnapshot, u64) {
         let state = self.lock();
-        QueueSnapshot {
+        let snapshot = QueueSnapshot {
             queued: state.items.len(),
             in_hand: state.in_hand,
             granted: state.line.granted(),
             waiting: state.line.waiting(),
             capacity: state.capacity,
-        }
+        };
+        (snapshot, state.taken + state.items.len() as u64)
     }
 }
 

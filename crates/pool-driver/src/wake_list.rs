@@ -26,7 +26,7 @@ pub(crate) enum Source {
     Slot(SlotId),
     Addresses,
     Timer,
-    /// Items came back when this poll had already looked for some.
+    /// Items came back from a connection.
     Held,
     /// The handles: new items, a shutdown, an address to retry.
     Handles,

@@ -77,7 +77,7 @@ fn i1_a_connection_that_breaks_gives_back_what_never_left_before_it_is_dropped()
         bench.world.link(A).wake();
         bench.send([4, 5]);
         bench.world.script(A, |script| script.flushes = true);
-        let lost = if call == Call::Send { 1 } else { 0 };
+        let lost = usize::from(call == Call::Send);
         let came = bench.world.received(B);
         assert_eq!(came.len(), 5 - lost, "{call:?}: {came:?}");
         assert!(came.windows(3).any(|items| items == [1, 2, 3]), "in order: {came:?}");

@@ -41,10 +41,10 @@ where
     B: Balance,
 {
     /// Hands items to connections, oldest first, until `max` are handed or no connection can take
-    /// one. An item leaves `items` in the moment a connection takes it.
+    /// one, or items came back. An item leaves `items` in the moment a connection takes it.
     pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize) {
         let left = self.dispatch_from(&mut items.returned(), max);
-        if !items.has_returned() {
+        if !items.has_returned() && !self.is_held_news {
             self.dispatch_from(items.batch(), left);
         }
     }
@@ -53,7 +53,8 @@ where
     fn dispatch_from(&mut self, items: &mut impl ExactSizeIterator<Item = T>, max: usize) -> usize {
         let offered = items.len().min(max);
         self.offered = offered;
-        while self.offered > 0 && self.core.takes_items() {
+        // What comes back from a connection that breaks goes first: the caller sees to that.
+        while self.offered > 0 && self.core.takes_items() && !self.is_held_news {
             let (items_before, offered_before) = (items.len(), self.offered);
             match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items))) {
                 Ok(Ok(())) => break,
@@ -155,10 +156,9 @@ where
         self.dirty = dirty;
     }
 
-    /// A draining connection is flushed by its close.
     pub(super) fn flush(&mut self, slot: SlotId) {
         let Some(tenant) = self.tenant(slot) else { return };
-        let Stage::Open(connection) = &mut tenant.stage else { return };
+        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return };
         let mut cx = Context::from_waker(&tenant.waker);
         match guard(|| connection.as_mut().poll_flush(&mut cx).map_err(Into::into)) {
             Ok(Poll::Pending) => tenant.is_flushing = true,
@@ -170,8 +170,6 @@ where
 
     /// Whether all that was handed over has been flushed.
     pub(super) fn is_all_flushed(&self) -> bool {
-        self.tenants.iter().flatten().all(|tenant| {
-            tenant.handed == 0 && !tenant.is_flushing && !matches!(tenant.stage, Stage::Draining(_))
-        })
+        self.tenants.iter().flatten().all(|tenant| tenant.handed == 0 && !tenant.is_flushing)
     }
 }

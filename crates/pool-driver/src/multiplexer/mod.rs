@@ -16,7 +16,7 @@ use futures_sink::Sink;
 use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, RoundRobin, SlotId, Uniform};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
-use crate::board::{Board, Figures, Handed, Snapshot};
+use crate::board::{Board, Figures, Handed, Snapshot, count};
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{BoxError, Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
@@ -134,6 +134,8 @@ where
         self.tenants.drain(..).for_each(discard);
         discard(self.addresses.take());
         discard(self.observer.take());
+        discard(mem::replace(&mut self.held, Hand::new()));
+        self.wakes.stop();
     }
 }
 
@@ -203,11 +205,12 @@ where
     /// what became of the items. Pending otherwise, and the waker is kept.
     pub fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         self.progress(cx);
-        self.dispatch_held();
+        self.dispatch_held(0);
         self.finish_poll()
     }
 
-    /// Gives an item to the next connection in turn that can take it, without waiting.
+    /// Gives an item to the next connection in turn that can take it, without waiting. It doesn't
+    /// wait for items that came back either: the next poll hands those on.
     ///
     /// The connection is flushed by the next call of [`poll_progress`](Self::poll_progress) or
     /// `poll_flush`.
@@ -240,8 +243,9 @@ where
     /// A look at all addresses and connections.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<S::Address> {
-        let queue = QueueSnapshot { in_hand: self.held.len(), capacity: 1, ..QueueSnapshot::default() };
-        self.board.snapshot(queue, self.counts().accepted)
+        let held = self.held.len();
+        let queue = QueueSnapshot { in_hand: held, capacity: held.max(1), ..QueueSnapshot::default() };
+        self.board.snapshot(|| (queue, self.counts().accepted))
     }
 
     pub(crate) fn board(&self) -> &Arc<Board<S::Address>> {
@@ -258,6 +262,10 @@ where
 
     pub(crate) fn is_failing(&self) -> bool {
         self.figures.is_failing
+    }
+
+    pub(crate) fn held_len(&self) -> usize {
+        self.held.len()
     }
 
     pub(crate) fn end_reason(&self) -> Option<EndReason> {
@@ -328,15 +336,13 @@ where
         self.carry_out();
         self.set_timer();
         self.publish();
-        if mem::take(&mut self.is_held_news) {
-            self.held_signal.raise();
-        }
         let Some(reason) = self.end_reason.filter(|_| self.is_closed) else { return Poll::Pending };
         Poll::Ready(Ended { reason, counts: self.counts() })
     }
 
     fn counts(&self) -> Counts {
         let Figures { handed, undelivered, .. } = self.figures;
+        let handed = count(handed);
         let undelivered = undelivered + self.held.len() as u64;
         Counts { accepted: handed + undelivered, handed, undelivered }
     }
@@ -431,16 +437,16 @@ where
         }
     }
 
-    fn dispatch_held(&mut self) {
+    /// Hands on what no connection has, and says how much is left, `asked_for` at least.
+    fn dispatch_held(&mut self, asked_for: usize) {
         self.is_held_news = false;
         let mut held = mem::replace(&mut self.held, Hand::new());
         self.dispatch(&mut held, usize::MAX);
-        // What came back meanwhile is younger.
-        while let Some(item) = self.held.pop() {
-            held.push_back(item);
+        // What came back meanwhile goes first.
+        while let Some(item) = held.pop() {
+            self.held.push_back(item);
         }
-        self.held = held;
-        self.set_demand(self.held.len());
+        self.set_demand(self.held.len().max(asked_for));
     }
 
     pub(crate) fn observe(&mut self, event: impl FnOnce() -> Event<S::Address>) {
@@ -464,20 +470,16 @@ where
     type Error = Closed;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        if let Poll::Ready(ended) = self.poll_progress(cx) {
-            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
-        }
-        if let Some(reason) = self.end_reason {
-            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) }));
-        }
-        if self.held.is_empty() && self.is_any_ready() {
-            return Poll::Ready(Ok(()));
-        }
+        self.progress(cx);
         // A lazy pool dials because somebody asks.
-        let waiting = self.held.len().max(1);
-        self.set_demand(waiting);
-        let _ = self.finish_poll();
-        Poll::Pending
+        self.dispatch_held(1);
+        let is_ready = self.held.is_empty() && self.is_any_ready();
+        let ended = self.finish_poll();
+        match self.end_reason {
+            Some(reason) => Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) })),
+            None if is_ready => Poll::Ready(Ok(())),
+            None => ended.map(|ended| Err(Closed { reason: RefusedReason::Closed(ended.reason) })),
+        }
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {

@@ -158,8 +158,14 @@ where
         if !self.poll_events(slot) {
             return;
         }
+        if self.tenant(slot).is_some_and(|tenant| tenant.is_flushing) {
+            self.flush(slot);
+        }
         let Some(tenant) = self.tenant(slot) else { return };
         let Stage::Draining(connection) = &mut tenant.stage else { return };
+        if tenant.is_flushing {
+            return;
+        }
         let mut cx = Context::from_waker(&tenant.waker);
         match guard(|| connection.as_mut().poll_close(&mut cx).map_err(Into::into)) {
             Ok(Poll::Pending) => {}
@@ -174,30 +180,26 @@ where
         let mut unsent = Vec::new();
         let mut lives = true;
         for count in 0.. {
-            let Some(tenant) = self.tenant(slot) else { break };
-            let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { break };
             if count == EVENTS_PER_POLL_MAX {
-                tenant.signal.raise();
+                if let Some(tenant) = self.tenant(slot) {
+                    tenant.signal.raise();
+                }
                 break;
             }
-            let mut cx = Context::from_waker(&tenant.waker);
-            match guard(|| connection.as_mut().poll_event(&mut cx).map_err(Into::into)) {
+            let Some(polled) = self.poll_event(slot) else { break };
+            match polled {
                 Ok(Poll::Pending) => break,
-                Ok(Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))) => self.on_outcome(slot, outcome),
-                Ok(Poll::Ready(Ok(ConnectionEvent::Unsent(item)))) => {
-                    let address = tenant.address_id;
-                    self.count_handed(address, -1);
-                    unsent.push(item);
-                    self.on_outcome(slot, Outcome::Unsent);
-                }
-                Ok(Poll::Ready(Ok(ConnectionEvent::GoingAway))) => {
-                    self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
-                    self.carry_out();
-                }
-                Ok(Poll::Ready(Ok(ConnectionEvent::Closed))) => {
-                    self.end(slot, SlotEvent::Closed, None);
-                    lives = false;
-                }
+                Ok(Poll::Ready(Ok(event))) => match self.on_item_event(slot, event, &mut unsent) {
+                    Some(ConnectionEvent::GoingAway) => {
+                        self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
+                        self.carry_out();
+                    }
+                    Some(_) => {
+                        self.end(slot, SlotEvent::Closed, None);
+                        lives = false;
+                    }
+                    None => {}
+                },
                 Ok(Poll::Ready(Err(error))) => {
                     self.end_failed(slot, Failure::Error(error));
                     lives = false;
@@ -216,29 +218,56 @@ where
     /// never left: it is asked for its last events.
     fn hear_last_events(&mut self, slot: SlotId) {
         let mut unsent = Vec::new();
-        let in_flight = self.core.slot(slot).map_or(0, |status| status.in_flight);
-        for _ in 0..in_flight {
-            let Some(tenant) = self.tenant(slot) else { break };
-            let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { break };
-            let mut cx = Context::from_waker(&tenant.waker);
-            match guard(|| connection.as_mut().poll_event(&mut cx)) {
-                Ok(Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))) => self.on_outcome(slot, outcome),
-                Ok(Poll::Ready(Ok(ConnectionEvent::Unsent(item)))) => {
-                    let address = tenant.address_id;
-                    self.count_handed(address, -1);
-                    unsent.push(item);
-                    self.on_outcome(slot, Outcome::Unsent);
-                }
-                Ok(Poll::Ready(Ok(ConnectionEvent::GoingAway))) => {}
-                Ok(Poll::Pending | Poll::Ready(Ok(ConnectionEvent::Closed) | Err(_))) | Err(_) => break,
-            }
+        let mut others = 0;
+        while others < EVENTS_PER_POLL_MAX && self.core.slot(slot).is_some_and(|status| status.in_flight > 0)
+        {
+            let Some(Ok(Poll::Ready(Ok(event)))) = self.poll_event(slot) else { break };
+            others += usize::from(self.on_item_event(slot, event, &mut unsent).is_some());
         }
         self.hold(unsent);
     }
 
+    /// The next that the connection has to tell, while there is one.
+    #[expect(clippy::type_complexity, reason = "what a guarded poll returns")]
+    fn poll_event(
+        &mut self,
+        slot: SlotId,
+    ) -> Option<Result<Poll<Result<ConnectionEvent<T>, BoxError>>, Panicked>> {
+        let tenant = self.tenant(slot)?;
+        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return None };
+        let mut cx = Context::from_waker(&tenant.waker);
+        Some(guard(|| connection.as_mut().poll_event(&mut cx).map_err(Into::into)))
+    }
+
+    /// Deals with an event that is about an item; returns any other.
+    fn on_item_event(
+        &mut self,
+        slot: SlotId,
+        event: ConnectionEvent<T>,
+        unsent: &mut Vec<T>,
+    ) -> Option<ConnectionEvent<T>> {
+        match event {
+            ConnectionEvent::Finished(outcome) => self.on_outcome(slot, outcome),
+            ConnectionEvent::Unsent(item) => {
+                if let Some(address) = self.tenant(slot).map(|tenant| tenant.address_id) {
+                    self.count_handed(address, -1);
+                }
+                unsent.push(item);
+                self.on_outcome(slot, Outcome::Unsent);
+            }
+            ConnectionEvent::GoingAway | ConnectionEvent::Closed => return Some(event),
+        }
+        None
+    }
+
     /// Items that came back from a connection go before all others, in their order.
     fn hold(&mut self, unsent: Vec<T>) {
-        self.is_held_news |= !unsent.is_empty();
+        if unsent.is_empty() {
+            return;
+        }
+        self.is_held_news = true;
+        // This poll may have looked for such items already.
+        self.held_signal.raise();
         for item in unsent.into_iter().rev() {
             self.held.push_front(item);
         }
@@ -299,7 +328,7 @@ where
     }
 
     pub(super) fn count_handed(&mut self, address: AddressId, items: i64) {
-        self.figures.handed = self.figures.handed.saturating_add_signed(items);
+        self.figures.handed += items;
         self.handed.push(Handed { address, items });
     }
 }
