@@ -8,12 +8,11 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 
 use crate::error::{Counts, Ended, SharedError};
 use crate::queue::QueueSnapshot;
+use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) struct Board<A> {
     state: Mutex<State<A>>,

@@ -318,7 +318,9 @@ where
         Ok((pool, Driver::new(multiplexer, shared, on_undelivered)))
     }
 
-    /// Makes a multiplexer: the sink below a pool, for an owner that polls it itself.
+    /// Makes a multiplexer: the sink below a pool, for an owner that polls it itself. It has no
+    /// queue, so `queue_size` and `on_undelivered` mean nothing to it, and `fail_fast_after` only
+    /// leads to an event.
     ///
     /// # Errors
     ///
@@ -373,6 +375,11 @@ where
     /// # Errors
     ///
     /// As for [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// Where the runtime does, when the caller's thread has no such executor: on Tokio, outside a
+    /// `LocalSet`.
     pub fn spawn_local<T>(self) -> Result<Pool<T, S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,

@@ -55,7 +55,7 @@ pub enum ConnectionEvent<T> {
 ///
 /// It has nothing to read, so it can notice a dead peer only at the next write. Where a peer can
 /// talk at all, [`read_driven`] notices at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[pin_project]
 pub struct Plain<S> {
     #[pin]
@@ -108,7 +108,7 @@ pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
 }
 
 /// The connection that [`read_driven`] makes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[pin_project]
 pub struct ReadDriven<S, F> {
     #[pin]

@@ -35,13 +35,15 @@ impl<T> fmt::Display for SendError<T> {
 impl<T> Error for SendError<T> {}
 
 /// Why the pool refuses an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusedReason {
     /// The queue is full; only `try_send` says so, the others wait.
     Full,
     /// No connection has been up for as long as `fail_fast_after` allows. Try again later.
     FailingFast,
+    /// This handle was closed as a sink; others may still be open.
+    HandleClosed,
     /// The pool takes no more items, for good.
     Closed(EndReason),
 }
@@ -51,6 +53,7 @@ impl fmt::Display for RefusedReason {
         match self {
             Self::Full => f.write_str("the pool's queue is full"),
             Self::FailingFast => f.write_str("the pool has no connection and fails fast"),
+            Self::HandleClosed => f.write_str("this handle of the pool is closed"),
             Self::Closed(reason) => write!(f, "the pool is closed: {reason}"),
         }
     }

@@ -24,6 +24,7 @@ mod panic;
 mod pool;
 mod queue;
 mod runtime;
+mod sync;
 mod wake_list;
 
 pub use addresses::{AddressStream, FixedAddresses, OnAddressesEnd};

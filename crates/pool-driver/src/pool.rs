@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
-use parking_lot::{Mutex, MutexGuard};
 use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError};
 use crate::panic::guard;
 use crate::queue::{Place, Queue};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
 
 /// A handle to a pool of connections: send to it and forget about addresses.
 ///
 /// Handles are cheap to clone and to move between threads and tasks. All of them share one
 /// bounded queue; senders that find it full wait in line. When the last handle is dropped, the
-/// pool delivers what is queued, closes its connections and ends.
+/// pool delivers what is queued, closes its connections and ends; a handle that its own connector,
+/// observer or connections hold keeps it alive.
 ///
 /// As a [`Sink`] it takes an item into the queue; `poll_flush` is ready at once, for acceptance is
 /// all that a handle can promise, and `poll_close` gives up this handle only (as a sink it is
@@ -261,8 +262,7 @@ impl<T, A> Sink<T> for Pool<T, A> {
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let this = &mut *self;
         if this.is_released {
-            let reason = RefusedReason::Closed(EndReason::HandlesDropped);
-            return Poll::Ready(Err(Closed { reason }));
+            return Poll::Ready(Err(Closed { reason: RefusedReason::HandleClosed }));
         }
         match this.shared.queue.poll_place(&mut this.place, cx.waker()) {
             None => Poll::Pending,

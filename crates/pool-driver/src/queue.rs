@@ -16,12 +16,11 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::hand::Hand;
 use crate::line::Line;
 use crate::panic::guard;
+use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
 
 pub(crate) struct Queue<T> {
@@ -355,5 +354,122 @@ fn wake_all(wakers: Vec<Waker>) {
     for waker in wakers {
         // One that panics keeps nobody else asleep.
         let _ = guard(|| waker.wake());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use std::task::Wake;
+
+    use loom::sync::Notify;
+    use loom::thread;
+
+    use super::*;
+    use crate::wake_list::{Source, WakeList};
+
+    /// Stands for a task: a lost wake-up leaves it waiting, which loom calls a deadlock.
+    struct Task(Notify);
+
+    impl Task {
+        fn new() -> (Arc<Self>, Waker) {
+            let task = Arc::new(Self(Notify::new()));
+            (Arc::clone(&task), Waker::from(task))
+        }
+    }
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.notify();
+        }
+    }
+
+    fn queue(capacity: usize) -> (Arc<Queue<u32>>, Arc<WakeList>) {
+        let list = Arc::new(WakeList::default());
+        let signal = Signal::new(&list, Source::Handles);
+        (Arc::new(Queue::new(capacity, signal)), list)
+    }
+
+    /// Takes items, as a driver does, until it has `expected` of them.
+    fn drive(queue: &Queue<u32>, list: &WakeList, expected: usize) -> Vec<u32> {
+        let (task, waker) = Task::new();
+        let (mut hand, mut taken, mut handed) = (Hand::new(), Vec::new(), 0);
+        while taken.len() < expected {
+            list.start_poll(&waker, &mut Vec::new());
+            queue.signal.clear();
+            loop {
+                queue.turn_over(handed, &mut hand);
+                let before = taken.len();
+                taken.extend(std::iter::from_fn(|| hand.pop()));
+                handed = taken.len() - before;
+                if handed == 0 {
+                    break;
+                }
+            }
+            if taken.len() < expected {
+                task.0.wait();
+            }
+        }
+        list.stop();
+        taken
+    }
+
+    /// Sends, as `Sending` does.
+    fn send(queue: &Queue<u32>, item: u32) -> Result<(), SendError<u32>> {
+        let (task, waker) = Task::new();
+        let mut place = Place::default();
+        let Err(item) = queue.try_push_first(&place, item) else { return Ok(()) };
+        loop {
+            match queue.poll_place(&mut place, &waker) {
+                Some(Ok(())) => return queue.push(&mut place, item),
+                Some(Err(reason)) => {
+                    queue.leave(&mut place);
+                    return Err(SendError { item, reason });
+                }
+                None => task.0.wait(),
+            }
+        }
+    }
+
+    #[test]
+    fn loom_every_item_reaches_a_driver_that_goes_to_sleep_between_them() {
+        loom::model(|| {
+            let (queue, list) = queue(1);
+            let sender = Arc::clone(&queue);
+            thread::spawn(move || {
+                send(&sender, 1).expect("the queue is open");
+                send(&sender, 2).expect("the queue is open");
+            });
+            assert_eq!(drive(&queue, &list, 2), [1, 2]);
+        });
+    }
+
+    #[test]
+    fn loom_a_place_that_a_sender_gives_up_goes_to_the_next_in_line() {
+        loom::model(|| {
+            let (queue, list) = queue(1);
+            queue.try_push(1).expect("there is a place");
+            let (_, waker) = Task::new();
+            let mut quitter = Place::default();
+            assert!(queue.poll_place(&mut quitter, &waker).is_none());
+            let sender = Arc::clone(&queue);
+            thread::spawn(move || send(&sender, 2).expect("the queue is open"));
+            let leaver = Arc::clone(&queue);
+            thread::spawn(move || leaver.leave(&mut quitter));
+            assert_eq!(drive(&queue, &list, 2), [1, 2]);
+        });
+    }
+
+    #[test]
+    fn loom_a_sender_that_joins_the_line_while_the_queue_closes_is_not_left_there() {
+        loom::model(|| {
+            let (queue, list) = queue(1);
+            queue.try_push(1).expect("there is a place");
+            let sender = Arc::clone(&queue);
+            let sending = thread::spawn(move || send(&sender, 2));
+            queue.close(EndReason::Shutdown);
+            let refused = sending.join().expect("no panic").expect_err("closed while it waited");
+            assert_eq!((refused.item, refused.reason), (2, RefusedReason::Closed(EndReason::Shutdown)));
+            assert_eq!(drive(&queue, &list, 1), [1]);
+        });
     }
 }

@@ -8,17 +8,9 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-#[cfg(loom)]
-use loom::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
-#[cfg(not(loom))]
-use parking_lot::Mutex;
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pool_core::SlotId;
+
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// What can wake a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,14 +67,8 @@ impl WakeList {
         }
     }
 
-    #[cfg(not(loom))]
-    fn lock(&self) -> parking_lot::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
-    }
-
-    #[cfg(loom)]
-    fn lock(&self) -> loom::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("loom's locks are not poisoned")
     }
 }
 

@@ -11,7 +11,8 @@ use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
-/// Tokio as a pool's runtime. Its clock is `tokio::time`'s, so that paused time works.
+/// Tokio as a pool's runtime, with time enabled (`enable_time` or `enable_all`). Its clock is
+/// `tokio::time`'s, so that paused time works.
 #[derive(Clone, Debug, Default)]
 pub struct TokioRuntime {
     /// The time of the first look at the clock, which is the driver's first poll: not before is
