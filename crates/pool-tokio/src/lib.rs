@@ -74,3 +74,8 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime>
 pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
     PoolBuilder::new(connector, TokioRuntime::new())
 }
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
