@@ -30,11 +30,29 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
     on_undelivered: U,
     observer: Option<O>,
     balancer: B,
+    settings: Settings,
+}
+
+/// The settings that have nothing to do with types.
+#[derive(Clone, Debug)]
+struct Settings {
     config: Config,
     queue_size: usize,
     shutdown_timeout: Duration,
     on_addresses_end: OnAddressesEnd,
     seed: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            queue_size: 100,
+            shutdown_timeout: Duration::from_secs(30),
+            on_addresses_end: OnAddressesEnd::default(),
+            seed: None,
+        }
+    }
 }
 
 /// A builder that has not been told yet where addresses come from.
@@ -95,11 +113,7 @@ impl<C, R> PoolBuilder<C, R> {
             on_undelivered: DropUndelivered,
             observer: None,
             balancer: RoundRobin::new(),
-            config: Config::default(),
-            queue_size: 100,
-            shutdown_timeout: Duration::from_secs(30),
-            on_addresses_end: OnAddressesEnd::default(),
-            seed: None,
+            settings: Settings::default(),
         }
     }
 }
@@ -114,11 +128,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             on_undelivered: self.on_undelivered,
             observer: self.observer,
             balancer: self.balancer,
-            config: self.config,
-            queue_size: self.queue_size,
-            shutdown_timeout: self.shutdown_timeout,
-            on_addresses_end: self.on_addresses_end,
-            seed: self.seed,
+            settings: self.settings,
         }
     }
 
@@ -141,11 +151,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             observer: self.observer,
             balancer: self.balancer,
-            config: self.config,
-            queue_size: self.queue_size,
-            shutdown_timeout: self.shutdown_timeout,
-            on_addresses_end: self.on_addresses_end,
-            seed: self.seed,
+            settings: self.settings,
         }
     }
 
@@ -158,11 +164,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             on_undelivered: self.on_undelivered,
             balancer: self.balancer,
-            config: self.config,
-            queue_size: self.queue_size,
-            shutdown_timeout: self.shutdown_timeout,
-            on_addresses_end: self.on_addresses_end,
-            seed: self.seed,
+            settings: self.settings,
         }
     }
 
@@ -175,115 +177,111 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             on_undelivered: self.on_undelivered,
             observer: self.observer,
-            config: self.config,
-            queue_size: self.queue_size,
-            shutdown_timeout: self.shutdown_timeout,
-            on_addresses_end: self.on_addresses_end,
-            seed: self.seed,
+            settings: self.settings,
         }
     }
 
     /// All of the state machine's settings at once, in place of those made before.
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.settings.config = config;
         self
     }
 
     /// [`Config::connections_per_address`]: 1 by default.
     pub fn connections_per_address(mut self, connections: u32) -> Self {
-        self.config.connections_per_address = connections;
+        self.settings.config.connections_per_address = connections;
         self
     }
 
     /// Opens connections when items wait for them, not before.
     pub fn lazy(mut self) -> Self {
-        self.config.opening = Opening::Lazy;
+        self.settings.config.opening = Opening::Lazy;
         self
     }
 
     /// [`Config::dials_max`]: 64 by default.
     pub fn dials_max(mut self, dials: u32) -> Self {
-        self.config.dials_max = dials;
+        self.settings.config.dials_max = dials;
         self
     }
 
     /// [`Config::dial_timeout`]: 5 s by default.
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.config.dial_timeout = timeout;
+        self.settings.config.dial_timeout = timeout;
         self
     }
 
     /// [`Config::backoff`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.config.backoff = backoff;
+        self.settings.config.backoff = backoff;
         self
     }
 
     /// [`Config::stable_after`]: 10 s by default.
     pub fn stable_after(mut self, duration: Duration) -> Self {
-        self.config.stable_after = duration;
+        self.settings.config.stable_after = duration;
         self
     }
 
     /// [`Config::drain_timeout`]: 30 s by default.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.config.drain_timeout = timeout;
+        self.settings.config.drain_timeout = timeout;
         self
     }
 
     /// [`Config::fail_fast_after`]: off by default.
     pub fn fail_fast_after(mut self, duration: Duration) -> Self {
-        self.config.fail_fast_after = Some(duration);
+        self.settings.config.fail_fast_after = Some(duration);
         self
     }
 
     /// [`Config::lifetime_max`]: off by default.
     pub fn lifetime_max(mut self, lifetime: Duration) -> Self {
-        self.config.lifetime_max = Some(lifetime);
+        self.settings.config.lifetime_max = Some(lifetime);
         self
     }
 
     /// [`Config::idle_timeout`]: off by default, and only for lazy pools.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.config.idle_timeout = Some(timeout);
+        self.settings.config.idle_timeout = Some(timeout);
         self
     }
 
     /// [`Config::addresses_max`]: 65,536 by default.
     pub fn addresses_max(mut self, addresses: usize) -> Self {
-        self.config.addresses_max = addresses;
+        self.settings.config.addresses_max = addresses;
         self
     }
 
     /// [`Config::items_per_turn`]: 1 by default.
     pub fn items_per_turn(mut self, items: u32) -> Self {
-        self.config.items_per_turn = items;
+        self.settings.config.items_per_turn = items;
         self
     }
 
     /// How many items the pool holds that no connection has taken, at most; 100 by default. The
     /// number of handles doesn't change it.
     pub fn queue_size(mut self, items: usize) -> Self {
-        self.queue_size = items;
+        self.settings.queue_size = items;
         self
     }
 
     /// How long the pool may go on to deliver what is queued, when all handles are dropped or the
     /// address stream ends; 30 s by default.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
+        self.settings.shutdown_timeout = timeout;
         self
     }
 
     /// What the end of the address stream means: by default a shutdown.
     pub fn on_addresses_end(mut self, policy: OnAddressesEnd) -> Self {
-        self.on_addresses_end = policy;
+        self.settings.on_addresses_end = policy;
         self
     }
 
     /// Makes all that is left to chance repeatable. By default every pool has another seed.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        self.settings.seed = Some(seed);
         self
     }
 }
@@ -306,8 +304,8 @@ where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: OnUndelivered<T>,
     {
-        if self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX {
-            let (found, max) = (self.queue_size as u64, QUEUE_SIZE_MAX as u64);
+        if self.settings.queue_size == 0 || self.settings.queue_size > QUEUE_SIZE_MAX {
+            let (found, max) = (self.settings.queue_size as u64, QUEUE_SIZE_MAX as u64);
             return Err(ConfigError::out_of_range("queue_size", found, max).into());
         }
         let (queue_size, on_undelivered, multiplexer) = self.into_multiplexer()?;
@@ -337,21 +335,21 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
     {
-        if !self.shutdown_timeout.is_zero() {
-            ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
+        if !self.settings.shutdown_timeout.is_zero() {
+            ConfigError::check_duration("shutdown_timeout", self.settings.shutdown_timeout)?;
         }
         let parts = Parts {
-            config: self.config,
-            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            config: self.settings.config,
+            seed: self.settings.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
             connector: self.connector,
             addresses: self.addresses,
-            on_addresses_end: self.on_addresses_end,
-            shutdown_timeout: self.shutdown_timeout,
+            on_addresses_end: self.settings.on_addresses_end,
+            shutdown_timeout: self.settings.shutdown_timeout,
             runtime: self.runtime,
             observer: self.observer,
             balancer: self.balancer,
         };
-        Ok((self.queue_size, self.on_undelivered, Multiplexer::new(parts)?))
+        Ok((self.settings.queue_size, self.on_undelivered, Multiplexer::new(parts)?))
     }
 
     /// Makes a pool and spawns its driver where the caller runs.
