@@ -4,7 +4,7 @@ mod support;
 
 use core::time::Duration;
 
-use pool_core::{Config, Event, FailureKind, Instant, LastOutcome, Outcome, SlotEvent};
+use pool_core::{Config, Event, FailureKind, Handled, Instant, LastOutcome, Opening, Outcome, SlotEvent};
 use support::{A, B, Bench, Peer, SEED, assert_jittered, config, eager, lazy, millis, secs};
 
 fn gaps(times: &[Instant]) -> Vec<Duration> {
@@ -165,6 +165,25 @@ fn c3_a_late_failure_of_an_old_connection_does_not_raise_the_step() {
 }
 
 #[test]
+fn c3_a_connection_that_came_up_after_the_last_failure_clears_it_though_it_was_dialled_before() {
+    let mut bench = Bench::new(lazy(2));
+    bench.set([A]);
+    bench.demand(1);
+    let first = bench.dial(A);
+    bench.connect(first);
+    bench.busy(first);
+    let second = bench.dial(A);
+    bench.fail(first);
+    assert_eq!((bench.status(A).failures, bench.dials_to(A)), (1, vec![second]));
+    bench.connect(second);
+    bench.take();
+    bench.sent(second);
+    bench.succeed(second);
+    assert_eq!(bench.take_events(), [Event::Recovered { address: A }]);
+    assert_eq!((bench.status(A).failures, bench.status(A).retry_at), (0, None));
+}
+
+#[test]
 fn c3_a_success_of_an_old_connection_does_not_reset_the_backoff() {
     let mut bench = Bench::up(eager(2), [A]);
     bench.advance(secs(20));
@@ -209,6 +228,28 @@ fn c5_a_clean_close_after_an_item_is_no_failure() {
 }
 
 #[test]
+fn c5_items_that_all_came_back_unsent_do_not_excuse_a_hang_up() {
+    for event in [SlotEvent::Closed, SlotEvent::GoingAway] {
+        for (outcomes, failures) in [
+            (vec![Outcome::Unsent, Outcome::Unsent], 1),
+            (vec![Outcome::Unsent], 0),
+            (vec![Outcome::Cancelled, Outcome::Unsent], 0),
+            (vec![Outcome::Unsent, Outcome::Cancelled], 0),
+        ] {
+            let mut bench = Bench::up(eager(1), [A]);
+            let slot = bench.open(A)[0];
+            bench.sends(2);
+            for &outcome in &outcomes {
+                assert_eq!(bench.uniform.handle_outcome(slot, outcome, bench.now), Handled::Applied);
+            }
+            bench.event(slot, event);
+            assert_eq!(bench.status(A).failures, failures, "{event:?} after {outcomes:?}");
+            assert_eq!(bench.dials().is_empty(), failures > 0, "{event:?} after {outcomes:?}");
+        }
+    }
+}
+
+#[test]
 fn c5_a_clean_close_after_a_long_idle_life_is_no_failure() {
     let mut bench = Bench::up(eager(1), [A]);
     bench.advance(secs(10));
@@ -249,6 +290,47 @@ fn c5_ten_seconds_of_life_reset_the_backoff() {
     assert_eq!(bench.status(A).failures, 0);
     bench.fail(bench.open(A)[0]);
     assert_eq!(bench.status(A).failures, 1, "the steps start afresh");
+}
+
+#[test]
+fn c3_a_short_idle_timeout_still_clears_failures() {
+    let mut bench = Bench::new(config(|config| {
+        config.opening = Opening::Lazy;
+        config.idle_timeout = Some(secs(2));
+    }));
+    bench.set([A]);
+    bench.demand(1);
+    bench.fail(bench.dial(A));
+    bench.advance(secs(1));
+    bench.connect(bench.dial(A));
+    bench.demand(0);
+    bench.advance(millis(1_799));
+    assert_eq!((bench.status(A).failures, bench.draining(A).len()), (1, 0));
+    bench.take();
+    bench.advance(millis(201));
+    assert_eq!((bench.status(A).failures, bench.draining(A).len()), (0, 1));
+    assert_eq!(bench.take_events().first(), Some(&Event::Recovered { address: A }));
+}
+
+#[test]
+fn c3_a_lifetime_that_ends_a_little_early_still_clears_failures() {
+    for seed in 0..10 {
+        let limits = config(|config| {
+            config.opening = Opening::Lazy;
+            config.lifetime_max = Some(config.stable_after + millis(1));
+        });
+        let mut bench = Bench::seeded(limits, seed);
+        bench.set([A]);
+        bench.demand(1);
+        bench.fail(bench.dial(A));
+        bench.advance(secs(1));
+        bench.connect(bench.dial(A));
+        bench.demand(0);
+        bench.advance(millis(8_999));
+        assert_eq!((bench.status(A).failures, bench.draining(A).len()), (1, 0));
+        bench.advance(millis(1_002));
+        assert_eq!((bench.status(A).failures, bench.draining(A).len()), (0, 1));
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn f5_the_largest_settings_that_are_allowed_work() {
     let year = secs(366 * 24 * 60 * 60);
     let mut bench = Bench::new(config(|config| {
         config.opening = Opening::Lazy;
-        config.connections_per_address = 65_534;
+        config.connections_per_address = 4_096;
         config.dials_max = u32::MAX;
         config.items_per_turn = u32::MAX;
         config.dial_timeout = year;
@@ -123,7 +123,7 @@ fn f5_the_largest_settings_that_are_allowed_work() {
 fn f5_as_many_connections_as_are_allowed_to_one_address_can_be_replaced() {
     let mut uniform = Uniform::new(
         config(|config| {
-            config.connections_per_address = 65_534;
+            config.connections_per_address = 4_096;
             config.dials_max = u32::MAX;
             config.lifetime_max = Some(secs(100));
         }),
@@ -134,7 +134,7 @@ fn f5_as_many_connections_as_are_allowed_to_one_address_can_be_replaced() {
     uniform.handle_addresses(&[A].into(), Instant::ZERO);
     let mut now = Instant::ZERO;
     let mut connected = 0;
-    while connected <= 65_534 {
+    while connected <= 4_096 {
         match uniform.poll_output() {
             Output::Dial { slot, .. } => {
                 uniform.handle_slot(slot, SlotEvent::Connected, now);
@@ -147,7 +147,7 @@ fn f5_as_many_connections_as_are_allowed_to_one_address_can_be_replaced() {
             _ => {}
         }
     }
-    assert_eq!(uniform.slots().filter(|slot| slot.state.is_connected()).count(), 65_534);
+    assert_eq!(uniform.slots().filter(|slot| slot.state.is_connected()).count(), 4_096);
 }
 
 // Sets.
@@ -176,7 +176,7 @@ fn f4_a_million_addresses_are_refused_by_default_and_very_many_are_taken_if_allo
 
 #[test]
 fn f5_more_connections_than_there_can_be_memory_for_are_not_paid_for_in_advance() {
-    let config = eager(65_534);
+    let config = eager(4_096);
     let mut uniform = Uniform::new(config, RoundRobin::new(), 1).expect("allowed");
     uniform.handle_addresses(&(0..65_536).collect::<AddressSet<u32>>(), Instant::ZERO);
     assert_eq!(uniform.dials_in_flight(), 64);

@@ -2,7 +2,9 @@
 
 mod support;
 
-use pool_core::{DrainReason, Event, FailureKind, Handled, Opening, SlotEnd, SlotEvent, SlotState};
+use pool_core::{
+    AddressSet, DrainReason, Endpoint, Event, FailureKind, Handled, Opening, SlotEnd, SlotEvent, SlotState,
+};
 use support::{A, B, Bench, C, D, Peer, config, eager, lazy, millis, prioritised, secs};
 
 // Eager dials and their limits.
@@ -106,6 +108,20 @@ fn c1_the_least_failed_address_is_dialled_first() {
     // Both come out of backoff at one moment, and only one probe is allowed.
     bench.oversleep(secs(10));
     assert_eq!(bench.dialled_addresses(), [B]);
+}
+
+#[test]
+fn c1_failing_addresses_of_a_better_priority_do_not_starve_a_failing_backup() {
+    let dead = 100..120;
+    let mut bench = Bench::new(config(|config| config.dials_max = 2));
+    bench.set(prioritised([(A, 1)]));
+    bench.fail(bench.dial(A));
+    bench.peer(A, Peer::Up);
+    let backup = Endpoint::new(A).with_priority(1);
+    bench.set(dead.map(Endpoint::new).chain([backup]).collect::<AddressSet<u32>>());
+    // Each of them hangs twice before it has failed more often than the backup.
+    bench.advance(secs(5) * 20 * 2);
+    assert_eq!(bench.open(A).len(), 1);
 }
 
 #[test]
@@ -279,6 +295,20 @@ fn c2_a_lazy_pool_dials_the_least_connected_address_first() {
     }
     bench.demand(100);
     assert_eq!(bench.dials().len(), 0, "never more than N");
+}
+
+#[test]
+fn c3_a_hung_probe_of_a_failing_address_does_not_keep_a_lazy_pool_from_a_working_one() {
+    let mut bench = Bench::new(lazy(1));
+    bench.set([A]);
+    bench.demand(1);
+    bench.fail(bench.dial(A));
+    bench.advance(secs(1));
+    assert_eq!(bench.dialled_addresses(), [A], "the probe, which hangs");
+    bench.set([A, B]);
+    assert_eq!(bench.dialled_addresses(), [A, B]);
+    bench.set([A, B, C]);
+    assert_eq!(bench.dialled_addresses(), [A, B], "one item, one dial that may succeed");
 }
 
 #[test]
@@ -459,6 +489,36 @@ fn an_idle_connection_drains_and_one_that_is_used_stays() {
     assert_eq!(bench.open(A).len(), 1);
     bench.advance(millis(2_100));
     assert_eq!((bench.draining(A).len(), bench.dials().len()), (1, 0));
+}
+
+#[test]
+fn c2_a_busy_connection_is_not_idle() {
+    let mut bench = lazy_and_idle();
+    let slot = bench.dial(A);
+    bench.connect(slot);
+    bench.demand(0);
+    bench.sent(slot);
+    bench.busy(slot);
+    bench.advance(secs(100));
+    assert_eq!(bench.state(slot), Some(SlotState::Busy));
+    bench.ready(slot);
+    bench.advance(secs(20));
+    assert_eq!(bench.state(slot), Some(SlotState::Draining));
+}
+
+#[test]
+fn c2_a_connection_that_owes_outcomes_is_not_idle() {
+    let mut bench = lazy_and_idle();
+    let slot = bench.dial(A);
+    bench.connect(slot);
+    bench.demand(0);
+    bench.sends(2);
+    bench.succeed(slot);
+    bench.advance(secs(100));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+    bench.succeed(slot);
+    bench.advance(secs(20));
+    assert_eq!(bench.state(slot), Some(SlotState::Draining));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use pool_core::{AddressId, Balance, Handled, Instant, Outcome, Pick, Ring, SlotEvent};
 use support::{A, B, Bench, C, D, config, eager, millis, prioritised, secs};
@@ -136,6 +138,23 @@ fn t15_a_round_starts_at_an_address_that_differs_between_clients() {
     assert!(starts.len() == 4 && starts.values().all(|count| *count >= 8), "{starts:?}");
 }
 
+#[test]
+fn t15_the_first_turn_is_drawn_whatever_the_order_of_connecting() {
+    let mut firsts = BTreeMap::<u32, u32>::new();
+    for seed in 0..90 {
+        let mut bench = Bench::seeded(eager(1), seed);
+        bench.set([A, B, C]);
+        for address in [A, B, C] {
+            bench.connect(bench.dial(address));
+        }
+        let sent = bench.sends(6);
+        *firsts.entry(sent[0]).or_default() += 1;
+        assert_eq!(sent[..3].iter().collect::<BTreeSet<_>>().len(), 3, "{sent:?}");
+        assert_eq!(sent[..3], sent[3..], "nothing is drawn after the first turn");
+    }
+    assert!(firsts.len() == 3 && firsts.values().all(|count| *count >= 15), "{firsts:?}");
+}
+
 // Busy ones.
 
 #[test]
@@ -199,7 +218,7 @@ fn t28_counts_in_flight_go_with_the_connection_that_dies() {
     bench.sends(7);
     assert_eq!(bench.status(A).in_flight, 7);
     bench.fail(bench.open(A)[0]);
-    assert_eq!(bench.status(A).in_flight, bench.uniform.slots().map(|slot| slot.in_flight).sum::<u32>());
+    assert_eq!(bench.status(A).in_flight, 3, "the other one had every second item");
     bench.fail(bench.open(A)[0]);
     assert_eq!(bench.status(A).in_flight, 0);
 }
@@ -236,6 +255,97 @@ fn a_balancer_sees_the_items_in_flight_and_is_obeyed() {
         bench.succeed(bench.open(B)[0]);
     }
     assert_eq!(bench.sends(3), [B, B, B]);
+}
+
+/// What a balancer was asked and told.
+#[derive(Clone, Default, Debug)]
+struct Seen {
+    times: Vec<Instant>,
+    /// The ring at each pick: every address, and its items in flight.
+    rings: Vec<BTreeMap<AddressId, u32>>,
+}
+
+/// Takes the turns as they come, and writes down what it sees.
+#[derive(Clone, Default, Debug)]
+struct Recorder(Rc<RefCell<Seen>>);
+
+impl Balance for Recorder {
+    fn pick(&self, ring: &Ring<'_>, _: &Pick, now: Instant) -> Option<AddressId> {
+        let mut seen = self.0.borrow_mut();
+        seen.times.push(now);
+        seen.rings.push(ring.iter().map(|member| (member.id, member.in_flight)).collect());
+        ring.first()
+    }
+
+    fn on_sent(&mut self, _: AddressId, now: Instant) {
+        self.0.borrow_mut().times.push(now);
+    }
+
+    fn on_outcome(&mut self, _: AddressId, _: &Outcome, now: Instant) {
+        self.0.borrow_mut().times.push(now);
+    }
+}
+
+impl Bench<Recorder> {
+    /// The items in flight that the ring shows, by address.
+    fn ring(&self, recorder: &Recorder) -> BTreeMap<u32, u32> {
+        self.select();
+        let seen = recorder.0.borrow();
+        let ring = seen.rings.last().expect("it has just been asked");
+        let address = |id| *self.uniform.address(id).expect("in the ring").0;
+        ring.iter().map(|(id, in_flight)| (address(*id), *in_flight)).collect()
+    }
+}
+
+#[test]
+fn the_balancer_never_sees_time_go_back_nor_an_empty_ring() {
+    let recorder = Recorder::default();
+    let mut bench = Bench::balanced(eager(1), recorder.clone(), 1);
+    assert_eq!(bench.select(), None);
+    bench.set([A]);
+    assert_eq!(bench.select(), None);
+    let slot = bench.dial(A);
+    bench.connected(slot);
+    assert_eq!(bench.select(), None);
+    assert_eq!(recorder.0.borrow().times, [], "it was asked to choose among none");
+    bench.ready(slot);
+    assert_eq!(bench.select(), Some(slot));
+    let latest = bench.now;
+    bench.now = Instant::ZERO;
+    assert_eq!(bench.select(), Some(slot));
+    bench.sent(slot);
+    bench.succeed(slot);
+    bench.busy(slot);
+    assert_eq!(bench.select(), None);
+    assert_eq!(recorder.0.borrow().times, [latest; 4]);
+    assert_eq!(recorder.0.borrow().rings.len(), 2);
+}
+
+#[test]
+fn t28_the_ring_counts_no_items_of_a_connection_that_is_gone() {
+    let recorder = Recorder::default();
+    let mut bench = Bench::balanced(eager(1), recorder.clone(), 1);
+    bench.set([A, B]);
+    bench.connect_all();
+    bench.sends(8);
+    let slot = bench.open(A)[0];
+    bench.succeed(slot);
+    assert_eq!(bench.ring(&recorder), [(A, 3), (B, 4)].into());
+    bench.fail(slot);
+    assert_eq!(bench.ring(&recorder), [(B, 4)].into());
+    bench.advance(secs(1));
+    bench.connect(bench.dial(A));
+    assert_eq!(bench.ring(&recorder), [(A, 0), (B, 4)].into());
+    assert_eq!(bench.sends(2).len(), 2);
+    assert_eq!(bench.ring(&recorder), [(A, 1), (B, 5)].into());
+    // A connection that drains still works on its items.
+    let leaving = bench.open(A)[0];
+    bench.going_away(leaving);
+    bench.connect(bench.dial(A));
+    bench.sent(bench.open(A)[0]);
+    assert_eq!(bench.ring(&recorder), [(A, 2), (B, 5)].into());
+    bench.closed(leaving);
+    assert_eq!(bench.ring(&recorder), [(A, 1), (B, 5)].into());
 }
 
 #[test]

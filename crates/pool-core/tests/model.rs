@@ -11,7 +11,7 @@ use pool_core::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
-use reference::{Input, Phase, Reference};
+use reference::{Answer, Input, Phase, Reference};
 
 /// The machine beside its reference.
 struct Pair {
@@ -38,31 +38,30 @@ impl Pair {
 
     fn input_at(&mut self, input: &Input, now: Instant) {
         let expected = self.reference.on_input(input, now);
-        let handled = match input {
+        let answer = match input {
             Input::Set(set) => {
                 self.uniform.handle_addresses(set, now);
-                None
+                Answer::Nothing
             }
-            Input::Slot(slot, event) => Some(self.uniform.handle_slot(*slot, *event, now)),
-            Input::Outcome(slot, outcome) => Some(self.uniform.handle_outcome(*slot, *outcome, now)),
+            Input::Slot(slot, event) => Answer::Handled(self.uniform.handle_slot(*slot, *event, now)),
+            Input::Outcome(slot, outcome) => {
+                Answer::Handled(self.uniform.handle_outcome(*slot, *outcome, now))
+            }
             Input::Demand(waiting) => {
                 self.uniform.set_demand(*waiting, now);
-                None
+                Answer::Nothing
             }
             Input::Timeout => {
                 self.uniform.handle_timeout(now);
-                None
+                Answer::Nothing
             }
-            Input::RetryNow(address) => {
-                self.uniform.retry_now(address, now);
-                None
-            }
+            Input::RetryNow(address) => Answer::WasInBackoff(self.uniform.retry_now(address, now)),
             Input::Close(deadline) => {
                 self.uniform.close(*deadline, now);
-                None
+                Answer::Nothing
             }
         };
-        assert_eq!(handled, expected, "{input:?}");
+        assert_eq!(answer, expected, "{input:?}");
         loop {
             let output = self.uniform.poll_output();
             self.reference.on_output(&output);
@@ -73,6 +72,7 @@ impl Pair {
             self.trace.push(output);
         }
         self.reference.end_step(self.wake_at);
+        self.reference.on_selected(self.uniform.select(&Pick::any(), self.now));
         self.check();
     }
 
@@ -112,12 +112,6 @@ impl Pair {
         assert_eq!(uniform.addresses_len(), reference.set.len());
         assert_eq!(uniform.availability(), reference.availability);
         assert_eq!(uniform.is_failing(), reference.is_failing());
-        let selected = uniform.select(&Pick::any(), self.now);
-        assert_eq!(selected, reference.select());
-        if let Some(slot) = selected {
-            let tenant = &reference.slots[&slot];
-            assert!(tenant.state == SlotState::Ready && reference.is_present(tenant.address));
-        }
         assert_eq!(reference.due_for_a_dial(), [], "dials that ought to have been started");
         match reference.phase {
             Phase::Draining => assert!(!reference.slots.is_empty(), "the pool ought to have closed"),
@@ -170,6 +164,7 @@ enum Op {
     SendElsewhere(usize),
     FindBusy,
     Outcome(usize, Outcome),
+    AnyOutcome(usize, Outcome),
     Demand(usize),
     Advance(u64),
     Oversleep(u64),
@@ -217,6 +212,13 @@ impl Pair {
                 }
             }
             Op::Outcome(which, outcome) => {
+                let slots = self.reference.slots.iter().filter(|(_, slot)| slot.in_flight > 0);
+                let slots: Vec<SlotId> = slots.map(|(slot, _)| *slot).collect();
+                if let Some(slot) = chosen(&slots, *which) {
+                    self.input(&Input::Outcome(slot, *outcome));
+                }
+            }
+            Op::AnyOutcome(which, outcome) => {
                 if let Some(slot) = chosen(&self.reference.used, *which) {
                     self.input(&Input::Outcome(slot, *outcome));
                 }
@@ -260,6 +262,25 @@ impl Pair {
         let backoff = self.reference.config.backoff;
         let end = self.now + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
         self.input(&Input::Demand(100));
+        self.live_well_until(end);
+        if self.reference.phase != Phase::Open {
+            return;
+        }
+        self.check_whole();
+        let is_old = |address: &u32| self.reference.came_up_after_last_failure(*address);
+        let proving: Vec<u32> = self.reference.set.iter().copied().filter(is_old).collect();
+        assert!(
+            self.reference.is_lazy() || proving.len() == self.reference.set.len(),
+            "every address of an eager pool has been dialled anew since it failed"
+        );
+        self.live_well_until(self.now + self.reference.config.stable_after);
+        for address in proving {
+            assert_eq!(self.reference.known[&address].failures, 0, "{address} works again");
+        }
+    }
+
+    /// Every dial succeeds and every drain completes at once.
+    fn live_well_until(&mut self, end: Instant) {
         loop {
             self.answer_all();
             let Some(at) = self.wake_at.filter(|at| *at <= end) else { break };
@@ -269,9 +290,6 @@ impl Pair {
         self.now = end;
         self.input(&Input::Timeout);
         self.answer_all();
-        if self.reference.phase == Phase::Open {
-            self.check_whole();
-        }
     }
 
     fn answer_all(&mut self) {
@@ -362,7 +380,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         10 => Just(Op::Send),
         2 => which().prop_map(Op::SendElsewhere),
         3 => Just(Op::FindBusy),
-        5 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
+        6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
+        2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),
         10 => (0..1_500_u64).prop_map(Op::Advance),
         2 => (0..5_000_u64).prop_map(Op::Oversleep),

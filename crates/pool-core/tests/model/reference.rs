@@ -23,6 +23,14 @@ pub(crate) enum Input {
     Close(Instant),
 }
 
+/// What the machine returns for an input.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Answer {
+    Nothing,
+    Handled(Handled),
+    WasInBackoff(bool),
+}
+
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Phase {
     Open,
@@ -55,11 +63,119 @@ pub(crate) struct Tenant {
     pub(crate) in_flight: u32,
     /// Whether its address was failing when it was dialled.
     probe: bool,
-    proven: bool,
     /// Whether it is new, and neither ready nor busy was reported.
     fresh: bool,
+    /// The episode in which it was dialled: its failure counts in no later one.
     episode: u32,
+    /// The episode in which it came up: what it shows is no news of a later one.
+    connected_episode: u32,
     last_sent: Instant,
+    /// When it last was busy, or owed outcomes.
+    occupied_until: Instant,
+    /// What it has reported so far.
+    outcomes: Vec<Outcome>,
+}
+
+impl Tenant {
+    /// Whether it pushes back or is known to be at work.
+    fn is_occupied(&self) -> bool {
+        self.state == SlotState::Busy || (!self.outcomes.is_empty() && self.in_flight > 0)
+    }
+
+    /// Whether it has sent anything, as far as can be told.
+    fn has_sent(&self) -> bool {
+        self.in_flight > 0 || self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent)
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.last_sent.max(self.since)
+    }
+}
+
+/// An order of turns that is possible, after what was seen.
+#[derive(Clone, Default, PartialEq, Debug)]
+struct Round {
+    /// The addresses that have a ready slot, the one whose turn it is first.
+    order: Vec<u32>,
+    /// How many items that one has taken in its turn.
+    taken: u32,
+}
+
+impl Round {
+    fn leave(&mut self, address: u32) {
+        if self.order.first() == Some(&address) {
+            self.taken = 0;
+        }
+        self.order.retain(|other| *other != address);
+    }
+
+    /// An item goes to this address; says whether that ends its turn.
+    fn take(&mut self, address: u32, items_per_turn: u32) -> bool {
+        let place = self.order.iter().position(|other| *other == address).expect("in the ring");
+        if place == 0 {
+            self.taken += 1;
+            if self.taken < items_per_turn {
+                return false;
+            }
+            self.taken = 0;
+        }
+        self.order.remove(place);
+        self.order.push(address);
+        true
+    }
+}
+
+/// The turns of one priority.
+#[derive(Clone, Debug)]
+struct Turns {
+    /// Those that are possible: who has the first turn is drawn by the machine, and seen only when
+    /// this priority gets the items.
+    rounds: Vec<Round>,
+    /// An item has been sent to a ready slot of this priority.
+    has_started: bool,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self { rounds: vec![Round::default()], has_started: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rounds[0].order.is_empty()
+    }
+
+    fn join(&mut self, address: u32) {
+        for mut round in core::mem::take(&mut self.rounds) {
+            if !self.has_started && !round.order.is_empty() {
+                let mut drawn = Round { taken: 0, ..round.clone() };
+                drawn.order.insert(0, address);
+                self.add(drawn);
+            }
+            round.order.push(address);
+            self.add(round);
+        }
+    }
+
+    fn leave(&mut self, address: u32) {
+        for mut round in core::mem::take(&mut self.rounds) {
+            round.leave(address);
+            self.add(round);
+        }
+    }
+
+    fn take(&mut self, address: u32, items_per_turn: u32) -> bool {
+        self.has_started = true;
+        let rounds = self.rounds.iter_mut();
+        let is_over: Vec<bool> = rounds.map(|round| round.take(address, items_per_turn)).collect();
+        assert!(is_over.iter().all(|over| *over == is_over[0]), "turns that can't be told: {self:?}");
+        is_over[0]
+    }
+
+    fn add(&mut self, round: Round) {
+        if !self.rounds.contains(&round) {
+            self.rounds.push(round);
+        }
+    }
 }
 
 /// What an input or an output must be followed by, before the step is over.
@@ -67,7 +183,11 @@ pub(crate) struct Tenant {
 struct Pending {
     end: Option<(SlotId, SlotEnd)>,
     dropped: Option<SlotId>,
-    drained: Option<SlotId>,
+    /// Who is to drain, as it was before.
+    drained: Option<(SlotId, Tenant)>,
+    /// Those that have cleared their address by their age or idleness; one of them drains for it.
+    tired: BTreeSet<SlotId>,
+    fails_fast: bool,
     going_away: Option<SlotId>,
     backed_off: Option<u32>,
     recovered: Option<u32>,
@@ -90,10 +210,7 @@ pub(crate) struct Reference {
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
     fail_fast_at: Option<Instant>,
-    /// For each priority the addresses that have a ready slot, the one whose turn it is first.
-    rings: BTreeMap<u16, Vec<u32>>,
-    /// How many items that one has taken in its turn.
-    taken: BTreeMap<u16, u32>,
+    rings: BTreeMap<u16, Turns>,
     pending: Pending,
     /// Whether a recovery in this step may have started dials before all that was due was done.
     is_out_of_order: bool,
@@ -116,7 +233,6 @@ impl Reference {
             availability: Availability::Waiting,
             fail_fast_at: None,
             rings: BTreeMap::new(),
-            taken: BTreeMap::new(),
             pending: Pending::default(),
             is_out_of_order: false,
             was_over: false,
@@ -176,9 +292,24 @@ impl Reference {
         self.slots.get(&slot).is_some_and(|slot| Some(self.known[&slot.address].priority) == self.active())
     }
 
-    pub(crate) fn select(&self) -> Option<SlotId> {
-        let ring = self.rings.get(&self.active()?)?;
-        ring.first().map(|address| self.known[address].ready[0])
+    fn has_ready(&self) -> bool {
+        self.active().and_then(|active| self.rings.get(&active)).is_some_and(|turns| !turns.is_empty())
+    }
+
+    /// The machine would select this slot next. Where it has drawn whose turn is the first, that
+    /// tells the outcome.
+    pub(crate) fn on_selected(&mut self, selected: Option<SlotId>) {
+        assert_eq!(selected.is_some(), self.has_ready(), "{selected:?} out of {:?}", self.rings);
+        let Some(slot) = selected else { return };
+        let tenant = &self.slots[&slot];
+        let known = &self.known[&tenant.address];
+        assert!(tenant.state == SlotState::Ready && self.is_present(tenant.address), "{tenant:?}");
+        assert_eq!(known.ready.first(), Some(&slot), "the slots of an address take turns");
+        let (address, active) = (tenant.address, self.active().expect("it is connected"));
+        let turns = self.rings.get_mut(&active).expect("it has a ready slot");
+        let possible = turns.rounds.clone();
+        turns.rounds.retain(|round| round.order.first() == Some(&address));
+        assert!(!turns.rounds.is_empty(), "it is not the turn of {address} in any of {possible:?}");
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -206,11 +337,14 @@ impl Reference {
         }
         let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
         let fresh = self.slots.values().filter(|slot| slot.fresh).count();
-        let priority = self.known[&address].priority;
-        demand > self.dialling() + fresh
+        let known = &self.known[&address];
+        let priority = known.priority;
+        // Whoever has failed is not counted upon where another works.
+        let hopeful = self.dialling() - if known.failures > 0 { 0 } else { self.probes() };
+        demand > hopeful + fresh
             && self
                 .active()
-                .is_none_or(|active| priority < active || (priority == active && self.select().is_none()))
+                .is_none_or(|active| priority < active || (priority == active && !self.has_ready()))
     }
 
     fn may_dial(&self, address: u32, retiring: bool) -> bool {
@@ -227,7 +361,9 @@ impl Reference {
     fn rank(&self, address: u32) -> impl PartialOrd + core::fmt::Debug + use<> {
         let known = &self.known[&address];
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
-        (known.failures > 0, known.priority, known.failures, connections)
+        let (priority, failures) = (u32::from(known.priority), known.failures);
+        let order = if self.is_lazy() { (priority, failures) } else { (failures, priority) };
+        (failures > 0, order, connections)
     }
 
     /// The addresses that ought to be dialled now.
@@ -249,28 +385,33 @@ impl Reference {
     // Inputs.
 
     /// Takes an input in, before the machine does; says what the machine must make of it.
-    pub(crate) fn on_input(&mut self, input: &Input, now: Instant) -> Option<Handled> {
+    pub(crate) fn on_input(&mut self, input: &Input, now: Instant) -> Answer {
         self.now = self.now.max(now);
+        for slot in self.slots.values_mut().filter(|slot| slot.is_occupied()) {
+            slot.occupied_until = self.now;
+        }
         self.is_out_of_order = false;
         self.was_over = self.phase == Phase::Closed;
-        let mut handled = None;
+        let mut answer = Answer::Nothing;
         match input {
             Input::Set(set) => self.on_set(set),
-            Input::Slot(slot, event) => handled = Some(self.on_event(*slot, *event)),
-            Input::Outcome(slot, outcome) => handled = Some(self.on_outcome(*slot, *outcome)),
+            Input::Slot(slot, event) => answer = Answer::Handled(self.on_event(*slot, *event)),
+            Input::Outcome(slot, outcome) => {
+                answer = Answer::Handled(self.on_outcome(*slot, *outcome));
+            }
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
-                if self.fail_fast_at.is_some_and(|at| at <= self.now) {
-                    self.fail_fast_at = None;
-                    self.availability = Availability::FailingFast;
-                }
+                self.pending.fails_fast = self.fail_fast_at.is_some_and(|at| at <= self.now);
             }
             Input::RetryNow(address) => {
+                let mut was_in_backoff = false;
                 if matches!(self.phase, Phase::Open | Phase::Closing(_))
                     && let Some(known) = self.known.get_mut(address)
                 {
+                    was_in_backoff = known.retry_at > self.now;
                     known.retry_at = Instant::ZERO;
                 }
+                answer = Answer::WasInBackoff(was_in_backoff);
             }
             Input::Close(deadline) => match self.phase {
                 Phase::Open => self.phase = Phase::Closing(*deadline),
@@ -284,7 +425,7 @@ impl Reference {
             self.phase = Phase::Draining;
             self.known.values_mut().for_each(|known| known.retiring = false);
         }
-        handled
+        answer
     }
 
     fn on_set(&mut self, set: &AddressSet<u32>) {
@@ -301,6 +442,13 @@ impl Reference {
         for address in &self.pending.removed {
             self.known.get_mut(address).expect("known").retiring = false;
         }
+        for (priority, turns) in &mut self.rings {
+            // Of a priority that nobody stays in it may be forgotten who had the last turn.
+            turns.has_started &= set.endpoints().iter().any(|endpoint| {
+                let stays = self.set.contains(&endpoint.address) && endpoint.priority == *priority;
+                stays && self.known[&endpoint.address].priority == *priority
+            });
+        }
         self.set = new;
         for endpoint in set.endpoints() {
             let known = self.known.entry(endpoint.address).or_default();
@@ -309,7 +457,7 @@ impl Reference {
             known.priority = endpoint.priority;
             if before != endpoint.priority && !known.ready.is_empty() {
                 self.leave_ring(endpoint.address, before);
-                self.rings.entry(endpoint.priority).or_default().push(endpoint.address);
+                self.rings.entry(endpoint.priority).or_insert_with(Turns::new).join(endpoint.address);
             }
         }
     }
@@ -331,7 +479,10 @@ impl Reference {
                 slot.state = SlotState::Busy;
                 slot.since = self.now;
                 slot.fresh = true;
-                self.known.get_mut(&slot.address).expect("known").answered = true;
+                slot.occupied_until = self.now;
+                let known = self.known.get_mut(&slot.address).expect("known");
+                known.answered = true;
+                slot.connected_episode = known.episode;
             }
             SlotEvent::Sent => self.on_sent(id),
             SlotEvent::Ready if state == SlotState::Busy => {
@@ -366,18 +517,10 @@ impl Reference {
         }
         let address = slot.address;
         let known = self.known.get_mut(&address).expect("known");
-        let ring = self.rings.get_mut(&known.priority).expect("it is ready");
-        let place = ring.iter().position(|other| *other == address).expect("in the ring");
-        if place == 0 {
-            let taken = self.taken.entry(known.priority).or_default();
-            *taken += 1;
-            if *taken < self.config.items_per_turn {
-                return;
-            }
-            *taken = 0;
+        let turns = self.rings.get_mut(&known.priority).expect("it is ready");
+        if !turns.take(address, self.config.items_per_turn) {
+            return;
         }
-        ring.remove(place);
-        ring.push(address);
         let place = known.ready.iter().position(|other| *other == id).expect("ready");
         known.ready.remove(place);
         known.ready.rotate_left(place);
@@ -390,10 +533,10 @@ impl Reference {
             return Handled::Invalid;
         }
         slot.in_flight -= 1;
-        if matches!(outcome, Outcome::Success { .. }) && !slot.proven {
-            slot.proven = true;
+        slot.outcomes.push(outcome);
+        if matches!(outcome, Outcome::Success { .. }) {
             let known = &self.known[&slot.address];
-            if known.failures > 0 && known.episode == slot.episode {
+            if known.failures > 0 && known.episode == slot.connected_episode {
                 self.pending.recovered = Some(slot.address);
             }
         }
@@ -404,7 +547,7 @@ impl Reference {
         let address = self.slots[&id].address;
         let known = self.known.get_mut(&address).expect("known");
         if known.ready.is_empty() {
-            self.rings.entry(known.priority).or_default().push(address);
+            self.rings.entry(known.priority).or_insert_with(Turns::new).join(address);
         }
         known.ready.push(id);
     }
@@ -421,16 +564,12 @@ impl Reference {
     }
 
     fn leave_ring(&mut self, address: u32, priority: u16) {
-        let ring = self.rings.get_mut(&priority).expect("it was ready");
-        if ring.first() == Some(&address) {
-            self.taken.insert(priority, 0);
-        }
-        ring.retain(|other| *other != address);
+        self.rings.get_mut(&priority).expect("it was ready").leave(address);
     }
 
     fn is_failure(&self, slot: &Tenant, in_good_order: bool) -> bool {
         let age = self.now.saturating_duration_since(slot.since);
-        let has_worked = slot.sent > 0 || slot.proven || age >= self.config.stable_after;
+        let has_worked = slot.has_sent() || age >= self.config.stable_after;
         match slot.state {
             SlotState::Dialling => true,
             SlotState::Busy | SlotState::Ready => !(in_good_order && has_worked),
@@ -455,7 +594,7 @@ impl Reference {
                 assert!(self.slots.contains_key(slot), "{slot:?} is dropped, but is not there");
                 self.pending.dropped = Some(*slot);
             }
-            Output::Availability(availability) => self.availability = *availability,
+            Output::Availability(availability) => self.on_availability(*availability),
             Output::Event(event) => self.on_told(event),
             Output::Closed => {
                 assert!(self.phase == Phase::Draining && self.slots.is_empty(), "closed in {:?}", self.phase);
@@ -463,6 +602,16 @@ impl Reference {
             }
             Output::Timeout(_) => {}
         }
+    }
+
+    fn on_availability(&mut self, availability: Availability) {
+        assert_ne!(availability, self.availability, "only changes are told");
+        if availability == Availability::FailingFast {
+            assert!(self.config.fail_fast_after.is_some(), "nobody wants to fail fast");
+            assert!(core::mem::take(&mut self.pending.fails_fast), "it was not yet time to fail fast");
+            self.fail_fast_at = None;
+        }
+        self.availability = availability;
     }
 
     fn on_dial(&mut self, id: SlotId, address: u32) {
@@ -491,10 +640,12 @@ impl Reference {
             sent: 0,
             in_flight: 0,
             probe: known.failures > 0,
-            proven: false,
             fresh: false,
             episode: known.episode,
+            connected_episode: known.episode,
             last_sent: self.now,
+            occupied_until: self.now,
+            outcomes: Vec::new(),
         };
         self.used.push(id);
         self.slots.insert(id, tenant);
@@ -505,11 +656,11 @@ impl Reference {
         assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
         assert!(self.count(slot.address, SlotState::Draining) < self.n(), "too many drain");
         self.leave(id);
+        self.pending.drained = Some((id, slot));
         let slot = self.slots.get_mut(&id).expect("live");
         slot.state = SlotState::Draining;
         slot.since = self.now;
         slot.fresh = false;
-        self.pending.drained = Some(id);
     }
 
     fn on_told(&mut self, event: &Event<u32>) {
@@ -523,8 +674,9 @@ impl Reference {
                 assert!(self.pending.removed.remove(address), "{event:?}");
                 assert_eq!(self.ids.get(id), Some(address));
             }
-            Event::AddressForgotten { id } => {
-                let address = self.ids.remove(id).expect("it was known");
+            Event::AddressForgotten { address, id } => {
+                assert_eq!(self.ids.remove(id), Some(*address), "{event:?}");
+                let address = *address;
                 let is_needed = self.is_present(address) || self.retry_at(address).is_some();
                 assert!(!is_needed && self.tenants(address).count() == 0, "{address} is forgotten");
             }
@@ -546,15 +698,21 @@ impl Reference {
     }
 
     fn on_draining(&mut self, id: SlotId, reason: DrainReason) {
-        assert_eq!(self.pending.drained.take(), Some(id));
-        let slot = &self.slots[&id];
+        let (drained, slot) = self.pending.drained.take().expect("it is told of nobody else");
+        assert_eq!(drained, id);
         let address = slot.address;
         match reason {
             DrainReason::AddressLeft => assert!(!self.is_present(address)),
             DrainReason::GoingAway => assert_eq!(self.pending.going_away.take(), Some(id)),
             DrainReason::PoolClosing => assert_eq!(self.phase, Phase::Draining),
-            DrainReason::Idle => assert!(self.is_lazy() && self.config.idle_timeout.is_some()),
-            DrainReason::Lifetime if self.is_lazy() => assert!(self.config.lifetime_max.is_some()),
+            DrainReason::Idle => {
+                assert!(self.is_lazy() && self.is_idle(&slot), "not idle: {slot:?}");
+                self.on_tired(id, &slot);
+            }
+            DrainReason::Lifetime if self.is_lazy() => {
+                assert!(self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max), "{slot:?}");
+                self.on_tired(id, &slot);
+            }
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
                 assert!(core::mem::take(&mut self.known.get_mut(&address).expect("known").retiring));
@@ -562,6 +720,15 @@ impl Reference {
             _ => panic!("a reason that the reference doesn't know: {reason:?}"),
         }
         self.call_off_retirement(address);
+    }
+
+    /// A lazy pool has no more use for a connection, which has cleared its address.
+    fn on_tired(&mut self, id: SlotId, slot: &Tenant) {
+        if self.pending.tired.contains(&id) {
+            self.pending.tired.clear();
+        }
+        let known = &self.known[&slot.address];
+        assert!(slot.connected_episode != known.episode || known.failures == 0, "it ought to have recovered");
     }
 
     fn call_off_retirement(&mut self, address: u32) {
@@ -621,7 +788,17 @@ impl Reference {
 
     fn on_recovered(&mut self, address: u32) {
         let was_told = self.pending.recovered.take() == Some(address);
-        assert!(was_told || self.has_stable(address), "{address} has not recovered");
+        if !was_told && !self.has_stable(address) {
+            let tenants = self.tenants(address).filter(|(_, slot)| self.may_clear(slot));
+            let tired = tenants.filter(|(_, slot)| {
+                self.is_idle(slot) || self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max)
+            });
+            let tired: BTreeSet<SlotId> = tired.map(|(id, _)| id).collect();
+            assert!(!tired.is_empty(), "{address} has not recovered");
+            if self.is_lazy() {
+                self.pending.tired = tired;
+            }
+        }
         let known = self.known.get_mut(&address).expect("known");
         assert!(known.failures > 0);
         known.failures = 0;
@@ -629,14 +806,31 @@ impl Reference {
         self.is_out_of_order = true;
     }
 
+    /// Whether a connection came up after the last failure of its address, which is not cleared.
+    fn may_clear(&self, slot: &Tenant) -> bool {
+        let known = &self.known[&slot.address];
+        slot.state.is_connected() && known.failures > 0 && slot.connected_episode == known.episode
+    }
+
+    /// Whether a connection shows, or will show if it lives, that the address works now.
+    pub(crate) fn came_up_after_last_failure(&self, address: u32) -> bool {
+        let known = &self.known[&address];
+        known.failures == 0 || self.tenants(address).any(|(_, slot)| self.may_clear(slot))
+    }
+
     /// Whether a connection has been up for long enough to clear its address of failures.
     pub(crate) fn has_stable(&self, address: u32) -> bool {
-        let known = &self.known[&address];
         self.tenants(address).any(|(_, slot)| {
             let age = self.now.saturating_duration_since(slot.since);
-            let may_clear = known.failures > 0 && slot.episode == known.episode && !slot.proven;
-            slot.state.is_connected() && may_clear && age >= self.config.stable_after
+            self.may_clear(slot) && age >= self.config.stable_after
         })
+    }
+
+    /// Whether a connection may be drained for its idleness now.
+    fn is_idle(&self, slot: &Tenant) -> bool {
+        slot.state == SlotState::Ready
+            && !slot.is_occupied()
+            && self.is_older_than_nine_tenths(slot.idle_since(), self.config.idle_timeout)
     }
 
     // The end of a step.
@@ -661,16 +855,16 @@ impl Reference {
 
     /// The latest time at which something has to be done about a slot.
     fn deadline(&self, slot: &Tenant) -> Option<Instant> {
-        let known = &self.known[&slot.address];
         match slot.state {
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
             SlotState::Busy | SlotState::Ready => {
-                let may_clear = known.failures > 0 && slot.episode == known.episode && !slot.proven;
-                let stable = may_clear.then(|| slot.since + self.config.stable_after);
+                let stable = self.may_clear(slot).then(|| slot.since + self.config.stable_after);
                 let lifetime =
                     self.config.lifetime_max.filter(|_| self.is_lazy()).map(|max| slot.since + max);
-                let idle = self.config.idle_timeout.map(|max| slot.last_sent.max(slot.since) + max);
+                let idle_since = slot.idle_since().max(slot.occupied_until);
+                let idle =
+                    self.config.idle_timeout.filter(|_| !slot.is_occupied()).map(|max| idle_since + max);
                 [stable, lifetime, idle].into_iter().flatten().min()
             }
         }
