@@ -66,7 +66,7 @@ fn d2_shutdown_stops_the_intake_at_once_even_if_its_future_is_dropped() {
     bench.send([1]);
     drop(bench.pool().shutdown(secs(30)));
     let closed = RefusedReason::Closed(EndReason::Shutdown);
-    assert_eq!(bench.try_send(2), Err(closed.clone()), "the driver has not run yet");
+    assert_eq!(bench.try_send(2), Err(closed), "the driver has not run yet");
     let sender = bench.sender(3);
     assert_eq!(bench.output(&sender), Err(closed));
     unblock(&mut bench);
@@ -175,6 +175,25 @@ fn d2_an_item_that_comes_back_during_the_shutdown_is_delivered_by_another_connec
     let ended = bench.output(&task);
     assert_eq!(bench.world.received(B), [1, 2]);
     bench.check_accounts(ended, "");
+}
+
+#[test]
+fn d2_an_item_that_a_connection_breaks_on_in_the_very_shutdown_goes_to_another() {
+    for (faulty, sound) in [(A, B), (B, A)] {
+        for count in 1..=3 {
+            let mut bench = Bench::up([A, B], |pool| pool);
+            let link = bench.world.link(faulty);
+            link.change(|script| script.returns_refused = true);
+            link.fault(Call::Send, Fault::Error);
+            bench.run();
+            (1..=count).for_each(|id| assert_eq!(bench.try_send(id), Ok(())));
+            let task = bench.shut_down(secs(30));
+            let ended = bench.output(&task);
+            assert_eq!(bench.world.received(sound), (1..=count).collect::<Vec<_>>());
+            assert_eq!(ended.counts.undelivered, 0);
+            bench.check_accounts(ended, "");
+        }
+    }
 }
 
 #[test]

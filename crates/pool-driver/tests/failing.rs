@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pool_core::AddressState;
 use pool_driver::{Availability, EndReason, NotReady, Pool, PoolBuilder, RefusedReason, UndeliveredReason};
-use support::{A, B, Bench, Clock, Dial, Executor, SEED, millis, secs};
+use support::{A, B, Bench, Clock, Dial, End, Executor, SEED, millis, secs};
 
 /// A pool that fails fast after 3 s, with one address that refuses.
 fn refused() -> Bench {
@@ -109,6 +109,56 @@ fn ready_says_why_not_as_soon_as_every_address_has_failed() {
         panic!("both have failed")
     };
     assert!(["connection refused", "the dial timed out"].contains(&&*error.to_string()), "{error}");
+}
+
+#[test]
+fn ready_makes_a_lazy_pool_connect() {
+    let mut bench = Bench::up([A], PoolBuilder::lazy);
+    bench.advance(secs(60));
+    assert_eq!(bench.world.dials(A), 0);
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    assert!(bench.output(&ready).is_ok());
+    assert_eq!((bench.world.dials(A), bench.world.alive(A)), (1, 1));
+    bench.finish();
+}
+
+#[test]
+fn ready_says_that_the_pool_closes_although_a_connection_is_up() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.send([1]);
+    let task = bench.shut_down(secs(30));
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    assert!(matches!(bench.output(&ready), Err(NotReady::Closed(EndReason::Shutdown))));
+    assert!(!task.is_done());
+    bench.finish();
+}
+
+#[test]
+fn a_refused_sender_that_is_kept_holds_no_place_after_the_recovery() {
+    let mut bench = Bench::new(|pool| pool.fail_fast_after(secs(3)).queue_size(1));
+    bench.world.answer(A, Dial::Refuse);
+    bench.set([A]);
+    bench.send([1]);
+    let (item, ledger) = (bench.ledger.item(2), bench.ledger.clone());
+    let kept = bench.spawn_with_pool(|pool| async move {
+        let mut sending = pool.send(item);
+        let refused = (&mut sending).await.expect_err("it fails fast");
+        ledger.record(refused.item.id, End::Refused);
+        drop(refused);
+        std::future::pending::<()>().await;
+        drop(sending);
+    });
+    bench.advance(secs(4));
+    assert_eq!(bench.ledger.ended(End::Refused), [2]);
+    bench.world.answer(A, Dial::Accept);
+    bench.advance(secs(60));
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.granted, queue.waiting), (0, 0));
+    let next = bench.sender(3);
+    assert_eq!(bench.output(&next), Ok(()));
+    assert_eq!((bench.world.received(A), kept.is_done()), (vec![3], false));
+    bench.finish();
 }
 
 #[test]

@@ -5,7 +5,8 @@ mod support;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures_sink::Sink;
 use futures_util::stream::{self, StreamExt};
@@ -14,7 +15,7 @@ use pool_driver::{
     Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder, RoundRobin,
     UndeliveredReason,
 };
-use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Fault, secs};
+use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Fault, Modulo, secs};
 
 #[test]
 fn f1_a_panic_of_the_connector_costs_that_dial() {
@@ -145,6 +146,53 @@ fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
         assert!(bench.ledger.reasons().iter().all(|told| *told == reason));
         bench.check_accounts(ended, method);
     }
+}
+
+#[test]
+fn f1_a_balancer_is_never_asked_about_a_ring_with_nobody_in_it() {
+    let mut bench = Bench::new(|pool| pool.balancer(Modulo::default()));
+    bench.send([1]);
+    bench.set([A]);
+    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.send([2]);
+    bench.world.link(A).break_off();
+    bench.advance(secs(10));
+    bench.set([]);
+    bench.send([3]);
+    bench.set([A]);
+    assert_eq!(bench.world.received(A), [1, 2, 3]);
+    assert_eq!(bench.finish().reason, EndReason::Shutdown);
+}
+
+/// A task that can't be woken.
+struct Grumpy;
+
+impl Wake for Grumpy {
+    fn wake(self: Arc<Self>) {
+        panic!("a scripted panic of a waker");
+    }
+}
+
+#[test]
+fn f1_a_waker_that_panics_harms_nobody_else() {
+    let mut bench = Bench::new(|pool| pool);
+    let pool = bench.pool().clone();
+    let waker = Waker::from(Arc::new(Grumpy));
+    let mut cx = Context::from_waker(&waker);
+    let before = bench.spawn_with_pool(|pool| async move { (pool.ready().await, pool.closed().await) });
+    bench.run();
+    let (mut ready, mut closed) = (Box::pin(pool.ready()), Box::pin(pool.closed()));
+    assert!(ready.as_mut().poll(&mut cx).is_pending() && closed.as_mut().poll(&mut cx).is_pending());
+    let after = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    bench.set([A]);
+    assert!(bench.output(&after).is_ok());
+    bench.send([1]);
+    assert!(closed.as_mut().poll(&mut cx).is_pending());
+    let ended = bench.shut_down(secs(1)).output().expect("nothing waits");
+    let (seen_ready, seen_closed) = bench.output(&before);
+    assert_eq!((seen_ready.is_ok(), seen_closed), (true, ended));
+    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    bench.check_accounts(ended, "");
 }
 
 /// An error that can't be kept: turning it into one of ours panics.

@@ -9,8 +9,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::SinkExt;
 use pool_core::RoundRobin;
-use pool_driver::{Closed, EndReason, Ended, Event, Multiplexer, RefusedReason};
-use support::{A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Outside, Settings, World, secs};
+use pool_driver::{Balance, Closed, EndReason, Ended, Event, Multiplexer, RefusedReason};
+use support::{
+    A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, Settings, World, secs,
+};
 
 /// Counts wake-ups.
 #[derive(Default)]
@@ -22,33 +24,34 @@ impl Wake for Flag {
     }
 }
 
+type Bare<P> = Multiplexer<Item, World, Feed, Clock, EventLog, P>;
+
 /// The task that owns a multiplexer.
-struct Owner {
+struct Owner<P: Balance = RoundRobin> {
     outside: Outside,
-    multiplexer: Multiplexer<Item, World, Feed, Clock, EventLog, RoundRobin>,
+    multiplexer: Bare<P>,
     flag: Arc<Flag>,
 }
 
 impl Owner {
-    fn new(change: impl FnOnce(Settings) -> Settings) -> Self {
-        let outside = Outside::new();
-        let settings = change(outside.settings());
-        let multiplexer = settings.build_multiplexer::<Item>().expect("the settings make sense");
-        Self { outside, multiplexer, flag: Arc::default() }
-    }
-
     fn up(addresses: impl IntoIterator<Item = u16>) -> Self {
         let mut owner = Self::new(|pool| pool);
         owner.outside.feed.push_set(addresses);
         assert!(owner.progress().is_pending());
         owner
     }
+}
+
+impl<P: Balance> Owner<P> {
+    fn new(change: impl FnOnce(Settings) -> Settings<P>) -> Self {
+        let outside = Outside::new();
+        let settings = change(outside.settings());
+        let multiplexer = settings.build_multiplexer::<Item>().expect("the settings make sense");
+        Self { outside, multiplexer, flag: Arc::default() }
+    }
 
     /// Calls a method with the owner's waker.
-    fn poll<R>(
-        &mut self,
-        call: impl FnOnce(&mut Multiplexer<Item, World, Feed, Clock, EventLog, RoundRobin>, &mut Context<'_>) -> R,
-    ) -> R {
+    fn poll<R>(&mut self, call: impl FnOnce(&mut Bare<P>, &mut Context<'_>) -> R) -> R {
         let waker = Waker::from(Arc::clone(&self.flag));
         call(&mut self.multiplexer, &mut Context::from_waker(&waker))
     }
@@ -56,6 +59,10 @@ impl Owner {
     /// Polls it, and then again only as long as it asks for it.
     fn progress(&mut self) -> Poll<Ended> {
         self.flag.0.store(1, Ordering::Release);
+        self.progress_if_woken()
+    }
+
+    fn progress_if_woken(&mut self) -> Poll<Ended> {
         let mut polled = Poll::Pending;
         while polled.is_pending() && self.flag.0.swap(0, Ordering::AcqRel) > 0 {
             polled = self.poll(Multiplexer::poll_progress);
@@ -185,16 +192,65 @@ fn no_wake_up_is_lost_when_a_connection_fails_while_it_is_asked() {
     let mut owner = Owner::up([A, B]);
     owner.outside.world.link(A).fault(Call::Ready, Fault::Error);
     owner.outside.world.link(B).fault(Call::Ready, Fault::Error);
-    let _ = owner.poll_ready();
-    owner.try_dispatch(1);
-    let mut reconnected = false;
+    owner.flag.0.store(0, Ordering::Release);
+    assert_eq!(owner.poll_ready(), Poll::Ready(Ok(())));
+    assert!(!owner.try_dispatch(1));
     for _ in 0..10 {
-        assert!(owner.progress().is_pending());
+        assert!(owner.progress_if_woken().is_pending());
         let Some(next) = owner.outside.clock.next() else { break };
         owner.outside.clock.set(next);
-        reconnected |= owner.flag.0.load(Ordering::Acquire) > 0;
     }
-    assert!(reconnected && owner.outside.world.dials(A) > 1);
+    let world = &owner.outside.world;
+    assert!([A, B].iter().all(|&address| world.dials(address) > 1 && world.alive(address) == 1));
+}
+
+#[test]
+fn an_item_that_its_connection_breaks_on_and_returns_counts_once() {
+    let mut owner = Owner::up([A]);
+    owner.outside.world.answer(A, Dial::Hang);
+    owner.outside.world.link(A).change(|script| script.returns_refused = true);
+    owner.outside.world.link(A).fault(Call::Send, Fault::Error);
+    owner.send(1);
+    assert!(owner.progress().is_pending());
+    let snapshot = owner.multiplexer.snapshot();
+    assert_eq!((snapshot.counts.accepted, snapshot.counts.handed, snapshot.queue.in_hand), (1, 0, 1));
+    assert_eq!(snapshot.addresses[0].handed, 0);
+    owner.outside.world.answer(A, Dial::Accept);
+    owner.outside.clock.set(owner.outside.now() + secs(1));
+    assert!(owner.progress().is_pending());
+    assert_eq!(owner.outside.world.received(A), [1]);
+    let snapshot = owner.multiplexer.snapshot();
+    assert_eq!((snapshot.counts.accepted, snapshot.counts.handed, snapshot.addresses[0].handed), (1, 1, 1));
+}
+
+#[test]
+fn poll_flush_does_not_wait_for_the_peer_of_a_connection_that_drains() {
+    let mut owner = Owner::up([A, B]);
+    let link = owner.outside.world.link(A);
+    link.change(|script| script.closes = false);
+    (1..=2).for_each(|id| owner.send(id));
+    assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
+    link.go_away();
+    assert!(owner.progress().is_pending());
+    (3..=4).for_each(|id| owner.send(id));
+    assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
+    assert!(link.is_open(), "its peer has not closed");
+}
+
+#[test]
+fn a_balancer_is_never_asked_about_a_ring_with_nobody_in_it() {
+    let mut owner = Owner::new(|pool| pool.balancer(Modulo::default()));
+    assert_eq!(owner.poll_ready(), Poll::Pending);
+    assert!(!owner.try_dispatch(1));
+    owner.outside.feed.push_set([A, B]);
+    assert!(owner.progress().is_pending());
+    (2..=5).for_each(|id| owner.send(id));
+    assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
+    owner.outside.world.all_links().iter().for_each(support::Link::go_away);
+    owner.outside.feed.push_set([]);
+    assert!(owner.progress().is_pending());
+    assert_eq!(owner.poll_ready(), Poll::Pending);
+    assert_eq!(owner.multiplexer.snapshot().counts.handed, 4);
 }
 
 #[test]

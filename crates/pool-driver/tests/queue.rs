@@ -71,6 +71,50 @@ fn i5_senders_are_served_in_the_order_in_which_they_came() {
 }
 
 #[test]
+fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
+    let mut bench = blocked(3);
+    bench.send([1, 2, 3]);
+    let senders: Vec<_> = (4..=7).map(|id| bench.sender(id)).collect();
+    bench.run();
+    bench.world.link(A).change(|script| (script.flushes, script.window) = (false, 0));
+    bench.world.link(A).change(|script| script.is_ready = true);
+    for served in 1..=4 {
+        bench.world.link(A).change(|script| script.window = served);
+        bench.run();
+        let done: Vec<_> = senders.iter().map(support::Task::is_done).collect();
+        assert_eq!(done, (1..=4).map(|sender| sender <= served).collect::<Vec<_>>());
+        let queue = bench.snapshot().queue;
+        assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (3, 4 - served));
+    }
+    bench.world.link(A).change(|script| (script.flushes, script.window) = (true, usize::MAX));
+    bench.run();
+    assert_eq!(bench.world.received(A), (1..=7).collect::<Vec<_>>());
+    bench.finish();
+}
+
+#[test]
+fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
+    let mut bench = blocked(3);
+    bench.send([1, 2, 3]);
+    let sender = bench.sender(4);
+    bench.run();
+    bench.world.link(A).change(|script| {
+        (script.is_ready, script.flushes, script.window) = (true, false, 2);
+    });
+    bench.executor.run_round();
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.in_hand, queue.granted, queue.waiting), (1, 1, 0));
+    assert_eq!((bench.try_send(5), bench.try_send(6)), (Ok(()), Err(RefusedReason::Full)));
+    assert_eq!(bench.output(&sender), Ok(()));
+    let queue = bench.snapshot().queue;
+    assert_eq!(queue.queued + queue.in_hand + queue.granted, 3);
+    bench.world.link(A).change(|script| (script.flushes, script.window) = (true, usize::MAX));
+    bench.run();
+    assert_eq!(bench.world.received(A), [1, 2, 3, 5, 4]);
+    bench.finish();
+}
+
+#[test]
 fn i5_nobody_overtakes_a_sender_that_was_granted_a_place() {
     let mut bench = blocked(1);
     bench.send([1]);
@@ -191,7 +235,7 @@ fn a_handle_is_a_sink_whose_flush_is_ready_at_once_and_whose_close_releases_only
         let refused = std::future::poll_fn(|cx| Pin::new(&mut pool).poll_ready_unpin(cx)).await;
         refused.expect_err("it is closed").reason
     });
-    assert_eq!(bench.output(&task), RefusedReason::Closed(EndReason::HandlesDropped));
+    assert_eq!(bench.output(&task), RefusedReason::HandleClosed);
     assert_eq!(bench.try_send(2), Ok(()), "the others live on");
     unblock(&mut bench);
     assert_eq!(bench.world.received(A), [1, 2]);

@@ -138,7 +138,9 @@ impl Schedule {
         let dial = self.random.pick(&dials).unwrap_or_default();
         self.bench.world.answer(address, dial);
         let (window, keeps_items) = (self.random.below::<usize>(4) + 1, self.random.is(50));
+        let (returns_unflushed, returns_refused) = (self.random.is(50), self.random.is(50));
         self.bench.world.script(address, |script| {
+            (script.returns_unflushed, script.returns_refused) = (returns_unflushed, returns_refused);
             script.window = window;
             script.keeps_items = keeps_items;
         });

@@ -43,6 +43,10 @@ pub(crate) struct Script {
     pub(crate) keeps_items: bool,
     /// When it breaks, it knows of the items that it hasn't flushed.
     pub(crate) returns_unflushed: bool,
+    /// It knows of the item whose `start_send` failed.
+    pub(crate) returns_refused: bool,
+    /// A full window breaks it.
+    pub(crate) breaks_when_full: bool,
     pub(crate) fault: Option<(Call, Fault)>,
 }
 
@@ -56,6 +60,8 @@ impl Default for Script {
             wakes_itself: false,
             keeps_items: false,
             returns_unflushed: false,
+            returns_refused: false,
+            breaks_when_full: false,
             fault: None,
         }
     }
@@ -127,6 +133,11 @@ impl Link {
 
     pub(crate) fn go_away(&self) {
         self.tell(News::Told(ConnectionEvent::GoingAway));
+    }
+
+    /// It finds out that the peer asks for no more, but wakes nobody for it.
+    pub(crate) fn go_away_unnoticed(&self) {
+        self.state.borrow_mut().news.push_back(News::Told(ConnectionEvent::GoingAway));
     }
 
     /// The peer closes in good order.
@@ -217,7 +228,9 @@ impl Wire {
                 cx.waker().wake_by_ref();
             }
         }
-        match state.script.fault {
+        let is_full = state.buffer.len() >= state.script.window;
+        let breaks = call == Call::Ready && is_full && state.script.breaks_when_full;
+        match state.script.fault.or_else(|| breaks.then_some((call, Fault::Error))) {
             Some((at, Fault::Error)) if at == call => {
                 if state.script.returns_unflushed {
                     let unflushed = std::mem::take(&mut state.buffer).into_iter();
@@ -266,9 +279,14 @@ impl Sink<Item> for Wire {
 
     fn start_send(self: Pin<&mut Self>, item: Item) -> Result<(), String> {
         self.ledger.record(item.id, End::Handed);
-        self.enter(Call::Send, None)?;
-        self.link.state.borrow_mut().buffer.push_back(item);
-        Ok(())
+        let entered = self.enter(Call::Send, None);
+        let mut state = self.link.state.borrow_mut();
+        if entered.is_ok() {
+            state.buffer.push_back(item);
+        } else if state.script.returns_refused {
+            state.news.push_back(News::Told(ConnectionEvent::Unsent(item)));
+        }
+        entered
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {

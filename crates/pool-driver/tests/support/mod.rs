@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use pool_core::Instant;
+use pool_core::{AddressId, Instant, Pick, Ring};
 use pool_driver::{
     Balance, Ended, Event, Observer, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot,
 };
@@ -55,6 +55,17 @@ impl Observer<u16> for EventLog {
         self.events.borrow_mut().push(event.clone());
         self.calls.enter();
         assert!(!self.panics.get(), "a scripted panic of the observer");
+    }
+}
+
+/// Counts its way round the ring, and divides by nothing if there is nobody in it.
+#[derive(Default)]
+pub(crate) struct Modulo(Cell<usize>);
+
+impl Balance for Modulo {
+    fn pick(&self, ring: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+        let turn = self.0.replace(self.0.get() + 1);
+        ring.get(turn % ring.len()).map(|member| member.id)
     }
 }
 
