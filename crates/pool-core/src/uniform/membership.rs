@@ -160,21 +160,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn depart(&mut self, index: u32) {
-        let known = self.addresses.get_mut(index);
-        known.retiring = false;
-        let address = known.address.clone();
-        self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
-        let id = self.addresses.id(index);
-        self.outputs.push_back(Output::Event(Event::AddressRemoved { address: address.clone(), id }));
-        // It counts as present until its slots are seen to, lest it be forgotten with the last dial.
-        self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
-        self.rings.remove_address(index);
+        let key = self.addresses.known.key(index);
         let known = self.addresses.get_mut(index);
         known.present = false;
+        known.retiring = false;
         known.since = self.now;
-        self.addresses.departed.insert(address, index);
-        self.update_dialling(index);
-        self.forget_if_done(index);
+        let address = known.address.clone();
+        self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
+        self.addresses.departed.insert(address.clone(), index);
+        self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
+        self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
+        self.rings.remove_address(index);
+        // With its last dial it may have been forgotten already.
+        if self.addresses.known.get(key).is_some() {
+            self.update_dialling(index);
+            self.forget_if_done(index);
+        }
     }
 
     /// Drops the dials of an address and drains its connections.
