@@ -3,7 +3,8 @@
 //! An address waits for a dial while it is in the set, lacks a connection and is not in backoff.
 //! Those that wait are ranked ([`DialRank`]) and dialled in that order while the pool's limits
 //! allow: [`Config::dials_max`](crate::Config::dials_max) in all, half of that to addresses that
-//! have failed, and in a lazy pool no more than there are items that nothing open can take.
+//! have failed, and in a lazy pool no more than there are items that nothing open can take
+//! (dials to addresses that have failed don't count against those to addresses that work).
 
 use alloc::collections::BTreeSet;
 

@@ -12,8 +12,9 @@ use crate::timers::Timer;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether the end of a slot is held against its address. A failure always is. A close in
-    /// good order is not, once the connection has taken an item or has been up for
-    /// `stable_after`: before that it looks like a peer that accepts and hangs up.
+    /// good order is not, once the connection has sent something (what came back unsent doesn't
+    /// count) or has been up for `stable_after`: before that it looks like a peer that accepts and
+    /// hangs up.
     pub(super) fn is_failure(&self, slot: &Slot, in_good_order: bool) -> bool {
         match slot.state {
             SlotState::Dialling => true,

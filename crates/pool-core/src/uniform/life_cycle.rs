@@ -78,8 +78,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.drain_slot(index, DrainReason::GoingAway);
         if is_failure {
             self.count_failure(address, episode);
+            self.update_dialling(address);
         }
-        self.update_dialling(address);
         self.settle();
     }
 
