@@ -50,13 +50,13 @@ fn a3_a_dial_to_an_address_that_leaves_is_dropped() {
 #[test]
 fn a3_a_connection_to_an_address_that_leaves_flushes_and_closes_and_takes_nothing_new() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.flushes = false);
+    bench.world.behave(A, |behaviour| behaviour.flushes = false);
     bench.set([A]);
     bench.send([1]);
     bench.set([B]);
     bench.send([2]);
     assert_eq!((bench.world.received(B), bench.world.alive(A)), (vec![2], 1));
-    bench.world.link(A).change(|script| script.flushes = true);
+    bench.world.link(A).change(|behaviour| behaviour.flushes = true);
     bench.run();
     assert_eq!((bench.world.received(A), bench.world.alive(A)), (vec![1], 0));
     bench.finish();
@@ -65,13 +65,13 @@ fn a3_a_connection_to_an_address_that_leaves_flushes_and_closes_and_takes_nothin
 #[test]
 fn t11_an_address_that_comes_back_gets_a_new_connection_beside_the_one_that_drains() {
     let mut bench = Bench::up([A], |pool| pool);
-    bench.world.link(A).change(|script| script.closes = false);
+    bench.world.link(A).change(|behaviour| behaviour.closes = false);
     bench.set([]);
     bench.set([A]);
     assert_eq!((bench.world.alive(A), bench.world.dials(A)), (2, 2));
     bench.send([1, 2]);
     assert_eq!(bench.world.link(A).received(), [1, 2]);
-    bench.world.links(A)[0].change(|script| script.closes = true);
+    bench.world.links(A)[0].change(|behaviour| behaviour.closes = true);
     bench.run();
     assert_eq!(bench.world.alive(A), 1);
     bench.finish();
@@ -145,12 +145,12 @@ fn a5_at_most_32_sets_are_read_per_poll_and_the_rest_in_the_next() {
 #[test]
 fn a6_the_end_of_the_stream_delivers_what_is_queued_and_ends_the_pool() {
     let mut bench = Bench::up([A], |pool| pool);
-    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.send([1]);
     bench.feed.push(Answer::End);
     bench.run();
     assert_eq!(bench.try_send(2), Err(RefusedReason::Closed(EndReason::AddressesEnded)));
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     let ended = bench.output(&bench.driver.clone());
     assert_eq!(ended.reason, EndReason::AddressesEnded);
     assert_eq!(bench.world.received(A), [1]);

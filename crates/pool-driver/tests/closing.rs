@@ -8,13 +8,13 @@ use support::{A, B, Bench, Call, Dial, Fault, millis, secs};
 /// A pool whose one connection takes nothing yet.
 fn blocked() -> Bench {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.is_ready = false);
+    bench.world.behave(A, |behaviour| behaviour.is_ready = false);
     bench.set([A]);
     bench
 }
 
 fn unblock(bench: &mut Bench) {
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.run();
 }
 
@@ -92,17 +92,17 @@ fn d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered
     bench.send(1..=5);
     let task = bench.shut_down(secs(10));
     bench.advance(secs(5));
-    bench.world.link(A).change(|script| {
-        script.is_ready = true;
-        script.flushes = false;
-        script.window = 2;
+    bench.world.link(A).change(|behaviour| {
+        behaviour.is_ready = true;
+        behaviour.flushes = false;
+        behaviour.window = 2;
     });
     bench.advance(millis(4999));
     assert!(!task.is_done());
-    bench.world.link(A).change(|script| script.closes = true);
+    bench.world.link(A).change(|behaviour| behaviour.closes = true);
     bench.advance(millis(1));
     assert_eq!(bench.ledger.undelivered(), [3, 4, 5]);
-    bench.world.link(A).change(|script| script.flushes = true);
+    bench.world.link(A).change(|behaviour| behaviour.flushes = true);
     let ended = bench.output(&task);
     assert_eq!((ended.counts.handed, bench.world.received(A)), (2, vec![1, 2]));
     bench.check_accounts(ended, "");
@@ -115,7 +115,7 @@ fn d2_the_earliest_of_several_deadlines_counts() {
     let patient = bench.shut_down(secs(100));
     let hasty = bench.shut_down(secs(1));
     let late = bench.shut_down(secs(1000));
-    bench.world.link(A).change(|script| script.closes = true);
+    bench.world.link(A).change(|behaviour| behaviour.closes = true);
     bench.advance(secs(1));
     for task in [patient, hasty, late] {
         assert_eq!(bench.output(&task).counts.undelivered, 1);
@@ -150,7 +150,7 @@ fn d2_a_connection_that_is_lost_during_the_shutdown_is_redialled() {
     bench.advance(secs(20));
     bench.send([1, 2]);
     let task = bench.shut_down(secs(30));
-    bench.world.script(A, |script| script.is_ready = true);
+    bench.world.behave(A, |behaviour| behaviour.is_ready = true);
     bench.world.answer(A, Dial::Refuse);
     bench.world.link(A).break_off();
     bench.advance(secs(1));
@@ -164,14 +164,14 @@ fn d2_a_connection_that_is_lost_during_the_shutdown_is_redialled() {
 #[test]
 fn d2_an_item_that_comes_back_during_the_shutdown_is_delivered_by_another_connection() {
     let mut bench = Bench::up([A, B], |pool| pool);
-    bench.world.link(B).change(|script| script.is_ready = false);
-    bench.world.link(A).change(|script| (script.flushes, script.window) = (false, 1));
+    bench.world.link(B).change(|behaviour| behaviour.is_ready = false);
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 1));
     bench.send([1, 2]);
     let task = bench.shut_down(secs(30));
     bench.world.link(A).give_back();
     bench.world.link(A).hang_up();
     bench.world.answer(A, Dial::Hang);
-    bench.world.link(B).change(|script| script.is_ready = true);
+    bench.world.link(B).change(|behaviour| behaviour.is_ready = true);
     let ended = bench.output(&task);
     assert_eq!(bench.world.received(B), [1, 2]);
     bench.check_accounts(ended, "");
@@ -183,7 +183,7 @@ fn d2_an_item_that_a_connection_breaks_on_in_the_very_shutdown_goes_to_another()
         for count in 1..=3 {
             let mut bench = Bench::up([A, B], |pool| pool);
             let link = bench.world.link(faulty);
-            link.change(|script| script.returns_refused = true);
+            link.change(|behaviour| behaviour.returns_refused = true);
             link.fault(Call::Send, Fault::Error);
             bench.run();
             (1..=count).for_each(|id| assert_eq!(bench.try_send(id), Ok(())));
@@ -199,7 +199,7 @@ fn d2_an_item_that_a_connection_breaks_on_in_the_very_shutdown_goes_to_another()
 #[test]
 fn d2_items_that_come_back_from_a_connection_that_closes_last_are_undelivered() {
     let mut bench = Bench::up([A], |pool| pool);
-    bench.world.link(A).change(|script| (script.flushes, script.closes) = (false, false));
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.closes) = (false, false));
     bench.send([1, 2]);
     let task = bench.shut_down(secs(30));
     bench.world.link(A).give_back();
@@ -212,7 +212,7 @@ fn d2_items_that_come_back_from_a_connection_that_closes_last_are_undelivered() 
 #[test]
 fn d2_a_connection_that_does_not_close_holds_the_end_up_for_the_drain_timeout_only() {
     let mut bench = Bench::up([A, B], |pool| pool.drain_timeout(secs(3)));
-    bench.world.link(A).change(|script| script.closes = false);
+    bench.world.link(A).change(|behaviour| behaviour.closes = false);
     bench.world.link(B).fault(Call::Close, Fault::Error);
     let task = bench.shut_down(secs(30));
     bench.advance(millis(2999));
@@ -260,8 +260,8 @@ fn d3_the_end_is_told_once_however_many_reasons_there_are() {
 fn d3_t31_a_dropped_driver_loses_nothing_silently() {
     let mut bench = blocked();
     bench.send(1..=3);
-    bench.world.link(A).change(|script| (script.is_ready, script.window) = (true, 1));
-    bench.world.link(A).change(|script| script.flushes = false);
+    bench.world.link(A).change(|behaviour| (behaviour.is_ready, behaviour.window) = (true, 1));
+    bench.world.link(A).change(|behaviour| behaviour.flushes = false);
     bench.run();
     assert_eq!(bench.try_send(4), Ok(()));
     bench.executor.cancel(&bench.driver.clone());

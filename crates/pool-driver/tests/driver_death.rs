@@ -98,13 +98,15 @@ impl Run {
     /// 20 items and 3 connections that push back, break, give back and are replaced.
     fn play(&mut self) {
         for address in [A, B, C] {
-            self.bench.world.script(address, |script| (script.window, script.keeps_items) = (2, true));
+            self.bench
+                .world
+                .behave(address, |behaviour| (behaviour.window, behaviour.keeps_items) = (2, true));
         }
         self.start_senders(0..6);
         self.bench.set([A, B, C]);
-        self.each_link(|link| link.change(|script| script.flushes = false));
+        self.each_link(|link| link.change(|behaviour| behaviour.flushes = false));
         for address in [A, B, C] {
-            self.bench.world.script(address, |script| script.flushes = false);
+            self.bench.world.behave(address, |behaviour| behaviour.flushes = false);
         }
         self.start_senders(6..20);
         if let Some((sender, id)) = self.senders.iter().find(|(sender, _)| !sender.is_done()).cloned() {
@@ -112,12 +114,12 @@ impl Run {
             self.senders.retain(|(_, other)| *other != id);
         }
         self.each_link(|link| {
-            if link.address == A {
+            if link.address() == A {
                 link.break_off();
             }
         });
         self.each_link(|link| {
-            if link.address == B {
+            if link.address() == B {
                 link.give_back();
                 link.go_away();
             }
@@ -129,12 +131,12 @@ impl Run {
         drop(self.bench.pool().shutdown(secs(5)));
         self.bench.advance(secs(3));
         self.each_link(|link| {
-            if link.address == A {
+            if link.address() == A {
                 link.give_back();
             }
         });
         self.bench.advance(secs(3));
-        self.each_link(|link| link.change(|script| script.flushes = true));
+        self.each_link(|link| link.change(|behaviour| behaviour.flushes = true));
         self.bench.advance(secs(60));
     }
 

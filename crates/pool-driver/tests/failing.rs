@@ -56,7 +56,7 @@ fn t22_a_pool_that_fails_fast_goes_on_trying_and_recovers() {
 #[test]
 fn an_item_that_comes_back_while_the_pool_fails_fast_is_returned_too() {
     let mut bench = Bench::up([A], |pool| pool.fail_fast_after(secs(3)));
-    bench.world.link(A).change(|script| (script.flushes, script.closes) = (false, false));
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.closes) = (false, false));
     bench.send([1]);
     bench.world.answer(A, Dial::Refuse);
     bench.world.link(A).go_away();
@@ -125,7 +125,7 @@ fn ready_makes_a_lazy_pool_connect() {
 #[test]
 fn ready_says_that_the_pool_closes_although_a_connection_is_up() {
     let mut bench = Bench::up([A], |pool| pool);
-    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.send([1]);
     let task = bench.shut_down(secs(30));
     let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });

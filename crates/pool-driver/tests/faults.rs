@@ -134,7 +134,7 @@ fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
         let panics_in = Rc::new(Cell::new(""));
         let fragile = Fragile { panics_in: Rc::clone(&panics_in) };
         let mut bench = Bench::new(|pool| pool.balancer(fragile));
-        bench.world.script(A, |script| script.keeps_items = true);
+        bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
         bench.set([A]);
         bench.send([1]);
         panics_in.set(method);
@@ -153,7 +153,7 @@ fn f1_a_balancer_is_never_asked_about_a_ring_with_nobody_in_it() {
     let mut bench = Bench::new(|pool| pool.balancer(Modulo::default()));
     bench.send([1]);
     bench.set([A]);
-    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.send([2]);
     bench.world.link(A).break_off();
     bench.advance(secs(10));

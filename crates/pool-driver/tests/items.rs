@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use pool_driver::{Event, Outcome};
-use support::{A, B, Bench, C, Call, Dial, End, Fault, Script, secs};
+use support::{A, B, Behaviour, Bench, C, Call, Dial, End, Fault, secs};
 
 const SEND_ERROR: (Call, Fault) = (Call::Send, Fault::Error);
 
@@ -16,7 +16,7 @@ fn i1_an_item_whose_start_send_fails_counts_as_handed_and_ends_only_that_connect
         bench.world.link(A).fault(Call::Send, fault);
         bench.send(1..=4);
         assert_eq!(bench.world.received(B).len(), 3);
-        assert_eq!(bench.world.received(A), []);
+        assert!(bench.world.received(A).is_empty());
         assert_eq!(bench.ledger.ended(End::Handed).len(), 4);
         assert!(!bench.world.links(A)[0].is_open());
         assert_eq!(bench.finish().counts.handed, 4);
@@ -37,7 +37,7 @@ fn i1_a_connection_that_fails_before_it_takes_an_item_leaves_the_item_to_another
 #[test]
 fn i1_a_connection_that_dies_says_how_many_items_it_may_have_taken_with_it() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.keeps_items = true);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send(1..=5);
     bench.world.link(A).finish(2, Outcome::Success { latency: secs(0) });
@@ -54,9 +54,9 @@ fn i1_a_connection_that_dies_says_how_many_items_it_may_have_taken_with_it() {
 #[test]
 fn i1_items_that_never_left_go_to_the_head_of_the_queue_in_order() {
     let mut bench = Bench::up([A], |pool| pool);
-    bench.world.link(A).change(|script| {
-        script.flushes = false;
-        script.window = 3;
+    bench.world.link(A).change(|behaviour| {
+        behaviour.flushes = false;
+        behaviour.window = 3;
     });
     bench.send(1..=5);
     assert_eq!(bench.world.link(A).unflushed(), 3);
@@ -71,14 +71,14 @@ fn i1_items_that_never_left_go_to_the_head_of_the_queue_in_order() {
 fn i1_a_connection_that_breaks_gives_back_what_never_left_before_it_is_dropped() {
     for call in [Call::Flush, Call::Ready, Call::Send] {
         let mut bench = Bench::new(|pool| pool);
-        bench.world.script(A, |script| (script.flushes, script.returns_unflushed) = (false, true));
+        bench.world.behave(A, |behaviour| (behaviour.flushes, behaviour.returns_unflushed) = (false, true));
         bench.set([A]);
         bench.send([1, 2, 3]);
         bench.set([A, B]);
         bench.world.link(A).fault(call, Fault::Error);
         bench.world.link(A).wake();
         bench.send([4, 5]);
-        bench.world.script(A, |script| script.flushes = true);
+        bench.world.behave(A, |behaviour| behaviour.flushes = true);
         let lost = usize::from(call == Call::Send);
         let came = bench.world.received(B);
         assert_eq!(came.len(), 5 - lost, "{call:?}: {came:?}");
@@ -94,13 +94,13 @@ fn i1_what_comes_back_in_the_middle_of_a_batch_goes_before_the_rest_of_it() {
     let mut seen = Vec::new();
     for (faulty, sound) in [(A, B), (B, A)] {
         let mut bench = Bench::up([A, B], |pool| pool);
-        bench.world.link(faulty).change(|script| {
-            script.window = 1;
-            (script.breaks_when_full, script.returns_unflushed) = (true, true);
+        bench.world.link(faulty).change(|behaviour| {
+            behaviour.window = 1;
+            (behaviour.breaks_when_full, behaviour.returns_unflushed) = (true, true);
         });
         bench.send(1..=4);
         seen.push(bench.world.received(sound));
-        assert_eq!(bench.world.received(faulty), []);
+        assert!(bench.world.received(faulty).is_empty());
         bench.finish();
     }
     seen.sort_unstable();
@@ -112,18 +112,20 @@ fn i1_an_item_that_comes_back_in_the_batch_in_which_it_was_handed_counts_once() 
     let mut bench = Bench::up([A], |pool| pool);
     bench.world.answer(A, Dial::Refuse);
     let link = bench.world.link(A);
-    link.change(|script| (script.returns_refused, script.returns_unflushed) = (true, true));
-    link.change(|script| (script.window, script.breaks_when_full) = (2, true));
+    link.change(|behaviour| (behaviour.returns_refused, behaviour.returns_unflushed) = (true, true));
+    link.change(|behaviour| (behaviour.window, behaviour.breaks_when_full) = (2, true));
     bench.send([1, 2, 3]);
     let snapshot = bench.snapshot();
     assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (0, 0), "{snapshot}");
-    bench.world.script(A, |script| (script.returns_refused, script.fault) = (true, Some(SEND_ERROR)));
+    bench
+        .world
+        .behave(A, |behaviour| (behaviour.returns_refused, behaviour.fault) = (true, Some(SEND_ERROR)));
     bench.world.answer(A, Dial::Accept);
     bench.advance(secs(60));
     let snapshot = bench.snapshot();
     assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (0, 0), "{snapshot}");
     assert!(bench.world.dials(A) > 2);
-    bench.world.script(A, |script| *script = Script::default());
+    bench.world.behave(A, |behaviour| *behaviour = Behaviour::default());
     bench.advance(secs(60));
     let snapshot = bench.snapshot();
     assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (3, 3), "{snapshot}");
@@ -134,7 +136,9 @@ fn i1_an_item_that_comes_back_in_the_batch_in_which_it_was_handed_counts_once() 
 #[test]
 fn i1_an_item_that_came_back_and_was_never_delivered_does_not_count_as_handed() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| (script.returns_refused, script.fault) = (true, Some(SEND_ERROR)));
+    bench
+        .world
+        .behave(A, |behaviour| (behaviour.returns_refused, behaviour.fault) = (true, Some(SEND_ERROR)));
     bench.set([A]);
     bench.send([1, 2]);
     let ended = bench.finish();
@@ -144,10 +148,10 @@ fn i1_an_item_that_came_back_and_was_never_delivered_does_not_count_as_handed() 
 #[test]
 fn i1_an_item_that_comes_back_after_other_last_words_is_heard_too() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| (script.flushes, script.returns_unflushed) = (false, true));
+    bench.world.behave(A, |behaviour| (behaviour.flushes, behaviour.returns_unflushed) = (false, true));
     bench.set([A]);
     bench.send([1]);
-    bench.world.script(A, |script| script.flushes = true);
+    bench.world.behave(A, |behaviour| behaviour.flushes = true);
     bench.set([A, B]);
     let link = bench.world.link(A);
     link.go_away_unnoticed();
@@ -163,17 +167,17 @@ fn i1_an_item_that_comes_back_after_other_last_words_is_heard_too() {
 #[test]
 fn i1_an_item_that_came_back_counts_as_handed_once() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.keeps_items = true);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send([1, 2]);
     assert_eq!(bench.snapshot().counts.handed, 2);
-    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.world.link(A).give_back();
     bench.run();
     let snapshot = bench.snapshot();
     assert_eq!((snapshot.counts.handed, snapshot.queue.in_hand), (0, 2));
     assert_eq!(snapshot.addresses[0].handed, 0);
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.run();
     assert_eq!(bench.snapshot().counts.handed, 2);
     assert_eq!(bench.world.received(A), [1, 2, 1, 2]);
@@ -184,14 +188,14 @@ fn i1_an_item_that_came_back_counts_as_handed_once() {
 fn i2_no_item_goes_to_a_connection_that_drains_or_whose_address_has_left() {
     let mut bench = Bench::up([A, B], |pool| pool);
     for link in bench.world.all_links() {
-        link.change(|script| script.closes = false);
+        link.change(|behaviour| behaviour.closes = false);
     }
     bench.world.link(B).go_away();
     bench.set([B, C]);
     let old = [bench.world.links(A)[0].clone(), bench.world.links(B)[0].clone()];
     bench.send(1..=10);
     assert!(old.iter().all(|link| link.received().is_empty() && link.unflushed() == 0));
-    bench.world.all_links().iter().for_each(|link| link.change(|script| script.closes = true));
+    bench.world.all_links().iter().for_each(|link| link.change(|behaviour| behaviour.closes = true));
     bench.finish();
 }
 
@@ -224,24 +228,24 @@ fn i3_t15_every_ready_address_gets_the_same_share_whatever_the_name_service_repe
 #[test]
 fn i4_t30_an_item_that_a_connection_pushes_back_is_offered_to_another() {
     let mut bench = Bench::up([A, B], |pool| pool);
-    bench.world.link(A).change(|script| {
-        script.window = 1;
-        script.flushes = false;
+    bench.world.link(A).change(|behaviour| {
+        behaviour.window = 1;
+        behaviour.flushes = false;
     });
     bench.send(1..=20);
     assert_eq!((bench.world.link(A).unflushed(), bench.world.received(B).len()), (1, 19));
     assert_eq!(bench.snapshot().queue.in_hand, 0);
-    bench.world.link(A).change(|script| script.flushes = true);
+    bench.world.link(A).change(|behaviour| behaviour.flushes = true);
     bench.finish();
 }
 
 #[test]
 fn i4_a_connection_that_was_busy_takes_part_again_as_soon_as_it_is_ready() {
     let mut bench = Bench::up([A, B], |pool| pool);
-    bench.world.link(A).change(|script| script.is_ready = false);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.send(1..=4);
-    assert_eq!(bench.world.received(A), []);
-    bench.world.link(A).change(|script| script.is_ready = true);
+    assert!(bench.world.received(A).is_empty());
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.send(5..=8);
     assert_eq!(bench.world.received(A).len(), 2);
     bench.finish();
@@ -264,11 +268,11 @@ fn i6_every_connection_that_a_batch_touches_is_flushed_once() {
 fn i6_a_flush_that_was_pushed_back_goes_on_when_the_connection_wakes() {
     let mut bench = Bench::up([A], |pool| pool);
     let link = bench.world.link(A);
-    link.change(|script| script.flushes = false);
+    link.change(|behaviour| behaviour.flushes = false);
     bench.send([1]);
     assert_eq!(link.unflushed(), 1);
     link.take_log();
-    link.change(|script| script.flushes = true);
+    link.change(|behaviour| behaviour.flushes = true);
     bench.run();
     assert_eq!((link.received(), link.take_log()), (vec![1], vec![Call::Event, Call::Flush]));
     bench.finish();
@@ -289,14 +293,14 @@ fn i6_a_flush_that_fails_costs_the_connection() {
 #[test]
 fn t25_what_the_peer_says_is_read_while_it_takes_nothing() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.keeps_items = true);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send(1..=3);
     let link = bench.world.link(A);
-    link.change(|script| {
-        script.is_ready = false;
-        script.flushes = false;
-        script.closes = false;
+    link.change(|behaviour| {
+        behaviour.is_ready = false;
+        behaviour.flushes = false;
+        behaviour.closes = false;
     });
     bench.send([4]);
     link.finish(1, Outcome::Cancelled);
@@ -306,14 +310,14 @@ fn t25_what_the_peer_says_is_read_while_it_takes_nothing() {
     link.finish(1, Outcome::Cancelled);
     bench.run();
     assert_eq!(bench.snapshot().addresses[0].status.in_flight, 1, "draining");
-    link.change(|script| (script.closes, script.flushes) = (true, true));
+    link.change(|behaviour| (behaviour.closes, behaviour.flushes) = (true, true));
     bench.finish();
 }
 
 #[test]
 fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     let mut bench = Bench::new(|pool| pool);
-    bench.world.script(A, |script| script.keeps_items = true);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send(1..=6);
     let link = bench.world.link(A);
@@ -322,7 +326,7 @@ fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     link.finish(1, Outcome::Cancelled);
     bench.run();
     assert_eq!(bench.snapshot().addresses[0].status.in_flight, 3);
-    link.change(|script| script.window = 0);
+    link.change(|behaviour| behaviour.window = 0);
     link.give_back();
     bench.run();
     assert_eq!(bench.snapshot().addresses[0].status.in_flight, 0);
@@ -330,6 +334,6 @@ fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     bench.run();
     let told = |event: &Event<u16>| matches!(event, Event::SlotEnded { sent: 6, in_flight: 0, .. });
     assert_eq!(bench.count_events(told), 1);
-    bench.world.script(A, |script| script.keeps_items = false);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = false);
     assert_eq!(bench.finish().counts.handed, 6);
 }

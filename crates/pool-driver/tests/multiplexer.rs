@@ -144,12 +144,12 @@ fn poll_progress_drives_names_dials_and_reads_without_traffic() {
 fn an_item_that_no_connection_can_take_any_more_is_kept_and_flush_waits_for_it() {
     let mut owner = Owner::up([A]);
     assert_eq!(owner.poll_ready(), Poll::Ready(Ok(())));
-    owner.outside.world.link(A).change(|script| script.is_ready = false);
+    owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = false);
     let item = owner.outside.ledger.item(1);
     owner.multiplexer.start_send_unpin(item).expect("it is open");
     assert_eq!((owner.poll_flush(), owner.poll_ready()), (Poll::Pending, Poll::Pending));
     assert_eq!(owner.multiplexer.snapshot().queue.in_hand, 1);
-    owner.outside.world.link(A).change(|script| script.is_ready = true);
+    owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = true);
     assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
     assert_eq!(owner.outside.world.received(A), [1]);
 }
@@ -157,10 +157,10 @@ fn an_item_that_no_connection_can_take_any_more_is_kept_and_flush_waits_for_it()
 #[test]
 fn poll_flush_waits_until_every_connection_has_flushed() {
     let mut owner = Owner::up([A, B]);
-    owner.outside.world.link(A).change(|script| script.flushes = false);
+    owner.outside.world.link(A).change(|behaviour| behaviour.flushes = false);
     (1..=2).for_each(|id| owner.send(id));
     assert_eq!(owner.poll_flush(), Poll::Pending);
-    owner.outside.world.link(A).change(|script| script.flushes = true);
+    owner.outside.world.link(A).change(|behaviour| behaviour.flushes = true);
     assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
 }
 
@@ -179,7 +179,7 @@ fn try_dispatch_takes_no_waker_and_leaves_the_flush_to_the_next_poll() {
 #[test]
 fn try_dispatch_gives_the_item_back_when_nobody_can_take_it_now() {
     let mut owner = Owner::up([A]);
-    owner.outside.world.link(A).change(|script| script.window = 1);
+    owner.outside.world.link(A).change(|behaviour| behaviour.window = 1);
     assert!(owner.try_dispatch(1));
     assert!(!owner.try_dispatch(2));
     assert!(owner.progress().is_pending());
@@ -208,7 +208,7 @@ fn no_wake_up_is_lost_when_a_connection_fails_while_it_is_asked() {
 fn an_item_that_its_connection_breaks_on_and_returns_counts_once() {
     let mut owner = Owner::up([A]);
     owner.outside.world.answer(A, Dial::Hang);
-    owner.outside.world.link(A).change(|script| script.returns_refused = true);
+    owner.outside.world.link(A).change(|behaviour| behaviour.returns_refused = true);
     owner.outside.world.link(A).fault(Call::Send, Fault::Error);
     owner.send(1);
     assert!(owner.progress().is_pending());
@@ -227,7 +227,7 @@ fn an_item_that_its_connection_breaks_on_and_returns_counts_once() {
 fn poll_flush_does_not_wait_for_the_peer_of_a_connection_that_drains() {
     let mut owner = Owner::up([A, B]);
     let link = owner.outside.world.link(A);
-    link.change(|script| script.closes = false);
+    link.change(|behaviour| behaviour.closes = false);
     (1..=2).for_each(|id| owner.send(id));
     assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
     link.go_away();
@@ -257,7 +257,7 @@ fn a_balancer_is_never_asked_about_a_ring_with_nobody_in_it() {
 fn items_that_come_back_are_sent_again_or_taken_by_the_owner() {
     let mut owner = Owner::up([A]);
     let link = owner.outside.world.link(A);
-    link.change(|script| (script.flushes, script.window) = (false, 2));
+    link.change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 2));
     (1..=2).for_each(|id| owner.send(id));
     assert!(owner.progress().is_pending());
     owner.outside.world.answer(A, Dial::Hang);
@@ -271,13 +271,13 @@ fn items_that_come_back_are_sent_again_or_taken_by_the_owner() {
 #[test]
 fn poll_close_delivers_flushes_and_closes_everything() {
     let mut owner = Owner::up([A]);
-    owner.outside.world.link(A).change(|script| script.closes = false);
+    owner.outside.world.link(A).change(|behaviour| behaviour.closes = false);
     owner.send(1);
     assert_eq!(owner.poll_close(), Poll::Pending);
     let closed = Closed { reason: RefusedReason::Closed(EndReason::Shutdown) };
     assert_eq!(owner.poll_ready(), Poll::Ready(Err(closed.clone())));
     assert!(owner.progress().is_pending());
-    owner.outside.world.link(A).change(|script| script.closes = true);
+    owner.outside.world.link(A).change(|behaviour| behaviour.closes = true);
     let Poll::Ready(ended) = owner.progress() else { panic!("{}", owner.multiplexer.snapshot()) };
     assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
     assert_eq!((owner.outside.world.received(A), owner.outside.world.alive(A)), (vec![1], 0));
@@ -287,14 +287,14 @@ fn poll_close_delivers_flushes_and_closes_everything() {
 #[test]
 fn close_gives_the_whole_deadline_also_after_a_long_sleep() {
     let mut owner = Owner::up([A]);
-    owner.outside.world.link(A).change(|script| script.is_ready = false);
+    owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = false);
     let item = owner.outside.ledger.item(1);
     owner.multiplexer.start_send_unpin(item).expect("it is open");
     assert!(owner.progress().is_pending());
     owner.outside.clock.set(owner.outside.now() + secs(3600));
     owner.multiplexer.close(secs(10));
     assert!(owner.progress().is_pending());
-    owner.outside.world.link(A).change(|script| script.is_ready = true);
+    owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = true);
     let Poll::Ready(ended) = owner.progress() else { panic!("{}", owner.multiplexer.snapshot()) };
     assert_eq!((ended.counts.handed, ended.counts.undelivered), (1, 0));
 }

@@ -25,7 +25,7 @@ fn f2_a_pool_with_nothing_to_do_is_not_polled() {
 #[test]
 fn f2_a_pool_whose_connections_are_all_busy_is_not_polled() {
     let mut bench = Bench::new(|pool| pool.queue_size(2));
-    bench.world.script(A, |script| script.is_ready = false);
+    bench.world.behave(A, |behaviour| behaviour.is_ready = false);
     bench.set([A]);
     bench.send([1, 2]);
     let _sender = bench.sender(3);
@@ -71,7 +71,7 @@ fn f2_a_connection_that_wakes_itself_for_ever_costs_one_poll_per_poll_of_the_dri
     let mut bench = Bench::up([A, B], |pool| pool);
     let link = bench.world.link(A);
     link.take_log();
-    link.change(|script| script.wakes_itself = true);
+    link.change(|behaviour| behaviour.wakes_itself = true);
     let before = bench.driver.polls();
     (0..100).for_each(|_| bench.executor.run_round());
     assert_eq!(bench.driver.polls() - before, 100);
@@ -80,21 +80,21 @@ fn f2_a_connection_that_wakes_itself_for_ever_costs_one_poll_per_poll_of_the_dri
     bench.executor.run_round();
     bench.executor.run_round();
     assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 2);
-    link.change(|script| script.wakes_itself = false);
+    link.change(|behaviour| behaviour.wakes_itself = false);
     bench.finish();
 }
 
 #[test]
 fn f2_a_busy_connection_that_wakes_itself_for_ever_delays_nobody() {
     let mut bench = Bench::up([A, B], |pool| pool);
-    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (false, true));
+    bench.world.link(A).change(|behaviour| (behaviour.is_ready, behaviour.wakes_itself) = (false, true));
     for id in 0..20 {
         assert_eq!(bench.try_send(id), Ok(()));
         bench.executor.run_round();
         bench.executor.run_round();
     }
     assert_eq!(bench.world.received(B).len(), 20);
-    bench.world.link(A).change(|script| (script.is_ready, script.wakes_itself) = (true, false));
+    bench.world.link(A).change(|behaviour| (behaviour.is_ready, behaviour.wakes_itself) = (true, false));
     bench.finish();
 }
 

@@ -11,13 +11,13 @@ use support::{A, Bench, Dial, End, Item, Ledger};
 /// A pool of this queue size whose one connection takes nothing.
 fn blocked(queue_size: usize) -> Bench {
     let mut bench = Bench::new(|pool| pool.queue_size(queue_size));
-    bench.world.script(A, |script| script.is_ready = false);
+    bench.world.behave(A, |behaviour| behaviour.is_ready = false);
     bench.set([A]);
     bench
 }
 
 fn unblock(bench: &mut Bench) {
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.run();
 }
 
@@ -76,17 +76,17 @@ fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
     bench.send([1, 2, 3]);
     let senders: Vec<_> = (4..=7).map(|id| bench.sender(id)).collect();
     bench.run();
-    bench.world.link(A).change(|script| (script.flushes, script.window) = (false, 0));
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 0));
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     for served in 1..=4 {
-        bench.world.link(A).change(|script| script.window = served);
+        bench.world.link(A).change(|behaviour| behaviour.window = served);
         bench.run();
         let done: Vec<_> = senders.iter().map(support::Task::is_done).collect();
         assert_eq!(done, (1..=4).map(|sender| sender <= served).collect::<Vec<_>>());
         let queue = bench.snapshot().queue;
         assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (3, 4 - served));
     }
-    bench.world.link(A).change(|script| (script.flushes, script.window) = (true, usize::MAX));
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (true, usize::MAX));
     bench.run();
     assert_eq!(bench.world.received(A), (1..=7).collect::<Vec<_>>());
     bench.finish();
@@ -98,8 +98,8 @@ fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
     bench.send([1, 2, 3]);
     let sender = bench.sender(4);
     bench.run();
-    bench.world.link(A).change(|script| {
-        (script.is_ready, script.flushes, script.window) = (true, false, 2);
+    bench.world.link(A).change(|behaviour| {
+        (behaviour.is_ready, behaviour.flushes, behaviour.window) = (true, false, 2);
     });
     bench.executor.run_round();
     let queue = bench.snapshot().queue;
@@ -108,7 +108,7 @@ fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
     assert_eq!(bench.output(&sender), Ok(()));
     let queue = bench.snapshot().queue;
     assert_eq!(queue.queued + queue.in_hand + queue.granted, 3);
-    bench.world.link(A).change(|script| (script.flushes, script.window) = (true, usize::MAX));
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (true, usize::MAX));
     bench.run();
     assert_eq!(bench.world.received(A), [1, 2, 3, 5, 4]);
     bench.finish();
@@ -120,7 +120,7 @@ fn i5_nobody_overtakes_a_sender_that_was_granted_a_place() {
     bench.send([1]);
     let _sender = bench.sender(2);
     bench.run();
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     // The driver has granted the place; the sender hasn't run yet.
     bench.executor.run_round();
     assert_eq!(bench.snapshot().queue.granted, 1);
@@ -150,7 +150,7 @@ fn i5_t4_a_sender_that_gives_up_with_a_grant_passes_it_on() {
     bench.send([1]);
     let (first, second) = (bench.sender(2), bench.sender(3));
     bench.run();
-    bench.world.link(A).change(|script| script.is_ready = true);
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.executor.run_round();
     assert_eq!((bench.snapshot().queue.granted, bench.snapshot().queue.waiting), (1, 1));
     bench.give_up(&first, 2);
@@ -177,15 +177,15 @@ fn i5_all_senders_giving_up_at_any_moment_leave_the_queue_whole() {
         bench.send([1, 2]);
         let senders: Vec<_> = (3..9).map(|id| (bench.sender(id), id)).collect();
         bench.run();
-        bench.world.link(A).change(|script| script.window = 1);
-        bench.world.link(A).change(|script| script.is_ready = true);
+        bench.world.link(A).change(|behaviour| behaviour.window = 1);
+        bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
         (0..rounds).for_each(|_| bench.executor.run_round());
         for (sender, id) in senders {
             if !sender.is_done() {
                 bench.give_up(&sender, id);
             }
         }
-        bench.world.link(A).change(|script| script.window = usize::MAX);
+        bench.world.link(A).change(|behaviour| behaviour.window = usize::MAX);
         bench.run();
         let queue = bench.snapshot().queue;
         assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0), "{rounds}");

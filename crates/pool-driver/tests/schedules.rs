@@ -107,7 +107,7 @@ impl Schedule {
         assert!(queue.queued + queue.granted <= queue.capacity, "{snapshot}");
         for link in self.bench.world.all_links() {
             let is_flushed = link.unflushed() == 0 || link.pushes_back();
-            assert!(is_flushed, "the driver sleeps with items unflushed at {}:\n{snapshot}", link.address);
+            assert!(is_flushed, "the driver sleeps with items unflushed at {}:\n{snapshot}", link.address());
         }
         for row in &snapshot.addresses {
             let alive = usize::from(row.status.busy + row.status.ready + row.status.draining);
@@ -139,10 +139,10 @@ impl Schedule {
         self.bench.world.answer(address, dial);
         let (window, keeps_items) = (self.random.below::<usize>(4) + 1, self.random.is(50));
         let (returns_unflushed, returns_refused) = (self.random.is(50), self.random.is(50));
-        self.bench.world.script(address, |script| {
-            (script.returns_unflushed, script.returns_refused) = (returns_unflushed, returns_refused);
-            script.window = window;
-            script.keeps_items = keeps_items;
+        self.bench.world.behave(address, |behaviour| {
+            (behaviour.returns_unflushed, behaviour.returns_refused) = (returns_unflushed, returns_refused);
+            behaviour.window = window;
+            behaviour.keeps_items = keeps_items;
         });
     }
 
@@ -159,9 +159,9 @@ impl Schedule {
                 link.hang_up();
             }
             5 => link.finish(link.in_flight().min(2), Outcome::Success { latency: millis(1) }),
-            6 => link.change(|script| script.is_ready ^= true),
-            7 => link.change(|script| script.flushes ^= true),
-            8 => link.change(|script| script.closes ^= true),
+            6 => link.change(|behaviour| behaviour.is_ready ^= true),
+            7 => link.change(|behaviour| behaviour.flushes ^= true),
+            8 => link.change(|behaviour| behaviour.closes ^= true),
             _ => {
                 let calls = [Call::Ready, Call::Send, Call::Flush, Call::Close, Call::Event, Call::Drop];
                 let call = self.random.pick(&calls).unwrap_or(Call::Send);
@@ -174,10 +174,10 @@ impl Schedule {
     fn heal(&mut self) {
         for address in 1..=ADDRESSES {
             self.bench.world.answer(address, Dial::Accept);
-            self.bench.world.script(address, |script| *script = support::Script::default());
+            self.bench.world.behave(address, |behaviour| *behaviour = support::Behaviour::default());
         }
         for link in self.bench.world.all_links() {
-            link.change(|script| *script = support::Script::default());
+            link.change(|behaviour| *behaviour = support::Behaviour::default());
         }
         self.bench.set(1..=ADDRESSES);
         self.bench.advance(secs(60));

@@ -3,28 +3,17 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses another part of the bench")]
 
-mod clock;
-mod executor;
-mod feed;
-mod ledger;
-mod link;
-mod world;
-
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::time::Duration;
 
 use pool_core::{AddressId, Instant, Pick, Ring};
-use pool_driver::{
-    Balance, Ended, Event, Observer, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot,
-};
+use pool_driver::{Balance, Ended, Event, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot};
 
-pub(crate) use clock::Clock;
-pub(crate) use executor::{Executor, Task};
-pub(crate) use feed::{Answer, Feed};
-pub(crate) use ledger::{Calls, End, Item, Ledger};
-pub(crate) use link::{Call, Fault, Link, Script, Wire};
-pub(crate) use world::{Dial, World};
+use pool_conformance::Stamp;
+pub(crate) use pool_conformance::simulated::{Clock, Executor, Spawned as Task};
+pub(crate) use pool_conformance::world::{
+    Answer, Behaviour, Call, Calls, Dial, End, EventLog, Fault, Feed, Item, Ledger, Link, World,
+};
 
 pub(crate) const A: u16 = 1;
 pub(crate) const B: u16 = 2;
@@ -41,22 +30,6 @@ pub(crate) fn secs(secs: u64) -> Duration {
 
 /// The settings of the bench's pool.
 pub(crate) type Settings<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledger, EventLog, P>;
-
-/// Keeps what the pool tells.
-#[derive(Clone, Default)]
-pub(crate) struct EventLog {
-    events: Rc<RefCell<Vec<Event<u16>>>>,
-    panics: Rc<Cell<bool>>,
-    calls: Calls,
-}
-
-impl Observer<u16> for EventLog {
-    fn on_event(&mut self, event: &Event<u16>) {
-        self.events.borrow_mut().push(event.clone());
-        self.calls.enter();
-        assert!(!self.panics.get(), "a scripted panic of the observer");
-    }
-}
 
 /// Counts its way round the ring, and divides by nothing if there is nobody in it.
 #[derive(Default)]
@@ -83,9 +56,10 @@ impl Outside {
     pub(crate) fn new() -> Self {
         let calls = Calls::default();
         let ledger = Ledger::new(&calls);
-        let events = EventLog { calls: calls.clone(), ..EventLog::default() };
-        let world = World::new(&ledger, &calls);
-        Self { clock: Clock::default(), world, feed: Feed::new(&calls), ledger, calls, events }
+        let clock = Clock::default();
+        let events = EventLog::new(&calls, &Stamp::default());
+        let world = World::new(&ledger, &calls, &clock);
+        Self { clock, world, feed: Feed::new(&calls), ledger, calls, events }
     }
 
     /// Settings with everything scripted, and the same seed each time.
@@ -103,15 +77,15 @@ impl Outside {
 
     /// From now on the observer panics.
     pub(crate) fn spoil_observer(&self) {
-        self.events.panics.set(true);
+        self.events.spoil();
     }
 
     pub(crate) fn take_events(&self) -> Vec<Event<u16>> {
-        std::mem::take(&mut *self.events.events.borrow_mut())
+        self.events.take()
     }
 
     pub(crate) fn count_events(&self, is_meant: impl Fn(&Event<u16>) -> bool) -> usize {
-        self.events.events.borrow().iter().filter(|event| is_meant(event)).count()
+        self.events.count(is_meant)
     }
 }
 
@@ -271,7 +245,7 @@ impl Bench {
 
     /// What the pool says became of its items is what became of them.
     pub(crate) fn check_accounts(&self, ended: Ended, context: &str) {
-        self.ledger.check(context);
+        self.ledger.audit().unwrap_or_else(|wrong| panic!("{wrong}; {context}"));
         let count = |end| self.ledger.ended(end).len() as u64;
         let (handed, undelivered) = (count(End::Handed), count(End::Undelivered));
         assert_eq!((ended.counts.handed, ended.counts.undelivered), (handed, undelivered), "{context}");

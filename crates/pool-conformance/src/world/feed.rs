@@ -1,23 +1,24 @@
 //! A stream of address sets that is fed by hand.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use parking_lot::Mutex;
 use pool_driver::AddressSet;
 
 use super::ledger::Calls;
 
-#[derive(Clone, Default)]
-pub(crate) struct Feed {
-    state: Rc<RefCell<State>>,
+/// A name service that says what it is told to.
+#[derive(Clone, Debug, Default)]
+pub struct Feed {
+    state: Arc<Mutex<State>>,
     calls: Calls,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     answers: VecDeque<Answer>,
     waker: Option<Waker>,
@@ -26,41 +27,58 @@ struct State {
     polls_after_end: usize,
 }
 
-pub(crate) enum Answer {
+/// What a name service can come up with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// All addresses there are.
     Set(AddressSet<u16>),
+    /// No answer, for once.
     Error(&'static str),
+    /// The stream ends.
     End,
+    /// The stream panics.
     Panic,
 }
 
 impl Feed {
-    pub(crate) fn new(calls: &Calls) -> Self {
+    /// One that has nothing to say yet, and whose polls count as user code.
+    pub fn new(calls: &Calls) -> Self {
         Self { calls: calls.clone(), ..Self::default() }
     }
 
-    pub(crate) fn push(&self, answer: Answer) {
-        self.state.borrow_mut().answers.push_back(answer);
-        let waker = self.state.borrow_mut().waker.take();
+    /// The next answer.
+    pub fn push(&self, answer: Answer) {
+        self.state.lock().answers.push_back(answer);
+        let waker = self.state.lock().waker.take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    pub(crate) fn push_set(&self, addresses: impl IntoIterator<Item = u16>) {
+    /// The next answer is this set.
+    pub fn push_set(&self, addresses: impl IntoIterator<Item = u16>) {
         self.push(Answer::Set(addresses.into_iter().collect()));
     }
 
-    pub(crate) fn polls(&self) -> usize {
-        self.state.borrow().polls
+    /// How often it was polled.
+    pub fn polls(&self) -> usize {
+        self.state.lock().polls
     }
 
-    pub(crate) fn polls_after_end(&self) -> usize {
-        self.state.borrow().polls_after_end
+    /// How often it was polled when it was over.
+    pub fn polls_after_end(&self) -> usize {
+        self.state.lock().polls_after_end
     }
 
     /// Answers that were not read yet.
-    pub(crate) fn len(&self) -> usize {
-        self.state.borrow().answers.len()
+    pub fn len(&self) -> usize {
+        self.state.lock().answers.len()
+    }
+
+    /// Whether all answers were read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -69,7 +87,7 @@ impl Stream for Feed {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.calls.enter();
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state.lock();
         state.polls += 1;
         state.polls_after_end += usize::from(state.is_over);
         match state.answers.pop_front() {

@@ -1,0 +1,472 @@
+//! The vocabulary of scenarios: what can be done to a pool, and what can be expected of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use pool_driver::{Backoff, Balance, Endpoint, OnAddressesEnd, Outcome, PoolBuilder};
+
+use crate::observation::{Observation, Value};
+use crate::world::{Behaviour, Call, Dial, Fault};
+
+/// A scenario's settings and steps, in order. Addresses are numbers, and so are items.
+///
+/// What is expected is waited for: a step that expects something is done as soon as it is so, and
+/// fails when it can no longer come to be.
+///
+/// ```
+/// use pool_conformance::{Dial, Observation::*, Script};
+///
+/// let script = Script::new()
+///     .serve(1, Dial::AcceptThenDie)
+///     .set_addresses([1, 2])
+///     .send(0..10)
+///     .expect(Received(2), 10)
+///     .expect_at_least(BackOffs(1), 3);
+/// println!("{script}");
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a script does nothing unless it is played"]
+pub struct Script {
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A setting of the scenario's pool.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Setting {
+    /// `connections_per_address`
+    ConnectionsPerAddress(u32),
+    /// `lazy`
+    Lazy,
+    /// `queue_size`
+    QueueSize(usize),
+    /// `dials_max`
+    DialsMax(u32),
+    /// `dial_timeout`
+    DialTimeout(Duration),
+    /// `backoff`, with this base and cap, and no other change.
+    Backoff(Duration, Duration),
+    /// `backoff`, whole.
+    BackoffOf(Backoff),
+    /// `stable_after`
+    StableAfter(Duration),
+    /// `drain_timeout`
+    DrainTimeout(Duration),
+    /// `shutdown_timeout`
+    ShutdownTimeout(Duration),
+    /// `fail_fast_after`
+    FailFastAfter(Duration),
+    /// `lifetime_max`
+    LifetimeMax(Duration),
+    /// `idle_timeout`
+    IdleTimeout(Duration),
+    /// `addresses_max`
+    AddressesMax(usize),
+    /// `items_per_turn`
+    ItemsPerTurn(u32),
+    /// `on_addresses_end(Keep)`
+    KeepAddresses,
+}
+
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+impl Setting {
+    /// Timeouts that no scenario runs into unless it sets them.
+    pub(crate) fn far_away() -> [Self; 4] {
+        [
+            Self::DialTimeout(AN_HOUR),
+            Self::StableAfter(AN_HOUR),
+            Self::DrainTimeout(AN_HOUR),
+            Self::ShutdownTimeout(AN_HOUR),
+        ]
+    }
+
+    pub(crate) fn apply<C, R, S, U, O, B: Balance>(
+        builder: PoolBuilder<C, R, S, U, O, B>,
+        setting: &Self,
+    ) -> PoolBuilder<C, R, S, U, O, B> {
+        match *setting {
+            Self::ConnectionsPerAddress(connections) => builder.connections_per_address(connections),
+            Self::Lazy => builder.lazy(),
+            Self::QueueSize(items) => builder.queue_size(items),
+            Self::DialsMax(dials) => builder.dials_max(dials),
+            Self::DialTimeout(timeout) => builder.dial_timeout(timeout),
+            Self::Backoff(base, cap) => {
+                let mut backoff = Backoff::default();
+                (backoff.base, backoff.cap) = (base, cap);
+                builder.backoff(backoff)
+            }
+            Self::BackoffOf(backoff) => builder.backoff(backoff),
+            Self::StableAfter(duration) => builder.stable_after(duration),
+            Self::DrainTimeout(timeout) => builder.drain_timeout(timeout),
+            Self::ShutdownTimeout(timeout) => builder.shutdown_timeout(timeout),
+            Self::FailFastAfter(duration) => builder.fail_fast_after(duration),
+            Self::LifetimeMax(lifetime) => builder.lifetime_max(lifetime),
+            Self::IdleTimeout(timeout) => builder.idle_timeout(timeout),
+            Self::AddressesMax(addresses) => builder.addresses_max(addresses),
+            Self::ItemsPerTurn(items) => builder.items_per_turn(items),
+            Self::KeepAddresses => builder.on_addresses_end(OnAddressesEnd::Keep),
+        }
+    }
+}
+
+/// How the connections of a server behave from now on, those that are open too.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Conduct {
+    /// As they should.
+    Well,
+    /// They take no items, and don't flush.
+    Stalled,
+    /// They take so many items, and more only when they have been flushed.
+    Window(usize),
+    /// A flush takes so long.
+    FlushesAfter(Duration),
+    /// A flush never ends.
+    NeverFlushes,
+    /// A close never ends.
+    NeverCloses,
+    /// They ask to be polled whenever they are.
+    WakesItself,
+    /// They hold on to items until the script finishes them.
+    KeepsItems,
+    /// When they break they give back what they have not flushed.
+    ReturnsUnflushed,
+    /// This call returns an error.
+    Fails(Call),
+    /// This call returns an error, and the item of a failed `start_send` is given back.
+    FailsAndReturns(Call),
+    /// This call panics.
+    Panics(Call),
+}
+
+impl Conduct {
+    pub(crate) fn change(self, behaviour: &mut Behaviour) {
+        match self {
+            Self::Well => *behaviour = Behaviour::default(),
+            Self::Stalled => (behaviour.is_ready, behaviour.flushes) = (false, false),
+            Self::Window(window) => behaviour.window = window,
+            Self::FlushesAfter(delay) => behaviour.flush_delay = delay,
+            Self::NeverFlushes => behaviour.flushes = false,
+            Self::NeverCloses => behaviour.closes = false,
+            Self::WakesItself => behaviour.wakes_itself = true,
+            Self::KeepsItems => behaviour.keeps_items = true,
+            Self::ReturnsUnflushed => behaviour.returns_unflushed = true,
+            Self::Fails(call) => behaviour.fault = Some((call, Fault::Error)),
+            Self::FailsAndReturns(call) => {
+                behaviour.fault = Some((call, Fault::Error));
+                behaviour.returns_refused = true;
+            }
+            Self::Panics(call) => behaviour.fault = Some((call, Fault::Panic)),
+        }
+    }
+}
+
+/// One step of a script.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Serve(u16, Dial),
+    Behave(u16, Conduct),
+    SetAddresses(Vec<Endpoint<u16>>),
+    FailNames(&'static str),
+    EndNames,
+    PanicNames,
+
+    Kill(u16),
+    BreakConnections(u16),
+    HangUp(u16),
+    GoAway(u16),
+    Finish(u16, usize, Outcome),
+    GiveBack(u16),
+    WakeFormerTenants(u16),
+
+    Send(Vec<u32>),
+    SendSome(usize),
+    TrySend(u32),
+    StartSend(u32),
+    Cancel(u32),
+    Reserve,
+    SendReserved(u32),
+    ReleaseReserved,
+
+    AskReady,
+    WaitForEnd,
+    RetryNow(u16),
+    Shutdown(Duration),
+    DropHandles,
+    DropDriver,
+
+    PanicObserver,
+    PanicBalancer,
+    PanicUndelivered,
+
+    Advance(Duration),
+    MarkPolls,
+    SetTimer(Duration),
+    Repeat(usize, Vec<Step>),
+
+    Expect(Observation, Value),
+    ExpectAtLeast(Observation, u64),
+    ExpectBetween(Observation, u64, u64),
+    ExpectWithin(Duration, Observation, Value),
+    ExpectToStay(Duration, Observation, Value),
+    NeverAbove(Observation, u64),
+}
+
+/// A list of addresses, or of endpoints.
+pub trait IntoEndpoint {
+    /// An endpoint, of weight 1 and priority 0 if nothing else is said.
+    fn into_endpoint(self) -> Endpoint<u16>;
+}
+
+impl IntoEndpoint for u16 {
+    fn into_endpoint(self) -> Endpoint<u16> {
+        Endpoint::new(self)
+    }
+}
+
+impl IntoEndpoint for Endpoint<u16> {
+    fn into_endpoint(self) -> Endpoint<u16> {
+        self
+    }
+}
+
+impl Script {
+    /// A pool with the default settings, but for timeouts: a dial, a drain and a shutdown may take
+    /// an hour, and a connection is stable after an hour. There are no addresses yet; servers
+    /// accept at all of them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A setting of the pool.
+    pub fn with(mut self, setting: Setting) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// From now on the server answers dials like this, also those that hang.
+    pub fn serve(self, address: u16, dial: Dial) -> Self {
+        self.step(Step::Serve(address, dial))
+    }
+
+    /// From now on the server's connections behave like this, too.
+    pub fn behave(self, address: u16, conduct: Conduct) -> Self {
+        self.step(Step::Behave(address, conduct))
+    }
+
+    /// The server's connections take nothing, and nothing that they took goes out.
+    pub fn stall(self, address: u16) -> Self {
+        self.behave(address, Conduct::Stalled)
+    }
+
+    /// The server's connections behave well again.
+    pub fn resume(self, address: u16) -> Self {
+        self.behave(address, Conduct::Well)
+    }
+
+    /// The name service's answer: all addresses there are.
+    pub fn set_addresses<E: IntoEndpoint>(self, addresses: impl IntoIterator<Item = E>) -> Self {
+        self.step(Step::SetAddresses(addresses.into_iter().map(E::into_endpoint).collect()))
+    }
+
+    /// The name service has no answer, and says why.
+    pub fn fail_names(self, error: &'static str) -> Self {
+        self.step(Step::FailNames(error))
+    }
+
+    /// The address stream ends.
+    pub fn end_names(self) -> Self {
+        self.step(Step::EndNames)
+    }
+
+    /// The address stream panics.
+    pub fn panic_names(self) -> Self {
+        self.step(Step::PanicNames)
+    }
+
+    /// The server dies: all its connections break, and it refuses dials.
+    pub fn kill(self, address: u16) -> Self {
+        self.step(Step::Kill(address))
+    }
+
+    /// All connections to the server break; new ones can be made.
+    pub fn break_connections(self, address: u16) -> Self {
+        self.step(Step::BreakConnections(address))
+    }
+
+    /// The server closes its connections in good order.
+    pub fn hang_up(self, address: u16) -> Self {
+        self.step(Step::HangUp(address))
+    }
+
+    /// The server asks for no more items on its connections.
+    pub fn go_away(self, address: u16) -> Self {
+        self.step(Step::GoAway(address))
+    }
+
+    /// The oldest so many items of each connection are done.
+    pub fn finish(self, address: u16, items: usize, outcome: Outcome) -> Self {
+        self.step(Step::Finish(address, items, outcome))
+    }
+
+    /// The server's connections give back all that they took and have not finished.
+    pub fn give_back(self, address: u16) -> Self {
+        self.step(Step::GiveBack(address))
+    }
+
+    /// Everybody who was ever polled in a slot of the address and is no longer there is woken.
+    pub fn wake_former_tenants(self, address: u16) -> Self {
+        self.step(Step::WakeFormerTenants(address))
+    }
+
+    /// Sends items, one after the other; waits for places.
+    pub fn send(self, items: impl IntoIterator<Item = u32>) -> Self {
+        self.step(Step::Send(items.into_iter().collect()))
+    }
+
+    /// Sends so many items whose numbers don't matter; waits for places.
+    pub fn send_some(self, items: usize) -> Self {
+        self.step(Step::SendSome(items))
+    }
+
+    /// Sends an item if there is a place.
+    pub fn try_send(self, item: u32) -> Self {
+        self.step(Step::TrySend(item))
+    }
+
+    /// Starts a sender, who waits for a place on a task of its own.
+    pub fn start_send(self, item: u32) -> Self {
+        self.step(Step::StartSend(item))
+    }
+
+    /// The sender of this item gives up.
+    pub fn cancel(self, item: u32) -> Self {
+        self.step(Step::Cancel(item))
+    }
+
+    /// Reserves a place with another handle, as a sink.
+    pub fn reserve(self) -> Self {
+        self.step(Step::Reserve)
+    }
+
+    /// Sends an item into the reserved place.
+    pub fn send_reserved(self, item: u32) -> Self {
+        self.step(Step::SendReserved(item))
+    }
+
+    /// Drops the handle that has reserved a place.
+    pub fn release_reserved(self) -> Self {
+        self.step(Step::ReleaseReserved)
+    }
+
+    /// Somebody asks the pool whether it is ready, and waits for the answer.
+    pub fn ask_ready(self) -> Self {
+        self.step(Step::AskReady)
+    }
+
+    /// Somebody waits for the end of the pool.
+    pub fn wait_for_end(self) -> Self {
+        self.step(Step::WaitForEnd)
+    }
+
+    /// Somebody knows that the address is up.
+    pub fn retry_now(self, address: u16) -> Self {
+        self.step(Step::RetryNow(address))
+    }
+
+    /// The pool is told to end.
+    pub fn shutdown(self, deadline: Duration) -> Self {
+        self.step(Step::Shutdown(deadline))
+    }
+
+    /// The script drops its handle. It can't send any more.
+    pub fn drop_handles(self) -> Self {
+        self.step(Step::DropHandles)
+    }
+
+    /// The driver is dropped, wherever it is.
+    pub fn drop_driver(self) -> Self {
+        self.step(Step::DropDriver)
+    }
+
+    /// From now on the observer panics.
+    pub fn panic_observer(self) -> Self {
+        self.step(Step::PanicObserver)
+    }
+
+    /// From now on the balancer panics.
+    pub fn panic_balancer(self) -> Self {
+        self.step(Step::PanicBalancer)
+    }
+
+    /// From now on the handler of undelivered items panics.
+    pub fn panic_undelivered(self) -> Self {
+        self.step(Step::PanicUndelivered)
+    }
+
+    /// Lets time pass; at least so much.
+    pub fn advance(self, duration: Duration) -> Self {
+        self.step(Step::Advance(duration))
+    }
+
+    /// [`PollsSinceMark`](Observation::PollsSinceMark) is zero now.
+    pub fn mark_polls(self) -> Self {
+        self.step(Step::MarkPolls)
+    }
+
+    /// Sets a timer of the runtime itself, the same one each time, to so much time from now.
+    pub fn set_timer(self, duration: Duration) -> Self {
+        self.step(Step::SetTimer(duration))
+    }
+
+    /// Goes through these steps so many times.
+    pub fn repeat(self, times: usize, steps: impl FnOnce(Self) -> Self) -> Self {
+        self.step(Step::Repeat(times, steps(Self::new()).steps))
+    }
+
+    /// This comes to be seen.
+    pub fn expect(self, observation: Observation, value: impl Into<Value>) -> Self {
+        self.step(Step::Expect(observation, value.into()))
+    }
+
+    /// So much or more comes to be seen.
+    pub fn expect_at_least(self, observation: Observation, min: u64) -> Self {
+        self.step(Step::ExpectAtLeast(observation, min))
+    }
+
+    /// A number from `min` to `max` comes to be seen. Where time is real and the number is a
+    /// time, it may be more.
+    pub fn expect_between(self, observation: Observation, min: u64, max: u64) -> Self {
+        self.step(Step::ExpectBetween(observation, min, max))
+    }
+
+    /// This comes to be seen in so much time. Where time is real it may take longer.
+    pub fn expect_within(self, limit: Duration, observation: Observation, value: impl Into<Value>) -> Self {
+        self.step(Step::ExpectWithin(limit, observation, value.into()))
+    }
+
+    /// This comes to be seen, and is seen after every poll of the driver for so much time.
+    pub fn expect_to_stay(self, time: Duration, observation: Observation, value: impl Into<Value>) -> Self {
+        self.step(Step::ExpectToStay(time, observation, value.into()))
+    }
+
+    /// From now on no more than this is seen after any poll of the driver.
+    pub fn never_above(self, observation: Observation, max: u64) -> Self {
+        self.step(Step::NeverAbove(observation, max))
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.iter().try_for_each(|setting| writeln!(f, "      with {setting:?}"))?;
+        let mut steps = self.steps.iter().enumerate();
+        steps.try_for_each(|(index, step)| writeln!(f, "  {:>3} {step:?}", index + 1))
+    }
+}

@@ -1,0 +1,186 @@
+//! Runs futures on one thread, each only when it was woken, and counts how often.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use parking_lot::Mutex;
+
+/// More polls than this without a step of time are an endless loop.
+const POLLS_MAX: usize = 100_000;
+
+/// An executor whose order of tasks is the order in which they were woken, or one that is drawn.
+#[derive(Debug, Default)]
+pub struct Executor {
+    tasks: Vec<Running>,
+    woken: Arc<Woken>,
+    order: Option<fastrand::Rng>,
+    /// Which task was polled when, in short.
+    history: u64,
+}
+
+struct Running {
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    flag: Arc<Flag>,
+    polls: Rc<Cell<usize>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("polls", &self.polls).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Woken(Mutex<VecDeque<usize>>);
+
+#[derive(Debug)]
+struct Flag {
+    index: usize,
+    is_listed: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_listed.swap(true, Ordering::AcqRel) {
+            self.woken.0.lock().push_back(self.index);
+        }
+    }
+}
+
+/// A future that was spawned, and what came of it.
+#[derive(Debug)]
+pub struct Spawned<R> {
+    index: usize,
+    output: Rc<RefCell<Option<R>>>,
+    polls: Rc<Cell<usize>>,
+}
+
+impl<R> Clone for Spawned<R> {
+    fn clone(&self) -> Self {
+        Self { index: self.index, output: Rc::clone(&self.output), polls: Rc::clone(&self.polls) }
+    }
+}
+
+impl<R> Spawned<R> {
+    /// How often it was polled.
+    #[must_use]
+    pub fn polls(&self) -> usize {
+        self.polls.get()
+    }
+
+    /// Whether it has returned, and nobody has taken what it returned.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.output.borrow().is_some()
+    }
+
+    /// What it returned, if it has.
+    #[must_use]
+    pub fn output(&self) -> Option<R> {
+        self.output.borrow_mut().take()
+    }
+}
+
+impl Executor {
+    /// Draws the order in which tasks that are woken get their turns.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self { order: Some(fastrand::Rng::with_seed(seed)), ..Self::default() }
+    }
+
+    /// A future to be run; it is woken once to begin with.
+    pub fn spawn<R: 'static>(&mut self, future: impl Future<Output = R> + 'static) -> Spawned<R> {
+        let output = Rc::new(RefCell::new(None));
+        let polls = Rc::new(Cell::new(0));
+        let index = self.tasks.len();
+        let flag = Flag { index, is_listed: AtomicBool::new(false), woken: Arc::clone(&self.woken) };
+        let task = Spawned { index, output: Rc::clone(&output), polls: Rc::clone(&polls) };
+        let future = Box::pin(async move {
+            let done = future.await;
+            *output.borrow_mut() = Some(done);
+        });
+        self.tasks.push(Running { future: Some(future), flag: Arc::new(flag), polls });
+        self.tasks[index].flag.wake_by_ref();
+        task
+    }
+
+    /// Runs until nobody is woken.
+    ///
+    /// # Panics
+    ///
+    /// When the tasks wake each other for ever.
+    pub fn run(&mut self) {
+        for _ in 0..POLLS_MAX {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("the tasks wake each other for ever");
+    }
+
+    /// Polls one task that is woken. Returns whether there was one.
+    pub fn step(&mut self) -> bool {
+        let Some(index) = self.next_woken() else { return false };
+        self.poll(index);
+        true
+    }
+
+    /// Polls the tasks that are woken now, once each.
+    pub fn run_round(&mut self) {
+        let woken = self.woken.0.lock().len();
+        for _ in 0..woken {
+            self.step();
+        }
+    }
+
+    /// Whether nobody is woken.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.woken.0.lock().is_empty()
+    }
+
+    /// Drops the task's future, wherever it is.
+    pub fn cancel<R>(&mut self, task: &Spawned<R>) {
+        drop(self.tasks[task.index].future.take());
+    }
+
+    /// A number that differs if tasks were polled in another order.
+    #[must_use]
+    pub fn history(&self) -> u64 {
+        self.history
+    }
+
+    fn next_woken(&mut self) -> Option<usize> {
+        let mut woken = self.woken.0.lock();
+        match &mut self.order {
+            Some(order) if woken.len() > 1 => {
+                let drawn = order.usize(..woken.len());
+                woken.swap_remove_back(drawn)
+            }
+            _ => woken.pop_front(),
+        }
+    }
+
+    fn poll(&mut self, index: usize) {
+        self.history = self.history.wrapping_mul(31).wrapping_add(index as u64 + 1);
+        let task = &mut self.tasks[index];
+        task.flag.is_listed.store(false, Ordering::Release);
+        let Some(future) = &mut task.future else { return };
+        task.polls.set(task.polls.get() + 1);
+        let waker = Waker::from(Arc::clone(&task.flag));
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            task.future = None;
+        }
+    }
+}

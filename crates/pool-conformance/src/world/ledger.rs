@@ -1,0 +1,164 @@
+//! Items that leave a trace: where each went, and that it was dropped, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use pool_driver::{OnUndelivered, UndeliveredReason};
+
+/// Counts the calls into user code, and makes one of them panic.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    count: Arc<AtomicUsize>,
+    panic_at: Arc<Mutex<Option<usize>>>,
+}
+
+impl Calls {
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The call with this number, counted from 1, panics.
+    pub fn panic_at(&self, call: usize) {
+        *self.panic_at.lock() = Some(call);
+    }
+
+    /// A call.
+    ///
+    /// # Panics
+    ///
+    /// When it is the one that shall.
+    pub fn enter(&self) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_due = *self.panic_at.lock() == Some(count);
+        assert!(!is_due || std::thread::panicking(), "a scripted panic in call {count}");
+    }
+}
+
+/// How an item ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a new end would be a new promise")]
+pub enum End {
+    /// A connection took it.
+    Handed,
+    /// Its sender got it back.
+    Refused,
+    /// `on_undelivered` got it.
+    Undelivered,
+    /// Its sender gave up.
+    Withdrawn,
+}
+
+/// Keeps a record of every item, for all who have a clone.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    entries: Arc<Mutex<BTreeMap<u32, Entry>>>,
+    reasons: Arc<Mutex<Vec<UndeliveredReason>>>,
+    panics: Arc<AtomicBool>,
+    calls: Calls,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    ends: Vec<End>,
+    drops: usize,
+}
+
+/// An item; its drop is recorded.
+#[derive(Debug)]
+pub struct Item {
+    /// Its number.
+    pub id: u32,
+    ledger: Ledger,
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.ledger.entries.lock().entry(self.id).or_default().drops += 1;
+    }
+}
+
+impl Ledger {
+    /// An empty one, whose handler of undelivered items counts as user code.
+    pub fn new(calls: &Calls) -> Self {
+        Self { calls: calls.clone(), ..Self::default() }
+    }
+
+    /// A new item.
+    ///
+    /// # Panics
+    ///
+    /// When there is one with this number already.
+    pub fn item(&self, id: u32) -> Item {
+        let previous = self.entries.lock().insert(id, Entry::default());
+        assert!(previous.is_none(), "item {id} is there already");
+        Item { id, ledger: self.clone() }
+    }
+
+    /// The item has come to an end.
+    pub fn record(&self, id: u32, end: End) {
+        self.entries.lock().entry(id).or_default().ends.push(end);
+    }
+
+    /// A connection gives it back.
+    ///
+    /// # Panics
+    ///
+    /// When it was not the last to have it.
+    pub fn take_back(&self, id: u32) {
+        let last = self.entries.lock().entry(id).or_default().ends.pop();
+        assert_eq!(last, Some(End::Handed), "item {id} comes back from where it was not");
+    }
+
+    /// The items that came to this end, and to no other.
+    pub fn ended(&self, end: End) -> Vec<u32> {
+        let entries = self.entries.lock();
+        entries.iter().filter(|(_, entry)| entry.ends == [end]).map(|(id, _)| *id).collect()
+    }
+
+    /// Items that `on_undelivered` was given.
+    pub fn undelivered(&self) -> Vec<u32> {
+        self.ended(End::Undelivered)
+    }
+
+    /// From now on the handler of undelivered items panics.
+    pub fn spoil(&self) {
+        self.panics.store(true, Ordering::Relaxed);
+    }
+
+    /// Why items were undelivered, in the order in which they were.
+    pub fn reasons(&self) -> Vec<UndeliveredReason> {
+        self.reasons.lock().clone()
+    }
+
+    /// Items that have come to more than one end, or were dropped more than once.
+    pub fn doubled(&self) -> Vec<u32> {
+        let entries = self.entries.lock();
+        let doubled = entries.iter().filter(|(_, entry)| entry.ends.len() > 1 || entry.drops > 1);
+        doubled.map(|(id, _)| *id).collect()
+    }
+
+    /// The first item that has not come to exactly one end or is not gone, and how it stands.
+    ///
+    /// # Errors
+    ///
+    /// A sentence on that item.
+    pub fn audit(&self) -> Result<(), String> {
+        let entries = self.entries.lock();
+        let wrong = entries.iter().find(|(_, entry)| entry.ends.len() != 1 || entry.drops != 1);
+        wrong.map_or(Ok(()), |(id, Entry { ends, drops })| {
+            Err(format!("item {id} ended as {ends:?} and was dropped {drops} times"))
+        })
+    }
+}
+
+impl OnUndelivered<Item> for Ledger {
+    fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
+        self.record(item.id, End::Undelivered);
+        self.reasons.lock().push(reason);
+        self.calls.enter();
+        assert!(!self.panics.load(Ordering::Relaxed), "a scripted panic of the handler");
+    }
+}

@@ -1,0 +1,237 @@
+//! The outside of a pool, in memory: servers by address, the connector that dials them, a name
+//! service, and a ledger in which every item's end is written down.
+
+mod events;
+mod feed;
+mod ledger;
+mod link;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pool_driver::{Connect, DialContext};
+
+use crate::simulated::{Clock, Sleep};
+
+pub use events::{EventLog, Level, Tally};
+pub use feed::{Answer, Feed};
+pub use ledger::{Calls, End, Item, Ledger};
+pub use link::{Behaviour, Call, Fault, Link, Wire};
+
+/// How a server answers dials.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Dial {
+    /// The connection is up at once.
+    #[default]
+    Accept,
+    /// The connection is up after so much time.
+    AcceptAfter(Duration),
+    /// The connection is up, and breaks when it is first looked at.
+    AcceptThenDie,
+    /// The connection is up, and the peer closes it in good order.
+    AcceptThenClose,
+    /// The connection is up, and the peer asks for no items.
+    AcceptThenGoAway,
+    /// The dial fails.
+    Refuse,
+    /// No answer, ever.
+    Hang,
+    /// The connector panics when it is called.
+    PanicInCall,
+    /// The dial panics when it is polled.
+    PanicInFuture,
+    /// The connection is up, and the dial panics when it is dropped.
+    PanicInDrop,
+}
+
+/// Servers, by address, and the connector that reaches them.
+#[derive(Clone, Debug)]
+pub struct World {
+    servers: Arc<Mutex<BTreeMap<u16, Server>>>,
+    ledger: Ledger,
+    calls: Calls,
+    /// By which slow servers are slow.
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct Server {
+    dial: Dial,
+    behaviour: Behaviour,
+    dials: usize,
+    links: Vec<Link>,
+    hanging: Vec<Waker>,
+    /// Dials and connections that the pool holds.
+    dialling: Arc<AtomicUsize>,
+    alive: Arc<AtomicUsize>,
+    last_context: Option<DialContext>,
+}
+
+impl World {
+    /// Servers that accept everything at every address. Slowness is measured by `clock`.
+    #[must_use]
+    pub fn new(ledger: &Ledger, calls: &Calls, clock: &Clock) -> Self {
+        Self { servers: Arc::default(), ledger: ledger.clone(), calls: calls.clone(), clock: clock.clone() }
+    }
+
+    fn with<R>(&self, address: u16, look: impl FnOnce(&mut Server) -> R) -> R {
+        look(self.servers.lock().entry(address).or_default())
+    }
+
+    /// From now on the server answers dials like this, also those that hang.
+    pub fn answer(&self, address: u16, dial: Dial) {
+        let hanging = self.with(address, |server| {
+            server.dial = dial;
+            std::mem::take(&mut server.hanging)
+        });
+        for waker in hanging {
+            waker.wake();
+        }
+    }
+
+    /// From now on the server's dials panic when they are dropped; those that hang, hang on.
+    pub fn spoil_drops(&self, address: u16) {
+        self.with(address, |server| server.dial = Dial::PanicInDrop);
+    }
+
+    /// How the connections to come behave.
+    pub fn behave(&self, address: u16, change: impl FnOnce(&mut Behaviour)) {
+        self.with(address, |server| change(&mut server.behaviour));
+    }
+
+    /// Dials that were ever started.
+    pub fn dials(&self, address: u16) -> usize {
+        self.with(address, |server| server.dials)
+    }
+
+    /// Dials in flight.
+    pub fn dialling(&self, address: u16) -> usize {
+        self.with(address, |server| server.dialling.load(Ordering::Relaxed))
+    }
+
+    /// Connections that the pool has not dropped.
+    pub fn alive(&self, address: u16) -> usize {
+        self.with(address, |server| server.alive.load(Ordering::Relaxed))
+    }
+
+    /// What the connector was told of the latest dial.
+    pub fn last_context(&self, address: u16) -> Option<DialContext> {
+        self.with(address, |server| server.last_context)
+    }
+
+    /// All connections that were ever made to the address.
+    pub fn links(&self, address: u16) -> Vec<Link> {
+        self.with(address, |server| server.links.clone())
+    }
+
+    /// The newest one.
+    ///
+    /// # Panics
+    ///
+    /// When nobody has connected yet.
+    #[must_use]
+    pub fn link(&self, address: u16) -> Link {
+        self.links(address).pop().expect("somebody has connected")
+    }
+
+    /// All connections that were ever made to any address.
+    pub fn all_links(&self) -> Vec<Link> {
+        self.servers.lock().values().flat_map(|server| server.links.clone()).collect()
+    }
+
+    /// What has arrived at the address.
+    pub fn received(&self, address: u16) -> Vec<u32> {
+        self.links(address).iter().flat_map(Link::received).collect()
+    }
+
+    fn accept(&self, address: u16) -> Wire {
+        let (link, alive) = self.with(address, |server| {
+            let link = Link::new(address, server.links.len(), server.behaviour.clone());
+            server.links.push(link.clone());
+            server.alive.fetch_add(1, Ordering::Relaxed);
+            (link, Arc::clone(&server.alive))
+        });
+        Wire {
+            link,
+            alive,
+            ledger: self.ledger.clone(),
+            calls: self.calls.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn accept_then(&self, address: u16, end: impl FnOnce(&Link)) -> Wire {
+        let wire = self.accept(address);
+        end(&self.link(address));
+        wire
+    }
+}
+
+impl Connect<u16> for World {
+    type Connection = Wire;
+    type Error = String;
+    type Future = Dialling;
+
+    fn connect(&mut self, address: u16, context: &DialContext) -> Dialling {
+        let (dial, dialling) = self.with(address, |server| {
+            server.dials += 1;
+            server.last_context = Some(*context);
+            (server.dial, Arc::clone(&server.dialling))
+        });
+        self.calls.enter();
+        assert!(dial != Dial::PanicInCall, "a scripted panic of the connector");
+        dialling.fetch_add(1, Ordering::Relaxed);
+        Dialling { world: self.clone(), address, in_flight: dialling, delay: None }
+    }
+}
+
+/// A dial in flight.
+#[derive(Debug)]
+pub struct Dialling {
+    world: World,
+    address: u16,
+    in_flight: Arc<AtomicUsize>,
+    delay: Option<Sleep>,
+}
+
+impl Future for Dialling {
+    type Output = Result<Wire, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.world.calls.enter();
+        let address = this.address;
+        match this.world.with(address, |server| server.dial) {
+            Dial::Accept | Dial::PanicInDrop | Dial::PanicInCall => {}
+            Dial::AcceptAfter(delay) => {
+                let clock = &this.world.clock;
+                ready!(Pin::new(this.delay.get_or_insert_with(|| clock.sleep(delay))).poll(cx));
+            }
+            Dial::AcceptThenDie => return Poll::Ready(Ok(this.world.accept_then(address, Link::break_off))),
+            Dial::AcceptThenClose => return Poll::Ready(Ok(this.world.accept_then(address, Link::hang_up))),
+            Dial::AcceptThenGoAway => return Poll::Ready(Ok(this.world.accept_then(address, Link::go_away))),
+            Dial::Refuse => return Poll::Ready(Err("connection refused".into())),
+            Dial::Hang => {
+                this.world.with(address, |server| server.hanging.push(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            Dial::PanicInFuture => panic!("a scripted panic of a dial"),
+        }
+        Poll::Ready(Ok(this.world.accept(address)))
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let dial = self.world.with(self.address, |server| server.dial);
+        let panics = dial == Dial::PanicInDrop && !std::thread::panicking();
+        assert!(!panics, "a scripted panic of a dial's drop");
+    }
+}
