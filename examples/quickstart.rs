@@ -7,21 +7,17 @@
 //! - the last table: only what the dead server took with it is missing, line by line.
 //!
 //! `--connect HOST:PORT,HOST:PORT` sends to servers of yours for five seconds instead.
+//!
+//! The pool is made here; the servers, the senders and the tables are in `support/quickstart.rs`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
-use pool_examples::{Ledger, Narrator, Story};
-use pool_tokio::{BoxError, Event, Pool, SendError, UndeliveredReason, tcp};
-use tokio::time::{Instant, interval};
+use futures_util::stream::{Stream, poll_fn};
+use pool_examples::Quickstart;
+use pool_tokio::{BoxError, Event, UndeliveredReason, tcp};
 use tokio_util::codec::LinesCodec;
-
-const SENDERS: usize = 4;
-/// Each sender's pace.
-const PAUSE: Duration = Duration::from_millis(8);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -32,28 +28,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<ExitCode, BoxError> {
-    let mut arguments = pico_args::Arguments::from_env();
-    let addresses: Option<String> = arguments.opt_value_from_str("--connect")?;
-    if let Some(unexpected) = arguments.finish().first() {
-        let unexpected = unexpected.display();
-        return Err(format!("{unexpected} is not understood; see the top of quickstart.rs").into());
-    }
-    match addresses {
-        Some(addresses) => send_to(&addresses).await,
-        None => tell_story().await,
-    }
-}
+    let (quickstart, address_sets) = Quickstart::from_arguments()?;
+    let (ledger, voice) = (quickstart.ledger(), quickstart.voice());
+    let (answers, undelivered) = (ledger.clone(), ledger.clone());
 
-/// Sends to servers that change under the pool's feet.
-async fn tell_story() -> Result<ExitCode, BoxError> {
-    let ledger = Ledger::default();
-    let narrator = Narrator::default();
-    let (story, address_sets) = Story::prepare(&ledger, narrator.voice())?;
-
-    let answers = ledger.clone();
-    let undelivered = ledger.clone();
-    let voice = narrator.voice();
-    let connector = tcp(LinesCodec::new, move |_answer| answers.answered());
+    // Lines out; every line that comes back goes to the closure.
+    let connector = tcp(LinesCodec::new, move |_answer: String| answers.answered());
     let pool = pool_tokio::pool_for_connections(ledger.track(connector))
         .connect_to(address_sets)
         .connections_per_address(2)
@@ -61,58 +41,11 @@ async fn tell_story() -> Result<ExitCode, BoxError> {
         .observer(move |event: &Event<SocketAddr>| voice.observe(event))
         .spawn::<String>()?;
 
-    let narrator = narrator.start(pool.clone());
-    let story = thread::spawn(|| story.tell());
-    pool.ready().await?;
-    send_lines(&pool, &ledger, || story.is_finished()).await?;
-
-    let story = story.join().map_err(|_| "the story panicked")??;
-    let ended = pool.shutdown(Duration::from_secs(5)).await;
-    story.end()?;
-    narrator.join().map_err(|_| "the narrator panicked")?;
-
-    let report = ledger.report();
-    println!("{report}");
-    let counts = ended.counts;
-    let is_agreed = (counts.accepted, counts.handed, counts.undelivered)
-        == (report.sent as u64, report.handed as u64, report.undelivered as u64);
-    if !is_agreed {
-        println!("the pool says otherwise: {counts:?}");
-    }
-    Ok(if report.is_balanced() && is_agreed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    quickstart.run(pool, ticks).await
 }
 
-/// Sends to servers that somebody else started.
-async fn send_to(addresses: &str) -> Result<ExitCode, BoxError> {
-    let mut resolved = Vec::new();
-    for address in addresses.split(',') {
-        resolved.extend(address.to_socket_addrs()?);
-    }
-    let pool = pool_tokio::pool_for_connections(tcp(LinesCodec::new, |_answer| {}))
-        .connect_to_fixed(resolved)
-        .connections_per_address(2)
-        .spawn::<String>()?;
-    pool.ready().await?;
-    let end = Instant::now() + Duration::from_secs(5);
-    send_lines(&pool, &Ledger::default(), || Instant::now() >= end).await?;
-    pool.shutdown(Duration::from_secs(5)).await;
-    println!("{}", pool.snapshot());
-    Ok(ExitCode::SUCCESS)
-}
-
-/// All that a user of a pool has to do: `pool.send(item).await`.
-async fn send_lines(
-    pool: &Pool<String>,
-    ledger: &Ledger,
-    is_over: impl Fn() -> bool,
-) -> Result<(), SendError<String>> {
-    let send = async || {
-        let mut pause = interval(PAUSE);
-        while !is_over() {
-            pause.tick().await;
-            pool.send(ledger.write_line()).await?;
-        }
-        Ok(())
-    };
-    try_join_all((0..SENDERS).map(|_| send())).await.map(drop)
+/// The pace of a sender.
+fn ticks(period: Duration) -> impl Stream + Unpin {
+    let mut interval = tokio::time::interval(period);
+    poll_fn(move |cx| interval.poll_tick(cx).map(Some))
 }

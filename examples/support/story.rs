@@ -14,13 +14,16 @@ use crate::line_server::LineServer;
 use crate::narrator::Voice;
 
 /// What a name service says: a stream of address sets, which never fails here.
-type AddressSets = mpsc::UnboundedReceiver<Result<AddressSet<SocketAddr>, Infallible>>;
+pub(crate) type AddressSets = mpsc::UnboundedReceiver<Result<AddressSet<SocketAddr>, Infallible>>;
+
+/// The name service's end of that stream.
+pub(crate) type AddressSender = mpsc::UnboundedSender<Result<AddressSet<SocketAddr>, Infallible>>;
 
 /// Four servers, and the name service that lists them.
 #[derive(Debug)]
 pub struct Story {
     servers: [LineServer; 4],
-    names: mpsc::UnboundedSender<Result<AddressSet<SocketAddr>, Infallible>>,
+    names: AddressSender,
     voice: Voice,
 }
 

@@ -368,7 +368,8 @@ where
     }
 
     /// Makes a pool and spawns its driver on the thread of the caller, so that neither connections
-    /// nor items need be `Send`.
+    /// nor items need be `Send`. A runtime that knows no executor of the thread (smol) has only
+    /// [`spawn_on`](Self::spawn_on).
     ///
     /// # Errors
     ///

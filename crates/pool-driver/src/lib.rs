@@ -1,8 +1,9 @@
 //! Carries out what `pool-core` decides, on any runtime.
 //!
-//! Applications use a runtime crate (`pool-tokio`), which is this crate with a clock and a way to
-//! spawn. Authors of such crates implement [`Runtime`]; authors of protocols
-//! implement [`Connection`] or wrap what they have with [`read_driven`].
+//! Applications use a runtime crate (`pool-tokio`, `pool-smol`), which is this crate with a clock
+//! and a way to spawn. Authors of such crates implement [`Runtime`]; authors of protocols
+//! implement [`Connection`] or wrap what they have: a sink that is a stream too with
+//! [`read_driven`], a byte stream with `framed` (feature `codec`).
 //!
 //! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the
 //! [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
@@ -16,6 +17,8 @@ mod connect;
 mod connection;
 mod driver;
 mod error;
+#[cfg(feature = "codec")]
+mod framed;
 mod hand;
 mod line;
 mod multiplexer;
@@ -37,6 +40,8 @@ pub use error::{
     BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, NotReady, RefusedReason, SendError,
     SharedError, UndeliveredReason,
 };
+#[cfg(feature = "codec")]
+pub use framed::{FramedConnector, FramedDial, framed};
 pub use multiplexer::Multiplexer;
 pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
 pub use panic::Panicked;

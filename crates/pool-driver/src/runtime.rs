@@ -9,7 +9,7 @@ use crate::error::BoxError;
 
 /// The clock of a runtime and its timers.
 ///
-/// An implementation is a few dozen lines; `pool-tokio` has one to look at. A driver asks for the
+/// An implementation is a few dozen lines; `pool-smol` has one to look at. A driver asks for the
 /// time and for its one timer on its first poll, not before, so both may rely on the runtime's
 /// context. Nothing breaks if the timer fires early or the clock stands still for a while: the
 /// driver compares the two itself.

@@ -37,7 +37,7 @@ mod tcp;
 pub use pool_driver::*;
 
 pub use runtime::{TokioRuntime, TokioTimer};
-pub use tcp::{TcpConnect, TcpConnection, tcp};
+pub use tcp::{TcpConnect, TcpConnection, TcpDialer, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///
@@ -65,7 +65,7 @@ pub use tcp::{TcpConnect, TcpConnection, tcp};
 /// ```
 ///
 /// A sink that can't read notices that its peer is gone only at the next write. Where the peer
-/// can talk, prefer [`tcp`] or [`read_driven`] with [`pool_for_connections`].
+/// can talk, prefer [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
 pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime> {
     PoolBuilder::plain(connector, TokioRuntime::new())
 }

@@ -4,12 +4,15 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use pool_driver::{Connect, DialContext, ReadDriven, read_driven};
+use pool_driver::{Connect, DialContext, FramedConnector, ReadDriven, framed};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_util::codec::{Decoder, Framed};
 
 /// A connection that [`tcp`] makes.
 pub type TcpConnection<D, F> = ReadDriven<Framed<TcpStream, D>, F>;
+
+/// The connector that [`tcp`] makes.
+pub type TcpConnect<M, F> = FramedConnector<TcpDialer, M, F>;
 
 /// A connector for [`pool_for_connections`](crate::pool_for_connections): TCP with Nagle's
 /// algorithm off, framed by the codec that `codec` makes for each connection. Everything the peer
@@ -20,35 +23,28 @@ where
     D: Decoder,
     F: FnMut(D::Item) + Clone,
 {
-    TcpConnect { codec, on_item }
+    framed(TcpDialer, codec, on_item)
 }
 
-/// The connector that [`tcp`] makes.
-#[derive(Clone, Debug)]
-pub struct TcpConnect<M, F> {
-    codec: M,
-    on_item: F,
-}
+/// Dials what [`tcp`] frames: byte streams over TCP, with Nagle's algorithm off.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings")]
+pub struct TcpDialer;
 
-impl<A, M, D, F> Connect<A> for TcpConnect<M, F>
+impl<A> Connect<A> for TcpDialer
 where
     A: ToSocketAddrs + Send + 'static,
     A::Future: Send,
-    M: FnMut() -> D,
-    D: Decoder + Send + 'static,
-    F: FnMut(D::Item) + Clone + Send + 'static,
 {
-    type Connection = TcpConnection<D, F>;
+    type Connection = TcpStream;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Connection>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
     fn connect(&mut self, address: A, _: &DialContext) -> Self::Future {
-        let codec = (self.codec)();
-        let on_item = self.on_item.clone();
         Box::pin(async move {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            Ok(read_driven(Framed::new(stream, codec), on_item))
+            Ok(stream)
         })
     }
 }

@@ -1,0 +1,71 @@
+//! Byte streams with a codec as connections: pipes in memory, and no runtime.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use pool_driver::{NotReady, PoolBuilder, framed};
+use support::{A, Clock, Executor, SEED};
+use tokio::io::{DuplexStream, duplex};
+use tokio_util::codec::{Framed, LinesCodec};
+
+type Peer = Framed<DuplexStream, LinesCodec>;
+
+fn next_line(peer: &mut Peer) -> Option<String> {
+    peer.next().now_or_never().flatten().transpose().expect("it is text")
+}
+
+#[test]
+fn connections_have_a_codec_each_and_share_who_listens() {
+    let peers = Rc::new(RefCell::new(Vec::new()));
+    let accepted = Rc::clone(&peers);
+    let dial = move |_: u16| {
+        let (ours, theirs) = duplex(1024);
+        accepted.borrow_mut().push(Framed::new(theirs, LinesCodec::new()));
+        async { Ok::<_, io::Error>(ours) }
+    };
+    let codecs = Rc::new(Cell::new(0));
+    let made = Rc::clone(&codecs);
+    let codec = move || {
+        made.set(made.get() + 1);
+        LinesCodec::new()
+    };
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let book = Rc::clone(&heard);
+    let connector = framed(dial, codec, move |line| book.borrow_mut().push(line));
+    let builder = PoolBuilder::new(connector, Clock::default()).connect_to_fixed([A]).seed(SEED);
+    let (pool, driver) = builder.connections_per_address(2).build::<String>().expect("sound settings");
+    let mut executor = Executor::default();
+    let _driver = executor.spawn(driver);
+    executor.run();
+    for number in 0..2 {
+        pool.try_send(format!("line {number}")).expect("there is room");
+    }
+    executor.run();
+    let mut lines = Vec::new();
+    for peer in &mut *peers.borrow_mut() {
+        lines.extend(next_line(peer));
+        peer.send("hello").now_or_never().expect("there is room").expect("it is connected");
+    }
+    executor.run();
+    assert_eq!((lines, codecs.get()), (vec!["line 0".to_owned(), "line 1".to_owned()], 2));
+    assert_eq!(*heard.borrow(), ["hello", "hello"]);
+}
+
+#[test]
+fn a_dial_that_fails_says_why() {
+    let dial = |_: u16| async { Err::<DuplexStream, _>("no such host") };
+    let connector = framed(dial, LinesCodec::new, drop);
+    let builder = PoolBuilder::new(connector, Clock::default()).connect_to_fixed([A]);
+    let (pool, driver) = builder.build::<String>().expect("the settings make sense");
+    let mut executor = Executor::default();
+    let _driver = executor.spawn(driver);
+    executor.run();
+    let Some(Err(NotReady::Failing { last_error: Some(error) })) = pool.ready().now_or_never() else {
+        panic!("it can't connect")
+    };
+    assert_eq!(error.to_string(), "no such host");
+}

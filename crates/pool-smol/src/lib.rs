@@ -1,0 +1,120 @@
+//! A client-side connection pool for smol.
+//!
+//! The pool takes a stream of address sets, keeps connections to every address, and spreads what
+//! you [`send`](Pool::send) over them. It reconnects, backs off, drains connections to addresses
+//! that left, and pushes back when nothing can take more.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # smol::block_on(async {
+//! use pool_smol::tcp;
+//! use tokio_util::codec::LinesCodec;
+//!
+//! # let server = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = server.local_addr()?;
+//! # smol::spawn(async move {
+//! #     while let Ok((peer, _)) = server.accept().await {
+//! #         smol::spawn(async move { smol::io::copy(peer, smol::io::sink()).await }).detach();
+//! #     }
+//! # })
+//! # .detach();
+//! let pool = pool_smol::pool_for_connections(tcp(LinesCodec::new, |line: String| println!("{line}")))
+//!     .connect_to_fixed([address])
+//!     .connections_per_address(2)
+//!     .spawn::<String>()?;
+//!
+//! pool.send("hello".into()).await?;
+//! let ended = pool.shutdown(std::time::Duration::from_secs(5)).await;
+//! assert_eq!(ended.counts.handed, 1);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # Where it runs
+//!
+//! [`spawn`](PoolBuilder::spawn) runs the pool on smol's global executor, and
+//! `spawn_on(&executor)` on an [`Executor`](smol::Executor) or a
+//! [`LocalExecutor`](smol::LocalExecutor) of yours, for as long as that is run by somebody. On a
+//! `LocalExecutor` neither connections nor items need be `Send`. The pool may borrow what outlives
+//! the executor.
+//!
+//! smol knows no executor of the current thread, so there is no `spawn_local()` here: the local
+//! way is `spawn_on(&local_executor)`.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::cell::RefCell;
+//! use std::rc::Rc;
+//! use std::time::Duration;
+//!
+//! use smol::LocalExecutor;
+//!
+//! let seen = RefCell::new(Vec::new());
+//! let executor = LocalExecutor::new();
+//! let pool = pool_smol::pool_for(|_address: u16| async {
+//!     let sink = futures_util::sink::unfold((), |(), item: Rc<str>| async {
+//!         seen.borrow_mut().push(item);
+//!         Ok::<_, String>(())
+//!     });
+//!     Ok::<_, String>(Box::pin(sink))
+//! })
+//! .connect_to_fixed([1])
+//! .spawn_on::<Rc<str>, _>(&executor)?;
+//!
+//! smol::block_on(executor.run(async {
+//!     pool.send("hello".into()).await?;
+//!     pool.shutdown(Duration::from_secs(5)).await;
+//!     assert_eq!(*seen.borrow(), ["hello".into()]);
+//!     Ok(())
+//! }))
+//! # }
+//! ```
+//!
+//! Everything but the runtime comes from `pool-driver`, which is re-exported here.
+
+mod runtime;
+mod tcp;
+
+pub use pool_driver::*;
+
+pub use runtime::{SmolRuntime, SmolTimer};
+pub use tcp::{TcpConnect, TcpConnection, TcpDialer, tcp};
+
+/// A pool over plain sinks, which `connector` makes from addresses.
+///
+/// The closure is called for every dial. What it captures it must clone for each future:
+/// `move |address| { let config = config.clone(); async move { … } }`.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # smol::block_on(async {
+/// use std::net::SocketAddr;
+/// use smol::net::TcpStream;
+/// use tokio_util::codec::{FramedWrite, LinesCodec};
+/// use tokio_util::compat::FuturesAsyncWriteCompatExt;
+///
+/// # let server = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = server.local_addr()?;
+/// let pool = pool_smol::pool_for(|address: SocketAddr| async move {
+///     let stream = TcpStream::connect(address).await?;
+///     Ok::<_, std::io::Error>(FramedWrite::new(stream.compat_write(), LinesCodec::new()))
+/// })
+/// .connect_to_fixed([address])
+/// .spawn::<String>()?;
+/// pool.send("hello".into()).await?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+/// A sink that can't read notices that its peer is gone only at the next write. Where the peer
+/// can talk, prefer [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
+pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> {
+    PoolBuilder::plain(connector, SmolRuntime::new())
+}
+
+/// A pool over [`Connection`]s, which `connector` makes from addresses.
+pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
+    PoolBuilder::new(connector, SmolRuntime::new())
+}

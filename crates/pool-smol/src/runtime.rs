@@ -1,0 +1,89 @@
+//! smol's timer and ways to spawn.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant as StdInstant};
+
+use pool_core::Instant;
+use pool_driver::{Ambient, BoxError, Runtime, SpawnOn, Timer};
+use smol::{Executor, LocalExecutor};
+
+/// smol as a pool's runtime. Its timers need no executor: async-io runs them.
+#[derive(Clone, Debug)]
+pub struct SmolRuntime {
+    epoch: StdInstant,
+}
+
+impl SmolRuntime {
+    /// A runtime whose epoch is now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { epoch: StdInstant::now() }
+    }
+}
+
+impl Default for SmolRuntime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime for SmolRuntime {
+    type Timer = SmolTimer;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.epoch.elapsed()
+    }
+
+    fn timer(&self) -> SmolTimer {
+        SmolTimer { epoch: self.epoch, timer: async_io::Timer::never() }
+    }
+}
+
+/// A timer of async-io.
+#[derive(Debug)]
+pub struct SmolTimer {
+    epoch: StdInstant,
+    timer: async_io::Timer,
+}
+
+impl Timer for SmolTimer {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        let deadline = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        self.timer.set_at(deadline);
+    }
+
+    fn poll_expired(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.timer).poll(cx).map(drop)
+    }
+}
+
+impl<F> SpawnOn<Ambient, F> for SmolRuntime
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn spawn_on(_: Ambient, future: F) -> Result<(), BoxError> {
+        smol::spawn(future).detach();
+        Ok(())
+    }
+}
+
+impl<'a, F> SpawnOn<&Executor<'a>, F> for SmolRuntime
+where
+    F: Future<Output: Send> + Send + 'a,
+{
+    fn spawn_on(executor: &Executor<'a>, future: F) -> Result<(), BoxError> {
+        executor.spawn(future).detach();
+        Ok(())
+    }
+}
+
+impl<'a, F> SpawnOn<&LocalExecutor<'a>, F> for SmolRuntime
+where
+    F: Future + 'a,
+{
+    fn spawn_on(executor: &LocalExecutor<'a>, future: F) -> Result<(), BoxError> {
+        executor.spawn(future).detach();
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! TCP connections that speak a codec of tokio-util.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use pool_driver::{Connect, DialContext, FramedConnector, ReadDriven, framed};
+use smol::net::{AsyncToSocketAddrs, TcpStream};
+use tokio_util::codec::{Decoder, Framed};
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+
+/// A connection that [`tcp`] makes.
+pub type TcpConnection<D, F> = ReadDriven<Framed<Compat<TcpStream>, D>, F>;
+
+/// The connector that [`tcp`] makes.
+pub type TcpConnect<M, F> = FramedConnector<TcpDialer, M, F>;
+
+/// A connector for [`pool_for_connections`](crate::pool_for_connections): TCP with Nagle's
+/// algorithm off, framed by the codec that `codec` makes for each connection. Everything the peer
+/// sends goes to `on_item`, and a peer that closes is noticed without traffic.
+///
+/// Codecs are tokio-util's, so that one of yours serves here and in `pool-tokio`; they don't need
+/// Tokio to run.
+pub fn tcp<M, D, F>(codec: M, on_item: F) -> TcpConnect<M, F>
+where
+    M: FnMut() -> D,
+    D: Decoder,
+    F: FnMut(D::Item) + Clone,
+{
+    framed(TcpDialer, codec, on_item)
+}
+
+/// Dials what [`tcp`] frames: byte streams over TCP, with Nagle's algorithm off.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings")]
+pub struct TcpDialer;
+
+impl<A> Connect<A> for TcpDialer
+where
+    A: AsyncToSocketAddrs<Iter: Send> + Send + 'static,
+{
+    type Connection = Compat<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Compat<TcpStream>>> + Send>>;
+
+    fn connect(&mut self, address: A, _: &DialContext) -> Self::Future {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream.compat())
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! smol as the runtime: its timer, its executors, and what a pool of its may be made of.
+
+use std::cell::RefCell;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::sink::{Drain, drain, unfold};
+use pool_smol::{
+    EndReason, Instant, NotReady, Runtime, SmolRuntime, SmolTimer, Timer, UndeliveredReason, pool_for,
+};
+use smol::future::poll_once;
+use smol::{Executor, LocalExecutor, block_on};
+
+const SOON: Duration = Duration::from_millis(1);
+/// So long that a test which waits for it has failed.
+const LATE: Duration = Duration::from_secs(60);
+
+async fn expired(mut timer: Pin<&mut SmolTimer>) {
+    poll_fn(|cx| timer.as_mut().poll_expired(cx)).await;
+}
+
+#[test]
+fn a_timer_can_be_set_to_an_earlier_time() {
+    let runtime = SmolRuntime::new();
+    let mut timer = pin!(runtime.timer());
+    let deadline = runtime.now() + SOON;
+    block_on(async {
+        timer.as_mut().reset(deadline + LATE);
+        assert!(poll_once(expired(timer.as_mut())).await.is_none());
+        timer.as_mut().reset(deadline);
+        expired(timer.as_mut()).await;
+    });
+    assert!((deadline..deadline + LATE).contains(&runtime.now()));
+}
+
+#[test]
+fn a_timer_can_be_set_to_a_later_time() {
+    let runtime = SmolRuntime::new();
+    let mut timer = pin!(runtime.timer());
+    let deadline = runtime.now() + 20 * SOON;
+    block_on(async {
+        timer.as_mut().reset(runtime.now() + SOON);
+        // Known to the reactor from here on; on a busy machine it may even have expired.
+        poll_once(expired(timer.as_mut())).await;
+        timer.as_mut().reset(deadline);
+        expired(timer.as_mut()).await;
+    });
+    assert!(runtime.now() >= deadline);
+}
+
+#[test]
+fn a_timer_expires_once_and_at_once_if_its_time_is_past() {
+    let runtime = SmolRuntime::new();
+    let mut timer = pin!(runtime.timer());
+    block_on(async {
+        assert!(poll_once(expired(timer.as_mut())).await.is_none(), "it was never set");
+        timer.as_mut().reset(runtime.now() + LATE);
+        assert!(poll_once(expired(timer.as_mut())).await.is_none(), "it is early");
+        timer.as_mut().reset(Instant::ZERO);
+        assert!(poll_once(expired(timer.as_mut())).await.is_some(), "it is late");
+        assert!(poll_once(expired(timer.as_mut())).await.is_none(), "it has expired before");
+    });
+}
+
+#[test]
+fn the_timer_wakes_a_driver_that_has_nothing_else_to_do() {
+    let connector = |_: u16| pending::<Result<Drain<u32>, String>>();
+    let builder = pool_for(connector).connect_to_fixed([1]).dial_timeout(SOON);
+    let pool = builder.spawn::<u32>().expect("the settings make sense");
+    let ready = block_on(pool.ready());
+    assert!(matches!(ready, Err(NotReady::Failing { last_error: Some(_) })), "{ready:?}");
+}
+
+#[test]
+fn a_pool_runs_on_the_global_executor_or_on_one_of_ones_own() {
+    let builder = || pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let executor = Executor::new();
+    let on_global = builder().spawn::<u32>().expect("the settings make sense");
+    let on_own = builder().spawn_on::<u32, _>(&executor).expect("the settings make sense");
+    for pool in [on_global, on_own] {
+        let ended = block_on(executor.run(async {
+            pool.send(1).await.expect("there is room");
+            pool.shutdown(LATE).await
+        }));
+        assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    }
+}
+
+#[test]
+fn on_a_local_executor_items_and_connections_need_not_be_send_and_may_borrow() {
+    let seen = RefCell::new(Vec::new());
+    let executor = LocalExecutor::new();
+    let pool = pool_for(|_: u16| {
+        let sink = unfold(&seen, |seen, item: Rc<u32>| async move {
+            seen.borrow_mut().push(*item);
+            Ok::<_, String>(seen)
+        });
+        async { Ok::<_, String>(Box::pin(sink)) }
+    })
+    .connect_to_fixed([1])
+    .spawn_on::<Rc<u32>, _>(&executor)
+    .expect("the settings make sense");
+    block_on(executor.run(async {
+        pool.send(Rc::new(1)).await.expect("there is room");
+        pool.shutdown(LATE).await;
+    }));
+    assert_eq!(*seen.borrow(), [1]);
+}
+
+#[test]
+fn the_end_of_the_executor_gives_queued_items_back_and_wakes_everybody() {
+    let executor = Executor::new();
+    let (undelivered, items) = mpsc::channel();
+    let pool = pool_for(|_: u16| pending::<Result<Drain<u32>, String>>())
+        .connect_to_fixed([1])
+        .queue_size(2)
+        .on_undelivered(move |item: u32, reason: UndeliveredReason| {
+            undelivered.send((item, reason)).expect("the test listens");
+        })
+        .spawn_on::<u32, _>(&executor)
+        .expect("the settings make sense");
+    assert!(executor.try_tick(), "the driver is there to be polled");
+    pool.try_send(1).expect("there is room");
+    pool.try_send(2).expect("there is room");
+    assert!(pool.send(3).now_or_never().is_none());
+    drop(executor);
+    let reason = UndeliveredReason::Closed(EndReason::DriverDropped);
+    assert_eq!(items.try_iter().collect::<Vec<_>>(), [(1, reason), (2, reason)]);
+    let ended = pool.closed().now_or_never().expect("it is over");
+    assert_eq!((ended.reason, ended.counts.undelivered), (EndReason::DriverDropped, 2));
+}
