@@ -10,7 +10,7 @@
 //!
 //! Every [scenario](scenarios()) is a `#[test]` then. Its name says which promise it is about:
 //! addresses (A1 to A8), connections (C1 to C6), items (I1 to I6), the end (D1 to D3), faults (F1 to
-//! F5), and the runtime seam itself (R1 to R6).
+//! F5), and the runtime seam itself (R1 to R5).
 //!
 //! A scenario is a [`Script`]: data in one vocabulary. It is played on servers in memory
 //! ([`world`]) that can be slow, stall, refuse, hang, close, die and panic. Where time is
@@ -37,7 +37,7 @@ pub mod world;
 pub use adapter::{Adapter, Time};
 pub use observation::{Observation, Value};
 pub use observed::{Observed, ObservedTimer, Stamp};
-pub use run::{REPORT_VARIABLE, Report, SEED, SEED_VARIABLE, Verdict, check, run};
+pub use run::{REPORT_VARIABLE, Report, SEED, SEED_VARIABLE, Verdict, check, note, run};
 pub use scenarios::{PROMISES, Promise, Scenario, scenarios};
 pub use script::{Conduct, IntoEndpoint, Script, Setting};
 pub use task::Task;

@@ -36,6 +36,8 @@ pub(crate) struct Player<A: Adapter> {
 
 /// Longer than this nobody waits for anything, where time jumps.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+/// Tokio's timers fire on whole milliseconds.
+const TIMER_GRANULARITY: Duration = Duration::from_millis(1);
 /// Items whose numbers don't matter are numbered from here.
 const SOME_ITEM: u32 = 1_000_000;
 
@@ -338,9 +340,9 @@ impl<A: Adapter + 'static> Player<A> {
                 (observation, self.wait_until(|scene| number(*observation, scene, is_between)).await)
             }
             Step::ExpectWithin(limit, observation, value) => {
-                let start = self.scene.clock.sleep(*limit);
+                let end = self.scene.clock.sleep(*limit + TIMER_GRANULARITY);
                 let is_seen = self.wait_until(|scene| observation.of(scene) == *value).await;
-                if is_seen && A::TIME == Time::Virtual && start.is_over() {
+                if is_seen && A::TIME == Time::Virtual && end.is_over() {
                     return Err(format!("it came too late; seen {}", observation.of(&self.scene)));
                 }
                 (observation, is_seen)

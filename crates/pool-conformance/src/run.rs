@@ -84,17 +84,25 @@ pub fn check<A: Adapter + 'static>(name: &str) {
         seed.parse().unwrap_or_else(|_| panic!("{SEED_VARIABLE} is not a number: {seed}"))
     });
     let report = run::<A>(&scenario, seed);
-    if let Some(path) = env::var_os(REPORT_VARIABLE) {
-        let line = serde_json::to_string(&report).expect("a report is text and numbers") + "\n";
-        let file = OpenOptions::new().append(true).create(true).open(&path);
-        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        written.unwrap_or_else(|error| panic!("can't write to {}: {error}", path.display()));
-    }
+    note(&report);
     match report.verdict {
         Verdict::Passed => {}
         Verdict::Skipped(_) => println!("{report}"),
         Verdict::Failed(_) => panic!("{report}"),
     }
+}
+
+/// Adds a report to the file that [`REPORT_VARIABLE`] names, if it does.
+///
+/// # Panics
+///
+/// When the file can't be written to.
+pub fn note(report: &Report) {
+    let Some(path) = env::var_os(REPORT_VARIABLE) else { return };
+    let line = serde_json::to_string(report).expect("a report is text and numbers") + "\n";
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.unwrap_or_else(|error| panic!("can't write to {}: {error}", path.display()));
 }
 
 /// Runs a scenario on an adapter.

@@ -144,6 +144,22 @@ macro_rules! for_each_scenario {
             // faults.rs
 
             // runtime.rs
+            r1_the_clock_never_goes_back_while_a_driver_looks_at_it
+            r1_the_clock_moves_on_while_everybody_waits
+            r2_a_timer_fires_when_its_time_has_come
+            r2_a_timer_whose_time_has_passed_fires_at_once
+            r2_a_drivers_timer_fires_although_nothing_else_happens
+            r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_others_way
+            r3_a_timer_that_is_set_to_an_earlier_time_fires_then
+            r3_a_timer_that_is_set_to_a_later_time_fires_then
+            r3_a_timer_that_has_fired_can_be_set_again
+            r3_a_driver_that_waits_for_long_wakes_earlier_when_something_shorter_comes_up
+            r4_a_spawned_driver_runs_although_its_spawner_only_waits
+            r4_a_driver_that_is_woken_while_it_is_polled_is_polled_again
+            r4_tasks_that_wait_for_each_other_all_get_on
+            r4_a_task_that_nobody_wakes_is_not_polled
+            r5_a_driver_that_has_ended_is_left_alone
+            r5_a_driver_that_ends_in_its_first_poll_is_left_alone
         }
     };
 }

@@ -120,10 +120,10 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    /// Whether the time has passed.
+    /// Whether it is later now than the time that was waited for.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.timer.deadline.is_some_and(|deadline| deadline <= self.timer.clock.now())
+        self.timer.deadline.is_some_and(|deadline| deadline < self.timer.clock.now())
     }
 }
 

@@ -7,6 +7,8 @@ mod clock;
 mod executor;
 
 use std::cell::RefCell;
+use std::fmt;
+use std::pin::Pin;
 
 use crate::adapter::{Adapter, Time};
 use crate::task::Task;
@@ -14,13 +16,28 @@ use crate::task::Task;
 pub use clock::{Clock, ManualTimer, Sleep};
 pub use executor::{Executor, Spawned};
 
+/// More polls than this without a step of time are an endless loop.
+const POLLS_MAX: usize = 100_000;
+
 /// The simulated runtime as an adapter.
-#[derive(Debug)]
 pub struct Simulated {
     clock: Clock,
     executor: RefCell<Executor>,
     /// Tasks that were spawned while the executor was running.
-    spawned: RefCell<Vec<Task<Clock>>>,
+    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+}
+
+impl Simulated {
+    /// Starts to run any future.
+    pub fn spawn_any(&self, future: impl Future<Output = ()> + 'static) {
+        self.spawned.borrow_mut().push(Box::pin(future));
+    }
+}
+
+impl fmt::Debug for Simulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulated").field("clock", &self.clock).finish_non_exhaustive()
+    }
 }
 
 impl Adapter for Simulated {
@@ -41,14 +58,16 @@ impl Adapter for Simulated {
     }
 
     fn spawn(&self, task: Task<Clock>) {
-        self.spawned.borrow_mut().push(task);
+        self.spawn_any(task);
     }
 
     /// # Panics
     ///
-    /// When all tasks wait and no timer is set: nothing will ever happen again.
+    /// When all tasks wait and no timer is set: nothing will ever happen again. When tasks wake each
+    /// other so often that time would never move on.
     fn run(&self, script: impl Future<Output = ()> + 'static) {
         let script = self.executor.borrow_mut().spawn(script);
+        let mut polls = 0;
         loop {
             for task in self.spawned.take() {
                 self.executor.borrow_mut().spawn(task);
@@ -57,8 +76,11 @@ impl Adapter for Simulated {
                 if script.is_done() {
                     return;
                 }
+                polls += 1;
+                assert!(polls < POLLS_MAX, "time stands still: the tasks wake each other for ever");
             } else if let Some(next) = self.clock.next() {
                 self.clock.set(next);
+                polls = 0;
             } else if self.spawned.borrow().is_empty() {
                 self.executor.borrow_mut().cancel(&script);
                 panic!("all tasks wait and no timer is set: nothing will ever happen again");
