@@ -16,6 +16,7 @@ pub(super) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Scrip
         .never_above(ClockWentBack, 0)
         .serve(1, Dial::Refuse)
         .set_addresses([1, 2])
+        .advance(millis(500))
         .repeat(20, |script| script.send_some(1).expect(Places, 0))
         .expect_at_least(Dials(1), 5)
 }
