@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
-use crate::{msrv, no_std};
+use crate::{conformance, msrv, no_std};
 
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
@@ -12,6 +12,8 @@ pub(crate) fn run() -> Result<()> {
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
     steps.check("loom", loom);
+    steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));
+    steps.check("conformance: mutants", || conformance::check_mutants().map(|()| Verdict::Passed));
     let mut doc = command("cargo doc --no-deps --workspace");
     steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
     no_std::add_to(&mut steps);

@@ -4,6 +4,7 @@ mod bench;
 mod callgrind;
 mod ci;
 mod command;
+mod conformance;
 mod msrv;
 mod no_std;
 mod steps;
@@ -27,6 +28,8 @@ enum Command {
     NoStd,
     /// Whether the libraries build with the oldest Rust they promise to support.
     Msrv,
+    /// Whether the pool keeps its promises on every runtime.
+    Conformance(conformance::Arguments),
     /// Measures, and checks what has a bound.
     Bench(bench::Arguments),
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::NoStd => no_std::run(),
         Command::Msrv => msrv::run(),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     if let Err(error) = result {

@@ -37,7 +37,9 @@ impl<R: Runtime> Pacer<R> {
         let next = self.scene.clock.next();
         if self.set_to != next {
             self.set_to = next;
-            next.into_iter().for_each(|next| self.timer.as_mut().reset(next));
+            if let Some(next) = next {
+                self.timer.as_mut().reset(next);
+            }
         }
         if self.set_to.is_some() && self.timer.as_mut().poll_expired(cx).is_ready() {
             self.set_to = None;

@@ -257,7 +257,9 @@ impl<A: Adapter + 'static> Player<A> {
             if !self.be_patient(wait).await {
                 return Err(format!("item {item} found no place in the queue\n{}", self.scene.table()));
             }
-            sent.into_iter().for_each(|sent| self.scene.note_sent(sent));
+            if let Some(sent) = sent {
+                self.scene.note_sent(sent);
+            }
         }
         Ok(())
     }
@@ -292,7 +294,7 @@ impl<A: Adapter + 'static> Player<A> {
         let pool = self.scene.pool().ok_or("the script has no handle any more")?;
         let mut reserver = Box::pin(pool);
         let wait = poll_fn(|cx| match reserver.as_mut().poll_ready(cx) {
-            Poll::Ready(reserved) => Poll::Ready(reserved.is_ok()),
+            Poll::Ready(answer) => Poll::Ready(answer.is_ok()),
             Poll::Pending => self.keep_waiting(),
         });
         let is_reserved = self.be_patient(wait).await;

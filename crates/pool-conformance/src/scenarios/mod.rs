@@ -1,5 +1,11 @@
 //! The scenarios: one list, and a file for each group of promises.
 
+#![allow(
+    clippy::enum_glob_use,
+    clippy::wildcard_imports,
+    reason = "a script reads like a sentence when its words stand alone"
+)]
+
 mod addresses;
 mod closing;
 mod connections;

@@ -59,10 +59,11 @@ pub(super) fn r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_other
 }
 
 pub(super) fn r3_a_timer_that_is_set_to_an_earlier_time_fires_then() -> Script {
-    Script::new()
-        .set_timer(Duration::from_secs(3600))
-        .set_timer(millis(100))
-        .expect_within(millis(100), TimerFired, 1)
+    Script::new().set_timer(Duration::from_secs(3600)).set_timer(millis(100)).expect_within(
+        millis(100),
+        TimerFired,
+        1,
+    )
 }
 
 pub(super) fn r3_a_timer_that_is_set_to_a_later_time_fires_then() -> Script {
@@ -97,11 +98,7 @@ pub(super) fn r4_a_spawned_driver_runs_although_its_spawner_only_waits() -> Scri
 
 pub(super) fn r4_a_driver_that_is_woken_while_it_is_polled_is_polled_again() -> Script {
     // More items than a driver hands over in one poll: it wakes itself for the rest.
-    Script::new()
-        .with(QueueSize(2000))
-        .send_some(2000)
-        .set_addresses([1])
-        .expect(Received(1), 2000)
+    Script::new().with(QueueSize(2000)).send_some(2000).set_addresses([1]).expect(Received(1), 2000)
 }
 
 pub(super) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
@@ -114,12 +111,11 @@ pub(super) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
 }
 
 pub(super) fn r4_a_task_that_nobody_wakes_is_not_polled() -> Script {
-    Script::new()
-        .set_addresses([1])
-        .expect(Ready(1), 1)
-        .advance(millis(100))
-        .mark_polls()
-        .expect_to_stay(Duration::from_secs(10), PollsSinceMark, 0)
+    Script::new().set_addresses([1]).expect(Ready(1), 1).advance(millis(100)).mark_polls().expect_to_stay(
+        Duration::from_secs(10),
+        PollsSinceMark,
+        0,
+    )
 }
 
 pub(super) fn r5_a_driver_that_has_ended_is_left_alone() -> Script {

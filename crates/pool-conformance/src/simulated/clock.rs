@@ -47,7 +47,6 @@ impl Clock {
     }
 
     /// Ready when so much time has passed from now on.
-    #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let mut timer = self.timer();
         timer.deadline = Some(self.now() + duration);

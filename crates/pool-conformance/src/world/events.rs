@@ -86,7 +86,6 @@ impl Level {
 
 impl EventLog {
     /// An empty one that reads the time from `stamp`, and whose calls count as user code.
-    #[must_use]
     pub fn new(calls: &Calls, stamp: &Stamp) -> Self {
         Self { calls: calls.clone(), stamp: stamp.clone(), ..Self::default() }
     }
@@ -97,7 +96,6 @@ impl EventLog {
     }
 
     /// All events, which are forgotten.
-    #[must_use]
     pub fn take(&self) -> Vec<Event<u16>> {
         let events = std::mem::take(&mut self.state.lock().events);
         events.into_iter().map(|(_, event)| event).collect()
@@ -114,16 +112,15 @@ impl EventLog {
     }
 
     /// Dials in flight to all addresses.
-    #[must_use]
     pub fn dialling(&self) -> Level {
         self.state.lock().dialling
     }
 
     /// All events with their times, a line each.
-    #[must_use]
     pub fn transcript(&self) -> String {
         let state = self.state.lock();
-        state.events.iter().map(|(at, event)| format!("{at:?} {event:?}\n")).collect()
+        let lines = state.events.iter().map(|(at, event)| format!("{at:?} {event:?}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// A look at what the events of one address add up to.

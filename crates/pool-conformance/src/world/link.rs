@@ -137,13 +137,11 @@ impl Link {
     }
 
     /// Whose connection it is.
-    #[must_use]
     pub fn address(&self) -> u16 {
         self.address
     }
 
     /// How many connections this address had before.
-    #[must_use]
     pub fn name(&self) -> usize {
         self.name
     }

@@ -1,0 +1,170 @@
+//! Faults that are planted on purpose, to see whether the suite catches them: in adapters (tests of
+//! pool-conformance), and in the pool (patches in `xtask/mutants`, applied to a copy of the
+//! workspace one at a time).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use pool_conformance::{Report, SEED_VARIABLE};
+use serde_json::json;
+
+use super::reports::Reports;
+use crate::command::{command, output, root, target_dir};
+
+/// A fault, and the scenarios that noticed it.
+struct Mutant {
+    fault: String,
+    caught_by: Vec<String>,
+    /// Whether one of them is about the promise that the fault breaks.
+    is_named: bool,
+}
+
+pub(super) fn run(seed: u64, as_json: bool) -> Result<()> {
+    let mut mutants = wrong_adapters()?;
+    let copy = Copy::make()?;
+    for patch in patches()? {
+        let mutant = copy.run(&patch, seed);
+        mutants.push(mutant.with_context(|| format!("{} is no good", patch.display()))?);
+    }
+    for mutant in &mutants {
+        mutant.print(as_json);
+    }
+    let missed = mutants.iter().filter(|mutant| !mutant.is_named).map(|mutant| mutant.fault.as_str());
+    let missed: Vec<_> = missed.collect();
+    if !as_json {
+        println!("\n{} faults planted, {} caught", mutants.len(), mutants.len() - missed.len());
+    }
+    ensure!(
+        missed.is_empty(),
+        "not caught by a scenario of the promise that it breaks: {}",
+        missed.join(", ")
+    );
+    Ok(())
+}
+
+impl Mutant {
+    fn print(&self, as_json: bool) {
+        let Self { fault, caught_by, is_named } = self;
+        if as_json {
+            println!("{}", json!({ "fault": fault, "caught": is_named, "caught_by": caught_by }));
+            return;
+        }
+        let verdict = if *is_named { "caught" } else { "NOT CAUGHT" };
+        println!("{fault}: {verdict} by {} scenarios", caught_by.len());
+        for scenario in caught_by.iter().take(SHOWN_MAX) {
+            println!("    {scenario}");
+        }
+        if caught_by.len() > SHOWN_MAX {
+            println!("    and {} more", caught_by.len() - SHOWN_MAX);
+        }
+    }
+}
+
+/// More scenarios than this say nothing new of a fault.
+const SHOWN_MAX: usize = 5;
+
+/// The tests see to it that each is caught by the right promise.
+fn wrong_adapters() -> Result<Vec<Mutant>> {
+    let mut test = command("cargo test --package pool-conformance --test wrong_adapters");
+    let (reports, written) = Reports::of(&mut test)?;
+    ensure!(written.contains("test result: ok"), "the tests of wrong adapters failed\n{written}");
+    let mut mutants: Vec<Mutant> = Vec::new();
+    for report in reports.failed() {
+        match mutants.iter_mut().find(|mutant| mutant.fault == report.adapter) {
+            Some(mutant) => mutant.caught_by.push(report.scenario.clone()),
+            None => mutants.push(Mutant {
+                fault: report.adapter.clone(),
+                caught_by: vec![report.scenario.clone()],
+                is_named: true,
+            }),
+        }
+    }
+    Ok(mutants)
+}
+
+fn patches() -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(root().join("xtask/mutants"))?;
+    let mut patches = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    patches.sort();
+    Ok(patches)
+}
+
+/// A copy of the workspace, to be spoiled.
+struct Copy {
+    workspace: PathBuf,
+}
+
+impl Copy {
+    fn make() -> Result<Self> {
+        let workspace = target_dir().join("mutants/workspace");
+        if workspace.exists() {
+            fs::remove_dir_all(&workspace)?;
+        }
+        copy_dir(root(), &workspace)?;
+        Ok(Self { workspace })
+    }
+
+    /// Applies a patch, runs the suite on the simulated runtime, and takes the patch back.
+    fn run(&self, patch: &Path, seed: u64) -> Result<Mutant> {
+        let header = fs::read_to_string(patch)?;
+        let mut header = header.lines();
+        let fault = header.next().context("the first line says what the fault is")?.to_owned();
+        let breaks = header.next().and_then(|line| line.strip_prefix("Breaks "));
+        let breaks = breaks.context("the second line says which promise it breaks: `Breaks I6`")?;
+        self.git_apply(patch, &[])?;
+        let reports = self.test(seed);
+        self.git_apply(patch, &["--reverse"])?;
+        let reports = reports?;
+        let is_named = |report: &Report| {
+            report.scenario.strip_prefix(&breaks.to_lowercase()).is_some_and(|rest| rest.starts_with('_'))
+        };
+        // Those that say what is wrong come first.
+        let mut failed: Vec<_> = reports.failed().collect();
+        failed.sort_by_key(|report| (!is_named(report), report.scenario.clone()));
+        Ok(Mutant {
+            fault,
+            is_named: failed.first().is_some_and(|report| is_named(report)),
+            caught_by: failed.into_iter().map(|report| report.scenario.clone()).collect(),
+        })
+    }
+
+    fn git_apply(&self, patch: &Path, options: &[&str]) -> Result<()> {
+        let mut git = Command::new("git");
+        git.args(["apply", "--whitespace=nowarn"]).args(options).arg(patch).current_dir(&self.workspace);
+        // The copy may be inside of a repository, which is none of its business.
+        output(git.env("GIT_CEILING_DIRECTORIES", self.workspace.parent().expect("it is in a folder")))?;
+        Ok(())
+    }
+
+    fn test(&self, seed: u64) -> Result<Reports> {
+        let in_copy = |line: &str| {
+            let mut cargo = command(line);
+            cargo.current_dir(&self.workspace).env("CARGO_TARGET_DIR", target_dir().join("mutants/target"));
+            cargo
+        };
+        let suite = "cargo test --package pool-conformance --test conformance";
+        output(&mut in_copy(&format!("{suite} --no-run"))).context("with the patch it doesn't build")?;
+        let (reports, _) = Reports::of(in_copy(suite).env(SEED_VARIABLE, seed.to_string()))?;
+        Ok(reports)
+    }
+}
+
+/// Copies what belongs to the workspace.
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == "target" || entry.file_name() == ".git" {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_dir(&source, &copy)?;
+        } else {
+            fs::copy(&source, &copy)?;
+        }
+    }
+    Ok(())
+}
