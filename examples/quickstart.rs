@@ -8,11 +8,13 @@
 //!
 //! `--connect HOST:PORT,HOST:PORT` sends to servers of yours for five seconds instead.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use futures_channel::mpsc;
 use futures_util::future::try_join_all;
 use pool_examples::{Ledger, Narrator, Story};
 use pool_tokio::{BoxError, Event, Pool, SendError, UndeliveredReason, tcp};
@@ -47,12 +49,13 @@ async fn run() -> Result<ExitCode, BoxError> {
 /// Sends to servers that change under the pool's feet.
 async fn tell_story() -> Result<ExitCode, BoxError> {
     let ledger = Ledger::default();
-    let narrator = Narrator::default();
-    let (story, address_sets) = Story::prepare(&ledger, narrator.voice())?;
+    let (narrator, voice) = Narrator::new();
+    let (names, address_sets) = mpsc::unbounded();
+    let publish = move |set| Ok(names.unbounded_send(Ok::<_, Infallible>(set))?);
+    let story = Story::prepare(&ledger, voice.clone(), publish)?;
 
     let answers = ledger.clone();
     let undelivered = ledger.clone();
-    let voice = narrator.voice();
     let connector = tcp(LinesCodec::new, move |_answer| answers.answered());
     let pool = pool_tokio::pool_for_connections(ledger.track(connector))
         .connect_to(address_sets)
@@ -61,7 +64,8 @@ async fn tell_story() -> Result<ExitCode, BoxError> {
         .observer(move |event: &Event<SocketAddr>| voice.observe(event))
         .spawn::<String>()?;
 
-    let narrator = narrator.start(pool.clone());
+    let snapshots = pool.clone();
+    let narrator = narrator.start(move || snapshots.snapshot());
     let story = thread::spawn(|| story.tell());
     pool.ready().await?;
     send_lines(&pool, &ledger, || story.is_finished()).await?;

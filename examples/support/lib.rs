@@ -6,6 +6,7 @@ mod narrator;
 mod outage;
 mod redis_server;
 mod story;
+mod table;
 mod tracked;
 
 pub use ledger::{Ledger, Report};
@@ -14,4 +15,5 @@ pub use narrator::{Narrator, Voice};
 pub use outage::Outage;
 pub use redis_server::RedisServer;
 pub use story::Story;
+pub use table::Table;
 pub use tracked::{Tracked, TrackedConnect};

@@ -16,7 +16,7 @@ pub(crate) fn run() -> Result<()> {
     steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
     no_std::add_to(&mut steps);
     steps.run("examples: build", &mut command("cargo build --examples -p pool-examples"));
-    for example in ["quickstart", "lines", "redis_counter"] {
+    for example in ["quickstart", "event_loop", "lines", "redis_counter"] {
         let run = format!("cargo run --quiet -p pool-examples --example {example}");
         steps.run(&format!("examples: {example}"), &mut command(&run));
     }
