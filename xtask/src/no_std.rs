@@ -46,7 +46,7 @@ pub(crate) fn add_to(steps: &mut Steps) {
 
 pub(crate) fn add_qemu_to(steps: &mut Steps) {
     steps.check(&format!("no-std: {QEMU_TARGET} in qemu"), || {
-        or_skip_when_missing(find_qemu().and_then(|()| add_target(QEMU_TARGET)), |()| {
+        or_skip_when_missing(prepare_qemu(), |()| {
             output(&mut cortex_m("cargo clippy --locked -- -D warnings"))?;
             let (stdout, _) = output(&mut cortex_m("cargo run --locked"))?;
             println!("{}", stdout.lines().last().context("the example printed nothing")?);
@@ -62,8 +62,10 @@ fn cortex_m(line: &str) -> Command {
     command
 }
 
-fn find_qemu() -> Result<()> {
+fn prepare_qemu() -> Result<()> {
     ensure!(is_installed(QEMU), "{QEMU} is missing: `apt-get install {QEMU}`");
+    add_target(QEMU_TARGET)?;
+    output(&mut cortex_m("cargo fetch --locked")).context("its dependencies can't be fetched")?;
     Ok(())
 }
 
