@@ -5,8 +5,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pool_driver::UndeliveredReason;
-
 use crate::tracked::TrackedConnect;
 
 /// Hands out numbered lines and keeps a record of each, for all who have a clone.
@@ -28,7 +26,8 @@ struct Book {
 struct Line {
     handed_to: Vec<SocketAddr>,
     received_by: Vec<SocketAddr>,
-    undelivered: Option<UndeliveredReason>,
+    /// Why not.
+    undelivered: Option<String>,
 }
 
 impl Ledger {
@@ -56,7 +55,8 @@ impl Ledger {
         TrackedConnect::new(connector, self.clone())
     }
 
-    pub(crate) fn handed(&self, line: &str, address: SocketAddr) {
+    /// A connection to this server has taken the line.
+    pub fn handed(&self, line: &str, address: SocketAddr) {
         self.record(line, |line| line.handed_to.push(address));
     }
 
@@ -68,9 +68,15 @@ impl Ledger {
         self.book().died.insert(address);
     }
 
+    /// How many lines connections to this server have taken.
+    #[must_use]
+    pub fn handed_to(&self, address: SocketAddr) -> usize {
+        self.book().lines.iter().flat_map(|line| &line.handed_to).filter(|to| **to == address).count()
+    }
+
     /// The pool could not deliver this line.
-    pub fn undelivered(&self, line: &str, reason: UndeliveredReason) {
-        self.record(line, |line| line.undelivered = Some(reason));
+    pub fn undelivered(&self, line: &str, reason: impl fmt::Display) {
+        self.record(line, |line| line.undelivered = Some(reason.to_string()));
     }
 
     /// A server has answered.
@@ -124,7 +130,7 @@ impl Report {
             self.received += 1;
             self.by_server.entry(*address).or_default().1 += 1;
         }
-        match (&line.handed_to[..], &line.received_by[..], line.undelivered) {
+        match (&line.handed_to[..], &line.received_by[..], &line.undelivered) {
             ([to], [by], None) if to == by => {}
             ([], [], Some(reason)) => {
                 self.undelivered += 1;

@@ -7,6 +7,7 @@ mod outage;
 mod quickstart;
 mod redis_server;
 mod story;
+mod table;
 mod tracked;
 
 pub use ledger::{Ledger, Report};
@@ -16,4 +17,5 @@ pub use outage::Outage;
 pub use quickstart::Quickstart;
 pub use redis_server::RedisServer;
 pub use story::Story;
+pub use table::Table;
 pub use tracked::{Tracked, TrackedConnect};

@@ -1,18 +1,23 @@
 //! Tells on the terminal what happens, with a look at the pool after each change.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pool_driver::{Event, Pool};
+use pool_core::{Availability, SlotEnd, SlotState};
+use pool_driver::Event;
 
 /// What is there to be told.
 #[derive(Debug)]
 pub struct Narrator {
     started: Instant,
-    voice: Voice,
     notes: mpsc::Receiver<Note>,
+    /// What is to be told together.
+    group: Vec<Note>,
+    /// When the first of the group came.
+    since: Duration,
 }
 
 /// A handle by which a narrator is told what happened.
@@ -33,57 +38,81 @@ enum Note {
 
 /// What comes within this time of the first note is told together.
 const SETTLE: Duration = Duration::from_millis(150);
-
-impl Default for Narrator {
-    fn default() -> Self {
-        let (sender, notes) = mpsc::channel();
-        Self { started: Instant::now(), voice: Voice { notes: sender }, notes }
-    }
-}
+/// How long it rests before it looks at the time again.
+const REST: Duration = Duration::from_millis(20);
 
 impl Narrator {
-    /// Another handle to tell it something.
+    /// A narrator, and the first of the voices that tell it something.
     #[must_use]
-    pub fn voice(&self) -> Voice {
-        self.voice.clone()
+    pub fn new() -> (Self, Voice) {
+        let (sender, notes) = mpsc::channel();
+        let started = Instant::now();
+        (Self { started, notes, group: Vec::new(), since: Duration::ZERO }, Voice { notes: sender })
     }
 
-    /// Prints on a thread of its own, which ends when the last voice is gone.
+    /// Prints on a thread of its own, which ends when the last voice is gone. `look` is asked for
+    /// a look at the pool.
     #[must_use = "it ends with what there is to be told: join it before you print anything else"]
-    pub fn start<T: Send + 'static>(self, pool: Pool<T>) -> thread::JoinHandle<()> {
-        let Self { started, voice, notes } = self;
-        drop(voice);
+    pub fn start<L: Display>(mut self, look: impl Fn() -> L + Send + 'static) -> thread::JoinHandle<()> {
         thread::spawn(move || {
-            while let Ok(first) = notes.recv() {
-                let at = started.elapsed();
-                let mut group = vec![first];
-                while let Some(rest) = (at + SETTLE).checked_sub(started.elapsed()) {
-                    let Ok(note) = notes.recv_timeout(rest) else { break };
-                    group.push(note);
+            loop {
+                match self.notes.recv_timeout(REST) {
+                    Ok(note) => self.hear(note),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return self.end(&look),
                 }
-                print(at, &group);
-                if !group.iter().all(|note| matches!(note, Note::Attempt(_))) {
-                    println!("\n{}", pool.snapshot());
-                }
+                self.tell(&look);
             }
         })
     }
-}
 
-fn print(at: Duration, notes: &[Note]) {
-    let mut told: Vec<(&str, usize)> = Vec::new();
-    for note in notes {
-        match note {
-            Note::Headline(text) => println!("{:5.2} s  == {text} ==", at.as_secs_f64()),
-            Note::Change(text) | Note::Attempt(text) => match told.iter_mut().find(|(old, _)| old == text) {
-                Some((_, times)) => *times += 1,
-                None => told.push((text, 1)),
-            },
+    /// Prints what is complete, on this thread: for an event loop, which calls it again and again.
+    pub fn tell<L: Display>(&mut self, look: impl FnOnce() -> L) {
+        while let Ok(note) = self.notes.try_recv() {
+            self.hear(note);
+        }
+        if self.started.elapsed() >= self.since + SETTLE {
+            self.print(look);
         }
     }
-    for (text, times) in told {
-        let times = if times > 1 { format!(" (×{times})") } else { String::new() };
-        println!("{:5.2} s  {text}{times}", at.as_secs_f64());
+
+    /// Prints what is left.
+    pub fn end<L: Display>(mut self, look: impl FnOnce() -> L) {
+        while let Ok(note) = self.notes.try_recv() {
+            self.hear(note);
+        }
+        self.print(look);
+    }
+
+    fn hear(&mut self, note: Note) {
+        if self.group.is_empty() {
+            self.since = self.started.elapsed();
+        }
+        self.group.push(note);
+    }
+
+    fn print<L: Display>(&mut self, look: impl FnOnce() -> L) {
+        let seconds = self.since.as_secs_f64();
+        let mut told: Vec<(&str, usize)> = Vec::new();
+        for note in &self.group {
+            match note {
+                Note::Headline(text) => println!("{seconds:5.2} s  == {text} =="),
+                Note::Change(text) | Note::Attempt(text) => {
+                    match told.iter_mut().find(|(old, _)| old == text) {
+                        Some((_, times)) => *times += 1,
+                        None => told.push((text, 1)),
+                    }
+                }
+            }
+        }
+        for (text, times) in told {
+            let times = if times > 1 { format!(" (×{times})") } else { String::new() };
+            println!("{seconds:5.2} s  {text}{times}");
+        }
+        if !self.group.iter().all(|note| matches!(note, Note::Attempt(_))) {
+            println!("\n{}", look());
+        }
+        self.group.clear();
     }
 }
 
@@ -98,24 +127,62 @@ impl Voice {
         self.tell(Note::Headline(text.into()));
     }
 
+    /// Why a dial or a connection failed.
+    pub fn error(&self, address: SocketAddr, error: impl Display) {
+        self.tell(Note::Attempt(format!("{address}: {error}")));
+    }
+
     /// Tells what the pool does; to be its observer.
     pub fn observe(&self, event: &Event<SocketAddr>) {
         match event {
             Event::Connected { address, .. } => self.tell(Note::Change(format!("{address}: connected"))),
             Event::SlotEnded { address, error: Some(error), sent, .. } => {
                 let what = if *sent > 0 { "connection lost" } else { "dial failed" };
-                self.tell(Note::Attempt(format!("{address}: {what}: {error}")));
+                self.error(*address, format_args!("{what}: {error}"));
             }
-            Event::SlotEnded { address, .. } => {
-                self.tell(Note::Change(format!("{address}: connection closed")));
-            }
+            Event::SlotEnded { address, .. } => self.closed(*address),
             Event::BackedOff { address, failures, retry_after } => {
-                let wait =
-                    if retry_after.is_zero() { "at once".into() } else { format!("in {retry_after:.0?}") };
-                let text = format!("{address}: failure {failures}, next dial {wait}");
-                self.tell(Note::Attempt(text));
+                self.backed_off(*address, *failures, *retry_after);
             }
             _ => {}
         }
+    }
+
+    /// Whether the pool can take anything has changed.
+    pub fn availability(&self, availability: Availability) {
+        let text = match availability {
+            Availability::Usable => "the pool has a connection",
+            Availability::Waiting => "the pool has no connection",
+            Availability::FailingFast => "the pool has had no connection for too long",
+        };
+        self.tell(Note::Change(text.into()));
+    }
+
+    /// Tells what a state machine does that is driven by hand.
+    pub fn observe_core(&self, event: &pool_core::Event<SocketAddr>, now: pool_core::Instant) {
+        use pool_core::Event;
+        match event {
+            Event::SlotEnded { address, state: SlotState::Dialling, .. } => {
+                self.error(*address, "dial failed");
+            }
+            Event::SlotEnded { address, end: SlotEnd::Closed, .. } => self.closed(*address),
+            Event::SlotEnded { address, in_flight, .. } => {
+                self.error(*address, format_args!("connection lost, {in_flight} lines not answered"));
+            }
+            Event::BackedOff { address, failures, until } => {
+                self.backed_off(*address, *failures, until.saturating_duration_since(now));
+            }
+            Event::Recovered { address } => self.tell(Note::Change(format!("{address}: works again"))),
+            _ => {}
+        }
+    }
+
+    fn closed(&self, address: SocketAddr) {
+        self.tell(Note::Change(format!("{address}: connection closed")));
+    }
+
+    fn backed_off(&self, address: SocketAddr, failures: u32, retry_after: Duration) {
+        let wait = if retry_after.is_zero() { "at once".into() } else { format!("in {retry_after:.0?}") };
+        self.error(address, format_args!("failure {failures}, next dial {wait}"));
     }
 }

@@ -1,5 +1,6 @@
 //! What the quickstarts do on any runtime, which is all but making the pool.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::thread;
@@ -8,17 +9,24 @@ use std::time::{Duration, Instant};
 use futures_channel::mpsc;
 use futures_util::future::try_join_all;
 use futures_util::{Stream, StreamExt};
-use pool_driver::{BoxError, Ended, Pool, SendError};
+use pool_driver::{AddressSet, BoxError, Ended, Pool, SendError};
 
 use crate::ledger::{Ledger, Report};
 use crate::narrator::{Narrator, Voice};
-use crate::story::{AddressSender, AddressSets, Story};
+use crate::story::Story;
+
+/// What a name service says: a stream of address sets, which never fails here.
+type AddressSets = mpsc::UnboundedReceiver<Result<AddressSet<SocketAddr>, Infallible>>;
+
+/// The name service's end of that stream.
+type AddressSender = mpsc::UnboundedSender<Result<AddressSet<SocketAddr>, Infallible>>;
 
 /// The servers, those who send to them, and those who look on.
 #[derive(Debug)]
 pub struct Quickstart {
     ledger: Ledger,
     narrator: Narrator,
+    voice: Voice,
     servers: Servers,
 }
 
@@ -50,12 +58,13 @@ impl Quickstart {
             let unexpected = unexpected.display();
             return Err(format!("{unexpected} is not understood; see the top of quickstart.rs").into());
         }
-        let (ledger, narrator) = (Ledger::default(), Narrator::default());
+        let ledger = Ledger::default();
+        let (narrator, voice) = Narrator::new();
         let (servers, address_sets) = match addresses {
             Some(addresses) => given(&addresses)?,
-            None => own(&ledger, narrator.voice())?,
+            None => own(&ledger, voice.clone())?,
         };
-        Ok((Self { ledger, narrator, servers }, address_sets))
+        Ok((Self { ledger, narrator, voice, servers }, address_sets))
     }
 
     /// The record of every line.
@@ -67,7 +76,7 @@ impl Quickstart {
     /// The one to be told what the pool does.
     #[must_use]
     pub fn voice(&self) -> Voice {
-        self.narrator.voice()
+        self.voice.clone()
     }
 
     /// Sends through the pool until all is told, and shuts it down. `ticks` makes a runtime's
@@ -81,7 +90,7 @@ impl Quickstart {
         pool: Pool<String>,
         ticks: impl Fn(Duration) -> T,
     ) -> Result<ExitCode, BoxError> {
-        let Self { ledger, narrator, servers } = self;
+        let Self { ledger, narrator, voice, servers } = self;
         let story = match servers {
             Servers::Own(story) => story,
             Servers::Given(address_sets) => {
@@ -90,7 +99,9 @@ impl Quickstart {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        let narrator = narrator.start(pool.clone());
+        let snapshots = pool.clone();
+        let narrator = narrator.start(move || snapshots.snapshot());
+        drop(voice);
         let story = thread::spawn(|| story.tell());
         pool.ready().await?;
         send_lines(&pool, &ledger, ticks, || story.is_finished()).await?;
@@ -105,7 +116,9 @@ impl Quickstart {
 
 /// Servers that the story is about.
 fn own(ledger: &Ledger, voice: Voice) -> Result<(Servers, AddressSets), BoxError> {
-    let (story, address_sets) = Story::prepare(ledger, voice)?;
+    let (names, address_sets) = mpsc::unbounded();
+    let publish = move |set| Ok(names.unbounded_send(Ok(set))?);
+    let story = Story::prepare(ledger, voice, publish)?;
     Ok((Servers::Own(Box::new(story)), address_sets))
 }
 

@@ -1,62 +1,73 @@
 //! What happens to the servers while the pool sends to them.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use futures_channel::mpsc;
 use pool_driver::{AddressSet, BoxError};
 
 use crate::ledger::Ledger;
 use crate::line_server::LineServer;
 use crate::narrator::Voice;
 
-/// What a name service says: a stream of address sets, which never fails here.
-pub(crate) type AddressSets = mpsc::UnboundedReceiver<Result<AddressSet<SocketAddr>, Infallible>>;
-
-/// The name service's end of that stream.
-pub(crate) type AddressSender = mpsc::UnboundedSender<Result<AddressSet<SocketAddr>, Infallible>>;
-
 /// Four servers, and the name service that lists them.
 #[derive(Debug)]
 pub struct Story {
     servers: [LineServer; 4],
-    names: AddressSender,
+    names: Names,
     voice: Voice,
 }
 
+/// Tells a pool the address sets, by whatever way the pool hears of them.
+struct Names(Box<dyn FnMut(AddressSet<SocketAddr>) -> Result<(), BoxError> + Send>);
+
+impl Names {
+    fn list<const N: usize>(&mut self, addresses: [SocketAddr; N]) -> Result<(), BoxError> {
+        (self.0)(addresses.into())
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
 impl Story {
-    /// Starts the servers, and returns the address sets that the story will tell.
+    /// Starts the servers. The story will give each address set to `publish`.
     ///
     /// # Errors
     ///
     /// When a server can't be started.
-    pub fn prepare(ledger: &Ledger, voice: Voice) -> io::Result<(Self, AddressSets)> {
+    pub fn prepare(
+        ledger: &Ledger,
+        voice: Voice,
+        publish: impl FnMut(AddressSet<SocketAddr>) -> Result<(), BoxError> + Send + 'static,
+    ) -> io::Result<Self> {
         let start = || LineServer::start(ledger);
         let servers = [start()?, start()?, start()?, start()?];
-        let (names, address_sets) = mpsc::unbounded();
-        Ok((Self { servers, names, voice }, address_sets))
+        Ok(Self { servers, names: Names(Box::new(publish)), voice })
     }
 
-    /// Tells the story on this thread, for some seconds, and returns it: the name service is gone
-    /// when it is dropped, and without one the pool shuts down.
+    /// Tells the story on this thread, for some seconds, and returns it: what publishes the
+    /// address sets lives as long as the story.
     ///
     /// # Errors
     ///
-    /// When a server fails.
+    /// When a server fails, or nobody wants to hear of an address set.
     pub fn tell(mut self) -> Result<Self, BoxError> {
         let Self { servers, names, voice } = &mut self;
         let [at_a, at_b, at_c, at_d] = servers.each_ref().map(LineServer::address);
         let [_, b, _, _] = servers;
 
         voice.headline(format!("the name service lists {at_a}, {at_b} and {at_c}"));
-        names.unbounded_send(Ok([at_a, at_b, at_c].into()))?;
+        names.list([at_a, at_b, at_c])?;
         thread::sleep(Duration::from_secs(1));
 
         voice.headline(format!("{at_c} leaves the address set"));
-        names.unbounded_send(Ok([at_a, at_b].into()))?;
+        names.list([at_a, at_b])?;
         thread::sleep(Duration::from_secs(1));
 
         voice.headline(format!("{at_b} dies without a word"));
@@ -68,7 +79,7 @@ impl Story {
         thread::sleep(Duration::from_millis(1500));
 
         voice.headline(format!("{at_d} joins the address set"));
-        names.unbounded_send(Ok([at_a, at_b, at_d].into()))?;
+        names.list([at_a, at_b, at_d])?;
         thread::sleep(Duration::from_secs(1));
 
         voice.headline("the senders stop, and the pool shuts down");

@@ -1,15 +1,14 @@
 //! Counts instructions: the same number at every run, whatever else the machine is doing.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::output;
+use crate::command::{self, output};
 
 pub(crate) fn is_installed() -> bool {
-    let status = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
+    command::is_installed("valgrind")
 }
 
 /// Instructions for one unit of work: the difference of two runs of different length, which what

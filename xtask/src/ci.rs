@@ -9,6 +9,9 @@ use crate::{conformance, msrv, no_std};
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
     steps.run("format", &mut command("cargo fmt --all --check -- --color=never"));
+    let manifest = "examples/cortex-m/Cargo.toml";
+    let format = format!("cargo fmt --manifest-path {manifest} --check -- --color=never");
+    steps.run("format: cortex-m", &mut command(&format));
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
     steps.check("loom", loom);
@@ -17,8 +20,9 @@ pub(crate) fn run() -> Result<()> {
     let mut doc = command("cargo doc --no-deps --workspace");
     steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
     no_std::add_to(&mut steps);
+    no_std::add_qemu_to(&mut steps);
     steps.run("examples: build", &mut command("cargo build --examples -p pool-examples"));
-    for example in ["quickstart", "quickstart_smol", "lines", "redis_counter"] {
+    for example in ["quickstart", "quickstart_smol", "event_loop", "lines", "redis_counter"] {
         let run = format!("cargo run --quiet -p pool-examples --example {example}");
         steps.run(&format!("examples: {example}"), &mut command(&run));
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -35,6 +35,12 @@ pub(crate) fn output(command: &mut Command) -> Result<(String, String)> {
         bail!("{stdout}{stderr}{} failed: {}", shown(command), output.status);
     }
     Ok((stdout, stderr))
+}
+
+/// Whether there is such a program; it must know `--version`.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let status = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn shown(command: &Command) -> String {

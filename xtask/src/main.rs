@@ -24,8 +24,8 @@ struct Arguments {
 enum Command {
     /// Everything that must hold before a change lands.
     Ci,
-    /// Whether pool-core builds where there is no std.
-    NoStd,
+    /// Whether pool-core builds where there is no std, and runs there.
+    NoStd(no_std::Arguments),
     /// Whether the libraries build with the oldest Rust they promise to support.
     Msrv,
     /// Whether the pool keeps its promises on every runtime.
@@ -37,7 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Ci => ci::run(),
-        Command::NoStd => no_std::run(),
+        Command::NoStd(arguments) => no_std::run(&arguments),
         Command::Msrv => msrv::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

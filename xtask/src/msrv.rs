@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::command::{command, output, root};
-use crate::steps::{Steps, Verdict, or_skip_when_offline};
+use crate::steps::{Steps, Verdict, or_skip_when_missing};
 
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 pub(crate) fn add_to(steps: &mut Steps) {
-    steps.check("msrv", || or_skip_when_offline(toolchain(&rust_version()?), |name| check(&name)));
+    steps.check("msrv", || or_skip_when_missing(toolchain(&rust_version()?), |name| check(&name)));
 }
 
 fn check(toolchain: &str) -> Result<Verdict> {

@@ -1,30 +1,72 @@
 //! `cargo xtask no-std`: whether pool-core builds where there is no std.
 //!
 //! A dependency that links std builds for the host and for WebAssembly, but not for these targets.
+//! With `--qemu` it runs on an emulated microcontroller, too.
 
-use anyhow::{Context, Result};
+use std::process::Command;
 
-use crate::command::{command, output};
-use crate::steps::{Steps, Verdict, or_skip_when_offline};
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{command, is_installed, output, root, target_dir};
+use crate::steps::{Steps, Verdict, or_skip_when_missing};
 
 const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "x86_64-unknown-none"];
 
-pub(crate) fn run() -> Result<()> {
+/// The target of the example for microcontrollers, and what emulates one.
+const QEMU_TARGET: &str = "thumbv7m-none-eabi";
+const QEMU: &str = "qemu-system-arm";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run examples/cortex-m on an emulated microcontroller, too.
+    #[arg(long)]
+    qemu: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut steps = Steps::new();
     add_to(&mut steps);
+    if arguments.qemu {
+        add_qemu_to(&mut steps);
+    }
     steps.finish()
 }
 
 pub(crate) fn add_to(steps: &mut Steps) {
     for target in TARGETS {
         steps.check(&format!("no-std: {target}"), || {
-            or_skip_when_offline(add_target(target), |()| {
+            or_skip_when_missing(add_target(target), |()| {
                 output(&mut command(&format!("cargo build -p pool-core --target {target}")))?;
                 Ok(Verdict::Passed)
             })
         });
     }
     steps.run("no-std: tests", &mut command("cargo test -p pool-core --no-default-features"));
+}
+
+pub(crate) fn add_qemu_to(steps: &mut Steps) {
+    steps.check(&format!("no-std: {QEMU_TARGET} in qemu"), || {
+        or_skip_when_missing(prepare_qemu(), |()| {
+            output(&mut cortex_m("cargo clippy --locked -- -D warnings"))?;
+            let (stdout, _) = output(&mut cortex_m("cargo run --locked"))?;
+            println!("{}", stdout.lines().last().context("the example printed nothing")?);
+            Ok(Verdict::Passed)
+        })
+    });
+}
+
+/// A command in the example's own workspace, which has settings of its own.
+fn cortex_m(line: &str) -> Command {
+    let mut command = command(line);
+    command.current_dir(root().join("examples/cortex-m")).env("CARGO_TARGET_DIR", target_dir());
+    command
+}
+
+fn prepare_qemu() -> Result<()> {
+    ensure!(is_installed(QEMU), "{QEMU} is missing: `apt-get install {QEMU}`");
+    add_target(QEMU_TARGET)?;
+    output(&mut cortex_m("cargo fetch --locked")).context("its dependencies can't be fetched")?;
+    Ok(())
 }
 
 fn add_target(target: &str) -> Result<()> {

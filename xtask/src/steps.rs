@@ -63,13 +63,14 @@ impl Steps {
     }
 }
 
-/// For what the network must provide: without it a developer's check is skipped, but CI's fails.
-pub(crate) fn or_skip_when_offline<T>(
-    download: Result<T>,
+/// For what the network or the machine must provide: without it a developer's check is skipped,
+/// but CI's fails.
+pub(crate) fn or_skip_when_missing<T>(
+    provided: Result<T>,
     check: impl FnOnce(T) -> Result<Verdict>,
 ) -> Result<Verdict> {
-    match download {
-        Ok(downloaded) => check(downloaded),
+    match provided {
+        Ok(provided) => check(provided),
         Err(error) if env::var_os("POOL_CI").is_some() => Err(error),
         Err(error) => Ok(Verdict::Skipped(error.to_string())),
     }

@@ -260,7 +260,7 @@ impl<A: fmt::Display> fmt::Display for Snapshot<A> {
                 f,
                 "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  ",
                 row.address.to_string(),
-                state_name(status.state),
+                status.state,
                 status.dialling,
                 status.busy + status.ready,
                 status.draining,
@@ -280,18 +280,6 @@ impl<A: fmt::Display> fmt::Display for Snapshot<A> {
             Some(ended) => writeln!(f, "over: {}", ended.reason),
             None => writeln!(f, "{}", availability_name(self.availability)),
         }
-    }
-}
-
-fn state_name(state: AddressState) -> &'static str {
-    match state {
-        AddressState::Ready => "ready",
-        AddressState::Busy => "busy",
-        AddressState::Dialling => "dialling",
-        AddressState::Waiting => "waiting",
-        AddressState::Backoff => "backoff",
-        AddressState::Departed => "departed",
-        _ => "other",
     }
 }
 

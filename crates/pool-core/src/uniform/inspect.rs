@@ -1,5 +1,7 @@
 //! Everything the machine knows, to look at.
 
+use core::fmt;
+
 use super::Uniform;
 use crate::balance::{AddressId, Balance};
 use crate::instant::Instant;
@@ -24,6 +26,19 @@ pub enum AddressState {
     Backoff,
     /// It has left the set; its connections drain, or its backoff is remembered.
     Departed,
+}
+
+impl fmt::Display for AddressState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::Dialling => "dialling",
+            Self::Waiting => "waiting",
+            Self::Backoff => "backoff",
+            Self::Departed => "departed",
+        })
+    }
 }
 
 /// A look at one address.

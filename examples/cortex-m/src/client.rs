@@ -1,0 +1,136 @@
+//! A state machine, and whoever carries out what it orders.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use pool_core::{
+    Availability, Config, Handled, Instant, Outcome, Output, Pick, RoundRobin, SlotEvent, SlotId, Uniform,
+};
+
+use crate::heap;
+
+pub(crate) type Address = &'static str;
+
+pub(crate) struct Client {
+    uniform: Uniform<Address>,
+    now: Instant,
+    /// The latest dial to each address, and the connection that came of it.
+    slots: BTreeMap<Address, SlotId>,
+    heap_max: usize,
+}
+
+/// What the state machine wants after an input.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    /// In alphabetical order, as are the drains.
+    pub(crate) dials: Vec<Address>,
+    pub(crate) drains: Vec<Address>,
+    pub(crate) is_closed: bool,
+    /// The millisecond at which it wants to be called.
+    pub(crate) next: Option<u64>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let mut config = Config::default();
+        config.backoff.jitter_percent = 0;
+        let uniform = Uniform::new(config, RoundRobin::new(), 42).expect("these settings make sense");
+        Self { uniform, now: Instant::ZERO, slots: BTreeMap::new(), heap_max: 0 }
+    }
+
+    /// It is `millisecond` now, and something happens.
+    pub(crate) fn turn(
+        &mut self,
+        millisecond: u64,
+        input: impl FnOnce(&mut Uniform<Address>, Instant),
+    ) -> Orders {
+        self.now = Instant::ZERO + Duration::from_millis(millisecond);
+        input(&mut self.uniform, self.now);
+        self.carry_out()
+    }
+
+    /// Nothing happens until `millisecond`.
+    pub(crate) fn wait_until(&mut self, millisecond: u64) -> Orders {
+        self.turn(millisecond, Uniform::handle_timeout)
+    }
+
+    /// Something happens to the latest connection of an address.
+    pub(crate) fn report(&mut self, millisecond: u64, address: Address, event: SlotEvent) -> Orders {
+        let slot = self.slots[address];
+        self.turn(millisecond, |uniform, now| {
+            assert_eq!(uniform.handle_slot(slot, event, now), Handled::Applied);
+        })
+    }
+
+    /// The dial to an address succeeds, and its connection takes items.
+    pub(crate) fn connect(&mut self, millisecond: u64, address: Address) {
+        self.report(millisecond, address, SlotEvent::Connected);
+        self.report(millisecond, address, SlotEvent::Ready);
+    }
+
+    /// A connection says that it has done an item that it was handed so long ago.
+    pub(crate) fn succeed(&mut self, millisecond: u64, address: Address, latency: Duration) {
+        let slot = self.slots[address];
+        self.turn(millisecond, |uniform, now| {
+            let outcome = Outcome::Success { latency };
+            assert_eq!(uniform.handle_outcome(slot, outcome, now), Handled::Applied);
+        });
+    }
+
+    /// Sends so many items, while a connection takes them. Returns how many went where.
+    pub(crate) fn send(&mut self, items: usize) -> BTreeMap<Address, usize> {
+        let mut shares = BTreeMap::new();
+        for _ in 0..items {
+            let Some(slot) = self.uniform.select(&Pick::any(), self.now) else { break };
+            self.uniform.handle_slot(slot, SlotEvent::Sent, self.now);
+            *shares.entry(self.address_of(slot)).or_default() += 1;
+        }
+        self.heap_max = self.heap_max.max(heap::used());
+        shares
+    }
+
+    pub(crate) fn availability(&self) -> Availability {
+        self.uniform.availability()
+    }
+
+    /// How often an address has failed since it last worked.
+    pub(crate) fn failures(&self, address: Address) -> u32 {
+        let id = self.uniform.find_address(&address).expect("it is in the set");
+        self.uniform.address(id).expect("it is in the set").1.failures
+    }
+
+    /// The most bytes of heap in use after any order, the script's own among them.
+    pub(crate) fn heap_max(&self) -> usize {
+        self.heap_max
+    }
+
+    fn carry_out(&mut self) -> Orders {
+        let mut orders = Orders::default();
+        loop {
+            let output = self.uniform.poll_output();
+            self.heap_max = self.heap_max.max(heap::used());
+            match output {
+                Output::Dial { slot, address } => {
+                    self.slots.insert(address, slot);
+                    orders.dials.push(address);
+                }
+                Output::Drain { slot } => orders.drains.push(self.address_of(slot)),
+                Output::Drop { slot } => unreachable!("{slot:?} needs no force"),
+                Output::Availability(_) | Output::Event(_) => {}
+                Output::Closed => orders.is_closed = true,
+                Output::Timeout(deadline) => {
+                    orders.next = deadline.map(|deadline| deadline.as_nanos() / 1_000_000);
+                    orders.dials.sort_unstable();
+                    orders.drains.sort_unstable();
+                    return orders;
+                }
+            }
+        }
+    }
+
+    fn address_of(&self, slot: SlotId) -> Address {
+        let status = self.uniform.slot(slot).expect("it has a connection");
+        self.uniform.address(status.address).expect("it has connections").0
+    }
+}

@@ -1,0 +1,40 @@
+//! What a state machine says of its addresses, as a table.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use pool_core::{AddressStatus, Uniform};
+
+use crate::ledger::Ledger;
+
+/// A look at a pool that is driven by hand. `pool_driver::Snapshot` is its like.
+#[derive(Clone, Debug)]
+pub struct Table {
+    rows: Vec<(SocketAddr, AddressStatus, usize)>,
+}
+
+impl Table {
+    /// How things are now; the ledger knows what each address was handed.
+    #[must_use]
+    pub fn new(uniform: &Uniform<SocketAddr>, ledger: &Ledger) -> Self {
+        let row = |(address, status): (&SocketAddr, _)| (*address, status, ledger.handed_to(*address));
+        Self { rows: uniform.addresses().map(row).collect() }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9} {:>9}",
+            "address", "state", "dialling", "open", "drain", "failures", "handed", "in flight"
+        )?;
+        for (address, status, handed) in &self.rows {
+            let AddressStatus { state, dialling, busy, ready, draining, failures, in_flight, .. } = status;
+            let open = busy + ready;
+            write!(f, "{:<24} {state:<9} {dialling:>8} {open:>6} ", address.to_string())?;
+            writeln!(f, "{draining:>6} {failures:>9} {handed:>9} {in_flight:>9}")?;
+        }
+        Ok(())
+    }
+}
