@@ -12,14 +12,16 @@ use crate::slot::{FailureKind, SlotId, SlotState};
     reason = "an order that a driver ignores breaks the pool, so a new one must break its build"
 )]
 pub enum Output<A> {
-    /// Start to connect `slot` to `address`; report `Connected` or `Failed`.
+    /// Start to connect `slot` to `address`; report `Connected` or `Failed`. A `Drop` of the same slot
+    /// may follow at once.
     Dial {
         /// The slot that the connection will have.
         slot: SlotId,
         /// Where to connect.
         address: A,
     },
-    /// Flush and close this connection, give it no more items, report `Closed` or `Failed` once.
+    /// Flush and close this connection, give it no more items, report `Closed` or `Failed` once. Begin
+    /// now: where nothing is left to flush, no event of its socket will remind you.
     Drain {
         /// The slot that drains.
         slot: SlotId,
@@ -36,8 +38,9 @@ pub enum Output<A> {
     /// The close is complete: no slot is left, and nothing but `Timeout(None)` will follow.
     Closed,
     /// Nothing more to do until an input, or until this time: call
-    /// [`handle_timeout`](crate::Uniform::handle_timeout) then. Always the last of a drain; the
-    /// machine's views are consistent only now.
+    /// [`handle_timeout`](crate::Uniform::handle_timeout) then. Always the last of a drain. The
+    /// machine's views are ahead of the outputs that come before it: they show slots and addresses as
+    /// they are when all of those are carried out.
     Timeout(Option<Instant>),
 }
 

@@ -8,8 +8,6 @@ use pool_core::{
     Availability, Config, Handled, Instant, Outcome, Output, Pick, RoundRobin, SlotEvent, SlotId, Uniform,
 };
 
-use crate::heap;
-
 pub(crate) type Address = &'static str;
 
 pub(crate) struct Client {
@@ -17,7 +15,6 @@ pub(crate) struct Client {
     now: Instant,
     /// The latest dial to each address, and the connection that came of it.
     slots: BTreeMap<Address, SlotId>,
-    heap_max: usize,
 }
 
 /// What the state machine wants after an input.
@@ -36,7 +33,7 @@ impl Client {
         let mut config = Config::default();
         config.backoff.jitter_percent = 0;
         let uniform = Uniform::new(config, RoundRobin::new(), 42).expect("these settings make sense");
-        Self { uniform, now: Instant::ZERO, slots: BTreeMap::new(), heap_max: 0 }
+        Self { uniform, now: Instant::ZERO, slots: BTreeMap::new() }
     }
 
     /// It is `millisecond` now, and something happens.
@@ -86,7 +83,6 @@ impl Client {
             self.uniform.handle_slot(slot, SlotEvent::Sent, self.now);
             *shares.entry(self.address_of(slot)).or_default() += 1;
         }
-        self.heap_max = self.heap_max.max(heap::used());
         shares
     }
 
@@ -100,16 +96,10 @@ impl Client {
         self.uniform.address(id).expect("it is in the set").1.failures
     }
 
-    /// The most bytes of heap in use after any order, the script's own among them.
-    pub(crate) fn heap_max(&self) -> usize {
-        self.heap_max
-    }
-
     fn carry_out(&mut self) -> Orders {
         let mut orders = Orders::default();
         loop {
             let output = self.uniform.poll_output();
-            self.heap_max = self.heap_max.max(heap::used());
             match output {
                 Output::Dial { slot, address } => {
                     self.slots.insert(address, slot);
