@@ -190,6 +190,54 @@ macro_rules! for_each_scenario {
             c6_places_that_change_hands_many_times_are_all_there_in_the_end
 
             // items.rs
+            i1_a_start_send_that_fails_costs_its_connection_and_that_item_alone
+            i1_an_item_that_a_failed_start_send_gives_back_is_next_in_line
+            i1_a_connection_that_fails_before_it_takes_an_item_leaves_it_to_another
+            i1_a_connection_that_dies_tells_how_many_items_it_may_have_taken_with_it
+            i1_a_connection_that_breaks_gives_back_what_never_left_in_order
+            i1_items_that_come_back_go_before_those_that_wait
+            i1_items_that_come_back_while_nothing_is_connected_wait
+            i1_a_driver_that_dies_returns_all_that_was_not_handed_over
+            i1_servers_that_die_under_traffic_lose_no_item_silently_and_double_none
+            i2_a_connection_that_drains_gets_no_item
+            i2_an_address_that_has_left_gets_no_item
+            i2_an_address_that_comes_back_gets_items_over_its_new_connection_only
+            i2_a_connection_is_never_handed_more_than_it_takes
+            i2_a_connection_that_has_turned_busy_since_it_was_last_seen_gets_no_item
+            i2_an_item_waits_for_a_connection_that_is_not_up_yet
+            i3_items_in_a_row_are_shared_equally
+            i3_items_that_come_one_by_one_are_shared_equally
+            i3_the_connections_of_an_address_take_turns
+            i3_a_turn_can_be_of_several_items
+            i3_an_address_that_joins_has_its_share_from_then_on
+            i3_an_address_that_leaves_leaves_equal_shares_to_the_others
+            i3_an_address_that_pauses_has_its_share_before_and_after
+            i3_sets_that_come_all_the_time_do_not_start_the_round_afresh
+            i4_an_item_that_a_connection_pushes_back_goes_to_another
+            i4_an_address_that_takes_nothing_delays_no_other
+            i4_a_full_connection_leaves_the_next_item_to_its_sibling
+            i4_a_slow_flush_delays_no_other_connection
+            i4_the_first_connection_that_is_ready_again_takes_all_that_waits
+            i4_a_busy_connection_that_wakes_itself_for_ever_delays_nobody
+            i4_a_connection_that_drains_for_long_delays_nobody
+            i5_the_bound_counts_the_items_in_the_drivers_hand
+            i5_handles_neither_enlarge_the_queue_nor_reserve_in_it
+            i5_senders_are_served_in_the_order_in_which_they_came
+            i5_nobody_overtakes_those_in_line
+            i5_every_place_that_becomes_free_lets_one_sender_in
+            i5_a_sender_that_gives_up_leaves_no_gap_in_the_line
+            i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothing_behind
+            i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line
+            i5_a_reserved_place_is_kept_for_whoever_reserved_it
+            i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterwards
+            i5_items_keep_their_order_while_there_are_no_addresses
+            i6_every_connection_that_a_batch_has_touched_is_flushed
+            i6_a_single_item_is_flushed_without_another_to_follow
+            i6_a_connection_that_takes_an_item_for_each_flush_gets_them_all
+            i6_a_flush_that_was_pushed_back_goes_on_when_the_connection_wakes
+            i6_a_slow_flush_ends_without_another_item
+            i6_what_a_connection_holds_leaves_before_it_closes
+            i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items
 
             // closing.rs
 
