@@ -100,7 +100,7 @@ pub(super) fn c1_however_dials_end_none_of_them_costs_a_permit_for_good() -> Scr
         .with(ConnectionsPerAddress(2))
         .with(DialsMax(1))
         .with(DialTimeout(millis(100)))
-        .with(Backoff(millis(5), millis(20)))
+        .with(Backoff(millis(20), millis(50)))
         .never_above(DiallingMax, 1)
         .for_each(1..=2, |script, address| script.serve(address, faults[0]))
         .set_addresses([1, 2]);
@@ -772,7 +772,7 @@ pub(super) fn c6_the_drain_deadline_of_an_old_connection_does_not_hit_the_new_on
 pub(super) fn c6_places_that_change_hands_many_times_are_all_there_in_the_end() -> Script {
     Script::new()
         .with(ConnectionsPerAddress(3))
-        .with(Backoff(millis(1), millis(5)))
+        .with(Backoff(millis(20), millis(50)))
         .never_above(SlotsMax(1), 3)
         .never_above(SlotsMax(2), 3)
         .set_addresses([1, 2])

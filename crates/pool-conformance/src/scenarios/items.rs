@@ -143,7 +143,7 @@ pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double
     Script::new()
         .with(ConnectionsPerAddress(3))
         .with(QueueSize(10))
-        .with(Backoff(millis(1), millis(5)))
+        .with(Backoff(millis(20), millis(50)))
         .behave(1, Conduct::Window(4))
         .behave(1, Conduct::FlushesAfter(millis(10)))
         .set_addresses([1, 2])
