@@ -397,16 +397,6 @@ pub(super) fn i4_the_first_connection_that_is_ready_again_takes_all_that_waits()
         .expect(Handed, 10)
 }
 
-pub(super) fn i4_a_busy_connection_that_wakes_itself_for_ever_delays_nobody() -> Script {
-    connected(Script::new(), 1..=2)
-        .stall(1)
-        .behave(1, Conduct::WakesItself)
-        .send(1..=20)
-        .expect(ReceivedItems(2), 1..21)
-        .resume(1)
-        .expect(Ready(1), 1)
-}
-
 pub(super) fn i4_a_connection_that_drains_for_long_delays_nobody() -> Script {
     connected(Script::new(), 1..=2)
         .behave(1, Conduct::NeverFlushes)

@@ -218,7 +218,6 @@ macro_rules! for_each_scenario {
             i4_a_full_connection_leaves_the_next_item_to_its_sibling
             i4_a_slow_flush_delays_no_other_connection
             i4_the_first_connection_that_is_ready_again_takes_all_that_waits
-            i4_a_busy_connection_that_wakes_itself_for_ever_delays_nobody
             i4_a_connection_that_drains_for_long_delays_nobody
             i5_the_bound_counts_the_items_in_the_drivers_hand
             i5_handles_neither_enlarge_the_queue_nor_reserve_in_it
