@@ -33,6 +33,8 @@ pub enum Observation {
     NamePollsAfterEnd,
     /// Answers of the name service that wait to be read.
     NamesUnread,
+    /// Items that connections were handed without having been ready when asked just before.
+    Unasked,
 
     // What the observer was told.
     /// How often the address joined the set.
@@ -63,7 +65,8 @@ pub enum Observation {
     DialGapMillis(u16, usize),
     /// How often the address was put into backoff.
     BackOffs(u16),
-    /// For how long it was to be left alone at the n-th time, in milliseconds.
+    /// For how long after its latest dial it was to be left alone at the n-th time, in
+    /// milliseconds; the time that has passed since then, if that was longer.
     BackOffMillis(u16, usize),
     /// How often its failures were forgotten.
     Recovered(u16),
@@ -81,6 +84,14 @@ pub enum Observation {
     AvailabilityChanges,
     /// How often the observer was told of the pool's end.
     EndsTold,
+    /// Dials in flight to all addresses.
+    Dialling,
+    /// Dials in flight to this address.
+    DiallingTo(u16),
+    /// Dials in flight and connections that are up and don't drain: the most there ever were.
+    SlotsMax(u16),
+    /// The longest less the shortest [`BackOffMillis`](Self::BackOffMillis) so far.
+    BackOffSpreadMillis(u16),
 
     // What the snapshot shows.
     /// What the address does, in a word.
@@ -217,7 +228,7 @@ impl From<std::ops::Range<u32>> for Value {
 impl Observation {
     /// Whether it is a time that passed, which may be longer than it should where time is real.
     pub(crate) fn is_time(self) -> bool {
-        matches!(self, Self::DrainMillis(..) | Self::DialGapMillis(..))
+        matches!(self, Self::DrainMillis(..) | Self::DialGapMillis(..) | Self::BackOffMillis(..))
     }
 
     /// What is seen now.
@@ -246,6 +257,7 @@ impl Observation {
             Self::Untold(address) => count(world.links(address).iter().map(Link::untold).sum()),
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
+            Self::Unasked => count(world.all_links().iter().map(Link::unasked).sum()),
             _ => return None,
         })
     }
@@ -290,6 +302,15 @@ impl Observation {
                 count(log.count(|event| matches!(event, Event::AvailabilityChanged { .. })))
             }
             Self::EndsTold => count(log.count(|event| matches!(event, Event::Ended { .. }))),
+            Self::Dialling => count(log.dialling().now),
+            Self::DiallingTo(address) => of(address, |tally| tally.dialling.now),
+            Self::SlotsMax(address) => of(address, |tally| tally.slots_max),
+            Self::BackOffSpreadMillis(address) => millis(log.tally(address, |tally| {
+                let (shortest, longest) = (tally.backoffs.iter().min(), tally.backoffs.iter().max());
+                shortest
+                    .zip(longest)
+                    .map_or(Duration::ZERO, |(shortest, longest)| longest.saturating_sub(*shortest))
+            })),
             _ => return None,
         })
     }

@@ -96,6 +96,7 @@ impl<A: Adapter + 'static> Player<A> {
             (Observation::Sending, Value::Number(0)),
             (Observation::PollsAfterEnd, Value::Number(0)),
             (Observation::ClockWentBack, Value::Number(0)),
+            (Observation::Unasked, Value::Number(0)),
         ] {
             let has_ended = |scene: &Scene| scene.ended().is_some() && observation.of(scene) == value;
             if !self.wait_until(has_ended).await {
@@ -277,7 +278,10 @@ impl<A: Adapter + 'static> Player<A> {
                     sending = None;
                     return Poll::Ready(None);
                 }
-                future.as_mut().poll(cx).map(Some)
+                let told = future.as_mut().poll(cx);
+                // It may stand in line now.
+                scene.bell.ring();
+                told.map(Some)
             })
             .await;
             drop(sending);

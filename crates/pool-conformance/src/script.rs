@@ -431,6 +431,15 @@ impl Script {
         self.step(Step::Repeat(times, steps(Self::new()).steps))
     }
 
+    /// Takes these steps for each of the addresses.
+    pub fn for_each(
+        self,
+        addresses: impl IntoIterator<Item = u16>,
+        steps: impl FnMut(Self, u16) -> Self,
+    ) -> Self {
+        addresses.into_iter().fold(self, steps)
+    }
+
     /// This comes to be seen.
     pub fn expect(self, observation: Observation, value: impl Into<Value>) -> Self {
         self.step(Step::Expect(observation, value.into()))

@@ -48,7 +48,7 @@ pub struct Tally {
     pub drains: Vec<Duration>,
     /// How dials and connections ended.
     pub ends: Vec<String>,
-    /// How long the address was to be left alone, each time that it failed.
+    /// How long after its latest dial the address was to be left alone, each time that it failed.
     pub backoffs: Vec<Duration>,
     /// How often its failures were forgotten.
     pub recovered: usize,
@@ -60,6 +60,8 @@ pub struct Tally {
     pub sent: u64,
     /// Items that its connections may have taken with them.
     pub in_flight_at_end: u64,
+    /// The most dials and connections, draining ones apart, that there ever were.
+    pub slots_max: usize,
     draining_since: BTreeMap<SlotId, Instant>,
 }
 
@@ -175,10 +177,14 @@ impl Tally {
                 self.sent += sent;
                 self.in_flight_at_end += u64::from(*in_flight);
             }
-            Event::BackedOff { retry_after, .. } => self.backoffs.push(*retry_after),
+            Event::BackedOff { retry_after, .. } => {
+                let dialled_at = self.dials.last().copied().unwrap_or(now);
+                self.backoffs.push((now + *retry_after).saturating_duration_since(dialled_at));
+            }
             Event::Recovered { .. } => self.recovered += 1,
             _ => {}
         }
+        self.slots_max = self.slots_max.max(self.dialling.now + self.connected.now);
     }
 
     fn end_slot(&mut self, slot: SlotId, state: SlotState, end: SlotEnd, now: Instant) {

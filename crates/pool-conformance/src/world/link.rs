@@ -110,6 +110,10 @@ struct State {
     flushing: Option<Sleep>,
     /// It has pushed back, and owes a wake-up for when it is ready.
     has_refused: bool,
+    /// It was asked in the latest call, and was ready.
+    has_agreed: bool,
+    /// Items that it was handed all the same when it had not.
+    unasked: usize,
     is_open: bool,
 }
 
@@ -131,6 +135,8 @@ impl Link {
             waker: None,
             flushing: None,
             has_refused: false,
+            has_agreed: false,
+            unasked: 0,
             is_open: true,
         };
         Self { address, name, state: Arc::new(Mutex::new(state)) }
@@ -200,9 +206,13 @@ impl Link {
 
     /// All that it took and has not finished comes back.
     pub fn give_back(&self) {
-        while let Some(item) = self.pop_in_flight() {
-            self.tell(News::Told(ConnectionEvent::Unsent(item)));
+        {
+            let state = &mut *self.state.lock();
+            let items = state.in_flight.drain(..).chain(state.buffer.drain(..));
+            // All at once: the order of what comes back in several polls is another.
+            state.news.extend(items.map(|item| News::Told(ConnectionEvent::Unsent(item))));
         }
+        self.wake();
     }
 
     fn pop_in_flight(&self) -> Option<Item> {
@@ -241,6 +251,12 @@ impl Link {
         !state.behaviour.flushes || !state.behaviour.closes
     }
 
+    /// Items that it was handed without having been ready when asked just before.
+    #[must_use]
+    pub fn unasked(&self) -> usize {
+        self.state.lock().unasked
+    }
+
     /// Items that the peer has seen and not finished.
     pub fn in_flight(&self) -> usize {
         self.state.lock().in_flight.len()
@@ -267,6 +283,8 @@ impl Wire {
         self.calls.enter();
         let mut state = self.link.state.lock();
         state.log.push(call);
+        let had_agreed = std::mem::take(&mut state.has_agreed);
+        state.unasked += usize::from(call == Call::Send && !had_agreed);
         if let Some(cx) = cx {
             state.waker = Some(cx.waker().clone());
             if state.behaviour.wakes_itself {
@@ -324,7 +342,7 @@ impl Sink<Item> for Wire {
         self.enter(Call::Ready, Some(cx))?;
         let mut state = self.link.state.lock();
         let is_ready = state.behaviour.is_ready && state.buffer.len() < state.behaviour.window;
-        state.has_refused = !is_ready;
+        (state.has_refused, state.has_agreed) = (!is_ready, is_ready);
         drop(state);
         if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
