@@ -33,6 +33,10 @@ pub enum Observation {
     NamePollsAfterEnd,
     /// Answers of the name service that wait to be read.
     NamesUnread,
+    /// The most answers that were read in one poll of the driver.
+    NamesReadAtOnce,
+    /// Dials that the pool has not dropped.
+    Dialling(u16),
 
     // What the observer was told.
     /// How often the address joined the set.
@@ -153,6 +157,8 @@ pub enum Observation {
     PollsSinceMark,
     /// Polls of the driver after it was over.
     PollsAfterEnd,
+    /// From the mark to the time that the driver last saw, in milliseconds; at its end, for good.
+    SinceMarkMillis,
     /// How often the clock went back.
     ClockWentBack,
     /// How often the timer that the script set has fired.
@@ -217,7 +223,7 @@ impl From<std::ops::Range<u32>> for Value {
 impl Observation {
     /// Whether it is a time that passed, which may be longer than it should where time is real.
     pub(crate) fn is_time(self) -> bool {
-        matches!(self, Self::DrainMillis(..) | Self::DialGapMillis(..))
+        matches!(self, Self::DrainMillis(..) | Self::DialGapMillis(..) | Self::SinceMarkMillis)
     }
 
     /// What is seen now.
@@ -246,6 +252,8 @@ impl Observation {
             Self::Untold(address) => count(world.links(address).iter().map(Link::untold).sum()),
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
+            Self::NamesReadAtOnce => count(scene.feed.read_at_once_max()),
+            Self::Dialling(address) => count(world.dialling(address)),
             _ => return None,
         })
     }
@@ -363,6 +371,7 @@ impl Observation {
             Self::PollsSinceMark => count(scene.driver.polls().count - users.polls_mark),
             Self::Polls => count(scene.driver.polls().count),
             Self::PollsAfterEnd => count(scene.driver.polls().after_end),
+            Self::SinceMarkMillis => millis(scene.stamp.now().saturating_duration_since(users.time_mark)),
             Self::ClockWentBack => count(scene.stamp.went_back()),
             Self::EndReason => {
                 drop(users);

@@ -156,6 +156,8 @@ impl<A: Adapter + 'static> Player<A> {
             Step::FailNames(error) => feed.push(Answer::Error(error)),
             Step::EndNames => feed.push(Answer::End),
             Step::PanicNames => feed.push(Answer::Panic),
+            Step::HoldNames => feed.hold(),
+            Step::ReleaseNames => feed.release(),
             Step::Kill(address) => {
                 world.answer(*address, Dial::Refuse);
                 self.each_link(*address, Link::break_off);
@@ -178,6 +180,7 @@ impl<A: Adapter + 'static> Player<A> {
                 let polls = self.scene.driver.polls().count;
                 self.scene.users.lock().polls_mark = polls;
             }
+            Step::MarkTime => self.scene.users.lock().time_mark = self.scene.stamp.now(),
             Step::SetTimer(duration) => self.alarm.set_timer(*duration),
             _ => {}
         }
@@ -273,7 +276,10 @@ impl<A: Adapter + 'static> Player<A> {
                     sending = None;
                     return Poll::Ready(None);
                 }
-                future.as_mut().poll(cx).map(Some)
+                let told = future.as_mut().poll(cx).map(Some);
+                // It stands in line now, of which the driver hears nothing.
+                scene.bell.ring();
+                told
             })
             .await;
             drop(sending);
