@@ -35,6 +35,10 @@ pub enum Observation {
     NamesUnread,
     /// Items that connections were handed without having been ready when asked just before.
     Unasked,
+    /// The most answers that were read in one poll of the driver.
+    NamesReadAtOnce,
+    /// Dials that the pool has not dropped.
+    DialsOpen(u16),
 
     // What the observer was told.
     /// How often the address joined the set.
@@ -164,6 +168,8 @@ pub enum Observation {
     PollsSinceMark,
     /// Polls of the driver after it was over.
     PollsAfterEnd,
+    /// From the mark to the time that the driver last saw, in milliseconds; at its end, for good.
+    SinceMarkMillis,
     /// How often the clock went back.
     ClockWentBack,
     /// How often the timer that the script set has fired.
@@ -228,7 +234,10 @@ impl From<std::ops::Range<u32>> for Value {
 impl Observation {
     /// Whether it is a time that passed, which may be longer than it should where time is real.
     pub(crate) fn is_time(self) -> bool {
-        matches!(self, Self::DrainMillis(..) | Self::DialGapMillis(..) | Self::BackOffMillis(..))
+        matches!(
+            self,
+            Self::DrainMillis(..) | Self::DialGapMillis(..) | Self::BackOffMillis(..) | Self::SinceMarkMillis
+        )
     }
 
     /// What is seen now.
@@ -258,6 +267,8 @@ impl Observation {
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
             Self::Unasked => count(world.all_links().iter().map(Link::unasked).sum()),
+            Self::NamesReadAtOnce => count(scene.feed.read_at_once_max()),
+            Self::DialsOpen(address) => count(world.dialling(address)),
             _ => return None,
         })
     }
@@ -384,6 +395,7 @@ impl Observation {
             Self::PollsSinceMark => count(scene.driver.polls().count - users.polls_mark),
             Self::Polls => count(scene.driver.polls().count),
             Self::PollsAfterEnd => count(scene.driver.polls().after_end),
+            Self::SinceMarkMillis => millis(scene.stamp.now().saturating_duration_since(users.time_mark)),
             Self::ClockWentBack => count(scene.stamp.went_back()),
             Self::EndReason => {
                 drop(users);

@@ -159,6 +159,8 @@ impl<A: Adapter + 'static> Player<A> {
             Step::FailNames(error) => feed.push(Answer::Error(error)),
             Step::EndNames => feed.push(Answer::End),
             Step::PanicNames => feed.push(Answer::Panic),
+            Step::HoldNames => feed.hold(),
+            Step::ReleaseNames => feed.release(),
             Step::Kill(address) => {
                 world.answer(*address, Dial::Refuse);
                 self.each_link(*address, Link::break_off);
@@ -181,6 +183,7 @@ impl<A: Adapter + 'static> Player<A> {
                 let polls = self.scene.driver.polls().count;
                 self.scene.users.lock().polls_mark = polls;
             }
+            Step::MarkTime => self.scene.users.lock().time_mark = self.scene.stamp.now(),
             Step::SetTimer(duration) => self.alarm.set_timer(*duration),
             _ => {}
         }
@@ -278,10 +281,10 @@ impl<A: Adapter + 'static> Player<A> {
                     sending = None;
                     return Poll::Ready(None);
                 }
-                let told = future.as_mut().poll(cx);
-                // It may stand in line now.
+                let told = future.as_mut().poll(cx).map(Some);
+                // It stands in line now, of which the driver hears nothing.
                 scene.bell.ring();
-                told.map(Some)
+                told
             })
             .await;
             drop(sending);

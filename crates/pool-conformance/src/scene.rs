@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
-use pool_driver::{BuildError, Ended, Event, Pool, PoolBuilder, RefusedReason, Snapshot};
+use pool_driver::{BuildError, Ended, Event, Instant, Pool, PoolBuilder, RefusedReason, Snapshot};
 
 use crate::adapter::Adapter;
 use crate::balancer::ScriptedBalancer;
@@ -49,6 +49,8 @@ pub(crate) struct Users {
     pub(crate) seen_ends: Vec<Ended>,
     /// Polls of the driver when it was last marked.
     pub(crate) polls_mark: usize,
+    /// The time that the driver had last seen when the script marked it.
+    pub(crate) time_mark: Instant,
     /// How often the timer that the script set has fired.
     pub(crate) timer_fired: usize,
 }

@@ -172,6 +172,8 @@ pub(crate) enum Step {
     FailNames(&'static str),
     EndNames,
     PanicNames,
+    HoldNames,
+    ReleaseNames,
 
     Kill(u16),
     BreakConnections(u16),
@@ -203,6 +205,7 @@ pub(crate) enum Step {
 
     Advance(Duration),
     MarkPolls,
+    MarkTime,
     SetTimer(Duration),
     Repeat(usize, Vec<Step>),
 
@@ -289,6 +292,16 @@ impl Script {
     /// The address stream panics.
     pub fn panic_names(self) -> Self {
         self.step(Step::PanicNames)
+    }
+
+    /// From now on the name service keeps its answers back.
+    pub fn hold_names(self) -> Self {
+        self.step(Step::HoldNames)
+    }
+
+    /// The answers that the name service kept back come, all at once.
+    pub fn release_names(self) -> Self {
+        self.step(Step::ReleaseNames)
     }
 
     /// The server dies: all its connections break, and it refuses dials.
@@ -419,6 +432,11 @@ impl Script {
     /// [`PollsSinceMark`](Observation::PollsSinceMark) is zero now.
     pub fn mark_polls(self) -> Self {
         self.step(Step::MarkPolls)
+    }
+
+    /// [`SinceMarkMillis`](Observation::SinceMarkMillis) counts from now.
+    pub fn mark_time(self) -> Self {
+        self.step(Step::MarkTime)
     }
 
     /// Sets a timer of the runtime itself, the same one each time, to so much time from now.

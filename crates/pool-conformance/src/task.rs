@@ -74,6 +74,7 @@ impl<R: Runtime> WatchedDriver<R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let scene = &self.scene;
         scene.driver.count_poll(self.is_over);
+        scene.feed.start_poll();
         if self.is_over {
             return Poll::Ready(());
         }

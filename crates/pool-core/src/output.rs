@@ -75,6 +75,13 @@ pub enum Event<A> {
         /// Its name until it is forgotten.
         id: AddressId,
     },
+    /// The name service says another weight or priority of an address that stays.
+    AddressChanged {
+        /// Which.
+        address: A,
+        /// Its name until it is forgotten.
+        id: AddressId,
+    },
     /// Nothing is left of an address that was removed.
     AddressForgotten {
         /// Which.

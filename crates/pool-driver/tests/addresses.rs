@@ -2,7 +2,7 @@
 
 mod support;
 
-use pool_driver::{EndReason, Event, OnAddressesEnd, RefusedReason};
+use pool_driver::{EndReason, Endpoint, Event, OnAddressesEnd, RefusedReason};
 use support::{A, Answer, B, Bench, C, Dial, millis, secs};
 
 #[test]
@@ -35,6 +35,18 @@ fn a1_the_same_set_again_keeps_every_connection() {
     bench.set([B, A]);
     assert_eq!((bench.world.dials(A), bench.world.dials(B)), (1, 1));
     assert!(bench.take_events().is_empty());
+}
+
+#[test]
+fn a1_t34_a_change_of_weight_or_priority_is_shown_at_once() {
+    let mut bench = Bench::up([A, B], |pool| pool);
+    let changed = [Endpoint::new(A).with_weight(7), Endpoint::new(B).with_priority(3)];
+    bench.feed.push(Answer::Set(changed.into_iter().collect()));
+    bench.run();
+    let rows = bench.snapshot().addresses;
+    let shown: Vec<_> = rows.iter().map(|row| (row.status.weight, row.status.priority)).collect();
+    assert_eq!(shown, [(7, 0), (1, 3)]);
+    assert_eq!((bench.world.dials(A), bench.world.dials(B)), (1, 1));
 }
 
 #[test]

@@ -1,1 +1,385 @@
-//! x
+//! D1 to D3: how a pool ends, and who learns of it.
+
+use std::time::Duration;
+
+use super::{millis, secs};
+use crate::observation::Observation::*;
+use crate::script::{Conduct, Script, Setting::*};
+use crate::world::Dial;
+
+const LONG: Duration = secs(3600);
+
+/// Its one connection takes nothing yet.
+fn blocked() -> Script {
+    Script::new().stall(1).set_addresses([1]).expect(Connected(1), 1)
+}
+
+pub(super) fn d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends() -> Script {
+    blocked()
+        .send(0..5)
+        .drop_handles()
+        .resume(1)
+        .expect(EndReason, "all its handles were dropped")
+        .expect(ReceivedItems(1), 0..5)
+        .expect(Open(1), 0)
+        .expect(Ends(1), "Closed")
+}
+
+pub(super) fn d1_a_pool_without_handles_has_the_default_deadline() -> Script {
+    Script::new()
+        .with(ShutdownTimeout(secs(2)))
+        .send([0, 1])
+        .expect(Accepted, 2)
+        .mark_time()
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+        .expect_between(SinceMarkMillis, 2000, 2010)
+        .expect(UndeliveredItems, [0, 1])
+        .expect(UndeliveredReason, "the pool is closed: all its handles were dropped")
+}
+
+pub(super) fn d1_an_idle_pool_notices_the_drop_of_its_last_handle() -> Script {
+    Script::new()
+        .with(ConnectionsPerAddress(2))
+        .set_addresses([1])
+        .expect(Ready(1), 2)
+        .advance(secs(1))
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+        .expect(Ends(1), "Closed, Closed")
+        .expect(DrainReasons(1), "PoolClosing, PoolClosing")
+}
+
+pub(super) fn d1_a_sender_that_waits_keeps_the_pool_alive() -> Script {
+    blocked()
+        .with(QueueSize(1))
+        .send([0])
+        .start_send(1)
+        .expect(Waiting, 1)
+        .drop_handles()
+        .expect_to_stay(secs(1), EndsTold, 0)
+        .resume(1)
+        .expect(ReceivedItems(1), [0, 1])
+        .expect(Refused, 0)
+        .expect(EndReason, "all its handles were dropped")
+}
+
+pub(super) fn d1_the_pool_lives_as_long_as_one_handle_does() -> Script {
+    Script::new()
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .wait_for_end()
+        .drop_handles()
+        .expect_to_stay(secs(2), Connected(1), 1)
+        .expect(EndsTold, 0)
+        .end_names()
+        .expect(EndsSeen, 1)
+}
+
+pub(super) fn d1_what_is_queued_before_the_first_connection_is_delivered_after_the_last_handle() -> Script {
+    Script::new()
+        .serve(1, Dial::Hang)
+        .set_addresses([1])
+        .send([0, 1])
+        .expect(DialsOpen(1), 1)
+        .drop_handles()
+        .serve(1, Dial::Accept)
+        .expect(EndReason, "all its handles were dropped")
+        .expect(ReceivedItems(1), [0, 1])
+}
+
+pub(super) fn d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_back() -> Script {
+    Script::new()
+        .with(QueueSize(1))
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .reserve()
+        .release_reserved()
+        .expect_to_stay(secs(1), EndsTold, 0)
+        .send([0])
+        .expect(Received(1), 1)
+        .reserve()
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+}
+
+pub(super) fn d2_a_shutdown_stops_the_intake_at_once_and_delivers_the_queue() -> Script {
+    blocked()
+        .send([0, 1])
+        .shutdown(LONG)
+        .try_send(2)
+        .expect(RefusedReason, "the pool is closed: it was shut down")
+        .start_send(3)
+        .expect(Refused, 2)
+        .resume(1)
+        .expect(ReceivedItems(1), [0, 1])
+        .expect(EndReason, "it was shut down")
+        .expect(Open(1), 0)
+}
+
+pub(super) fn d2_senders_in_line_have_their_items_back_at_once() -> Script {
+    blocked()
+        .with(QueueSize(1))
+        .send([0])
+        .start_send(1)
+        .start_send(2)
+        .expect(Waiting, 2)
+        .shutdown(LONG)
+        .expect(Refused, 2)
+        .expect(RefusedReason, "the pool is closed: it was shut down")
+        .expect(Sending, 0)
+        .resume(1)
+        .expect(ReceivedItems(1), [0])
+}
+
+pub(super) fn d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered() -> Script {
+    Script::new()
+        .behave(1, Conduct::NeverFlushes)
+        .behave(1, Conduct::Window(2))
+        .set_addresses([1])
+        .expect(Connected(1), 1)
+        .send(0..5)
+        .expect(Unflushed(1), 2)
+        .shutdown(secs(2))
+        .expect(UndeliveredItems, [2, 3, 4])
+        .expect(UndeliveredReason, "the pool is closed: it was shut down")
+        .expect(Open(1), 1)
+        .resume(1)
+        .expect(EndReason, "it was shut down")
+        .expect(ReceivedItems(1), [0, 1])
+}
+
+pub(super) fn d2_the_deadline_comes_when_it_was_said_to() -> Script {
+    Script::new()
+        .send([0])
+        .expect(Accepted, 1)
+        .mark_time()
+        .shutdown(secs(3))
+        .expect(EndReason, "it was shut down")
+        .expect_between(SinceMarkMillis, 3000, 3010)
+        .expect(Undelivered, 1)
+}
+
+pub(super) fn d2_the_earliest_of_several_deadlines_counts() -> Script {
+    Script::new()
+        .send([0])
+        .expect(Accepted, 1)
+        .mark_time()
+        .shutdown(LONG)
+        .advance(secs(1))
+        .shutdown(secs(1))
+        .advance(millis(100))
+        .shutdown(LONG)
+        .expect(EndReason, "it was shut down")
+        .expect_between(SinceMarkMillis, 1000, 2010)
+        .expect(Undelivered, 1)
+}
+
+pub(super) fn d2_a_connection_that_is_lost_during_the_shutdown_is_redialled() -> Script {
+    blocked()
+        .send([0, 1, 2])
+        .shutdown(LONG)
+        .kill(1)
+        .expect(Connected(1), 0)
+        .resume(1)
+        .serve(1, Dial::Accept)
+        .expect(EndReason, "it was shut down")
+        .expect(ReceivedOver(1, 1), 3)
+        .expect(Connections(1), 2)
+}
+
+pub(super) fn d2_a_shutdown_without_time_hands_over_what_is_taken_at_once() -> Script {
+    Script::new()
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .try_send(0)
+        .try_send(1)
+        .shutdown(Duration::ZERO)
+        .expect(EndReason, "it was shut down")
+        .expect(ReceivedItems(1), [0, 1])
+        .expect(Undelivered, 0)
+}
+
+pub(super) fn d2_a_shutdown_without_time_returns_what_nobody_takes() -> Script {
+    blocked()
+        .send([0, 1])
+        .shutdown(Duration::ZERO)
+        .expect(UndeliveredItems, [0, 1])
+        .resume(1)
+        .expect(EndReason, "it was shut down")
+        .expect(Received(1), 0)
+}
+
+pub(super) fn d2_a_connection_that_does_not_close_holds_the_end_up_for_the_drain_timeout_only() -> Script {
+    Script::new()
+        .with(DrainTimeout(secs(2)))
+        .behave(1, Conduct::NeverCloses)
+        .set_addresses([1, 2])
+        .expect(Ready(1), 1)
+        .expect(Ready(2), 1)
+        .shutdown(LONG)
+        .expect(EndReason, "it was shut down")
+        .expect_between(DrainMillis(1, 0), 2000, 2010)
+        .expect(Ends(1), "DrainTimedOut")
+        .expect(Ends(2), "Closed")
+}
+
+pub(super) fn d2_an_item_that_comes_back_during_the_shutdown_goes_to_another_connection() -> Script {
+    Script::new()
+        .set_addresses([1, 2])
+        .expect(Ready(1), 1)
+        .expect(Ready(2), 1)
+        .stall(2)
+        .behave(1, Conduct::NeverFlushes)
+        .behave(1, Conduct::Window(1))
+        .send([0, 1])
+        .expect(Unflushed(1), 1)
+        .shutdown(LONG)
+        .serve(1, Dial::Hang)
+        .give_back(1)
+        .hang_up(1)
+        .expect(Open(1), 0)
+        .resume(2)
+        .expect(ReceivedItems(2), [0, 1])
+        .expect(EndReason, "it was shut down")
+}
+
+pub(super) fn d2_a_deadline_beyond_all_time_is_no_deadline() -> Script {
+    blocked()
+        .send([0])
+        .shutdown(Duration::MAX)
+        .expect_to_stay(secs(3), Undelivered, 0)
+        .expect(EndsTold, 0)
+        .resume(1)
+        .expect(ReceivedItems(1), [0])
+        .expect(EndReason, "it was shut down")
+}
+
+pub(super) fn d2_what_connections_hold_is_flushed_before_they_close() -> Script {
+    Script::new()
+        .behave(1, Conduct::FlushesAfter(secs(1)))
+        .behave(2, Conduct::FlushesAfter(secs(2)))
+        .set_addresses([1, 2])
+        .expect(Ready(1), 1)
+        .expect(Ready(2), 1)
+        .send(0..6)
+        .shutdown(LONG)
+        .expect(EndReason, "it was shut down")
+        .expect(Received(1), 3)
+        .expect(Received(2), 3)
+        .expect(InFlightAtEnd(1), 3)
+        .expect(Ends(2), "Closed")
+}
+
+pub(super) fn d2_a_backoff_can_be_ended_during_the_shutdown() -> Script {
+    Script::new()
+        .with(Backoff(LONG, LONG))
+        .serve(1, Dial::Refuse)
+        .set_addresses([1])
+        .expect(BackOffs(1), 1)
+        .send([0])
+        .shutdown(LONG)
+        .serve(1, Dial::Accept)
+        .retry_now(1)
+        .expect(ReceivedItems(1), [0])
+        .expect(EndReason, "it was shut down")
+}
+
+pub(super) fn d3_everybody_who_waits_for_the_end_is_told_of_it_once() -> Script {
+    blocked()
+        .never_above(EndsTold, 1)
+        .send([0])
+        .repeat(5, Script::wait_for_end)
+        .shutdown(LONG)
+        .expect(EndsSeen, 0)
+        .resume(1)
+        .expect(EndsSeen, 5)
+        .expect(EndsTold, 1)
+        .expect(EndReason, "it was shut down")
+}
+
+pub(super) fn d3_the_end_comes_once_however_many_reasons_there_are() -> Script {
+    blocked()
+        .never_above(EndsTold, 1)
+        .send([0])
+        .wait_for_end()
+        .shutdown(LONG)
+        .end_names()
+        .shutdown(LONG)
+        .drop_handles()
+        .resume(1)
+        .expect(EndsSeen, 1)
+        .expect(EndReason, "it was shut down")
+        .drop_driver()
+        .expect(EndsTold, 1)
+}
+
+pub(super) fn d3_a_driver_that_is_dropped_loses_nothing_silently() -> Script {
+    Script::new()
+        .behave(1, Conduct::NeverFlushes)
+        .behave(1, Conduct::Window(1))
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .send(0..5)
+        .expect(Unflushed(1), 1)
+        .drop_driver()
+        .expect(EndReason, "its driver was dropped")
+        .expect(UndeliveredItems, [1, 2, 3, 4])
+        .expect(UndeliveredReason, "the pool is closed: its driver was dropped")
+        .expect(Open(1), 0)
+        .expect(EndsTold, 1)
+        .expect(Accounts, "balanced")
+}
+
+pub(super) fn d3_whoever_waits_wakes_when_the_driver_is_dropped() -> Script {
+    Script::new()
+        .with(QueueSize(1))
+        .serve(1, Dial::Hang)
+        .set_addresses([1])
+        .send([0])
+        .start_send(1)
+        .start_send(2)
+        .ask_ready()
+        .wait_for_end()
+        .expect(Waiting, 2)
+        .expect(DialsOpen(1), 1)
+        .drop_driver()
+        .expect(Refused, 2)
+        .expect(RefusedReason, "the pool is closed: its driver was dropped")
+        .expect(ReadyAnswer, "the pool is closed: its driver was dropped")
+        .expect(EndsSeen, 1)
+        .expect(DialsOpen(1), 0)
+}
+
+pub(super) fn d3_after_the_end_everybody_has_an_answer_at_once() -> Script {
+    Script::new()
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .shutdown(secs(1))
+        .expect(EndReason, "it was shut down")
+        .wait_for_end()
+        .expect(EndsSeen, 1)
+        .ask_ready()
+        .expect(ReadyAnswer, "the pool is closed: it was shut down")
+        .start_send(0)
+        .try_send(1)
+        .expect(Refused, 2)
+        .retry_now(1)
+        .shutdown(secs(1))
+        .set_addresses([2])
+        .wait_for_end()
+        .expect(EndsSeen, 2)
+        .expect(Dials(2), 0)
+}
+
+pub(super) fn d3_a_driver_that_is_dropped_during_a_shutdown_returns_what_was_to_be_delivered() -> Script {
+    blocked()
+        .send([0, 1])
+        .wait_for_end()
+        .shutdown(LONG)
+        .drop_driver()
+        .expect(EndsSeen, 1)
+        .expect(UndeliveredItems, [0, 1])
+        .expect(Open(1), 0)
+        .expect(Accounts, "balanced")
+}

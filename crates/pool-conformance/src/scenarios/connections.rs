@@ -1,7 +1,5 @@
 //! C1 to C6: connections.
 
-#![expect(clippy::enum_glob_use, reason = "scripts read as sentences")]
-
 use std::time::Duration;
 
 use pool_driver::{Backoff as BackoffSettings, FailureKind, Outcome};

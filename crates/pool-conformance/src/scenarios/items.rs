@@ -1,7 +1,5 @@
 //! I1 to I6: items.
 
-#![expect(clippy::enum_glob_use, reason = "scripts read as sentences")]
-
 use std::time::Duration;
 
 use pool_driver::Outcome;

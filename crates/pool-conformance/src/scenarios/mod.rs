@@ -13,6 +13,8 @@ mod faults;
 mod items;
 mod runtime;
 
+use std::time::Duration;
+
 use crate::script::Script;
 
 use addresses::*;
@@ -21,6 +23,14 @@ use connections::*;
 use faults::*;
 use items::*;
 use runtime::*;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
 
 /// A script and what it is about.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +149,63 @@ macro_rules! for_each_scenario {
     ([$($callback:tt)*] $($arguments:tt)*) => {
         $($callback)*! { $($arguments)*
             // addresses.rs
+            a1_the_same_set_again_causes_nothing
+            a1_of_two_sets_only_the_difference_acts
+            a1_the_same_set_again_ends_no_backoff
+            a1_an_address_that_stays_keeps_its_dial
+            a1_a_change_of_weight_and_priority_keeps_the_connection_and_what_it_holds
+            a1_an_address_that_stays_works_on_while_others_come_and_go
+            a1_a_change_of_the_set_counts_no_failure_and_forgets_none
+            a2_an_address_that_is_named_twice_counts_once
+            a2_weights_add_at_the_same_priority
+            a2_weights_that_add_up_to_too_much_stay_at_the_most
+            a2_the_best_priority_wins_and_only_its_weights_count
+            a2_items_follow_the_best_of_several_priorities
+            a2_a_duplicate_that_goes_away_changes_the_weight_and_nothing_else
+            a2_duplicates_count_once_against_the_limit_of_addresses
+            a3_a_dial_to_an_address_that_leaves_is_dropped
+            a3_a_connection_to_an_address_that_leaves_flushes_and_closes_and_takes_nothing_new
+            a3_an_address_that_comes_back_gets_new_connections_beside_the_ones_that_drain
+            a3_the_backoff_of_an_address_outlives_its_absence
+            a3_who_knows_that_an_address_is_up_ends_the_backoff_that_it_brought_back
+            a3_what_is_queued_never_goes_to_an_address_that_left
+            a3_a_drain_that_takes_too_long_is_cut_off
+            a3_an_address_that_keeps_coming_and_going_keeps_only_the_newest_of_its_drains
+            a3_a_connection_that_dies_while_it_drains_is_noticed_and_is_no_failure
+            a4_an_empty_set_drains_everything_and_items_wait
+            a4_a_pool_without_addresses_pushes_back_and_lives_on
+            a4_an_empty_set_drops_dials_and_ends_retries
+            a4_an_error_keeps_the_set_and_is_shown_until_the_next_answer
+            a4_an_error_before_the_first_set_is_waited_out
+            a4_an_error_that_comes_right_after_a_set_does_not_undo_it
+            a4_connections_are_replaced_while_the_name_service_is_down
+            a5_of_several_sets_at_once_only_the_last_is_applied
+            a5_a_set_that_is_gone_before_it_is_read_drains_nothing
+            a5_at_most_32_answers_are_read_in_one_poll_and_the_rest_in_the_next
+            a5_a_name_service_that_says_a_great_deal_keeps_nobody_waiting
+            a5_errors_between_sets_are_all_told
+            a5_an_error_before_the_last_set_is_told_but_no_longer_shown
+            a6_the_end_of_the_stream_delivers_what_is_queued_and_refuses_the_rest
+            a6_the_end_of_the_stream_has_the_default_deadline
+            a6_a_set_that_comes_together_with_the_end_is_used_to_deliver
+            a6_the_end_of_the_stream_ends_a_pool_whose_handles_live
+            a6_a_stream_that_ends_before_its_first_set_ends_the_pool
+            a6_a_pool_that_keeps_its_set_lives_on_with_it
+            a6_a_stream_is_never_asked_again_after_its_end
+            a7_connections_are_opened_and_drained_while_no_item_is_sent
+            a7_an_address_that_fails_is_tried_again_while_no_item_is_sent
+            a7_a_dial_that_hangs_times_out_while_no_item_is_sent
+            a7_a_drain_is_cut_off_while_no_item_is_sent
+            a7_an_address_that_left_is_forgotten_while_no_item_is_sent
+            a7_sets_are_read_while_no_connection_takes_an_item
+            a8_eager_connections_go_to_every_priority_and_items_to_the_best
+            a8_busy_does_not_spill_over
+            a8_dead_spills_over_and_a_new_connection_takes_over_again
+            a8_dead_spills_over_to_the_next_best_only_and_all_of_it_have_their_turns
+            a8_items_do_not_wait_for_a_better_priority_that_never_connected
+            a8_items_that_wait_go_to_a_better_priority_as_soon_as_it_is_up
+            a8_priorities_that_change_places_are_followed_without_a_dial
+            a8_one_connection_of_the_best_priority_keeps_all_items
 
             // connections.rs
             c1_an_address_never_has_more_connections_than_it_should_whatever_becomes_of_them
@@ -245,8 +312,88 @@ macro_rules! for_each_scenario {
             i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items
 
             // closing.rs
+            d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends
+            d1_a_pool_without_handles_has_the_default_deadline
+            d1_an_idle_pool_notices_the_drop_of_its_last_handle
+            d1_a_sender_that_waits_keeps_the_pool_alive
+            d1_the_pool_lives_as_long_as_one_handle_does
+            d1_what_is_queued_before_the_first_connection_is_delivered_after_the_last_handle
+            d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_back
+            d2_a_shutdown_stops_the_intake_at_once_and_delivers_the_queue
+            d2_senders_in_line_have_their_items_back_at_once
+            d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered
+            d2_the_deadline_comes_when_it_was_said_to
+            d2_the_earliest_of_several_deadlines_counts
+            d2_a_connection_that_is_lost_during_the_shutdown_is_redialled
+            d2_a_shutdown_without_time_hands_over_what_is_taken_at_once
+            d2_a_shutdown_without_time_returns_what_nobody_takes
+            d2_a_connection_that_does_not_close_holds_the_end_up_for_the_drain_timeout_only
+            d2_an_item_that_comes_back_during_the_shutdown_goes_to_another_connection
+            d2_a_deadline_beyond_all_time_is_no_deadline
+            d2_what_connections_hold_is_flushed_before_they_close
+            d2_a_backoff_can_be_ended_during_the_shutdown
+            d3_everybody_who_waits_for_the_end_is_told_of_it_once
+            d3_the_end_comes_once_however_many_reasons_there_are
+            d3_a_driver_that_is_dropped_loses_nothing_silently
+            d3_whoever_waits_wakes_when_the_driver_is_dropped
+            d3_after_the_end_everybody_has_an_answer_at_once
+            d3_a_driver_that_is_dropped_during_a_shutdown_returns_what_was_to_be_delivered
 
             // faults.rs
+            f1_a_panic_of_the_connector_costs_that_dial
+            f1_a_panic_of_a_dial_costs_that_dial
+            f1_a_panic_in_the_drop_of_a_dial_that_is_done_costs_nothing_else
+            f1_a_panic_in_the_drop_of_a_dial_that_is_abandoned_costs_nothing_else
+            f1_a_panic_in_poll_ready_costs_that_connection
+            f1_a_panic_in_start_send_costs_that_connection_and_the_item
+            f1_a_panic_in_poll_flush_costs_that_connection
+            f1_a_panic_in_poll_event_costs_that_connection
+            f1_a_panic_in_poll_close_costs_that_connection
+            f1_a_panic_in_the_drop_of_a_connection_costs_nothing_else
+            f1_a_driver_can_be_dropped_whatever_its_connections_do_in_their_drop
+            f1_a_panic_of_the_address_stream_is_its_end_with_a_reason
+            f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason
+            f1_a_panic_of_the_observer_costs_the_observer
+            f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_with_the_next
+            f2_a_pool_with_nothing_to_do_is_not_polled
+            f2_a_pool_whose_connections_take_nothing_is_not_polled
+            f2_a_pool_that_waits_for_a_dial_a_flush_a_close_and_a_backoff_is_not_polled
+            f2_an_item_alone_costs_a_few_polls_and_none_is_forgotten
+            f2_a_connection_that_is_ready_again_wakes_the_driver_each_time
+            f2_a_batch_costs_hardly_more_than_an_item
+            f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
+            f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
+            f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps
+            f3_an_address_that_keeps_coming_and_going_leaves_nothing_behind
+            f3_addresses_that_come_but_once_are_forgotten
+            f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff_is_over
+            f3_a_connection_that_keeps_dying_costs_a_few_polls_each_time
+            f3_weights_and_priorities_that_keep_changing_leave_nothing_behind
+            f3_connections_that_drain_for_ever_do_not_pile_up
+            f3_dials_that_are_abandoned_do_not_pile_up
+            f4_a_name_service_that_fails_for_ever_costs_nothing_that_works
+            f4_a_set_that_is_too_large_is_refused_whole_and_the_old_one_kept
+            f4_a_first_set_that_is_too_large_is_waited_out
+            f4_a_name_service_that_falls_silent_costs_nothing_that_works
+            f4_the_same_set_over_and_over_costs_a_poll_at_most_each_time
+            f4_a_name_service_that_panics_costs_nothing_that_works
+            f4_errors_disturb_neither_a_dial_nor_a_backoff_nor_a_drain
+            f5_no_connections_are_refused
+            f5_too_many_connections_are_refused
+            f5_a_queue_without_a_place_is_refused
+            f5_no_dials_are_refused
+            f5_turns_without_an_item_are_refused
+            f5_no_addresses_at_all_are_refused
+            f5_a_dial_without_time_is_refused
+            f5_a_drain_that_outlives_us_is_refused
+            f5_a_shutdown_that_outlives_us_is_refused
+            f5_a_backoff_of_nothing_is_refused
+            f5_a_cap_below_the_base_is_refused
+            f5_a_backoff_that_shrinks_is_refused
+            f5_jitter_that_eats_the_delay_is_refused
+            f5_an_idle_timeout_of_eager_connections_is_refused
+            f5_a_lifetime_too_short_to_become_stable_is_refused
+            f5_the_extremes_that_make_sense_are_taken_and_work
 
             // runtime.rs
             r1_the_clock_never_goes_back_while_a_driver_looks_at_it

@@ -25,6 +25,10 @@ struct State {
     polls: usize,
     is_over: bool,
     polls_after_end: usize,
+    is_held: bool,
+    /// Answers that were read in this poll of the driver, and the most in any.
+    read_now: usize,
+    read_at_once_max: usize,
 }
 
 /// What a name service can come up with.
@@ -61,6 +65,34 @@ impl Feed {
         self.push(Answer::Set(addresses.into_iter().collect()));
     }
 
+    /// Answers are kept back.
+    pub fn hold(&self) {
+        self.state.lock().is_held = true;
+    }
+
+    /// Answers that were kept back are there, all at once.
+    pub fn release(&self) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.is_held = false;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// A poll of the driver starts.
+    pub fn start_poll(&self) {
+        self.state.lock().read_now = 0;
+    }
+
+    /// The most answers that were read in one poll of the driver.
+    #[must_use]
+    pub fn read_at_once_max(&self) -> usize {
+        self.state.lock().read_at_once_max
+    }
+
     /// How often it was polled.
     pub fn polls(&self) -> usize {
         self.state.lock().polls
@@ -90,7 +122,10 @@ impl Stream for Feed {
         let mut state = self.state.lock();
         state.polls += 1;
         state.polls_after_end += usize::from(state.is_over);
-        match state.answers.pop_front() {
+        let answer = if state.is_held { None } else { state.answers.pop_front() };
+        state.read_now += usize::from(answer.is_some());
+        state.read_at_once_max = state.read_at_once_max.max(state.read_now);
+        match answer {
             Some(Answer::Set(set)) => Poll::Ready(Some(Ok(set))),
             Some(Answer::Error(error)) => Poll::Ready(Some(Err(error))),
             Some(Answer::End) => {

@@ -157,6 +157,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.rings.set_priority(index, endpoint.priority, connected.into(), &mut self.random);
             self.update_dialling(index);
         }
+        let (address, id) = (endpoint.address.clone(), self.addresses.id(index));
+        self.outputs.push_back(Output::Event(Event::AddressChanged { address, id }));
     }
 
     fn depart(&mut self, index: u32) {

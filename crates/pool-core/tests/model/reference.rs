@@ -193,6 +193,7 @@ struct Pending {
     recovered: Option<u32>,
     added: BTreeSet<u32>,
     removed: BTreeSet<u32>,
+    changed: BTreeSet<u32>,
     refused: bool,
 }
 
@@ -449,6 +450,11 @@ impl Reference {
                 stays && self.known[&endpoint.address].priority == *priority
             });
         }
+        let changed = set.endpoints().iter().filter(|endpoint| {
+            let known = self.set.get(&endpoint.address).map(|address| &self.known[address]);
+            known.is_some_and(|known| (known.weight, known.priority) != (endpoint.weight, endpoint.priority))
+        });
+        self.pending.changed = changed.map(|endpoint| endpoint.address).collect();
         self.set = new;
         for endpoint in set.endpoints() {
             let known = self.known.entry(endpoint.address).or_default();
@@ -672,6 +678,10 @@ impl Reference {
             }
             Event::AddressRemoved { address, id } => {
                 assert!(self.pending.removed.remove(address), "{event:?}");
+                assert_eq!(self.ids.get(id), Some(address));
+            }
+            Event::AddressChanged { address, id } => {
+                assert!(self.pending.changed.remove(address), "{event:?}");
                 assert_eq!(self.ids.get(id), Some(address));
             }
             Event::AddressForgotten { address, id } => {

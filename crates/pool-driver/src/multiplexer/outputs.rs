@@ -111,6 +111,7 @@ where
                 self.touched.push(id);
                 self.observe(|| Event::AddressRemoved { address });
             }
+            CoreEvent::AddressChanged { id, .. } => self.touched.push(id),
             CoreEvent::AddressForgotten { id, .. } => self.board.forget(id),
             CoreEvent::AddressesRefused { len, max } => self.observe(|| Event::AddressesRefused { len, max }),
             CoreEvent::Draining { slot, address, reason } => {
