@@ -93,7 +93,7 @@ impl<R: Runtime> Alarm<R> {
         if self.runtime.now() >= armed.deadline {
             armed.is_armed = false;
             self.scene.users.lock().timer_fired += 1;
-            return;
+            return cx.waker().wake_by_ref();
         }
         armed.early += 1;
         armed.is_armed = armed.early < EARLY_MAX;

@@ -164,8 +164,9 @@ fn stage<A: Adapter + 'static>(
         let played = poll_fn(|cx| {
             scene.bell.listen(cx.waker());
             pacer.move_on();
-            alarm.poll(cx);
             let played = play.as_mut().poll(cx);
+            // What the script has just set is polled, too.
+            alarm.poll(cx);
             pacer.arm(cx);
             played
         })
