@@ -1,6 +1,6 @@
 //! C1 to C6: connections.
 
-#![expect(clippy::enum_glob_use, reason = "scripts read as sentences")]
+#![allow(clippy::enum_glob_use, reason = "scripts read as sentences")]
 
 use std::time::Duration;
 

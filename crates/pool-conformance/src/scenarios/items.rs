@@ -1,6 +1,6 @@
 //! I1 to I6: items.
 
-#![expect(clippy::enum_glob_use, reason = "scripts read as sentences")]
+#![allow(clippy::enum_glob_use, reason = "scripts read as sentences")]
 
 use std::time::Duration;
 
