@@ -94,8 +94,8 @@ pub enum Observation {
     DiallingTo(u16),
     /// Dials in flight and connections that are up and don't drain: the most there ever were.
     SlotsMax(u16),
-    /// The longest less the shortest [`BackOffMillis`](Self::BackOffMillis) so far.
-    BackOffSpreadMillis(u16),
+    /// The longest less the shortest of its first n backoffs, in milliseconds.
+    BackOffSpreadMillis(u16, usize),
 
     // What the snapshot shows.
     /// What the address does, in a word.
@@ -316,12 +316,10 @@ impl Observation {
             Self::Dialling => count(log.dialling().now),
             Self::DiallingTo(address) => of(address, |tally| tally.dialling.now),
             Self::SlotsMax(address) => of(address, |tally| tally.slots_max),
-            Self::BackOffSpreadMillis(address) => millis(log.tally(address, |tally| {
-                let (shortest, longest) = (tally.backoffs.iter().min(), tally.backoffs.iter().max());
-                shortest
-                    .zip(longest)
-                    .map_or(Duration::ZERO, |(shortest, longest)| longest.saturating_sub(*shortest))
-            })),
+            Self::BackOffSpreadMillis(address, n) => nth(address, &|tally| {
+                let first = tally.backoffs.get(..n)?.iter();
+                Some(first.clone().max()?.saturating_sub(*first.min()?))
+            }),
             _ => return None,
         })
     }

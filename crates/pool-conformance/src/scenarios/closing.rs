@@ -236,6 +236,7 @@ pub(super) fn d2_an_item_that_comes_back_during_the_shutdown_goes_to_another_con
         .expect(Unflushed(1), 1)
         .shutdown(LONG)
         .serve(1, Dial::Hang)
+        .stall(1)
         .give_back(1)
         .hang_up(1)
         .expect(Open(1), 0)

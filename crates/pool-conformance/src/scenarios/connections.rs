@@ -306,7 +306,7 @@ pub(super) fn c3_delays_are_jittered_at_the_cap_too() -> Script {
         .set_addresses([1])
         .expect_at_least(BackOffs(1), 15)
         .for_each(0..15, |script, n| script.expect_between(BackOffMillis(1, n.into()), 80, 120))
-        .expect_at_least(BackOffSpreadMillis(1), 5)
+        .expect_at_least(BackOffSpreadMillis(1, 15), 5)
 }
 
 pub(super) fn c3_an_address_that_refuses_slows_no_other() -> Script {

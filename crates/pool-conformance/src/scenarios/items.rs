@@ -346,6 +346,15 @@ pub(super) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
         .expect(Places, 0)
 }
 
+pub(super) fn i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic() -> Script {
+    // At least in every second round it is the stalled one's turn.
+    connected(Script::new(), 1..=2)
+        .repeat(4, |script| {
+            script.stall(1).send_some(1).expect_within(millis(1), Places, 0).resume(1).expect(Ready(1), 1)
+        })
+        .expect(Received(2), 4)
+}
+
 pub(super) fn i4_an_address_that_takes_nothing_delays_no_other() -> Script {
     Script::new()
         .stall(2)

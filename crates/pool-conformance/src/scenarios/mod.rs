@@ -287,6 +287,7 @@ macro_rules! for_each_scenario {
             i3_an_address_that_pauses_has_its_share_before_and_after
             i3_sets_that_come_all_the_time_do_not_start_the_round_afresh
             i4_an_item_that_a_connection_pushes_back_goes_to_another
+            i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic
             i4_an_address_that_takes_nothing_delays_no_other
             i4_a_full_connection_leaves_the_next_item_to_its_sibling
             i4_a_slow_flush_delays_no_other_connection
