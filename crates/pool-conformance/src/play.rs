@@ -76,8 +76,9 @@ impl<A: Adapter + 'static> Player<A> {
                 }
                 continue;
             }
-            self.step(step).await.map_err(|seen| format!("step {place}: {step:?}\n       {seen}"))?;
+            let done = self.step(step).await;
             self.check_limits()?;
+            done.map_err(|seen| format!("step {place}: {step:?}\n       {seen}"))?;
         }
         Ok(())
     }
@@ -105,7 +106,8 @@ impl<A: Adapter + 'static> Player<A> {
                 break;
             }
         }
-        if pending.is_empty() { self.check_limits() } else { Err(pending) }
+        self.check_limits()?;
+        if pending.is_empty() { Ok(()) } else { Err(pending) }
     }
 
     fn check_limits(&self) -> Result<(), Failure> {
@@ -387,9 +389,11 @@ impl<A: Adapter + 'static> Player<A> {
         self.be_patient(wait).await
     }
 
-    /// Whoever waits is polled whenever the bell rings.
+    /// Whoever waits is polled whenever the bell rings. What has gone wrong already needs no
+    /// waiting: where time jumps, a driver that spins would keep it from passing.
     fn keep_waiting(&self) -> Poll<bool> {
-        if self.scene.bell.has_given_up() { Poll::Ready(false) } else { Poll::Pending }
+        let is_in_vain = self.scene.bell.has_given_up() || self.scene.limits.lock().broken.is_some();
+        if is_in_vain { Poll::Ready(false) } else { Poll::Pending }
     }
 
     async fn be_patient(&self, wait: impl Future<Output = bool>) -> bool {

@@ -213,7 +213,13 @@ fn blocked() -> Script {
 /// Whoever spins is polled thousands of times meanwhile. A wake-up that was on its way at the mark
 /// is no spin.
 fn and_is_left_alone(script: Script) -> Script {
-    script.advance(millis(500)).mark_polls().never_above(PollsSinceMark, 3).advance(secs(5))
+    script
+        .mark_polls()
+        .never_above(PollsSinceMark, 20)
+        .advance(millis(500))
+        .mark_polls()
+        .never_above(PollsSinceMark, 3)
+        .advance(secs(5))
 }
 
 pub(super) fn f2_a_pool_with_nothing_to_do_is_not_polled() -> Script {
@@ -271,6 +277,17 @@ pub(super) fn f2_a_connection_that_is_ready_again_wakes_the_driver_each_time() -
         .repeat(200, |again| again.send_some(1).resume(1).expect(Places, 0).stall(1))
         .resume(1)
         .expect(ReceivedOver(1, 0), 200)
+}
+
+pub(super) fn f2_a_connection_that_is_ready_again_while_it_is_polled_is_polled_again() -> Script {
+    // Its flush ends in a poll of the driver, and makes it ready there and then.
+    Script::new()
+        .behave(1, Conduct::Window(1))
+        .behave(1, Conduct::FlushesAfter(millis(20)))
+        .set_addresses([1])
+        .expect(Connected(1), 1)
+        .send(0..20)
+        .expect(ReceivedItems(1), 0..20)
 }
 
 pub(super) fn f2_a_batch_costs_hardly_more_than_an_item() -> Script {

@@ -361,6 +361,7 @@ macro_rules! for_each_scenario {
             f2_a_pool_that_waits_for_a_dial_a_flush_a_close_and_a_backoff_is_not_polled
             f2_an_item_alone_costs_a_few_polls_and_none_is_forgotten
             f2_a_connection_that_is_ready_again_wakes_the_driver_each_time
+            f2_a_connection_that_is_ready_again_while_it_is_polled_is_polled_again
             f2_a_batch_costs_hardly_more_than_an_item
             f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
             f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiting

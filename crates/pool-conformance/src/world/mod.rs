@@ -207,7 +207,14 @@ impl Future for Dialling {
         let this = &mut *self;
         this.world.calls.enter();
         let address = this.address;
-        match this.world.with(address, |server| server.dial) {
+        let dial = this.world.with(address, |server| {
+            if server.dial == Dial::Hang {
+                // In one step: a new answer that comes now must find whom to wake.
+                server.hanging.push(cx.waker().clone());
+            }
+            server.dial
+        });
+        match dial {
             Dial::Accept | Dial::PanicInDrop | Dial::PanicInCall => {}
             Dial::AcceptAfter(delay) => {
                 let clock = &this.world.clock;
@@ -217,10 +224,7 @@ impl Future for Dialling {
             Dial::AcceptThenClose => return Poll::Ready(Ok(this.world.accept_then(address, Link::hang_up))),
             Dial::AcceptThenGoAway => return Poll::Ready(Ok(this.world.accept_then(address, Link::go_away))),
             Dial::Refuse => return Poll::Ready(Err("connection refused".into())),
-            Dial::Hang => {
-                this.world.with(address, |server| server.hanging.push(cx.waker().clone()));
-                return Poll::Pending;
-            }
+            Dial::Hang => return Poll::Pending,
             Dial::PanicInFuture => panic!("a scripted panic of a dial"),
         }
         Poll::Ready(Ok(this.world.accept(address)))
