@@ -133,13 +133,16 @@ fn play_on<A: Adapter + 'static>(
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let adapter = Rc::new(A::start(seed));
         adapter.run(stage(&adapter, &scene, script.clone(), seed, Rc::clone(&outcome)));
-        *trace_hash = adapter.history().map(|history| hash(&scene, history));
+        adapter.history()
     }));
     drop(watchdog);
     match (ran, outcome.take()) {
         (_, Some(Err(failure))) => Err(failure),
-        (Ok(()), Some(Ok(()))) => Ok(()),
-        (Ok(()), None) => Err("the adapter's `run` returned before its future did".into()),
+        (Ok(history), Some(Ok(()))) => {
+            *trace_hash = history.map(|history| hash(&scene, history));
+            Ok(())
+        }
+        (Ok(_), None) => Err("the adapter's `run` returned before its future did".into()),
         (Err(payload), _) => {
             Err(format!("in step {}: {}\n{}", scene.progress.lock(), panic_message(&*payload), scene.table()))
         }
