@@ -1,34 +1,31 @@
 //! A pool in an event loop of your own, without futures: `cargo run --example event_loop`.
 //!
-//! The story is that of `quickstart`; here one thread does it all, with mio and
-//! [`pool_core::Uniform`]. The state machine decides whom to dial, which connection gets the next
-//! line, when to try again and when to give up. It knows of no socket and no clock, and never
-//! calls back. What is left to do is [`EventLoop::turn`], again and again:
+//! The story is that of `quickstart`; here one thread does it all, with mio and [`pool_core::Uniform`]. The
+//! state machine decides whom to dial, which connection gets the next line, when to try again and when to
+//! give up. It knows of no socket and no clock, and never calls back. What is left to do is
+//! [`EventLoop::turn`], again and again:
 //!
 //! 1. **wait** for sockets, for a new address set, or for the time that `Output::Timeout` named;
-//! 2. **report** what has happened: `handle_slot`, `handle_addresses`, `handle_timeout`;
-//! 3. **carry out** what is to be done: `poll_output` until it returns `Output::Timeout`;
-//! 4. **dispatch** the lines that wait: `select`, hand over, report `SlotEvent::Sent`.
+//! 2. **report** what has happened: `handle_slot`, `handle_outcome`, `handle_addresses`, `handle_timeout`;
+//! 3. **dispatch** what waits: `select`, hand over, report `Sent`; and `set_demand` to what is left;
+//! 4. **carry out** what is to be done: `poll_output` until it returns `Output::Timeout`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use pool_core::{
     AddressSet, Config, FailureKind, Instant, Outcome, Output, Pick, RoundRobin, SlotEvent, SlotId,
     SlotState, Uniform,
 };
-use pool_examples::{Ledger, Narrator, Story, Table, Voice};
+use pool_examples::{Ledger, LineSocket, Narrator, Reading, Story, Table, Voice};
 
 /// A line is written this often, unless so many wait already: the loop's way to push back.
 const PACE: Duration = Duration::from_millis(2);
 const WAITING_MAX: usize = 100;
-/// A connection with so many bytes still to write takes no more lines.
-const OUTGOING_MAX: usize = 4096;
 /// Says that there is a new address set. A connection's token is the number of its slot.
 const NAMES: Token = Token(usize::MAX);
 
@@ -46,6 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let event_loop = EventLoop {
         uniform: Uniform::new(config, RoundRobin::new(), std::process::id().into())?,
         connections: BTreeMap::new(),
+        unread: BTreeSet::new(),
         waiting: VecDeque::new(),
         next_line: Some(Instant::ZERO),
         deadline: None,
@@ -68,8 +66,10 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
 struct EventLoop {
     uniform: Uniform<SocketAddr>,
-    /// By the number of the slot.
+    /// By the number of the slot. Orders come in sequence, so its tenant is always the one meant.
     connections: BTreeMap<usize, Connection>,
+    /// Those with something left to read, of which no event will tell again.
+    unread: BTreeSet<usize>,
     /// Lines that no connection has taken yet.
     waiting: VecDeque<String>,
     /// When a line is due; never again once the pool closes.
@@ -91,7 +91,8 @@ impl EventLoop {
         while !self.is_closed {
             self.turn(&mut events)?;
             narrator.tell(|| Table::new(&self.uniform, &self.ledger));
-            if is_story_over() && self.next_line.take().is_some() {
+            if self.next_line.is_some() && is_story_over() {
+                self.next_line = None;
                 self.uniform.close(self.now + Duration::from_secs(5), self.now);
                 self.carry_out();
             }
@@ -103,21 +104,25 @@ impl EventLoop {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.wait(events)?;
-        events.iter().for_each(|event| self.progress(event.token().0));
+        let woken = events.iter().map(|event| event.token().0);
+        for number in woken.chain(std::mem::take(&mut self.unread)) {
+            self.progress(number);
+        }
         if let Some(set) = self.address_sets.try_iter().last() {
             self.uniform.handle_addresses(&set, self.now);
         }
         self.uniform.handle_timeout(self.now);
-        self.carry_out();
-        while self.dispatch() {}
+        self.write_line_if_due();
+        self.dispatch();
         self.carry_out();
         Ok(())
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let next = self.deadline.into_iter().chain(self.next_line).min();
-        let timeout = next.map(|next| next.saturating_duration_since(self.now));
-        let polled = self.poll.poll(events, timeout);
+        let unread = (!self.unread.is_empty()).then_some(Instant::ZERO);
+        let next = [self.deadline, self.next_line, unread].into_iter().flatten().min();
+        let now = Instant::ZERO + self.epoch.elapsed();
+        let polled = self.poll.poll(events, next.map(|next| next.saturating_duration_since(now)));
         self.now = Instant::ZERO + self.epoch.elapsed();
         polled.or_else(|error| if error.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(error) })
     }
@@ -125,13 +130,10 @@ impl EventLoop {
     fn carry_out(&mut self) {
         loop {
             match self.uniform.poll_output() {
-                Output::Dial { slot, address } => match Connection::dial(slot, address, &self.poll) {
-                    Ok(connection) => drop(self.connections.insert(slot.index(), connection)),
-                    Err(error) => self.fail(slot, address, error),
-                },
-                // The slot is in its new state already, and the connection goes by that.
+                Output::Dial { slot, address } => self.dial(slot, address),
+                // The slot is `Draining` by now. Its socket may have nothing to tell, so it goes on at once.
                 Output::Drain { slot } => self.progress(slot.index()),
-                // A socket that is dropped is closed.
+                // A socket that is dropped is closed, and leaves mio's poll by that.
                 Output::Drop { slot } => drop(self.connections.remove(&slot.index())),
                 Output::Availability(availability) => self.voice.availability(availability),
                 Output::Event(event) => self.voice.observe_core(&event, self.now),
@@ -141,13 +143,25 @@ impl EventLoop {
         }
     }
 
+    fn dial(&mut self, slot: SlotId, address: SocketAddr) {
+        match LineSocket::connect(address, self.poll.registry(), Token(slot.index())) {
+            Ok(socket) => {
+                let (ledger, unanswered) = (self.ledger.clone(), VecDeque::new());
+                self.connections
+                    .insert(slot.index(), Connection { slot, address, socket, unanswered, ledger });
+            }
+            Err(error) => self.fail(slot, address, error),
+        }
+    }
+
     /// Lets a connection, if it is still there, do what its socket allows, and reports its end.
     fn progress(&mut self, number: usize) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let Connection { slot, address, .. } = *connection;
-        match connection.drive(&mut self.uniform, &self.ledger, self.now) {
-            Ok(true) => return,
-            Ok(false) => _ = self.uniform.handle_slot(slot, SlotEvent::Closed, self.now),
+        match connection.drive(&mut self.uniform, self.now) {
+            Ok(Reading::Blocked) => return,
+            Ok(Reading::More) => return self.unread.extend([number]),
+            Ok(Reading::Closed) => _ = self.uniform.handle_slot(slot, SlotEvent::Closed, self.now),
             Err(error) => self.fail(slot, address, error),
         }
         self.connections.remove(&number);
@@ -158,91 +172,78 @@ impl EventLoop {
         self.uniform.handle_slot(slot, SlotEvent::Failed(FailureKind::Error), self.now);
     }
 
-    /// Hands lines to those whose turn it is, who write them then. Returns whether to go on at once.
-    fn dispatch(&mut self) -> bool {
-        if let Some(due) = self.next_line.filter(|due| *due <= self.now) {
-            self.next_line = Some(due + PACE);
-            self.waiting.extend((self.waiting.len() < WAITING_MAX).then(|| self.ledger.write_line()));
+    fn write_line_if_due(&mut self) {
+        let Some(due) = self.next_line.filter(|due| *due <= self.now) else { return };
+        self.next_line = Some(due + PACE);
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(self.ledger.write_line());
         }
+    }
+
+    /// Hands lines to those whose turn it is. Each writes once for all it was handed.
+    fn dispatch(&mut self) {
         let mut touched = BTreeSet::new();
         while !self.waiting.is_empty()
             && let Some(slot) = self.uniform.select(&Pick::any(), self.now)
             && let Some(connection) = self.connections.get_mut(&slot.index())
         {
-            if connection.outgoing.len() >= OUTGOING_MAX {
-                self.uniform.handle_slot(slot, SlotEvent::Busy, self.now); // and select another
+            if connection.socket.is_full() {
+                self.progress(slot.index()); // which reports `Busy` if it still is: select another
             } else if let Some(line) = self.waiting.pop_front() {
-                connection.outgoing.extend([line.as_bytes(), b"\n"].concat());
+                connection.socket.push(&line);
                 connection.unanswered.push_back(self.now);
                 self.uniform.handle_slot(slot, SlotEvent::Sent, self.now);
                 self.ledger.handed(&line, connection.address);
                 touched.insert(slot.index());
             }
         }
-        // A pool that closes waits for these.
-        self.uniform.set_demand(self.waiting.len(), self.now);
-        for number in &touched {
-            self.progress(*number);
+        for number in touched {
+            self.progress(number);
         }
-        !touched.is_empty() && !self.waiting.is_empty()
+        // A lazy pool dials for these, and one that closes waits for them.
+        self.uniform.set_demand(self.waiting.len(), self.now);
     }
 }
 
-/// A socket, and what it can't write yet. The state of its slot is the state machine's to know.
+/// A connection, or a dial: which of them, the state machine knows.
 struct Connection {
     slot: SlotId,
     address: SocketAddr,
-    stream: TcpStream,
-    outgoing: Vec<u8>,
+    socket: LineSocket,
     /// When the lines were handed over that have no answer yet.
     unanswered: VecDeque<Instant>,
+    ledger: Ledger,
 }
 
 impl Connection {
-    fn dial(slot: SlotId, address: SocketAddr, poll: &Poll) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(slot.index()), interest)?;
-        Ok(Self { slot, address, stream, outgoing: Vec::new(), unanswered: VecDeque::new() })
-    }
-
-    /// Does what the socket allows, and reports it. Returns whether the connection is still open.
-    fn drive(&mut self, pool: &mut Uniform<SocketAddr>, ledger: &Ledger, now: Instant) -> io::Result<bool> {
+    /// Does what the socket allows, and reports it. Events may come for nothing: it always looks.
+    fn drive(&mut self, pool: &mut Uniform<SocketAddr>, now: Instant) -> io::Result<Reading> {
         let state = pool.slot(self.slot).map(|status| status.state);
         if state == Some(SlotState::Dialling) {
-            self.stream.take_error()?.map_or(Ok(()), Err)?;
-            if self.stream.peer_addr().is_err() {
-                return Ok(true); // not connected yet
+            if !self.socket.is_connected()? {
+                return Ok(Reading::Blocked);
             }
             pool.handle_slot(self.slot, SlotEvent::Connected, now);
         }
-        let mut answers = Vec::new();
-        let read = self.stream.read_to_end(&mut answers);
-        for _ in answers.iter().filter(|byte| **byte == b'\n') {
+        let (reading, answers) = self.socket.read()?;
+        for _ in 0..answers {
             let handed = self.unanswered.pop_front().ok_or(ErrorKind::InvalidData)?;
             let latency = now.saturating_duration_since(handed);
             pool.handle_outcome(self.slot, Outcome::Success { latency }, now);
-            ledger.answered();
+            self.ledger.answered();
         }
-        let is_open = match read {
-            Ok(_) => false,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => true,
-            Err(error) => return Err(error),
-        };
-        while !self.outgoing.is_empty() {
-            match self.stream.write(&self.outgoing) {
-                Ok(written) => drop(self.outgoing.drain(..written)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
+        if reading == Reading::Closed && !self.unanswered.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into()); // not in good order: answers are owed
         }
-        if self.outgoing.len() < OUTGOING_MAX {
-            pool.handle_slot(self.slot, SlotEvent::Ready, now);
+        let has_written_all = self.socket.write()?;
+        pool.handle_slot(
+            self.slot,
+            if self.socket.is_full() { SlotEvent::Busy } else { SlotEvent::Ready },
+            now,
+        );
+        if state == Some(SlotState::Draining) && has_written_all {
+            self.socket.finish();
         }
-        if state == Some(SlotState::Draining) && self.outgoing.is_empty() {
-            // Now the peer answers the rest and closes, which ends the reading. So does an error.
-            let _ = self.stream.shutdown(Shutdown::Write);
-        }
-        Ok(is_open)
+        Ok(reading)
     }
 }

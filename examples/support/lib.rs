@@ -2,6 +2,7 @@
 
 mod ledger;
 mod line_server;
+mod line_socket;
 mod narrator;
 mod outage;
 mod quickstart;
@@ -12,6 +13,7 @@ mod tracked;
 
 pub use ledger::{Ledger, Report};
 pub use line_server::LineServer;
+pub use line_socket::{LineSocket, Reading};
 pub use narrator::{Narrator, Voice};
 pub use outage::Outage;
 pub use quickstart::Quickstart;

@@ -136,8 +136,8 @@ impl Voice {
     pub fn observe(&self, event: &Event<SocketAddr>) {
         match event {
             Event::Connected { address, .. } => self.tell(Note::Change(format!("{address}: connected"))),
-            Event::SlotEnded { address, error: Some(error), sent, .. } => {
-                let what = if *sent > 0 { "connection lost" } else { "dial failed" };
+            Event::SlotEnded { address, error: Some(error), state, .. } => {
+                let what = if *state == SlotState::Dialling { "dial failed" } else { "connection lost" };
                 self.error(*address, format_args!("{what}: {error}"));
             }
             Event::SlotEnded { address, .. } => self.closed(*address),
