@@ -4,7 +4,8 @@ use pool_driver::Runtime;
 
 use crate::task::Task;
 
-/// A runtime adapter under test, and the executor it is for.
+/// A runtime adapter under test, and the executor it is for. Scenarios run in parallel, each on a
+/// thread of its own.
 ///
 /// ```
 /// use pool_conformance::{Adapter, Task, Time};
@@ -55,15 +56,16 @@ pub trait Adapter: Sized {
     /// What kind of time it has.
     const TIME: Time = Time::Real;
 
-    /// Makes an executor for one scenario. Whatever it leaves to chance it should take from the
-    /// seed.
+    /// Makes an executor for one scenario, or a handle to one that lives for ever. Whatever it
+    /// leaves to chance it should take from the seed.
     fn start(seed: u64) -> Self;
 
     /// A runtime of this executor. It is asked for several.
     fn runtime(&self) -> Self::Runtime;
 
     /// Starts to run a task, which goes on when the scenario is over, until it ends by itself or
-    /// the executor is dropped. `Task<R>` is `Send` if `R` and its timers are.
+    /// the executor is dropped. `Task<R>` is `Send` if `R` and its timers are. It ends by itself
+    /// unless the scenario fails.
     fn spawn(&self, task: Task<Self::Runtime>);
 
     /// Runs a future to its end on the caller's thread, while what was spawned runs too.

@@ -385,7 +385,13 @@ impl<A: Adapter + 'static> Player<A> {
 
     /// Returns whether it became true.
     async fn wait_until(&self, is_true: impl Fn(&Scene) -> bool) -> bool {
-        let wait = poll_fn(|_| if is_true(&self.scene) { Poll::Ready(true) } else { self.keep_waiting() });
+        let wait = poll_fn(|_| {
+            let is_so = {
+                let _turn = self.scene.driver.between_polls();
+                is_true(&self.scene)
+            };
+            if is_so { Poll::Ready(true) } else { self.keep_waiting() }
+        });
         self.be_patient(wait).await
     }
 

@@ -105,7 +105,18 @@ pub fn note(report: &Report) {
     written.unwrap_or_else(|error| panic!("can't write to {}: {error}", path.display()));
 }
 
-/// Runs a scenario on an adapter.
+/// Runs a scenario on an adapter: one of the suite's, or one of your own.
+///
+/// ```
+/// use pool_conformance::simulated::Simulated;
+/// use pool_conformance::{Observation::*, SEED, Scenario, Script, Verdict, run};
+///
+/// let scenario = Scenario::new("an address is dialled", || {
+///     Script::new().set_addresses([1]).expect(Connected(1), 1)
+/// });
+/// let report = run::<Simulated>(&scenario, SEED);
+/// assert_eq!(report.verdict, Verdict::Passed, "{report}");
+/// ```
 #[must_use]
 pub fn run<A: Adapter + 'static>(scenario: &Scenario, seed: u64) -> Report {
     let mut trace_hash = None;

@@ -73,6 +73,7 @@ struct WatchedDriver<R: Runtime> {
 impl<R: Runtime> WatchedDriver<R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let scene = &self.scene;
+        let _turn = scene.driver.between_polls();
         scene.driver.count_poll(self.is_over);
         scene.feed.start_poll();
         if self.is_over {
@@ -91,6 +92,8 @@ impl<R: Runtime> WatchedDriver<R> {
 /// What a scenario can do to its driver and see of it.
 #[derive(Debug, Default)]
 pub(crate) struct DriverWatch {
+    /// Held during a poll.
+    turn: parking_lot::Mutex<()>,
     state: parking_lot::Mutex<WatchState>,
     condemned: AtomicBool,
 }
@@ -109,6 +112,12 @@ struct WatchState {
 }
 
 impl DriverWatch {
+    /// Waits for a poll to be over, and keeps off the next one. What is seen meanwhile fits
+    /// together: within a poll observers are told before the snapshot is made.
+    pub(crate) fn between_polls(&self) -> impl Drop + use<'_> {
+        self.turn.lock()
+    }
+
     pub(crate) fn polls(&self) -> Polls {
         self.state.lock().polls
     }

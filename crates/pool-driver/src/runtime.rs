@@ -9,7 +9,8 @@ use crate::error::BoxError;
 
 /// The clock of a runtime and its timers.
 ///
-/// An implementation is a few dozen lines; `pool-smol` has one to look at. A driver asks for the
+/// An implementation is a few dozen lines; `pool-smol` has one to look at, and there are models for
+/// less usual runtimes in `examples/embassy` and `examples/compio`. A driver asks for the
 /// time and for its one timer on its first poll, not before, so both may rely on the runtime's
 /// context. Nothing breaks if the timer fires early or the clock stands still for a while: the
 /// driver compares the two itself.
@@ -25,8 +26,13 @@ pub trait Runtime {
 }
 
 /// A timer that can be set again and again.
+///
+/// It is polled and dropped where its driver is, and set before it is polled. The waker that it is
+/// given is the pool's own, not one of the executor's: where a runtime's timers only take the wakers
+/// of its tasks, they need another queue.
 pub trait Timer {
-    /// Sets the timer to another deadline, in the past or in the future.
+    /// Sets the timer to another deadline, in the past or in the future. Whoever sets it polls it
+    /// next: until then it need not wake anybody, and may still do so for what it was set to before.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 
     /// Ready once the deadline has come; otherwise the waker is kept and woken then. A timer that
@@ -38,7 +44,14 @@ pub trait Timer {
 ///
 /// [`PoolBuilder::spawn`](crate::PoolBuilder::spawn) uses it with [`Ambient`],
 /// [`spawn_local`](crate::PoolBuilder::spawn_local) with [`Local`], and
-/// [`spawn_on`](crate::PoolBuilder::spawn_on) with the executor's own handle.
+/// [`spawn_on`](crate::PoolBuilder::spawn_on) with the executor's own handle. A runtime implements
+/// it for those executors that it has; it need not have any, for [`build`](crate::PoolBuilder::build)
+/// is always there.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't spawn a pool's driver on `{E}`",
+    label = "no such executor, or not for this driver",
+    note = "`spawn_on` takes an executor's own handle; `build` makes the driver, for a task of your own"
+)]
 pub trait SpawnOn<E, F>: Runtime {
     /// Starts to run `future`, independently of the caller.
     ///

@@ -43,6 +43,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// A scenario of your own, for [`run`](crate::run()).
+    #[must_use]
+    pub const fn new(name: &'static str, script: fn() -> Script) -> Self {
+        Self { name, script }
+    }
+
     /// The scenario with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
