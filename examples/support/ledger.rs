@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::tracked::TrackedConnect;
+use crate::tracked::TrackedConnector;
 
 /// Hands out numbered lines and keeps a record of each, for all who have a clone.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +51,8 @@ impl Ledger {
     }
 
     /// A connector whose connections record what they are handed.
-    pub fn track<C>(&self, connector: C) -> TrackedConnect<C> {
-        TrackedConnect::new(connector, self.clone())
+    pub fn track<C>(&self, connector: C) -> TrackedConnector<C> {
+        TrackedConnector::new(connector, self.clone())
     }
 
     /// A connection to this server has taken the line.

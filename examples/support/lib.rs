@@ -20,4 +20,4 @@ pub use quickstart::Quickstart;
 pub use redis_server::RedisServer;
 pub use story::Story;
 pub use table::Table;
-pub use tracked::{Tracked, TrackedConnect};
+pub use tracked::{Tracked, TrackedConnector};

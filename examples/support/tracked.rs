@@ -12,18 +12,18 @@ use crate::ledger::Ledger;
 
 /// Made by [`Ledger::track`].
 #[derive(Clone, Debug)]
-pub struct TrackedConnect<C> {
+pub struct TrackedConnector<C> {
     connector: C,
     ledger: Ledger,
 }
 
-impl<C> TrackedConnect<C> {
+impl<C> TrackedConnector<C> {
     pub(crate) fn new(connector: C, ledger: Ledger) -> Self {
         Self { connector, ledger }
     }
 }
 
-impl<C> Connect<SocketAddr> for TrackedConnect<C>
+impl<C> Connect<SocketAddr> for TrackedConnector<C>
 where
     C: Connect<SocketAddr, Future: Send + 'static>,
 {

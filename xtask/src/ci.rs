@@ -15,6 +15,10 @@ pub(crate) fn run() -> Result<()> {
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
     steps.check("loom", loom);
+    for library in ["pool-driver", "pool-smol", "pool-tokio"] {
+        let check = format!("cargo check -p {library} --no-default-features");
+        steps.run(&format!("{library} without features"), &mut command(&check));
+    }
     steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));
     steps.check("conformance: mutants", || conformance::check_mutants().map(|()| Verdict::Passed));
     let mut doc = command("cargo doc --no-deps --workspace");

@@ -1,4 +1,4 @@
-//! The developer's commands. `cargo xtask ci` is all that CI does.
+//! The developer's commands. `cargo xtask ci` is what CI runs.
 
 mod bench;
 mod callgrind;

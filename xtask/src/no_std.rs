@@ -41,7 +41,6 @@ pub(crate) fn add_to(steps: &mut Steps) {
             })
         });
     }
-    steps.run("no-std: tests", &mut command("cargo test -p pool-core --no-default-features"));
 }
 
 pub(crate) fn add_qemu_to(steps: &mut Steps) {

@@ -82,8 +82,9 @@ impl std::fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Config(error) => Some(error),
-            Self::Spawn(error) => Some(&**error),
+            // They are displayed already.
+            Self::Config(error) => error.source(),
+            Self::Spawn(error) => error.source(),
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::error::BoxError;
 /// Makes connections to addresses. Closures `|address| async move { … }` do; implement the trait
 /// for whatever wants the [`DialContext`] too.
 pub trait Connect<A> {
-    /// What a dial makes: a connection, or a sink that [`Plain`] makes into one.
+    /// What a dial makes: a connection, a sink that [`Plain`] makes into one, or a byte stream that
+    /// `framed` does.
     type Connection;
     /// Why a dial failed.
     type Error: Into<BoxError>;

@@ -23,7 +23,8 @@ use crate::connection::{ReadDriven, read_driven};
 /// use tokio::io::{DuplexStream, duplex};
 /// use tokio_util::codec::LinesCodec;
 ///
-/// // Whatever is to be done before the first item, TLS or a greeting, is part of the dial.
+/// // Whatever is to be done before the first item, TLS or a greeting, is part of the dial. If that
+/// // reads through a buffer, return the buffered stream: what it has read ahead is not to be lost.
 /// async fn dial(_address: u16) -> io::Result<DuplexStream> {
 ///     let (ours, _theirs) = duplex(1024);
 ///     Ok(ours)

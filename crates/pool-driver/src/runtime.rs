@@ -36,7 +36,7 @@ pub trait Timer {
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 
     /// Ready once the deadline has come; otherwise the waker is kept and woken then. A timer that
-    /// was never set is pending for ever.
+    /// was never set is pending for ever. One that was ready is set again before it is polled again.
     fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -58,6 +58,10 @@ pub trait SpawnOn<E, F>: Runtime {
     /// # Errors
     ///
     /// When there is no such executor here.
+    ///
+    /// # Panics
+    ///
+    /// Where the runtime does for want of an executor: on Tokio, [`Local`] outside a `LocalSet`.
     fn spawn_on(executor: E, future: F) -> Result<(), BoxError>;
 }
 

@@ -1,5 +1,5 @@
 //! The driver dies with a batch in its hand: at any poll, or because any call into user code
-//! panics. Every item ends exactly once all the same (DESIGN section 7, bug 1).
+//! panics. Every item ends exactly once all the same.
 
 mod support;
 

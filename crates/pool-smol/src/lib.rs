@@ -71,15 +71,19 @@
 //! # }
 //! ```
 //!
+//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out.
+//!
 //! Everything but the runtime comes from `pool-driver`, which is re-exported here.
 
 mod runtime;
+#[cfg(feature = "tcp")]
 mod tcp;
 
 pub use pool_driver::*;
 
 pub use runtime::{SmolRuntime, SmolTimer};
-pub use tcp::{TcpConnect, TcpConnection, TcpDialer, tcp};
+#[cfg(feature = "tcp")]
+pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///

@@ -1,6 +1,5 @@
 //! TCP connections that speak a codec of tokio-util.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
@@ -13,7 +12,7 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 pub type TcpConnection<D, F> = ReadDriven<Framed<Compat<TcpStream>, D>, F>;
 
 /// The connector that [`tcp`] makes.
-pub type TcpConnect<M, F> = FramedConnector<TcpDialer, M, F>;
+pub type TcpConnector<M, F> = FramedConnector<TcpDialer, M, F>;
 
 /// A connector for [`pool_for_connections`](crate::pool_for_connections): TCP with Nagle's
 /// algorithm off, framed by the codec that `codec` makes for each connection. Everything the peer
@@ -21,7 +20,7 @@ pub type TcpConnect<M, F> = FramedConnector<TcpDialer, M, F>;
 ///
 /// Codecs are tokio-util's, so that one of yours serves here and in `pool-tokio`; they don't need
 /// Tokio to run.
-pub fn tcp<M, D, F>(codec: M, on_item: F) -> TcpConnect<M, F>
+pub fn tcp<M, D, F>(codec: M, on_item: F) -> TcpConnector<M, F>
 where
     M: FnMut() -> D,
     D: Decoder,

@@ -29,15 +29,27 @@
 //! # }
 //! ```
 //!
+//! # Where it runs
+//!
+//! On a runtime with time enabled. [`spawn`](PoolBuilder::spawn) runs the pool on the runtime that the
+//! caller is in, and `spawn_on(&handle)` on that of a [`Handle`](tokio::runtime::Handle).
+//! [`spawn_local`](PoolBuilder::spawn_local) runs it on the [`LocalSet`](tokio::task::LocalSet) that the
+//! caller is in, without which it panics, and `spawn_on(&local_set)` on one of yours; there neither
+//! connections nor items need be `Send`.
+//!
+//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out.
+//!
 //! Everything but the runtime comes from `pool-driver`, which is re-exported here.
 
 mod runtime;
+#[cfg(feature = "tcp")]
 mod tcp;
 
 pub use pool_driver::*;
 
 pub use runtime::{TokioRuntime, TokioTimer};
-pub use tcp::{TcpConnect, TcpConnection, TcpDialer, tcp};
+#[cfg(feature = "tcp")]
+pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///

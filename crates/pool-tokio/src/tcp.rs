@@ -1,6 +1,5 @@
 //! TCP connections that speak a codec of tokio-util.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
@@ -12,12 +11,12 @@ use tokio_util::codec::{Decoder, Framed};
 pub type TcpConnection<D, F> = ReadDriven<Framed<TcpStream, D>, F>;
 
 /// The connector that [`tcp`] makes.
-pub type TcpConnect<M, F> = FramedConnector<TcpDialer, M, F>;
+pub type TcpConnector<M, F> = FramedConnector<TcpDialer, M, F>;
 
 /// A connector for [`pool_for_connections`](crate::pool_for_connections): TCP with Nagle's
 /// algorithm off, framed by the codec that `codec` makes for each connection. Everything the peer
 /// sends goes to `on_item`, and a peer that closes is noticed without traffic.
-pub fn tcp<M, D, F>(codec: M, on_item: F) -> TcpConnect<M, F>
+pub fn tcp<M, D, F>(codec: M, on_item: F) -> TcpConnector<M, F>
 where
     M: FnMut() -> D,
     D: Decoder,

@@ -22,7 +22,7 @@ use pool_core::{Availability, FailureKind, SlotEvent};
 use client::Client;
 use emballoc::Allocator;
 
-/// All the heap there is. With less than that the script runs out of memory, and panics.
+/// All the heap there is. A script that runs out of memory panics.
 const HEAP_SIZE: usize = 4096;
 
 #[global_allocator]
