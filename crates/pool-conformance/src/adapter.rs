@@ -8,44 +8,38 @@ use crate::task::Task;
 /// thread of its own.
 ///
 /// ```
-/// use pool_conformance::{Adapter, Task, Time};
-/// # use pool_conformance::simulated::{Clock, Simulated};
+/// use pool_conformance::{Adapter, Task};
+/// use pool_smol::{SmolRuntime, SpawnOn};
+/// use smol::LocalExecutor;
 ///
-/// struct MyAdapter {
-///     // the executor
-/// #    simulated: Simulated,
-/// }
+/// struct OnALocalExecutor(LocalExecutor<'static>);
 ///
-/// impl Adapter for MyAdapter {
-///     type Runtime = // the adapter's
-/// #       Clock;
-///     const NAME: &'static str = "mine";
-///     const TIME: Time = Time::Virtual;
+/// impl Adapter for OnALocalExecutor {
+///     type Runtime = SmolRuntime;
+///     const NAME: &'static str = "smol-local";
 ///
-///     fn start(seed: u64) -> Self {
-/// #       Self { simulated: Simulated::start(seed) }
-///         // make an executor
+///     fn start(_seed: u64) -> Self {
+///         Self(LocalExecutor::new())
 ///     }
 ///
-///     fn runtime(&self) -> Self::Runtime {
-/// #       self.simulated.runtime()
-///         // make a runtime
+///     fn runtime(&self) -> SmolRuntime {
+///         SmolRuntime::new()
 ///     }
 ///
-///     fn spawn(&self, task: Task<Self::Runtime>) {
-/// #       self.simulated.spawn(task);
-///         // start to run it
+///     fn spawn(&self, task: Task<SmolRuntime>) {
+///         SmolRuntime::spawn_on(&self.0, task).expect("an executor is always there");
 ///     }
 ///
 ///     fn run(&self, script: impl Future<Output = ()> + 'static) {
-/// #       self.simulated.run(script);
-///         // run it to its end, and what was spawned meanwhile
+///         smol::block_on(self.0.run(script));
 ///     }
 /// }
 ///
 /// // In a test:
-/// pool_conformance::conformance!(MyAdapter);
+/// pool_conformance::conformance!(OnALocalExecutor);
 /// ```
+///
+/// `runtime` and `spawn` are called from within `run`, on its thread.
 pub trait Adapter: Sized {
     /// The clock and the timers.
     type Runtime: Runtime + 'static;
@@ -76,7 +70,7 @@ pub trait Adapter: Sized {
         None
     }
 
-    /// Why a scenario can't be run here, if it can't. Say what is missing.
+    /// Why the scenario of this name can't be run here, if it can't. Say what is missing.
     #[must_use]
     fn skip(scenario: &str) -> Option<&'static str> {
         let _ = scenario;

@@ -32,6 +32,7 @@ mod scene;
 mod script;
 pub mod simulated;
 mod task;
+mod watchdog;
 pub mod world;
 
 pub use adapter::{Adapter, Time};

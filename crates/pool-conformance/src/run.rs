@@ -8,12 +8,8 @@ use std::future::poll_fn;
 use std::hash::Hasher;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::process;
 use std::rc::Rc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Once};
-use std::thread;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
@@ -24,6 +20,7 @@ use crate::play::{Failure, Player};
 use crate::scenarios::Scenario;
 use crate::scene::Scene;
 use crate::script::Script;
+use crate::watchdog::Watchdog;
 
 /// How a scenario went on an adapter.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,40 +116,40 @@ pub fn note(report: &Report) {
 /// ```
 #[must_use]
 pub fn run<A: Adapter + 'static>(scenario: &Scenario, seed: u64) -> Report {
-    let mut trace_hash = None;
-    let verdict = if let Some(reason) = A::skip(scenario.name) {
-        Verdict::Skipped(reason.into())
-    } else {
-        let script = (scenario.script)();
-        match play_on::<A>(&script, seed, &mut trace_hash) {
-            Ok(()) => Verdict::Passed,
-            Err(failure) => Verdict::Failed(format!("{script}{failure}")),
-        }
+    let mut report = Report {
+        adapter: A::NAME.into(),
+        scenario: scenario.name.into(),
+        seed,
+        verdict: Verdict::Passed,
+        trace_hash: None,
     };
-    Report { adapter: A::NAME.into(), scenario: scenario.name.into(), seed, verdict, trace_hash }
+    if let Some(reason) = A::skip(scenario.name) {
+        report.verdict = Verdict::Skipped(reason.into());
+        return report;
+    }
+    let script = (scenario.script)();
+    match play_on::<A>(&script, &report) {
+        Ok(trace_hash) => report.trace_hash = trace_hash,
+        Err(failure) => report.verdict = Verdict::Failed(format!("{script}{failure}")),
+    }
+    report
 }
 
-fn play_on<A: Adapter + 'static>(
-    script: &Script,
-    seed: u64,
-    trace_hash: &mut Option<u64>,
-) -> Result<(), Failure> {
+/// Returns the hash of the trace.
+fn play_on<A: Adapter + 'static>(script: &Script, report: &Report) -> Result<Option<u64>, Failure> {
     keep_scripted_panics_quiet();
     let scene = Scene::new();
-    let watchdog = Watchdog::set(&scene);
+    let watchdog = Watchdog::watch(&scene, report.clone());
     let outcome = Rc::new(RefCell::new(None));
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let adapter = Rc::new(A::start(seed));
-        adapter.run(stage(&adapter, &scene, script.clone(), seed, Rc::clone(&outcome)));
+        let adapter = Rc::new(A::start(report.seed));
+        adapter.run(stage(&adapter, &scene, script.clone(), report.seed, Rc::clone(&outcome)));
         adapter.history()
     }));
     drop(watchdog);
     match (ran, outcome.take()) {
         (_, Some(Err(failure))) => Err(failure),
-        (Ok(history), Some(Ok(()))) => {
-            *trace_hash = history.map(|history| hash(&scene, history));
-            Ok(())
-        }
+        (Ok(history), Some(Ok(()))) => Ok(history.map(|history| hash(&scene, history))),
         (Ok(_), None) => Err("the adapter's `run` returned before its future did".into()),
         (Err(payload), _) => {
             Err(format!("in step {}: {}\n{}", scene.progress.lock(), panic_message(&*payload), scene.table()))
@@ -197,35 +194,6 @@ fn hash(scene: &Scene, history: u64) -> u64 {
     }
     hasher.write_u64(history);
     hasher.finish()
-}
-
-/// Ends a scenario that waits for what never comes.
-struct Watchdog {
-    _is_done: mpsc::Sender<()>,
-}
-
-/// No scenario takes as long as this, however slow the machine is.
-const SCENARIO_MAX: Duration = Duration::from_secs(60);
-/// Time to tell why.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(10);
-
-impl Watchdog {
-    fn set(scene: &Arc<Scene>) -> Self {
-        let (is_done, done) = mpsc::channel();
-        let scene = Arc::clone(scene);
-        thread::spawn(move || {
-            if done.recv_timeout(SCENARIO_MAX) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
-            scene.bell.give_up();
-            if done.recv_timeout(LAST_WORDS_MAX) == Err(RecvTimeoutError::Timeout) {
-                let step = scene.progress.lock().clone();
-                eprintln!("stuck in step {step}: the adapter does not poll a future that was woken");
-                process::exit(101);
-            }
-        });
-        Self { _is_done: is_done }
-    }
 }
 
 /// Panics that a script orders are no news.

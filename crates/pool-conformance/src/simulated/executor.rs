@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::Hasher;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use parking_lot::Mutex;
+use siphasher::sip::SipHasher13;
 
 /// More polls than this without a step of time are an endless loop.
 const POLLS_MAX: usize = 100_000;
@@ -21,7 +23,7 @@ pub struct Executor {
     woken: Arc<Woken>,
     order: Option<fastrand::Rng>,
     /// Which task was polled when, in short.
-    history: u64,
+    history: SipHasher13,
 }
 
 struct Running {
@@ -155,10 +157,10 @@ impl Executor {
         drop(self.tasks[task.index].future.take());
     }
 
-    /// A number that differs if tasks were polled in another order.
+    /// A hash of the order in which tasks were polled.
     #[must_use]
     pub fn history(&self) -> u64 {
-        self.history
+        self.history.finish()
     }
 
     fn next_woken(&mut self) -> Option<usize> {
@@ -173,7 +175,7 @@ impl Executor {
     }
 
     fn poll(&mut self, index: usize) {
-        self.history = self.history.wrapping_mul(31).wrapping_add(index as u64 + 1);
+        self.history.write_usize(index);
         let task = &mut self.tasks[index];
         task.flag.is_listed.store(false, Ordering::Release);
         let Some(future) = &mut task.future else { return };
