@@ -51,7 +51,7 @@ impl Adapter {
         test.args(scenarios.iter().map(|scenario| format!("{module}{}", scenario.name)));
         test.env(SEED_VARIABLE, seed.to_string());
         let start = Instant::now();
-        let (reports, output) =
+        let (reports, output, _) =
             Reports::of(&mut test).with_context(|| format!("the suite of {name} can't be run"))?;
         let seconds = start.elapsed().as_secs_f64();
         let reports = reports.of_adapter(name);

@@ -24,6 +24,7 @@ struct Mutant {
 pub(super) fn run(seed: u64, as_json: bool) -> Result<()> {
     let mut mutants = wrong_adapters()?;
     let copy = Copy::make()?;
+    copy.check_baseline(seed)?;
     for patch in patches()? {
         let mutant = copy.run(&patch, seed);
         mutants.push(mutant.with_context(|| format!("{} is no good", patch.display()))?);
@@ -68,8 +69,8 @@ const SHOWN_MAX: usize = 5;
 /// The tests see to it that each is caught by the right promise.
 fn wrong_adapters() -> Result<Vec<Mutant>> {
     let mut test = command("cargo test --package pool-conformance --test wrong_adapters");
-    let (reports, written) = Reports::of(&mut test)?;
-    ensure!(written.contains("test result: ok"), "the tests of wrong adapters failed\n{written}");
+    let (reports, written, has_passed) = Reports::of(&mut test)?;
+    ensure!(has_passed, "the tests of wrong adapters failed\n{written}");
     let mut mutants: Vec<Mutant> = Vec::new();
     for report in reports.failed() {
         match mutants.iter_mut().find(|mutant| mutant.fault == report.adapter) {
@@ -108,6 +109,14 @@ impl Copy {
         }
         copy_dir(root(), &workspace)?;
         Ok(Self { workspace })
+    }
+
+    /// Without a fault nothing fails; otherwise a failure with one would mean nothing.
+    fn check_baseline(&self, seed: u64) -> Result<()> {
+        let reports = self.test(seed)?;
+        let failed = reports.failed().map(|report| report.scenario.as_str()).collect::<Vec<_>>().join(", ");
+        ensure!(failed.is_empty(), "fails without a fault: {failed}");
+        Ok(())
     }
 
     /// Applies a patch, runs the suite on the simulated runtime, and takes the patch back.
@@ -150,7 +159,7 @@ impl Copy {
         };
         let suite = "cargo test --package pool-conformance --test conformance";
         output(&mut in_copy(&format!("{suite} --no-run"))).context("with the patch it doesn't build")?;
-        let (reports, _) = Reports::of(in_copy(suite).env(SEED_VARIABLE, seed.to_string()))?;
+        let (reports, ..) = Reports::of(in_copy(suite).env(SEED_VARIABLE, seed.to_string()))?;
         Ok(reports)
     }
 }

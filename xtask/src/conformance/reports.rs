@@ -1,7 +1,7 @@
 //! What tests report: a line of JSON for each scenario.
 
 use std::fs;
-use std::process::Command;
+use std::process::{self, Command};
 
 use anyhow::{Context, Result};
 use pool_conformance::{REPORT_VARIABLE, Report, Verdict};
@@ -23,16 +23,17 @@ pub(super) struct Outcome {
 
 impl Reports {
     /// Runs tests to their end, whether they pass or not, and reads what they report. Returns what
-    /// they wrote, too.
-    pub(super) fn of(test: &mut Command) -> Result<(Self, String)> {
-        let path = target_dir().join("conformance.jsonl");
-        let _ = fs::remove_file(&path);
+    /// they wrote, too, and whether they passed.
+    pub(super) fn of(test: &mut Command) -> Result<(Self, String, bool)> {
+        // Another run may be under way.
+        let path = target_dir().join(format!("conformance-{}.jsonl", process::id()));
         let ran = test.env(REPORT_VARIABLE, &path).output()?;
         let written = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let written = written.concat();
         let lines = fs::read_to_string(&path).with_context(|| format!("nothing was reported\n{written}"))?;
+        fs::remove_file(&path)?;
         let reports = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        Ok((Self(reports), written))
+        Ok((Self(reports), written, ran.status.success()))
     }
 
     pub(super) fn all(&self) -> &[Report] {
