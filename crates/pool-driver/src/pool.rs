@@ -12,7 +12,7 @@ use futures_sink::Sink;
 use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
-use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError};
+use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
 use crate::panic::guard;
 use crate::queue::{Place, Queue};
 use crate::sync::{Mutex, MutexGuard};
@@ -218,6 +218,12 @@ impl<T, A> Pool<T, A> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<A> {
         self.shared.board.snapshot(|| self.shared.queue.snapshot())
+    }
+
+    /// The latest error of any dial or connection, however long ago; a panic counts as one.
+    #[must_use]
+    pub fn last_error(&self) -> Option<SharedError> {
+        self.shared.board.last_error()
     }
 
     /// Lets an address that is in backoff be dialled at once, for somebody who knows that it is up.

@@ -1,0 +1,215 @@
+//! A request on its way, its caller, and whoever answers it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::error::{CallError, MaybeSentReason, NotSentReason};
+use crate::orphans::Orphans;
+use crate::slot::{GivenUp, Slot};
+
+/// A request, and where its reply goes: the item of pools and connections that answer.
+///
+/// A call that is dropped, wherever it is, was never sent: its caller gets the request back. A
+/// connection that is about to write it says so by [`begin`](Self::begin), and from then on
+/// answers through a [`Responder`]. [`CallExt`](crate::CallExt) makes calls;
+/// [`Pipelined`](crate::Pipelined) and [`Tagged`](crate::Tagged) are connections that take them.
+///
+/// ```
+/// use pool_call::{Call, CallError};
+///
+/// let (call, answer) = Call::<&str, u32>::new("how many?");
+/// let (request, responder) = call.begin().expect("somebody waits for the reply");
+/// assert_eq!(request, "how many?");
+/// responder.reply(3).expect("somebody still waits");
+/// # futures_util::FutureExt::now_or_never(async {
+/// assert_eq!(answer.await.unwrap(), 3);
+///
+/// let (call, answer) = Call::<&str, u32>::new("how many?");
+/// drop(call);
+/// let error = answer.await.unwrap_err();
+/// assert_eq!(error.into_request(), Some("how many?")); // it never left
+/// # }).unwrap();
+/// ```
+pub struct Call<Request, Reply> {
+    /// Gone once it is begun or given back.
+    slot: Option<Arc<Slot<Request, Reply>>>,
+}
+
+impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
+    /// A call, and the future of its answer.
+    pub fn new(request: Request) -> (Self, Answer<Request, Reply>) {
+        let slot = Slot::new(request);
+        (Self { slot: Some(Arc::clone(&slot)) }, Answer { slot: Some(slot) })
+    }
+}
+
+impl<Request, Reply> Call<Request, Reply> {
+    /// Takes the request, to send it: what happens from now on, the request may have left.
+    ///
+    /// `None` if the caller has gone: then the request is gone too, and there is nothing to do.
+    #[must_use]
+    pub fn begin(self) -> Option<(Request, Responder<Request, Reply>)> {
+        self.begin_with(None)
+    }
+
+    /// As [`begin`](Self::begin); should the caller go, it is counted.
+    pub(crate) fn begin_with(
+        mut self,
+        orphans: Option<Arc<Orphans>>,
+    ) -> Option<(Request, Responder<Request, Reply>)> {
+        let slot = self.slot.take()?;
+        let request = slot.begin(orphans)?;
+        Some((request, Responder { slot: Some(slot) }))
+    }
+
+    /// Gives the request back to the caller, who learns that it never left, and why.
+    pub fn give_back(mut self, reason: NotSentReason) {
+        if let Some(slot) = self.slot.take() {
+            slot.give_back(reason);
+        }
+    }
+
+    /// Whether the caller has gone.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        is_abandoned(self.slot.as_ref())
+    }
+}
+
+/// Of the two that share a slot one is gone. The other will never come back: who owns a slot
+/// alone gives it to nobody.
+fn is_abandoned<Request, Reply>(slot: Option<&Arc<Slot<Request, Reply>>>) -> bool {
+    slot.is_none_or(|slot| Arc::strong_count(slot) == 1)
+}
+
+impl<Request, Reply> Drop for Call<Request, Reply> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.give_back(NotSentReason::Dropped);
+        }
+    }
+}
+
+impl<Request, Reply> fmt::Debug for Call<Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("is_abandoned", &self.is_abandoned()).finish_non_exhaustive()
+    }
+}
+
+/// Answers a call that was begun. Dropped without an answer, it tells the caller that the request
+/// may have been sent.
+#[must_use = "the caller waits for an answer"]
+pub struct Responder<Request, Reply> {
+    /// Gone once it has answered.
+    slot: Option<Arc<Slot<Request, Reply>>>,
+}
+
+impl<Request, Reply> Responder<Request, Reply> {
+    /// Gives the caller its reply.
+    ///
+    /// # Errors
+    ///
+    /// The reply, if the caller has gone.
+    pub fn reply(mut self, reply: Reply) -> Result<(), Reply> {
+        match self.settle(Ok(reply)) {
+            Err(Ok(reply)) => Err(reply),
+            Ok(()) | Err(Err(_)) => Ok(()),
+        }
+    }
+
+    /// Tells the caller that the request may have been sent, and why there is no reply.
+    pub fn fail(mut self, reason: MaybeSentReason) {
+        // A caller that has gone doesn't want to know.
+        let _ = self.settle(Err(reason));
+    }
+
+    /// Whether the caller has gone. Its reply still comes, and has to be read.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        is_abandoned(self.slot.as_ref())
+    }
+
+    fn settle(
+        &mut self,
+        result: Result<Reply, MaybeSentReason>,
+    ) -> Result<(), Result<Reply, MaybeSentReason>> {
+        match self.slot.take() {
+            Some(slot) => slot.settle(result),
+            None => Err(result),
+        }
+    }
+}
+
+impl<Request, Reply> Drop for Responder<Request, Reply> {
+    fn drop(&mut self) {
+        let _ = self.settle(Err(MaybeSentReason::Dropped));
+    }
+}
+
+impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("is_abandoned", &self.is_abandoned()).finish_non_exhaustive()
+    }
+}
+
+/// The reply to a [`Call`], or why there is none.
+///
+/// Dropping it gives up the call: one that has not been begun never will be; one that is on the
+/// wire is answered all the same, and the reply thrown away.
+#[must_use = "nobody sees the reply unless this is polled"]
+pub struct Answer<Request: 'static, Reply: 'static> {
+    /// Gone once it is over.
+    slot: Option<Arc<Slot<Request, Reply>>>,
+}
+
+impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
+    /// Stops waiting, for these reasons; a reply that is there already is taken all the same.
+    pub(crate) fn give_up(
+        &mut self,
+        not_sent: NotSentReason,
+        maybe_sent: MaybeSentReason,
+    ) -> Result<Reply, CallError<Request>> {
+        match self.leave() {
+            Some(GivenUp::NotSent(request)) => Err(CallError::NotSent { request, reason: not_sent }),
+            Some(GivenUp::Done(result)) => result,
+            Some(GivenUp::MaybeSent) | None => Err(CallError::MaybeSent { reason: maybe_sent }),
+        }
+    }
+
+    fn leave(&mut self) -> Option<GivenUp<Request, Reply>> {
+        let slot = self.slot.take()?;
+        let given_up = slot.give_up();
+        Slot::recycle(slot);
+        Some(given_up)
+    }
+}
+
+impl<Request, Reply> Future for Answer<Request, Reply> {
+    type Output = Result<Reply, CallError<Request>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was done.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let slot = self.slot.as_ref().expect("`Answer` is not polled after it was done");
+        let Some(result) = slot.poll(cx.waker()) else { return Poll::Pending };
+        if let Some(slot) = self.slot.take() {
+            Slot::recycle(slot);
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<Request, Reply> Drop for Answer<Request, Reply> {
+    fn drop(&mut self) {
+        drop(self.leave());
+    }
+}
+
+impl<Request, Reply> fmt::Debug for Answer<Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("is_done", &self.slot.is_none()).finish()
+    }
+}

@@ -1,0 +1,188 @@
+//! `call`, on whatever takes calls.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_sink::Sink;
+use pin_project::pin_project;
+use pool_driver::{BoxError, Pool};
+
+use crate::call::{Answer, Call};
+use crate::error::{CallError, MaybeSentReason, NotSentReason};
+use crate::route::{PoolRoute, Route, SinkRoute};
+
+/// Ask and get an answer: on a [`Pool`] of calls, and on any other sink of them, such as a
+/// `Multiplexer` or one [`Pipelined`](crate::Pipelined) connection.
+///
+/// A pool is only looked at: any number of calls can wait at a time, from one handle or many.
+/// Another sink is borrowed until the reply is there, and driven by whoever waits; to have more
+/// than one call on its way, send [`Call`]s yourself.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_call::{Call, CallError, CallExt};
+/// use pool_driver::Pool;
+///
+/// async fn increment(pool: &Pool<Call<String, u64>>) -> Option<u64> {
+///     match pool.call("INCR visits".to_owned()).await {
+///         Ok(visits) => Some(visits),
+///         // It never left: no harm in asking again.
+///         Err(CallError::NotSent { request, .. }) => pool.call(request).await.ok(),
+///         // It may have been counted: asking again could count it twice.
+///         Err(_) => None,
+///     }
+/// }
+/// ```
+///
+/// Dropping the future gives up the call: one that still waits for a connection is never sent;
+/// one that is on the wire is answered all the same, and the reply thrown away. No other caller
+/// ever gets it.
+///
+/// The trait is implemented for references, so that one name serves both `&pool` and
+/// `&mut connection`; write `pool.call(request)`.
+pub trait CallExt<Request: 'static, Reply: 'static>: Sized {
+    /// How a call gets to a connection.
+    type Route: Route<Request, Reply>;
+
+    /// Sends a request and waits for its reply.
+    fn call(self, request: Request) -> Calling<Self::Route, Request, Reply>;
+
+    /// As [`call`](Self::call), until `deadline` ends: any future, such as a runtime's sleep.
+    ///
+    /// ```
+    /// use pool_call::{Call, CallError, CallExt, NotSentReason};
+    /// use pool_driver::Pool;
+    ///
+    /// # async fn sleep(_: u32) {}
+    /// async fn get(pool: &Pool<Call<String, String>>) -> Result<String, CallError<String>> {
+    ///     pool.call_until("GET name".to_owned(), sleep(100)).await
+    /// }
+    /// ```
+    ///
+    /// A call that waits for a connection when the deadline comes is
+    /// [`NotSent`](CallError::NotSent); one that is on the wire is
+    /// [`MaybeSent`](CallError::MaybeSent).
+    fn call_until<Deadline>(
+        self,
+        request: Request,
+        deadline: Deadline,
+    ) -> CallingUntil<Self::Route, Request, Reply, Deadline>
+    where
+        Deadline: Future<Output = ()>,
+    {
+        CallingUntil { calling: self.call(request), deadline }
+    }
+}
+
+impl<'a, Request: 'static, Reply: 'static, A> CallExt<Request, Reply> for &'a Pool<Call<Request, Reply>, A> {
+    type Route = PoolRoute<'a, Request, Reply, A>;
+
+    fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
+        let (call, answer) = Call::new(request);
+        Calling { route: PoolRoute::new(self, call), answer }
+    }
+}
+
+impl<'a, Request, Reply, S> CallExt<Request, Reply> for &'a mut S
+where
+    Request: 'static,
+    Reply: 'static,
+    S: Sink<Call<Request, Reply>, Error: Into<BoxError>> + Unpin,
+{
+    type Route = SinkRoute<'a, S, Request, Reply>;
+
+    fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
+        let (call, answer) = Call::new(request);
+        Calling { route: SinkRoute::new(self, call), answer }
+    }
+}
+
+/// A call under way; made by [`CallExt::call`].
+#[must_use = "nothing is sent unless this is polled"]
+pub struct Calling<R, Request: 'static, Reply: 'static> {
+    route: R,
+    answer: Answer<Request, Reply>,
+}
+
+impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
+    fn give_up(&mut self) -> Result<Reply, CallError<Request>> {
+        let not_sent = NotSentReason::TimedOut { last_error: None };
+        let result = self.answer.give_up(not_sent, MaybeSentReason::TimedOut);
+        self.explain(result)
+    }
+
+    /// Adds what the route knows of the reasons.
+    fn explain(&self, mut result: Result<Reply, CallError<Request>>) -> Result<Reply, CallError<Request>> {
+        if let Err(CallError::NotSent { reason, .. }) = &mut result
+            && let Some(last_error) = reason.last_error_mut()
+        {
+            *last_error = self.route.last_error();
+        }
+        result
+    }
+}
+
+// Nothing in it is pinned.
+impl<R, Request, Reply> Unpin for Calling<R, Request, Reply> {}
+
+impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Reply> {
+    type Output = Result<Reply, CallError<Request>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was done.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let polled = match this.route.poll_route(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => Pin::new(&mut this.answer).poll(cx),
+            Poll::Ready(Err(error)) => {
+                let not_sent = NotSentReason::of_sink_error(&error);
+                Poll::Ready(this.answer.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
+            }
+        };
+        polled.map(|result| this.explain(result))
+    }
+}
+
+impl<R, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").field("answer", &self.answer).finish_non_exhaustive()
+    }
+}
+
+/// A call with a deadline; made by [`CallExt::call_until`].
+#[must_use = "nothing is sent unless this is polled"]
+#[pin_project]
+pub struct CallingUntil<R, Request: 'static, Reply: 'static, Deadline> {
+    calling: Calling<R, Request, Reply>,
+    #[pin]
+    deadline: Deadline,
+}
+
+impl<R, Request, Reply, Deadline> Future for CallingUntil<R, Request, Reply, Deadline>
+where
+    R: Route<Request, Reply>,
+    Deadline: Future<Output = ()>,
+{
+    type Output = Result<Reply, CallError<Request>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was done.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(result) = Pin::new(&mut *this.calling).poll(cx) {
+            return Poll::Ready(result);
+        }
+        this.deadline.poll(cx).map(|()| this.calling.give_up())
+    }
+}
+
+impl<R, Request, Reply, Deadline> fmt::Debug for CallingUntil<R, Request, Reply, Deadline> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallingUntil").field("calling", &self.calling).finish_non_exhaustive()
+    }
+}

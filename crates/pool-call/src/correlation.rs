@@ -1,0 +1,156 @@
+//! Which reply belongs to which call.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::call::Responder;
+
+/// A call on the wire.
+pub(crate) struct Flight<Request, Reply> {
+    pub(crate) responder: Responder<Request, Reply>,
+    pub(crate) begun: Instant,
+}
+
+/// Keeps the calls that are on the wire, and finds the one that a reply is for.
+pub(crate) trait Correlation<Request, Reply> {
+    /// A request is about to be written.
+    fn begin(&mut self, request: &mut Request, flight: Flight<Request, Reply>);
+
+    /// Whose reply this is, if anybody's.
+    fn finish(&mut self, reply: &Reply) -> Option<Flight<Request, Reply>>;
+
+    /// Any of those that are left.
+    fn take_any(&mut self) -> Option<Flight<Request, Reply>>;
+
+    fn len(&self) -> usize;
+}
+
+/// Replies come in the order of their requests.
+pub(crate) struct InOrder<Request, Reply> {
+    flights: VecDeque<Flight<Request, Reply>>,
+}
+
+impl<Request, Reply> InOrder<Request, Reply> {
+    pub(crate) fn new() -> Self {
+        Self { flights: VecDeque::new() }
+    }
+}
+
+impl<Request, Reply> Correlation<Request, Reply> for InOrder<Request, Reply> {
+    fn begin(&mut self, _: &mut Request, flight: Flight<Request, Reply>) {
+        self.flights.push_back(flight);
+    }
+
+    fn finish(&mut self, _: &Reply) -> Option<Flight<Request, Reply>> {
+        self.take_any()
+    }
+
+    fn take_any(&mut self) -> Option<Flight<Request, Reply>> {
+        self.flights.pop_front()
+    }
+
+    fn len(&self) -> usize {
+        self.flights.len()
+    }
+}
+
+/// Replies carry the ids of their requests.
+///
+/// An id is a place, and how often the place was used before, in one number. So a late or second
+/// reply isn't taken for that of the place's next call, and no id is in use twice.
+pub(crate) struct ById<Request, Reply, Stamp, IdOf> {
+    stamp: Stamp,
+    id_of: IdOf,
+    places: Vec<Place<Request, Reply>>,
+    /// Places that are free, the one that has been so for longest first.
+    free: VecDeque<usize>,
+    /// How many places there may be, if there are ids for them.
+    places_max: usize,
+    id_max: u32,
+    len: usize,
+}
+
+struct Place<Request, Reply> {
+    id: u32,
+    flight: Option<Flight<Request, Reply>>,
+}
+
+impl<Request, Reply, Stamp, IdOf> ById<Request, Reply, Stamp, IdOf> {
+    pub(crate) fn new(stamp: Stamp, id_of: IdOf, places_max: usize) -> Self {
+        Self { stamp, id_of, places: Vec::new(), free: VecDeque::new(), places_max, id_max: u32::MAX, len: 0 }
+    }
+
+    /// Before the first call.
+    pub(crate) fn set_places_max(&mut self, places_max: usize) {
+        self.places_max = places_max;
+    }
+
+    /// Before the first call.
+    pub(crate) fn set_id_max(&mut self, id_max: u32) {
+        self.id_max = id_max;
+    }
+
+    /// How many places there can be.
+    pub(crate) fn places_max(&self) -> usize {
+        usize::try_from(self.stride()).unwrap_or(usize::MAX)
+    }
+
+    /// How far apart the ids of a place are.
+    fn stride(&self) -> u32 {
+        let places_max = u32::try_from(self.places_max).unwrap_or(u32::MAX);
+        places_max.clamp(1, self.id_max.saturating_add(1))
+    }
+
+    /// The id that follows in the same place.
+    fn next_id(&self, id: u32) -> u32 {
+        id.checked_add(self.stride()).filter(|next| *next <= self.id_max).unwrap_or(id % self.stride())
+    }
+
+    fn take_at(&mut self, index: usize) -> Option<Flight<Request, Reply>> {
+        let place = self.places.get_mut(index)?;
+        let flight = place.flight.take()?;
+        let used = place.id;
+        let next = self.next_id(used);
+        self.places[index].id = next;
+        self.free.push_back(index);
+        self.len -= 1;
+        Some(flight)
+    }
+}
+
+impl<Request, Reply, Stamp, IdOf> Correlation<Request, Reply> for ById<Request, Reply, Stamp, IdOf>
+where
+    Stamp: FnMut(&mut Request, u32),
+    IdOf: FnMut(&Reply) -> Option<u32>,
+{
+    fn begin(&mut self, request: &mut Request, flight: Flight<Request, Reply>) {
+        // One that has never been used is as free as can be.
+        let is_room = self.places.len() < self.places_max();
+        let index = if is_room { None } else { self.free.pop_front() };
+        let index = index.unwrap_or_else(|| {
+            let id = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+            self.places.push(Place { id, flight: None });
+            self.places.len() - 1
+        });
+        let place = &mut self.places[index];
+        place.flight = Some(flight);
+        self.len += 1;
+        (self.stamp)(request, place.id);
+    }
+
+    fn finish(&mut self, reply: &Reply) -> Option<Flight<Request, Reply>> {
+        let id = (self.id_of)(reply)?;
+        let index = usize::try_from(id % self.stride()).ok()?;
+        self.places.get(index).filter(|place| place.id == id)?;
+        self.take_at(index)
+    }
+
+    fn take_any(&mut self) -> Option<Flight<Request, Reply>> {
+        let index = self.places.iter().position(|place| place.flight.is_some())?;
+        self.take_at(index)
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}

@@ -1,0 +1,235 @@
+//! What a caller learns when there is no reply.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use pool_driver::{BoxError, Closed, RefusedReason, SharedError, UndeliveredReason};
+
+/// Why a call has no reply: above all, whether the request may have been executed.
+#[non_exhaustive]
+pub enum CallError<Request> {
+    /// The request never left, for certain. It can be repeated, whatever it does.
+    NotSent {
+        /// The request, untouched.
+        request: Request,
+        /// Why it was not sent.
+        reason: NotSentReason,
+    },
+    /// The request was given to a connection, and nobody knows how far it got. Repeat it only if
+    /// doing it twice does no harm.
+    MaybeSent {
+        /// Why there is no reply.
+        reason: MaybeSentReason,
+    },
+}
+
+impl<Request> CallError<Request> {
+    /// The request, if it never left.
+    pub fn into_request(self) -> Option<Request> {
+        match self {
+            Self::NotSent { request, .. } => Some(request),
+            Self::MaybeSent { .. } => None,
+        }
+    }
+
+    /// Whether the request never left, so that repeating it can do no harm.
+    pub fn is_not_sent(&self) -> bool {
+        matches!(self, Self::NotSent { .. })
+    }
+}
+
+impl<Request> fmt::Debug for CallError<Request> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent { reason, .. } => {
+                f.debug_struct("NotSent").field("reason", reason).finish_non_exhaustive()
+            }
+            Self::MaybeSent { reason } => f.debug_struct("MaybeSent").field("reason", reason).finish(),
+        }
+    }
+}
+
+impl<Request> fmt::Display for CallError<Request> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent { reason, .. } => write!(f, "the request was not sent: {reason}"),
+            Self::MaybeSent { reason } => write!(f, "the request may have been executed: {reason}"),
+        }
+    }
+}
+
+impl<Request> Error for CallError<Request> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotSent { reason, .. } => reason.source(),
+            Self::MaybeSent { reason } => reason.source(),
+        }
+    }
+}
+
+/// Why a request never left.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NotSentReason {
+    /// The pool did not take it.
+    Refused {
+        /// Why.
+        reason: RefusedReason,
+        /// The latest error of any of the pool's connections or dials, if there ever was one.
+        last_error: Option<SharedError>,
+    },
+    /// The pool took it, and no connection could before the pool gave up.
+    Undelivered {
+        /// Why.
+        reason: UndeliveredReason,
+        /// The latest error of any of the pool's connections or dials, if there ever was one.
+        last_error: Option<SharedError>,
+    },
+    /// The deadline came while it was still waiting for a connection.
+    TimedOut {
+        /// The latest error of any of the pool's connections or dials, if there ever was one.
+        last_error: Option<SharedError>,
+    },
+    /// The sink that should have taken it is broken.
+    SinkFailed(SharedError),
+    /// Whoever had the call dropped it: a pool without [`ReturnToCaller`](crate::ReturnToCaller),
+    /// or a connection that was dropped with calls it had not written.
+    Dropped,
+}
+
+impl NotSentReason {
+    /// What the error of a sink means.
+    pub(crate) fn of_sink_error(error: &SharedError) -> Self {
+        match error.downcast_ref::<Closed>() {
+            Some(closed) => Self::Refused { reason: closed.reason, last_error: None },
+            None => Self::SinkFailed(Arc::clone(error)),
+        }
+    }
+
+    /// The place for the pool's last error, where there is one.
+    pub(crate) fn last_error_mut(&mut self) -> Option<&mut Option<SharedError>> {
+        match self {
+            Self::Refused { last_error, .. }
+            | Self::Undelivered { last_error, .. }
+            | Self::TimedOut { last_error } => Some(last_error),
+            Self::SinkFailed(_) | Self::Dropped => None,
+        }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused { last_error, .. }
+            | Self::Undelivered { last_error, .. }
+            | Self::TimedOut { last_error } => last_error.as_deref().map(as_source),
+            Self::SinkFailed(error) => Some(as_source(&**error)),
+            Self::Dropped => None,
+        }
+    }
+}
+
+impl fmt::Display for NotSentReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last_error = match self {
+            Self::Refused { reason, last_error } => {
+                write!(f, "{reason}")?;
+                last_error
+            }
+            Self::Undelivered { reason, last_error } => {
+                write!(f, "{reason}")?;
+                last_error
+            }
+            Self::TimedOut { last_error } => {
+                f.write_str("its time was over before a connection could take it")?;
+                last_error
+            }
+            Self::SinkFailed(error) => return error.fmt(f),
+            Self::Dropped => return f.write_str("the call was dropped"),
+        };
+        match last_error {
+            Some(error) => write!(f, "; the last error of a connection: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why there is no reply to a request that may have been executed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum MaybeSentReason {
+    /// Its connection broke.
+    ConnectionFailed(ConnectionError),
+    /// The sink that had it broke.
+    SinkFailed(SharedError),
+    /// The deadline came before the reply.
+    TimedOut,
+    /// Its connection was dropped before the reply came: it took too long to drain, or its pool
+    /// ended.
+    Dropped,
+}
+
+impl MaybeSentReason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::ConnectionFailed(error) => Some(error),
+            Self::SinkFailed(error) => Some(as_source(&**error)),
+            Self::TimedOut | Self::Dropped => None,
+        }
+    }
+}
+
+impl fmt::Display for MaybeSentReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionFailed(error) => error.fmt(f),
+            Self::SinkFailed(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("no reply came in time"),
+            Self::Dropped => f.write_str("its connection was dropped"),
+        }
+    }
+}
+
+/// Why a [`Pipelined`](crate::Pipelined) or [`Tagged`](crate::Tagged) connection is over.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The transport returned an error: of the network, or of a codec that was sent garbage.
+    Transport(SharedError),
+    /// The peer closed the connection while it owed replies.
+    Closed,
+    /// The peer sent a reply that nobody waits for: out of step, or with an id that is not in use.
+    UnexpectedReply,
+    /// No reply has come for longer than the
+    /// [`reply_timeout`](crate::Pipelined::reply_timeout).
+    NotAnswering,
+}
+
+impl ConnectionError {
+    pub(crate) fn transport(error: impl Into<BoxError>) -> Self {
+        Self::Transport(error.into().into())
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(error) => error.fmt(f),
+            Self::Closed => f.write_str("the peer closed the connection while it owed replies"),
+            Self::UnexpectedReply => f.write_str("the peer sent a reply that nobody waits for"),
+            Self::NotAnswering => f.write_str("the peer doesn't answer"),
+        }
+    }
+}
+
+impl Error for ConnectionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(as_source(&**error)),
+            Self::Closed | Self::UnexpectedReply | Self::NotAnswering => None,
+        }
+    }
+}
+
+fn as_source<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
+    error
+}

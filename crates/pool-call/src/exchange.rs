@@ -1,0 +1,302 @@
+//! Calls over one transport: what is common to all ways of finding the call that a reply is for.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use pin_project::pin_project;
+use pool_driver::{BoxError, ConnectionEvent, Outcome};
+
+use crate::call::Call;
+use crate::correlation::{Correlation, Flight};
+use crate::error::{ConnectionError, MaybeSentReason};
+use crate::health::{Health, Verdict};
+
+/// A peer that never stops talking must not keep the others waiting.
+const READS_PER_POLL_MAX: usize = 64;
+
+#[pin_project]
+pub(crate) struct Exchange<T, Request, Reply, C> {
+    #[pin]
+    transport: T,
+    /// Calls on the wire.
+    pub(crate) calls: C,
+    /// Calls that have not been begun, oldest first.
+    pending: VecDeque<Call<Request, Reply>>,
+    pub(crate) health: Health,
+    /// What became of calls, for whoever asks.
+    outcomes: VecDeque<Outcome>,
+    /// Somebody asks: a pool. Reads are driven by `poll_event` then, and by all else otherwise.
+    is_asked: bool,
+    replacing: Replacing,
+    end: Option<End>,
+}
+
+/// Whether the connection is to be replaced though it works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replacing {
+    No,
+    /// To be told.
+    Due,
+    Told,
+}
+
+enum End {
+    /// The peer closed and owed nothing.
+    Closed,
+    Failed(ConnectionError),
+}
+
+impl<T, Request, Reply, C> Exchange<T, Request, Reply, C> {
+    pub(crate) fn new(transport: T, calls: C, in_flight_max: usize) -> Self {
+        Self {
+            transport,
+            calls,
+            pending: VecDeque::new(),
+            health: Health::new(in_flight_max),
+            outcomes: VecDeque::new(),
+            is_asked: false,
+            replacing: Replacing::No,
+            end: None,
+        }
+    }
+}
+
+impl<T, Request, Reply, C> Exchange<T, Request, Reply, C>
+where
+    C: Correlation<Request, Reply>,
+{
+    /// Whether there is a place for another call.
+    fn has_room(&self) -> bool {
+        self.pending.len() + self.calls.len() < self.health.in_flight_max()
+    }
+
+    /// All is over: calls on the wire learn it now; what was not begun waits to be taken back.
+    fn fail(self: Pin<&mut Self>, error: &ConnectionError) {
+        let this = self.project();
+        *this.end = Some(End::Failed(error.clone()));
+        while let Some(flight) = this.calls.take_any() {
+            flight.responder.fail(MaybeSentReason::ConnectionFailed(error.clone()));
+        }
+    }
+
+    fn error(&self) -> Option<ConnectionError> {
+        match &self.end {
+            Some(End::Failed(error)) => Some(error.clone()),
+            // A pool hears of it from `poll_event`, when it has taken back what was not begun.
+            Some(End::Closed) if !self.is_asked => Some(ConnectionError::Closed),
+            Some(End::Closed) | None => None,
+        }
+    }
+
+    fn next_event(
+        self: Pin<&mut Self>,
+    ) -> Option<Result<ConnectionEvent<Call<Request, Reply>>, ConnectionError>> {
+        let this = self.project();
+        if let Some(outcome) = this.outcomes.pop_front() {
+            return Some(Ok(ConnectionEvent::Finished(outcome)));
+        }
+        if let Some(end) = this.end {
+            if let Some(call) = this.pending.pop_front() {
+                let is_wanted = !call.is_abandoned();
+                let cancelled = ConnectionEvent::Finished(Outcome::Cancelled);
+                return Some(Ok(if is_wanted { ConnectionEvent::Unsent(call) } else { cancelled }));
+            }
+            return Some(match end {
+                End::Closed => Ok(ConnectionEvent::Closed),
+                End::Failed(error) => Err(error.clone()),
+            });
+        }
+        if *this.replacing == Replacing::Due {
+            *this.replacing = Replacing::Told;
+            return Some(Ok(ConnectionEvent::GoingAway));
+        }
+        None
+    }
+
+    /// Looks whether the connection is to be given up.
+    fn check_health(mut self: Pin<&mut Self>) {
+        let this = self.as_mut().project();
+        if this.end.is_some() || !this.health.is_in_question() {
+            return;
+        }
+        match this.health.check(Instant::now()) {
+            Verdict::Replace if *this.replacing == Replacing::No => *this.replacing = Replacing::Due,
+            Verdict::Fine | Verdict::Replace => {}
+            Verdict::NotAnswering => self.fail(&ConnectionError::NotAnswering),
+        }
+    }
+
+    /// What `poll_event` has to tell will be asked for.
+    fn announce(&self, cx: &Context<'_>) {
+        if self.is_asked && (!self.outcomes.is_empty() || self.replacing == Replacing::Due) {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<T, Request, Reply, C, E> Exchange<T, Request, Reply, C>
+where
+    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Reply, E>>,
+    E: Into<BoxError>,
+    C: Correlation<Request, Reply>,
+{
+    /// Reads replies, up to a bound. Pending as soon as there are none, or the connection is over.
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut now = None;
+        for count in 0.. {
+            if self.end.is_some() {
+                return;
+            }
+            if count == READS_PER_POLL_MAX {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            let this = self.as_mut().project();
+            let reply = match this.transport.poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(reply))) => reply,
+                Poll::Ready(Some(Err(error))) => return self.fail(&ConnectionError::transport(error)),
+                Poll::Ready(None) => return self.on_peer_closed(),
+            };
+            let Some(flight) = this.calls.finish(&reply) else {
+                return self.fail(&ConnectionError::UnexpectedReply);
+            };
+            let now = *now.get_or_insert_with(Instant::now);
+            let latency = now.saturating_duration_since(flight.begun);
+            let outcome = match flight.responder.reply(reply) {
+                Ok(()) => Outcome::Success { latency },
+                Err(reply) => {
+                    drop(reply);
+                    this.health.orphans.remove();
+                    Outcome::Cancelled
+                }
+            };
+            if *this.is_asked {
+                this.outcomes.push_back(outcome);
+            }
+        }
+        if let Some(now) = now {
+            let this = self.project();
+            this.health.on_replies(this.calls.len(), now);
+        }
+    }
+
+    fn on_peer_closed(self: Pin<&mut Self>) {
+        if self.calls.len() > 0 {
+            return self.fail(&ConnectionError::Closed);
+        }
+        *self.project().end = Some(End::Closed);
+    }
+
+    /// Moves pending calls to the wire, as many as it takes, and flushes it.
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
+        let mut this = self.as_mut().project();
+        let mut now = None;
+        while let Some(oldest) = this.pending.front() {
+            if !oldest.is_abandoned() {
+                ready!(this.transport.as_mut().poll_ready(cx))?;
+            }
+            let Some(call) = this.pending.pop_front() else { break };
+            let Some((mut request, responder)) = call.begin_with(Some(Arc::clone(&this.health.orphans)))
+            else {
+                if *this.is_asked {
+                    this.outcomes.push_back(Outcome::Cancelled);
+                }
+                continue;
+            };
+            let begun = *now.get_or_insert_with(Instant::now);
+            this.health.on_begun(begun);
+            this.calls.begin(&mut request, Flight { responder, begun });
+            this.transport.as_mut().start_send(request)?;
+        }
+        this.transport.poll_flush(cx)
+    }
+
+    /// Writes, and reads where nobody else does.
+    fn poll_drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let mut written = Poll::Ready(Ok(()));
+        if self.end.is_none() {
+            written = self.as_mut().poll_write(cx);
+        }
+        if let Poll::Ready(Err(error)) = written {
+            self.as_mut().fail(&ConnectionError::transport(error));
+            written = Poll::Pending;
+        }
+        if !self.is_asked {
+            self.as_mut().poll_read(cx);
+        }
+        self.as_mut().check_health();
+        self.announce(cx);
+        match self.error() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => written.map(|_| Ok(())),
+        }
+    }
+
+    pub(crate) fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        if self.end.is_none() && self.has_room() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_asked && self.end.is_none() {
+            // The next reply wakes `poll_event`, and after that this is asked again.
+            return Poll::Pending;
+        }
+        // Alone, it has to make room by itself; a write that waits is no reason to wait here.
+        if let Poll::Ready(Err(error)) = self.as_mut().poll_drive(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if self.end.is_none() && self.has_room() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Should the connection be over, the call is taken back like all that wait.
+    pub(crate) fn start_send(self: Pin<&mut Self>, call: Call<Request, Reply>) {
+        self.project().pending.push_back(call);
+    }
+
+    pub(crate) fn poll_flush(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        self.poll_drive(cx)
+    }
+
+    /// Ready when all replies that are owed have come, and the transport is closed.
+    pub(crate) fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        if !matches!(self.end, Some(End::Closed)) {
+            ready!(self.as_mut().poll_drive(cx))?;
+        }
+        if self.calls.len() > 0 || !self.pending.is_empty() || !self.outcomes.is_empty() {
+            return Poll::Pending;
+        }
+        self.project().transport.poll_close(cx).map_err(ConnectionError::transport)
+    }
+
+    pub(crate) fn poll_event(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ConnectionEvent<Call<Request, Reply>>, ConnectionError>> {
+        *self.as_mut().project().is_asked = true;
+        if let Some(event) = self.as_mut().next_event() {
+            return Poll::Ready(event);
+        }
+        // Before the look at the orphans: one that comes later wakes.
+        self.health.watch(cx.waker());
+        self.as_mut().poll_read(cx);
+        self.as_mut().check_health();
+        match self.next_event() {
+            Some(event) => Poll::Ready(event),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Request-reply on top of a pool.
+//!
+//! A pool's item is a [`Call`]: a request, and where its reply goes. [`CallExt`] gives
+//! `pool.call(request).await`, and the same on a multiplexer or a single connection.
+//! Connections that take calls are made from a transport by [`Pipelined`], if replies come in
+//! order, or by [`Tagged`], if they carry ids.
+//!
+//! ```
+//! use std::io;
+//!
+//! use pool_call::{Call, CallError, CallExt, Pipelined, ReturnToCaller};
+//! use pool_driver::{BuildError, Ended, Pool, PoolBuilder, Runtime};
+//!
+//! # struct Lines;
+//! # impl futures_sink::Sink<String> for Lines {
+//! #     type Error = io::Error;
+//! #     fn poll_ready(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
+//! #     fn start_send(self: std::pin::Pin<&mut Self>, _: String) -> io::Result<()> { unimplemented!() }
+//! #     fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
+//! #     fn poll_close(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
+//! # }
+//! # impl futures_core::Stream for Lines {
+//! #     type Item = io::Result<String>;
+//! #     fn poll_next(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<io::Result<String>>> { unimplemented!() }
+//! # }
+//!
+//! // A sink of requests that is a stream of replies too.
+//! async fn dial(address: u16) -> io::Result<Lines> {
+//!     # let _ = address;
+//!     # Ok(Lines)
+//! }
+//!
+//! type Questions = Call<String, String>;
+//!
+//! // The runtime crates begin with `pool_for_connections(…)` and end with `spawn()`.
+//! fn pool<R: Runtime>(runtime: R) -> Result<(Pool<Questions, u16>, impl Future<Output = Ended>), BuildError> {
+//!     let connect = |address| async move { dial(address).await.map(Pipelined::new) };
+//!     PoolBuilder::new(connect, runtime)
+//!         .connect_to_fixed([7001, 7002])
+//!         .on_undelivered(ReturnToCaller)
+//!         .build()
+//! }
+//!
+//! async fn ask(pool: &Pool<Questions, u16>) -> Result<String, CallError<String>> {
+//!     pool.call("how are you?".to_owned()).await
+//! }
+//! ```
+//!
+//! # What a caller learns
+//!
+//! A call ends with its reply or with a [`CallError`], which says what a careful caller has to
+//! know: [`NotSent`](CallError::NotSent), the request never left and comes back, or
+//! [`MaybeSent`](CallError::MaybeSent), it may have been executed. Types see to that: a [`Call`]
+//! gives its request back when it is dropped, and a connection must turn it into a [`Responder`]
+//! before it can write it.
+//!
+//! A caller that goes away leaves nothing behind: its call is never sent, or its reply is read
+//! and thrown away. Nobody ever gets the reply of another.
+
+mod call;
+mod call_ext;
+mod correlation;
+mod error;
+mod exchange;
+mod health;
+mod orphans;
+mod pipelined;
+mod route;
+mod slot;
+mod tagged;
+mod undelivered;
+
+pub use call::{Answer, Call, Responder};
+pub use call_ext::{CallExt, Calling, CallingUntil};
+pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
+pub use pipelined::Pipelined;
+pub use tagged::Tagged;
+pub use undelivered::ReturnToCaller;

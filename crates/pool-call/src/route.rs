@@ -1,0 +1,89 @@
+//! How a call gets to a connection: through a pool's queue, or into a sink. Public only as far as it bounds
+//! an associated type.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_sink::Sink;
+use pool_driver::{BoxError, Pool, SendError, Sending, SharedError};
+
+use crate::call::Call;
+use crate::error::NotSentReason;
+
+/// How a call gets to a connection. Only this crate implements it.
+pub trait Route<Request, Reply> {
+    /// Brings the call on its way, and drives whatever it waits for. Ready as soon as there is
+    /// only the answer to wait for, and again whenever it is asked.
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>>;
+
+    /// The latest error of any connection, where it is known.
+    fn last_error(&self) -> Option<SharedError>;
+}
+
+/// Through a pool's queue.
+pub struct PoolRoute<'a, Request, Reply, A> {
+    pool: &'a Pool<Call<Request, Reply>, A>,
+    /// Until the pool has it.
+    sending: Option<Sending<'a, Call<Request, Reply>, A>>,
+}
+
+impl<'a, Request, Reply, A> PoolRoute<'a, Request, Reply, A> {
+    pub(crate) fn new(pool: &'a Pool<Call<Request, Reply>, A>, call: Call<Request, Reply>) -> Self {
+        Self { pool, sending: Some(pool.send(call)) }
+    }
+}
+
+impl<Request, Reply, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, A> {
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>> {
+        if let Some(sending) = &mut self.sending {
+            let sent = ready!(Pin::new(sending).poll(cx));
+            self.sending = None;
+            if let Err(SendError { item, reason }) = sent {
+                item.give_back(NotSentReason::Refused { reason, last_error: None });
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn last_error(&self) -> Option<SharedError> {
+        self.pool.last_error()
+    }
+}
+
+/// Into a sink, which is driven until the answer is there.
+pub struct SinkRoute<'a, S, Request, Reply> {
+    sink: &'a mut S,
+    /// Until the sink has it.
+    call: Option<Call<Request, Reply>>,
+}
+
+impl<'a, S, Request, Reply> SinkRoute<'a, S, Request, Reply> {
+    pub(crate) fn new(sink: &'a mut S, call: Call<Request, Reply>) -> Self {
+        Self { sink, call: Some(call) }
+    }
+}
+
+impl<S, Request, Reply> Route<Request, Reply> for SinkRoute<'_, S, Request, Reply>
+where
+    S: Sink<Call<Request, Reply>, Error: Into<BoxError>> + Unpin,
+{
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>> {
+        let shared = |error: S::Error| SharedError::from(error.into());
+        let mut sink = Pin::new(&mut *self.sink);
+        if self.call.is_some() {
+            ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
+            if let Some(call) = self.call.take() {
+                sink.as_mut().start_send(call).map_err(shared)?;
+            }
+        }
+        // Pending or not, there is nothing left to wait for but the answer.
+        match sink.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(shared(error))),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn last_error(&self) -> Option<SharedError> {
+        None
+    }
+}

@@ -1,0 +1,111 @@
+//! Calls don't allocate, once everything is as large as it needs to be.
+
+mod support;
+
+use std::alloc::System;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use pool_call::{CallExt, Pipelined, ReturnToCaller, Tagged};
+use pool_conformance::simulated::Clock;
+use pool_driver::PoolBuilder;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::{Item, Reply, Request, id_of, request, stamp};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Answers at once.
+#[derive(Default)]
+struct Echo(VecDeque<Request>);
+
+impl Sink<Request> for Echo {
+    type Error = String;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, request: Request) -> Result<(), String> {
+        self.0.push_back(request);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        cx.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Echo {
+    type Item = Result<Reply, String>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.0.pop_front() {
+            Some(Request { id, number }) => Poll::Ready(Some(Ok(Reply { id, number }))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+const CALLS: usize = 10_000;
+const BATCH: usize = 50;
+
+/// Allocations of so many calls, after as many others. In one test, so that nothing else allocates.
+fn allocations(mut call: impl FnMut(usize)) -> usize {
+    (0..CALLS).for_each(&mut call);
+    let region = Region::new(ALLOCATOR);
+    (0..CALLS).for_each(&mut call);
+    let change = region.change();
+    change.allocations + change.reallocations
+}
+
+#[test]
+fn a_call_allocates_nothing_at_steady_state() {
+    let mut cx = Context::from_waker(Waker::noop());
+
+    let mut pipelined = Pipelined::new(Echo::default());
+    let alone = allocations(|number| {
+        let polled = Pin::new(&mut pipelined.call(request(number))).poll(&mut cx);
+        assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number));
+    });
+    assert_eq!(alone, 0, "on a pipelined connection");
+
+    let mut tagged = Tagged::new(Echo::default(), stamp, id_of);
+    let alone = allocations(|number| {
+        let polled = Pin::new(&mut tagged.call(request(number))).poll(&mut cx);
+        assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number));
+    });
+    assert_eq!(alone, 0, "on a tagged connection");
+
+    let connector = |_: u16| std::future::ready(Ok::<_, String>(Pipelined::new(Echo::default())));
+    let (pool, driver) = PoolBuilder::new(connector, Clock::default())
+        .connect_to_fixed([1, 2, 3])
+        .on_undelivered(ReturnToCaller)
+        .build::<Item>()
+        .expect("the settings make sense");
+    let mut driver = Box::pin(driver);
+    let pooled = allocations(|number| {
+        if number % BATCH > 0 {
+            return;
+        }
+        let mut calls: [_; BATCH] = std::array::from_fn(|index| pool.call(request(number + index)));
+        for call in &mut calls {
+            assert!(Pin::new(call).poll(&mut cx).is_pending());
+        }
+        while (0..3).any(|_| driver.as_mut().poll(&mut cx).is_ready()) {}
+        for (index, call) in calls.iter_mut().enumerate() {
+            let polled = Pin::new(call).poll(&mut cx);
+            assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number + index));
+        }
+    });
+    println!("{pooled} allocations for {CALLS} calls through a pool, in batches of {BATCH}");
+    assert!(pooled <= 2 * CALLS / BATCH, "{pooled}: what the pool allocates is for batches, not for calls");
+}

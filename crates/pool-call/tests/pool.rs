@@ -1,0 +1,324 @@
+//! Calls through a pool.
+
+mod support;
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::future::ready;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use pool_call::{Call, CallError, CallExt, NotSentReason, Pipelined, ReturnToCaller};
+use pool_conformance::simulated::{Clock, Executor, Spawned};
+use pool_driver::{Ended, FixedAddresses, Multiplexer, Pool, PoolBuilder, RefusedReason, Runtime, Snapshot};
+use support::{Answered, End, Item, Peer, Reply, Request, Transport, end_of, request};
+
+type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply>, String>>;
+type Connector = Box<dyn FnMut(u16) -> Dial>;
+
+/// A pool, and the peers it has connected to, in that order.
+struct Bench {
+    executor: Executor,
+    clock: Clock,
+    peers: Peers,
+    pool: Pool<Item, u16>,
+    driver: Spawned<Ended>,
+}
+
+#[derive(Clone, Default)]
+struct Peers(Rc<RefCell<Vec<Peer>>>);
+
+impl Peers {
+    fn connector(&self, in_flight_max: usize, is_up: bool) -> Connector {
+        let peers = self.clone();
+        Box::new(move |_| {
+            if !is_up {
+                return ready(Err("no route to host".to_owned()));
+            }
+            let peer = Peer::default();
+            peers.0.borrow_mut().push(peer.clone());
+            ready(Ok(Pipelined::new(peer.transport()).in_flight_max(in_flight_max)))
+        })
+    }
+}
+
+type Settings = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
+
+impl Bench {
+    fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let (peers, clock) = (Peers::default(), Clock::default());
+        let settings = PoolBuilder::new(peers.connector(in_flight_max, is_up), clock.clone())
+            .connect_to_fixed([1, 2])
+            .on_undelivered(ReturnToCaller)
+            .seed(1);
+        let (pool, driver) = change(settings).build::<Item>().expect("the settings make sense");
+        let mut executor = Executor::default();
+        let driver = executor.spawn(driver);
+        executor.run();
+        Self { executor, clock, peers, pool, driver }
+    }
+
+    fn up() -> Self {
+        Self::new(256, true, |settings| settings)
+    }
+
+    fn call(&mut self, number: usize) -> Spawned<Answered> {
+        let pool = self.pool.clone();
+        let task = self.executor.spawn(async move { pool.call(request(number)).await });
+        self.executor.run();
+        task
+    }
+
+    fn end(&mut self, task: &Spawned<Answered>) -> End {
+        self.executor.run();
+        task.output().map_or(End::Waiting, End::from)
+    }
+
+    fn peer(&self, index: usize) -> Peer {
+        self.peers.0.borrow()[index].clone()
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        let end = self.clock.now() + duration;
+        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
+            self.clock.set(next);
+            self.executor.run();
+        }
+        self.clock.set(end);
+        self.executor.run();
+    }
+
+    fn snapshot(&self) -> Snapshot<u16> {
+        self.pool.snapshot()
+    }
+}
+
+#[test]
+fn calls_take_turns_and_every_caller_gets_its_reply() {
+    let mut bench = Bench::up();
+    let calls: Vec<_> = (0..6).map(|number| bench.call(number)).collect();
+    let (one, two) = (bench.peer(0), bench.peer(1));
+    assert_eq!((one.received().len(), two.received().len()), (3, 3));
+    two.answer(3);
+    one.answer(3);
+    for (number, call) in calls.iter().enumerate() {
+        assert_eq!(bench.end(call), End::Reply(number));
+    }
+    let in_flight: u32 = bench.snapshot().addresses.iter().map(|row| row.status.in_flight).sum();
+    assert_eq!(in_flight, 0, "the pool knows what has become of each");
+}
+
+#[test]
+fn a_connection_that_breaks_takes_its_own_calls_with_it_and_no_others() {
+    for how in ["garbage", "unasked", "closed", "write error"] {
+        let mut bench = Bench::up();
+        let calls = [bench.call(0), bench.call(1)];
+        let (broken, other) = (bench.peer(0), bench.peer(1));
+        let (own, others) = if broken.received() == [0] { (0, 1) } else { (1, 0) };
+        match how {
+            "garbage" => broken.send_garbage(),
+            "unasked" => [5, 6].map(|number| broken.say(0, number)).into_iter().collect(),
+            "closed" => broken.hang_up(),
+            _ => broken.break_writes(),
+        }
+        bench.executor.run();
+        if how == "write error" {
+            // Nobody notices before something is written.
+            let more = [bench.call(2), bench.call(3)];
+            bench.executor.run();
+            other.answer(other.received().len());
+            assert_eq!(bench.end(&calls[others]), End::Reply(others), "{how}");
+            assert!(matches!(bench.end(&calls[own]), End::MaybeSent("transport")), "{how}");
+            let ends = more.map(|call| bench.end(&call));
+            assert!(ends.iter().any(|end| matches!(end, End::Reply(_))), "{how}: {ends:?}");
+            continue;
+        }
+        other.answer(1);
+        assert_eq!(bench.end(&calls[others]), End::Reply(others), "{how}");
+        let end = bench.end(&calls[own]);
+        assert!(matches!(end, End::MaybeSent(_)) != (how == "unasked"), "{how}: {end:?}");
+        assert!(broken.is_dropped() && !other.is_dropped(), "{how}");
+        bench.advance(Duration::from_secs(1));
+        assert_eq!(bench.peers.0.borrow().len(), 3, "{how}: it is replaced");
+    }
+}
+
+#[test]
+fn calls_that_a_broken_connection_had_not_begun_go_to_another() {
+    let mut bench = Bench::up();
+    let (broken, other) = (bench.peer(0), bench.peer(1));
+    broken.block(true);
+    let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
+    assert_eq!((broken.received().len(), other.received().len()), (0, 2));
+    broken.break_writes();
+    bench.executor.run();
+    assert_eq!(other.received().len(), 4);
+    other.answer(4);
+    for (number, call) in calls.iter().enumerate() {
+        assert_eq!(bench.end(call), End::Reply(number));
+    }
+}
+
+#[test]
+fn a_call_that_is_given_up_in_the_queue_is_never_sent() {
+    let mut bench = Bench::new(1, true, |settings| settings);
+    let on_the_wire = [bench.call(0), bench.call(1)];
+    let (given_up, waits) = (bench.call(2), bench.call(3));
+    bench.executor.cancel(&given_up);
+    for (index, _) in on_the_wire.iter().enumerate() {
+        bench.peer(index).answer(1);
+    }
+    bench.executor.run();
+    let received = [bench.peer(0).received(), bench.peer(1).received()].concat();
+    assert_eq!((received, bench.end(&waits)), (vec![3], End::Waiting));
+}
+
+#[test]
+fn a_call_that_fails_fast_comes_back_with_the_error_of_the_last_dial() {
+    let mut bench = Bench::new(1, false, |settings| settings.fail_fast_after(Duration::from_secs(1)));
+    let waits = bench.call(0);
+    bench.advance(Duration::from_secs(2));
+    let refused = bench.call(1);
+    for (call, is_undelivered) in [(waits, true), (refused, false)] {
+        let error = call.output().expect("it is over").expect_err("nobody can be reached");
+        assert!(error.to_string().contains("no route to host"), "{error}");
+        assert_eq!(error.source().expect("it has one").to_string(), "no route to host");
+        let CallError::NotSent { reason, .. } = error else { panic!("{error}") };
+        match reason {
+            NotSentReason::Undelivered { .. } => assert!(is_undelivered),
+            NotSentReason::Refused { reason, .. } => {
+                assert_eq!((is_undelivered, reason), (false, RefusedReason::FailingFast));
+            }
+            reason => panic!("{reason}"),
+        }
+    }
+}
+
+#[test]
+fn a_deadline_in_an_outage_returns_the_request_with_the_error_of_the_last_dial() {
+    let mut bench = Bench::new(1, false, |settings| settings.queue_size(1));
+    let calls: Vec<_> = (0..2)
+        .map(|number| {
+            let (pool, deadline) = (bench.pool.clone(), bench.clock.sleep(Duration::from_secs(1)));
+            bench.executor.spawn(async move { pool.call_until(request(number), deadline).await })
+        })
+        .collect();
+    bench.advance(Duration::from_secs(1));
+    for (number, call) in calls.iter().enumerate() {
+        let error = call.output().expect("it is over").expect_err("nobody can be reached");
+        assert!(error.to_string().contains("no route to host"), "{error}");
+        assert_eq!(error.into_request(), Some(request(number)));
+    }
+}
+
+#[test]
+fn the_end_of_the_pool_is_told_with_certainty() {
+    let mut bench = Bench::new(1, true, |settings| settings);
+    let on_the_wire = [bench.call(0), bench.call(1)];
+    let waits = bench.call(2);
+    bench.executor.cancel(&bench.driver.clone());
+    assert_eq!(bench.end(&waits), End::NotSent(2, "undelivered"));
+    for call in &on_the_wire {
+        assert_eq!(bench.end(call), End::MaybeSent("dropped"));
+    }
+    let late = bench.call(3);
+    assert_eq!(bench.end(&late), End::NotSent(3, "refused"));
+}
+
+#[test]
+fn a_shutdown_waits_for_the_replies_that_are_owed() {
+    let mut bench = Bench::up();
+    let call = bench.call(0);
+    drop(bench.pool.shutdown(Duration::from_secs(1)));
+    bench.advance(Duration::from_secs(3));
+    assert!(!bench.driver.is_done(), "a reply is owed");
+    let index = usize::from(bench.peer(0).received().is_empty());
+    bench.peer(index).answer(1);
+    assert_eq!(bench.end(&call), End::Reply(0));
+    let ended = bench.driver.output().expect("nothing is owed any more");
+    assert_eq!((ended.counts.handed, ended.counts.undelivered), (1, 0));
+}
+
+#[test]
+fn a_connection_whose_callers_have_all_gone_is_replaced() {
+    let mut bench = Bench::new(2, true, |settings| settings);
+    let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
+    for call in &calls {
+        bench.executor.cancel(call);
+    }
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.peers.0.borrow().len(), 4, "{}", bench.snapshot());
+    let call = bench.call(4);
+    let index = 2 + usize::from(bench.peer(2).received().is_empty());
+    bench.peer(index).answer(1);
+    assert_eq!(bench.end(&call), End::Reply(4));
+}
+
+/// The future of a call, dropped after so many polls, leaves nothing behind.
+#[test]
+fn a_call_can_be_dropped_at_every_poll() {
+    for drop_after in 0..8 {
+        let mut bench = Bench::new(1, true, |settings| settings.queue_size(1));
+        // Fills both connections and the queue, so that a call goes through all of its stages.
+        let before: Vec<_> = (0..3).map(|number| bench.call(number)).collect();
+        let pool = bench.pool.clone();
+        let mut calling = Box::pin(async move { pool.call(request(3)).await });
+        let after = bench.call(4);
+        let mut is_done = false;
+        for poll in 0..drop_after {
+            if calling.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                is_done = true;
+                break;
+            }
+            bench.executor.run();
+            if let Some(peer) = bench.peers.0.borrow().iter().find(|peer| !peer.received().is_empty()) {
+                peer.answer(1);
+            }
+            if poll > 0 {
+                bench.executor.run();
+            }
+        }
+        drop(calling);
+        for _ in 0..8 {
+            bench.executor.run();
+            for peer in bench.peers.0.borrow().iter() {
+                peer.answer(peer.received().len());
+            }
+        }
+        for (number, call) in before.iter().enumerate() {
+            assert_eq!(bench.end(call), End::Reply(number), "dropped after {drop_after}, done: {is_done}");
+        }
+        assert_eq!(bench.end(&after), End::Reply(4), "dropped after {drop_after}, done: {is_done}");
+    }
+}
+
+#[test]
+fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
+    let (peers, clock) = (Peers::default(), Clock::default());
+    let settings = PoolBuilder::new(peers.connector(256, true), clock).connect_to_fixed([1]);
+    let mut multiplexer: Multiplexer<Item, Connector, _, Clock> = settings.build_multiplexer().expect("fine");
+    for number in 0..3 {
+        let mut calling = pin!(multiplexer.call(request(number)));
+        assert!(end_of(&mut calling) == End::Waiting);
+        // The connection is up by the second poll, and the call is sent by the third.
+        assert!(end_of(&mut calling) == End::Waiting);
+        assert!(end_of(&mut calling) == End::Waiting);
+        peers.0.borrow()[0].answer(1);
+        assert_eq!(end_of(&mut calling), End::Reply(number));
+    }
+}
+
+#[test]
+fn calls_can_be_sent_by_hand_and_awaited_in_any_order() {
+    let mut bench = Bench::up();
+    let (first, mut first_answer) = Call::new(request(1));
+    let (second, mut second_answer) = Call::new(request(2));
+    bench.pool.try_send(first).expect("there is a place");
+    bench.pool.try_send(second).expect("there is a place");
+    bench.executor.run();
+    bench.peers.0.borrow().iter().for_each(|peer| peer.answer(1));
+    bench.executor.run();
+    assert_eq!((end_of(&mut second_answer), end_of(&mut first_answer)), (End::Reply(2), End::Reply(1)));
+}

@@ -1,0 +1,122 @@
+//! One tagged connection, polled as a pool's driver polls it.
+
+mod support;
+
+use std::task::Poll;
+
+use pool_call::Tagged;
+use pool_driver::Connection;
+use support::{End, Item, Owner, Peer, Request, Told, end_of, ends_of, id_of, stamp};
+
+macro_rules! connect {
+    ($($setting:ident($value:expr)),*) => {{
+        let peer = Peer::default();
+        let connection = Tagged::new(peer.transport(), stamp, id_of)$(.$setting($value))*;
+        (peer, Owner::new(connection))
+    }};
+}
+
+fn is_connection<K: Connection<Item>>(_: &Owner<K>) {}
+
+#[test]
+fn replies_go_to_their_callers_in_whatever_order_they_come() {
+    let (peer, mut owner) = connect!();
+    is_connection(&owner);
+    let mut answers = owner.send(1..=3);
+    peer.answer_at(2);
+    peer.answer_at(0);
+    assert_eq!(owner.events(), [Told::Success, Told::Success]);
+    assert_eq!(ends_of(&mut answers), [End::Reply(1), End::Waiting, End::Reply(3)]);
+    peer.answer_at(0);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answers[1]), End::Reply(2));
+}
+
+#[test]
+fn the_late_reply_of_a_caller_that_has_gone_is_thrown_away() {
+    let (peer, mut owner) = connect!(in_flight_max(2));
+    let given_up = owner.send([0]);
+    drop(given_up);
+    for number in 1..100 {
+        let mut answers = owner.send([number]);
+        assert!(!owner.is_ready(), "the id of the one that has gone is still in use");
+        peer.answer_at(1);
+        assert_eq!(owner.events(), [Told::Success]);
+        assert_eq!(ends_of(&mut answers), [End::Reply(number)]);
+    }
+    peer.answer_at(0);
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    let _both = owner.send([100, 101]);
+}
+
+#[test]
+fn ids_stay_in_their_range_and_are_never_in_use_twice() {
+    for (in_flight_max, id_max) in [(4, 15), (4, 17), (3, 2), (100, 9), (1, 0), (256, u32::MAX)] {
+        let (peer, mut owner) = connect!(in_flight_max(in_flight_max), id_max(id_max));
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut in_use: Vec<u32> = Vec::new();
+        let mut largest = 0;
+        for number in 0..1000 {
+            if owner.is_ready() && (in_use.is_empty() || random.bool()) {
+                let answer = owner.send([number]).remove(0);
+                drop(answer);
+                let Request { id, .. } = peer.last_received();
+                assert!(!in_use.contains(&id), "{id} is in use");
+                in_use.push(id);
+                largest = largest.max(id);
+            } else if !in_use.is_empty() {
+                let index = random.usize(..in_use.len());
+                in_use.remove(index);
+                peer.answer_at(index);
+                assert!(owner.events().contains(&Told::Cancelled));
+            }
+        }
+        assert!(largest <= id_max, "{largest} is more than {id_max}");
+    }
+}
+
+#[test]
+fn a_reply_with_an_id_that_was_never_used_breaks_the_connection() {
+    let (peer, mut owner) = connect!();
+    let mut answers = owner.send([1]);
+    let _waiting = owner.hand(2);
+    peer.say(77, 1);
+    let failed = Told::Failed("UnexpectedReply".to_owned());
+    assert_eq!(owner.last_events(), [Told::Unsent(2), failed]);
+    assert_eq!(ends_of(&mut answers), [End::MaybeSent("unexpected reply")]);
+}
+
+#[test]
+fn a_second_reply_to_one_request_goes_to_nobody_else() {
+    let (peer, mut owner) = connect!(in_flight_max(1));
+    let mut first = owner.send([1]);
+    let Request { id, .. } = peer.last_received();
+    peer.answer(1);
+    assert_eq!((owner.events(), ends_of(&mut first)), (vec![Told::Success], vec![End::Reply(1)]));
+    let mut second = owner.send([2]);
+    peer.say(id, 1);
+    assert_eq!(owner.last_events(), [Told::Failed("UnexpectedReply".to_owned())]);
+    assert_eq!(ends_of(&mut second), [End::MaybeSent("unexpected reply")]);
+}
+
+#[test]
+fn a_peer_that_closes_and_owes_replies_has_failed() {
+    let (peer, mut owner) = connect!();
+    let mut answers = owner.send(1..=3);
+    peer.answer_at(1);
+    peer.hang_up();
+    assert_eq!(owner.last_events(), [Told::Success, Told::Failed("Closed".to_owned())]);
+    let expected = [End::MaybeSent("closed"), End::Reply(2), End::MaybeSent("closed")];
+    assert_eq!(ends_of(&mut answers), expected);
+}
+
+#[test]
+fn closing_waits_for_all_replies_also_those_that_nobody_wants() {
+    let (peer, mut owner) = connect!();
+    drop(owner.send(1..=2));
+    assert!(owner.close().is_pending());
+    peer.answer_at(1);
+    peer.answer_at(0);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled]);
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
