@@ -75,6 +75,7 @@ impl<R: Runtime> WatchedDriver<R> {
         let scene = &self.scene;
         scene.driver.count_poll(self.is_over);
         scene.feed.start_poll();
+        scene.calls.start_poll();
         if self.is_over {
             return Poll::Ready(());
         }
