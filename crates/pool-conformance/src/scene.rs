@@ -248,8 +248,8 @@ impl Limit {
         match self {
             Self::NeverAbove(observation, max) => {
                 let seen = observation.of(scene);
-                let is_above = seen.number().is_some_and(|number| number > max);
-                is_above.then(|| format!("{observation:?} was {seen}, which is above {max}"))
+                let is_right = seen == Value::Nothing || seen.number().is_some_and(|number| number <= max);
+                (!is_right).then(|| format!("{observation:?} was {seen}, and never shall be above {max}"))
             }
             Self::Stays(observation, value) => {
                 let seen = observation.of(scene);

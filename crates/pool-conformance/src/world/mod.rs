@@ -32,6 +32,8 @@ pub enum Dial {
     /// The connection is up at once.
     #[default]
     Accept,
+    /// The connection is up at once, and the dials after it hang.
+    AcceptOnce,
     /// The connection is up after so much time.
     AcceptAfter(Duration),
     /// The connection is up, and breaks when it is first looked at.
@@ -254,10 +256,14 @@ impl Future for Dialling {
                 // In one step: a new answer that comes now must find whom to wake.
                 server.hanging.push(hanging);
             }
-            server.dial
+            let dial = server.dial;
+            if dial == Dial::AcceptOnce {
+                server.dial = Dial::Hang;
+            }
+            dial
         });
         let end: fn(&Link) = match dial {
-            Dial::Accept | Dial::PanicInDrop | Dial::PanicInCall => |_| {},
+            Dial::Accept | Dial::AcceptOnce | Dial::PanicInDrop | Dial::PanicInCall => |_| {},
             Dial::AcceptAfter(delay) => {
                 let clock = &this.world.clock;
                 ready!(Pin::new(this.delay.get_or_insert_with(|| clock.sleep(delay))).poll(cx));
