@@ -366,19 +366,22 @@ pub(super) fn i4_an_address_that_takes_nothing_delays_no_other() -> Script {
 pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Script {
     Script::new()
         .with(ConnectionsPerAddress(2))
-        .behave(1, Conduct::Window(1))
+        .behave(1, Conduct::Window(2))
         .behave(1, Conduct::NeverFlushes)
         .serve(1, Dial::AcceptOnce)
         .set_addresses([1])
         .expect(Ready(1), 1)
-        .send([1])
-        .expect(Unflushed(1), 1)
+        .send([1, 2])
+        .expect(Unflushed(1), 2)
         // Nobody has found out yet that it is full.
         .serve(1, Dial::Accept)
         .expect(Ready(1), 2)
-        .send([2])
-        .expect(Handed, 2)
-        .expect(UnflushedOver(1, 1), 1)
+        // One of these comes to it first, whichever of the two begins.
+        .send([3])
+        .expect(Handed, 3)
+        .send([4])
+        .expect(Handed, 4)
+        .expect(UnflushedOver(1, 1), 2)
 }
 
 pub(super) fn i4_a_slow_flush_delays_no_other_connection() -> Script {
