@@ -378,9 +378,9 @@ pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Scri
         .expect(Ready(1), 2)
         // One of these comes to it first, whichever of the two begins.
         .send([3])
-        .expect(Handed, 3)
+        .expect_within(millis(1), Handed, 3)
         .send([4])
-        .expect(Handed, 4)
+        .expect_within(millis(1), Handed, 4)
         .expect(UnflushedOver(1, 1), 2)
 }
 
