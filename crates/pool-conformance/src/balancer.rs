@@ -5,13 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pool_driver::{AddressId, Balance, Instant, Pick, Ring, RoundRobin};
 
+use crate::world::Calls;
+
 /// The balancer of a scenario's pool.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ScriptedBalancer {
     panics: Arc<AtomicBool>,
+    calls: Calls,
 }
 
 impl ScriptedBalancer {
+    /// One whose panics count as those of user code.
+    pub(crate) fn new(calls: &Calls) -> Self {
+        Self { calls: calls.clone(), ..Self::default() }
+    }
+
     /// From now on it panics.
     pub(crate) fn spoil(&self) {
         self.panics.store(true, Ordering::Relaxed);
@@ -20,7 +28,9 @@ impl ScriptedBalancer {
 
 impl Balance for ScriptedBalancer {
     fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId> {
-        assert!(!self.panics.load(Ordering::Relaxed), "a scripted panic of the balancer");
+        if self.panics.load(Ordering::Relaxed) {
+            self.calls.panic("of the balancer");
+        }
         RoundRobin::new().pick(ring, pick, now)
     }
 }

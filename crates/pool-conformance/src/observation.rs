@@ -25,10 +25,19 @@ pub enum Observation {
     ReceivedOver(u16, usize),
     /// Items that connections hold and have not flushed.
     Unflushed(u16),
+    /// Items that the n-th connection, counted from 0, holds and has not flushed.
+    UnflushedOver(u16, usize),
     /// Failures that the connector was told of at the latest dial.
     ToldFailures(u16),
     /// Connections that have something to tell.
     Untold(u16),
+    /// Polls of dials to the address and calls into its connections since the mark.
+    CallsSinceMark(u16),
+    /// How often at most a connection was asked in one poll of the driver for what it had to tell,
+    /// and had nothing.
+    VainLooksMax(u16),
+    /// Whether the pool holds the n-th connection, counted from 0: 1 or 0.
+    OpenLink(u16, usize),
     /// Polls of the address stream after its end.
     NamePollsAfterEnd,
     /// Answers of the name service that wait to be read.
@@ -118,8 +127,6 @@ pub enum Observation {
     NamesError,
     /// Whether items can be taken.
     Availability,
-    /// Items in the queue.
-    Queued,
     /// Items in the driver's hand.
     InHand,
     /// Items in the queue and in the driver's hand, and places granted.
@@ -162,14 +169,14 @@ pub enum Observation {
     Accounts,
 
     // What the executor does.
-    /// Polls of the driver.
-    Polls,
     /// Polls of the driver since the mark.
     PollsSinceMark,
     /// Polls of the driver after it was over.
     PollsAfterEnd,
     /// From the mark to the time that the driver last saw, in milliseconds; at its end, for good.
     SinceMarkMillis,
+    /// Panics that the script has ordered, and that came.
+    Panics,
     /// How often the clock went back.
     ClockWentBack,
     /// How often the timer that the script set has fired.
@@ -186,13 +193,15 @@ pub enum Value {
     Text(String),
     /// Items, by their numbers.
     Items(Vec<u32>),
+    /// It has not come to be yet.
+    Nothing,
 }
 
 impl Value {
     pub(crate) fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(_) | Self::Items(_) => None,
+            Self::Text(_) | Self::Items(_) | Self::Nothing => None,
         }
     }
 }
@@ -203,6 +212,7 @@ impl fmt::Display for Value {
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Items(items) => write!(f, "{items:?}"),
+            Self::Nothing => f.write_str("nothing yet"),
         }
     }
 }
@@ -260,10 +270,20 @@ impl Observation {
                 count(world.links(address).get(link).map_or(0, |link| link.received().len()))
             }
             Self::Unflushed(address) => count(world.links(address).iter().map(Link::unflushed).sum()),
+            Self::UnflushedOver(address, link) => {
+                count(world.links(address).get(link).map_or(0, Link::unflushed))
+            }
             Self::ToldFailures(address) => {
                 Value::Number(world.last_context(address).map_or(0, |context| context.failures).into())
             }
             Self::Untold(address) => count(world.links(address).iter().map(Link::untold).sum()),
+            Self::CallsSinceMark(address) => count(world.calls_since_mark(address)),
+            Self::VainLooksMax(address) => {
+                count(world.links(address).iter().map(Link::vain_looks_max).max().unwrap_or_default())
+            }
+            Self::OpenLink(address, link) => {
+                count(world.links(address).get(link).is_some_and(Link::is_open).into())
+            }
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
             Self::Unasked => count(world.all_links().iter().map(Link::unasked).sum()),
@@ -282,7 +302,7 @@ impl Observation {
             Value::Text(log.tally(address, |tally| look(tally).join(", ")))
         };
         let nth = |address, look: &dyn Fn(&Tally) -> Option<Duration>| {
-            log.tally(address, look).map_or(Value::Text("none yet".into()), millis)
+            log.tally(address, look).map_or(Value::Nothing, millis)
         };
         Some(match self {
             Self::Added(address) => of(address, |tally| tally.added),
@@ -350,7 +370,6 @@ impl Observation {
             Self::Rows => number(&|snapshot| snapshot.addresses.len()),
             Self::NamesError => text(&|snapshot| Some(snapshot.addresses_error.as_ref()?.to_string())),
             Self::Availability => text(&|snapshot| Some(format!("{:?}", snapshot.availability))),
-            Self::Queued => number(&|snapshot| snapshot.queue.queued),
             Self::InHand => number(&|snapshot| snapshot.queue.in_hand),
             Self::Places => number(&|snapshot| {
                 let queue = snapshot.queue;
@@ -391,9 +410,9 @@ impl Observation {
             Self::EndsSeen => count(users.seen_ends.len()),
             Self::TimerFired => count(users.timer_fired),
             Self::PollsSinceMark => count(scene.driver.polls().count - users.polls_mark),
-            Self::Polls => count(scene.driver.polls().count),
             Self::PollsAfterEnd => count(scene.driver.polls().after_end),
             Self::SinceMarkMillis => millis(scene.stamp.now().saturating_duration_since(users.time_mark)),
+            Self::Panics => count(scene.calls.panics()),
             Self::ClockWentBack => count(scene.stamp.went_back()),
             Self::EndReason => {
                 drop(users);

@@ -14,7 +14,7 @@ use crate::adapter::{Adapter, Time};
 use crate::observation::{Observation, Value};
 use crate::pacer::Alarm;
 use crate::scene::{Cancel, Limit, Scene};
-use crate::script::{Script, Step};
+use crate::script::{Check, Outside, Script, Step, Use, Wait};
 use crate::task::Task;
 use crate::world::{Answer, Dial, End, Item, Link};
 
@@ -28,8 +28,6 @@ pub(crate) struct Player<A: Adapter> {
     alarm: Rc<Alarm<A::Runtime>>,
     /// A handle that has reserved a place, or wants to.
     reserver: Option<Pin<Box<Pool<Item, u16>>>>,
-    /// Wakers of connections whose time came.
-    former_tenants: Vec<(u16, Waker)>,
     /// The next item whose number doesn't matter.
     next_item: u32,
 }
@@ -40,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 const TIMER_GRANULARITY: Duration = Duration::from_millis(1);
 /// Items whose numbers don't matter are numbered from here.
 const SOME_ITEM: u32 = 1_000_000;
+const NO_HANDLE: &str = "the script has no handle any more";
 
 impl<A: Adapter + 'static> Player<A> {
     pub(crate) fn new(adapter: &Rc<A>, scene: &Arc<Scene>, alarm: &Rc<Alarm<A::Runtime>>) -> Self {
@@ -48,7 +47,6 @@ impl<A: Adapter + 'static> Player<A> {
             scene: Arc::clone(scene),
             alarm: Rc::clone(alarm),
             reserver: None,
-            former_tenants: Vec::new(),
             next_item: SOME_ITEM,
         }
     }
@@ -118,139 +116,160 @@ impl<A: Adapter + 'static> Player<A> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
         match step {
-            Step::Send(items) => return self.send_all(items.iter().copied()).await,
-            Step::SendSome(items) => {
-                let first = self.next_item;
-                self.next_item += u32::try_from(*items).expect("a script sends fewer items than that");
-                return self.send_all(first..self.next_item).await;
-            }
-            Step::Reserve => return self.reserve().await,
-            Step::Advance(duration) => return self.advance(*duration).await,
-            Step::Expect(..)
-            | Step::ExpectAtLeast(..)
-            | Step::ExpectBetween(..)
-            | Step::ExpectWithin(..)
-            | Step::ExpectToStay(..) => return self.expect(step).await,
-            Step::NeverAbove(observation, max) => {
-                let limit = Limit::NeverAbove(*observation, *max);
-                self.scene.limits.lock().limits.push(limit);
-            }
-            _ => {
-                self.change_outside(step);
-                self.use_pool(step);
-            }
+            Step::Outside(step) => self.change_outside(step),
+            Step::Use(step) => self.use_pool(step),
+            Step::Wait(step) => self.wait(step).await,
+            Step::Check(step) => self.check(step).await,
+            Step::Repeat(..) => unreachable!("its steps are played one by one"),
         }
-        Ok(())
     }
 
-    /// Steps of servers, the name service and whatever else is not the pool.
-    fn change_outside(&mut self, step: &Step) {
+    async fn wait(&mut self, step: &Wait) -> Result<(), Failure> {
+        match step {
+            Wait::Send(items) => self.send_all(items.iter().copied()).await,
+            Wait::SendSome(items) => {
+                let first = self.next_item;
+                self.next_item += u32::try_from(*items).expect("a script sends fewer items than that");
+                self.send_all(first..self.next_item).await
+            }
+            Wait::Reserve => self.reserve().await,
+            Wait::Advance(duration) => self.advance(*duration).await,
+        }
+    }
+
+    fn change_outside(&self, step: &Outside) -> Result<(), Failure> {
         let Scene { world, feed, log, balancer, ledger, .. } = &*self.scene;
         match step {
-            Step::Serve(address, dial) => world.answer(*address, *dial),
-            Step::Behave(address, conduct) => {
+            Outside::Serve(address, dial) => world.answer(*address, *dial),
+            Outside::Behave(address, conduct) => {
                 world.behave(*address, |behaviour| conduct.change(behaviour));
                 for link in world.links(*address) {
                     link.change(|behaviour| conduct.change(behaviour));
                 }
             }
-            Step::SetAddresses(endpoints) => {
+            Outside::SetAddresses(endpoints) => {
                 let set: AddressSet<u16> = endpoints.iter().copied().collect();
                 feed.push(Answer::Set(set));
             }
-            Step::FailNames(error) => feed.push(Answer::Error(error)),
-            Step::EndNames => feed.push(Answer::End),
-            Step::PanicNames => feed.push(Answer::Panic),
-            Step::HoldNames => feed.hold(),
-            Step::ReleaseNames => feed.release(),
-            Step::Kill(address) => {
+            Outside::FailNames(error) => feed.push(Answer::Error(error)),
+            Outside::EndNames => feed.push(Answer::End),
+            Outside::PanicNames => feed.push(Answer::Panic),
+            Outside::HoldNames => feed.hold(),
+            Outside::ReleaseNames => feed.release(),
+            Outside::Kill(address) => {
                 world.answer(*address, Dial::Refuse);
-                self.each_link(*address, Link::break_off);
+                return self.each_link(*address, Link::break_off);
             }
-            Step::BreakConnections(address) => self.each_link(*address, Link::break_off),
-            Step::HangUp(address) => self.each_link(*address, Link::hang_up),
-            Step::GoAway(address) => self.each_link(*address, Link::go_away),
-            Step::Finish(address, items, outcome) => {
-                self.each_link(*address, |link| link.finish(*items, *outcome));
+            Outside::BreakConnections(address) => return self.each_link(*address, Link::break_off),
+            Outside::HangUp(address) => return self.each_link(*address, Link::hang_up),
+            Outside::GoAway(address) => return self.each_link(*address, Link::go_away),
+            Outside::Finish(address, items, outcome) => {
+                return self.each_link(*address, |link| link.finish(*items, *outcome));
             }
-            Step::GiveBack(address) => self.each_link(*address, Link::give_back),
-            Step::WakeFormerTenants(address) => {
-                let tenants = self.former_tenants.iter().filter(|(of, _)| of == address);
-                tenants.for_each(|(_, waker)| waker.wake_by_ref());
-            }
-            Step::PanicObserver => log.spoil(),
-            Step::PanicBalancer => balancer.spoil(),
-            Step::PanicUndelivered => ledger.spoil(),
-            Step::MarkPolls => {
+            Outside::GiveBack(address) => return self.each_link(*address, Link::give_back),
+            Outside::WakeFormerTenants(address) => return self.wake_former_tenants(*address),
+            Outside::DropDriver => return self.drop_driver(),
+            Outside::PanicObserver => log.spoil(),
+            Outside::PanicBalancer => balancer.spoil(),
+            Outside::PanicUndelivered => ledger.spoil(),
+            Outside::MarkPolls => {
                 let polls = self.scene.driver.polls().count;
                 self.scene.users.lock().polls_mark = polls;
             }
-            Step::MarkTime => self.scene.users.lock().time_mark = self.scene.stamp.now(),
-            Step::SetTimer(duration) => self.alarm.set_timer(*duration),
-            _ => {}
+            Outside::MarkCalls => world.mark_calls(),
+            Outside::MarkTime => self.scene.users.lock().time_mark = self.scene.stamp.now(),
+            Outside::SetTimer(duration) => self.alarm.set_timer(*duration),
         }
+        Ok(())
     }
 
-    fn each_link(&mut self, address: u16, change: impl Fn(&Link)) {
-        for link in self.scene.world.links(address).iter().filter(|link| link.is_open()) {
-            self.former_tenants.extend(link.steal_waker().map(|waker| (address, waker)));
-            change(link);
+    fn each_link(&self, address: u16, change: impl Fn(&Link)) -> Result<(), Failure> {
+        let mut links = self.scene.world.links(address);
+        links.retain(Link::is_open);
+        if links.is_empty() {
+            return Err("there is no connection".into());
         }
+        links.iter().for_each(change);
+        Ok(())
     }
 
-    /// Steps of those who have a handle.
-    fn use_pool(&mut self, step: &Step) {
-        match step {
-            Step::DropDriver => self.scene.driver.condemn(),
-            Step::DropHandles => {
-                self.reserver = None;
-                self.scene.drop_pool();
-            }
-            Step::Cancel(item) => {
-                if let Some(cancel) = self.scene.users.lock().sending.get(item).cloned() {
-                    cancel.cancel();
-                }
-            }
-            Step::ReleaseReserved => self.reserver = None,
-            Step::SendReserved(item) => self.send_reserved(*item),
-            _ => {
-                if let Some(pool) = self.scene.pool() {
-                    self.use_handle(step, pool);
-                }
-            }
+    fn wake_former_tenants(&self, address: u16) -> Result<(), Failure> {
+        let wakers = self.scene.world.former_wakers(address);
+        if wakers.is_empty() {
+            return Err("no dial and no connection is over".into());
         }
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(())
     }
 
-    fn use_handle(&self, step: &Step, pool: Pool<Item, u16>) {
+    fn drop_driver(&self) -> Result<(), Failure> {
+        if self.scene.ended().is_some() {
+            return Err("the driver is over".into());
+        }
+        self.scene.driver.condemn();
+        Ok(())
+    }
+
+    fn use_pool(&mut self, step: &Use) -> Result<(), Failure> {
+        let handle = || self.scene.pool().ok_or_else(|| Failure::from(NO_HANDLE));
         let scene = Arc::clone(&self.scene);
         match step {
-            Step::TrySend(item) => {
-                let sent = pool.try_send(scene.ledger.item(*item));
+            Use::TrySend(item) => {
+                let sent = handle()?.try_send(scene.ledger.item(*item));
                 scene.note_sent(sent);
             }
-            Step::StartSend(item) => self.start_send(*item, pool),
-            Step::AskReady => self.adapter.spawn(Task::user(async move {
-                let answer = pool.ready().await;
-                drop(pool);
-                let answer = answer.map_or_else(|error| error.to_string(), |()| "ready".into());
-                scene.users.lock().ready = Some(answer);
-                scene.bell.ring();
-            })),
-            Step::WaitForEnd => self.adapter.spawn(Task::user(async move {
-                let ended = pool.closed().await;
-                drop(pool);
-                scene.users.lock().seen_ends.push(ended);
-                scene.bell.ring();
-            })),
-            Step::RetryNow(address) => pool.retry_now(*address),
-            Step::Shutdown(deadline) => drop(pool.shutdown(*deadline)),
-            _ => {}
+            Use::StartSend(item) => self.start_send(*item, handle()?),
+            Use::Cancel(item) => {
+                if !self.cancel(*item) {
+                    return Err("nobody sends it any more".into());
+                }
+            }
+            Use::TryToCancel(item) => drop(self.cancel(*item)),
+            Use::SendReserved(item) => return self.send_reserved(*item),
+            Use::ReleaseReserved => drop(self.reserver.take().ok_or("nobody has reserved a place")?),
+            Use::AskReady => self.ask_ready(handle()?),
+            Use::WaitForEnd => self.wait_for_end(handle()?),
+            Use::RetryNow(address) => handle()?.retry_now(*address),
+            Use::Shutdown(deadline) => drop(handle()?.shutdown(*deadline)),
+            Use::DropHandles => {
+                drop(handle()?);
+                self.reserver = None;
+                scene.drop_pool();
+            }
         }
+        Ok(())
+    }
+
+    fn ask_ready(&self, pool: Pool<Item, u16>) {
+        let scene = Arc::clone(&self.scene);
+        self.adapter.spawn(Task::user(async move {
+            let answer = pool.ready().await;
+            drop(pool);
+            let answer = answer.map_or_else(|error| error.to_string(), |()| "ready".into());
+            scene.users.lock().ready = Some(answer);
+            scene.bell.ring();
+        }));
+    }
+
+    fn wait_for_end(&self, pool: Pool<Item, u16>) {
+        let scene = Arc::clone(&self.scene);
+        self.adapter.spawn(Task::user(async move {
+            let ended = pool.closed().await;
+            drop(pool);
+            scene.users.lock().seen_ends.push(ended);
+            scene.bell.ring();
+        }));
+    }
+
+    /// Returns whether anybody was sending it.
+    fn cancel(&self, item: u32) -> bool {
+        let cancel = self.scene.users.lock().sending.get(&item).cloned();
+        cancel.inspect(|cancel| cancel.cancel()).is_some()
     }
 
     async fn send_all(&self, items: impl Iterator<Item = u32>) -> Result<(), Failure> {
         for item in items {
-            let pool = self.scene.pool().ok_or("the script has no handle any more")?;
+            let pool = self.scene.pool().ok_or(NO_HANDLE)?;
             let mut sending = pin!(pool.send(self.scene.ledger.item(item)));
             let mut sent = None;
             let wait = poll_fn(|cx| {
@@ -300,7 +319,7 @@ impl<A: Adapter + 'static> Player<A> {
     }
 
     async fn reserve(&mut self) -> Result<(), Failure> {
-        let pool = self.scene.pool().ok_or("the script has no handle any more")?;
+        let pool = self.scene.pool().ok_or(NO_HANDLE)?;
         let mut reserver = Box::pin(pool);
         let wait = poll_fn(|cx| match reserver.as_mut().poll_ready(cx) {
             Poll::Ready(answer) => Poll::Ready(answer.is_ok()),
@@ -315,14 +334,15 @@ impl<A: Adapter + 'static> Player<A> {
         }
     }
 
-    fn send_reserved(&mut self, number: u32) {
-        let Some(reserver) = &mut self.reserver else { return };
+    fn send_reserved(&mut self, number: u32) -> Result<(), Failure> {
+        let reserver = self.reserver.as_mut().ok_or("nobody has reserved a place")?;
         let item = self.scene.ledger.item(number);
         if let Err(closed) = reserver.as_mut().start_send(item) {
             // A sink can't give an item back.
             self.scene.ledger.record(number, End::Refused);
             self.scene.users.lock().refusals.push(closed.reason);
         }
+        Ok(())
     }
 
     async fn advance(&self, duration: Duration) -> Result<(), Failure> {
@@ -336,21 +356,21 @@ impl<A: Adapter + 'static> Player<A> {
         if wait.await { Ok(()) } else { Err(format!("{duration:?} never passed")) }
     }
 
-    async fn expect(&self, step: &Step) -> Result<(), Failure> {
+    async fn check(&self, step: &Check) -> Result<(), Failure> {
         let (observation, is_met) = match step {
-            Step::Expect(observation, value) => {
+            Check::Expect(observation, value) => {
                 (observation, self.wait_until(|scene| observation.of(scene) == *value).await)
             }
-            Step::ExpectAtLeast(observation, min) => {
+            Check::ExpectAtLeast(observation, min) => {
                 let is_enough = |number| number >= *min;
                 (observation, self.wait_until(|scene| number(*observation, scene, is_enough)).await)
             }
-            Step::ExpectBetween(observation, min, max) => {
+            Check::ExpectBetween(observation, min, max) => {
                 let max = if A::TIME == Time::Real && observation.is_time() { u64::MAX } else { *max };
                 let is_between = |number| (*min..=max).contains(&number);
                 (observation, self.wait_until(|scene| number(*observation, scene, is_between)).await)
             }
-            Step::ExpectWithin(limit, observation, value) => {
+            Check::ExpectWithin(limit, observation, value) => {
                 let end = self.scene.clock.sleep(*limit + TIMER_GRANULARITY);
                 let is_seen = self.wait_until(|scene| observation.of(scene) == *value).await;
                 if is_seen && A::TIME == Time::Virtual && end.is_over() {
@@ -358,14 +378,18 @@ impl<A: Adapter + 'static> Player<A> {
                 }
                 (observation, is_seen)
             }
-            Step::ExpectToStay(time, observation, value) => {
+            Check::ExpectToStay(time, observation, value) => {
                 let is_seen = self.wait_until(|scene| observation.of(scene) == *value).await;
                 if is_seen {
                     self.hold(*time, Limit::Stays(*observation, value.clone())).await?;
                 }
                 (observation, is_seen)
             }
-            _ => return Ok(()),
+            Check::NeverAbove(observation, max) => {
+                let limit = Limit::NeverAbove(*observation, *max);
+                self.scene.limits.lock().limits.push(limit);
+                return Ok(());
+            }
         };
         if is_met { Ok(()) } else { Err(self.disappointment(*observation)) }
     }

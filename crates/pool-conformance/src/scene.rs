@@ -20,6 +20,7 @@ use crate::world::{Calls, End, EventLog, Feed, Item, Ledger, World};
 /// What script, driver and users of the pool share.
 #[derive(Debug)]
 pub(crate) struct Scene {
+    pub(crate) calls: Calls,
     pub(crate) world: World,
     pub(crate) feed: Feed,
     pub(crate) ledger: Ledger,
@@ -133,7 +134,8 @@ impl Scene {
             feed: Feed::new(&calls),
             log: EventLog::new(&calls, &stamp),
             ledger,
-            balancer: ScriptedBalancer::default(),
+            balancer: ScriptedBalancer::new(&calls),
+            calls,
             driver: DriverWatch::default(),
             stamp,
             clock,
@@ -196,23 +198,39 @@ impl Scene {
 
     /// What must always hold is looked at, and the script woken.
     pub(crate) fn after_poll(&self) {
+        let neglected = self.world.neglected_link();
+        self.note_broken(neglected.map(|link| {
+            let (unflushed, address) = (link.unflushed(), link.address());
+            format!("the driver sleeps, and {unflushed} items at {address} were not flushed")
+        }));
         self.check_limits();
         self.bell.ring();
     }
 
     pub(crate) fn check_limits(&self) {
+        self.note_broken(self.calls.contradiction().map(|sentence| format!("harness: {sentence}")));
         let limits = self.limits.lock().limits.clone();
-        let broken = limits.into_iter().find_map(|limit| limit.broken(self));
+        self.note_broken(limits.into_iter().find_map(|limit| limit.broken(self)));
+    }
+
+    /// The first counts.
+    fn note_broken(&self, broken: Option<String>) {
         if broken.is_some() {
             let mut limits = self.limits.lock();
             limits.broken = limits.broken.take().or(broken);
         }
     }
 
-    /// Every item has come to one end, and the pool has counted right.
+    /// Every item has come to one end, and the pool has counted right and told everybody the same.
     pub(crate) fn audit(&self) -> Result<(), String> {
         self.ledger.audit()?;
         let Some(ended) = self.ended() else { return Ok(()) };
+        let shown = self.snapshot().and_then(|snapshot| snapshot.ended);
+        let mut seen = self.users.lock().seen_ends.clone();
+        seen.extend(shown);
+        if let Some(other) = seen.into_iter().find(|seen| *seen != ended) {
+            return Err(format!("the pool ended as {ended:?}, but somebody saw {other:?}"));
+        }
         let count = |end| self.ledger.ended(end).len() as u64;
         let (handed, undelivered) = (count(End::Handed), count(End::Undelivered));
         let counts = ended.counts;
@@ -230,8 +248,8 @@ impl Limit {
         match self {
             Self::NeverAbove(observation, max) => {
                 let seen = observation.of(scene);
-                let is_above = seen.number().is_some_and(|number| number > max);
-                is_above.then(|| format!("{observation:?} was {seen}, which is above {max}"))
+                let is_right = seen == Value::Nothing || seen.number().is_some_and(|number| number <= max);
+                (!is_right).then(|| format!("{observation:?} was {seen}, and never shall be above {max}"))
             }
             Self::Stays(observation, value) => {
                 let seen = observation.of(scene);

@@ -11,7 +11,11 @@ use crate::world::{Behaviour, Call, Dial, Fault};
 /// A scenario's settings and steps, in order. Addresses are numbers, and so are items.
 ///
 /// What is expected is waited for: a step that expects something is done as soon as it is so, and
-/// fails when it can no longer come to be.
+/// fails when it can no longer come to be. A step that finds nothing to act on fails, too.
+///
+/// An exact value is expected only of what stays as it is, until a later step changes it. What
+/// moves on by itself (dials, failures, a drain with a deadline) is expected as a minimum, as a
+/// sum of all that ever was, or behind a delay that no scenario waits out.
 ///
 /// ```
 /// use pool_conformance::{Dial, Observation::*, Script};
@@ -164,8 +168,18 @@ impl Conduct {
 }
 
 /// One step of a script.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Step {
+    Outside(Outside),
+    Use(Use),
+    Wait(Wait),
+    Check(Check),
+    Repeat(usize, Vec<Self>),
+}
+
+/// What servers, the name service and whatever else is not the pool do.
+#[derive(Clone, Debug)]
+pub(crate) enum Outside {
     Serve(u16, Dial),
     Behave(u16, Conduct),
     SetAddresses(Vec<Endpoint<u16>>),
@@ -183,12 +197,24 @@ pub(crate) enum Step {
     GiveBack(u16),
     WakeFormerTenants(u16),
 
-    Send(Vec<u32>),
-    SendSome(usize),
+    DropDriver,
+    PanicObserver,
+    PanicBalancer,
+    PanicUndelivered,
+
+    MarkPolls,
+    MarkCalls,
+    MarkTime,
+    SetTimer(Duration),
+}
+
+/// What those do who have a handle, or had one.
+#[derive(Clone, Debug)]
+pub(crate) enum Use {
     TrySend(u32),
     StartSend(u32),
     Cancel(u32),
-    Reserve,
+    TryToCancel(u32),
     SendReserved(u32),
     ReleaseReserved,
 
@@ -197,18 +223,20 @@ pub(crate) enum Step {
     RetryNow(u16),
     Shutdown(Duration),
     DropHandles,
-    DropDriver,
+}
 
-    PanicObserver,
-    PanicBalancer,
-    PanicUndelivered,
-
+/// What takes its time.
+#[derive(Clone, Debug)]
+pub(crate) enum Wait {
+    Send(Vec<u32>),
+    SendSome(usize),
+    Reserve,
     Advance(Duration),
-    MarkPolls,
-    MarkTime,
-    SetTimer(Duration),
-    Repeat(usize, Vec<Step>),
+}
 
+/// What is expected.
+#[derive(Clone, Debug)]
+pub(crate) enum Check {
     Expect(Observation, Value),
     ExpectAtLeast(Observation, u64),
     ExpectBetween(Observation, u64, u64),
@@ -216,6 +244,30 @@ pub(crate) enum Step {
     ExpectToStay(Duration, Observation, Value),
     NeverAbove(Observation, u64),
 }
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outside(step) => step.fmt(f),
+            Self::Use(step) => step.fmt(f),
+            Self::Wait(step) => step.fmt(f),
+            Self::Check(step) => step.fmt(f),
+            Self::Repeat(times, steps) => f.debug_tuple("Repeat").field(times).field(steps).finish(),
+        }
+    }
+}
+
+macro_rules! steps {
+    ($($kind:ident)*) => {
+        $(impl From<$kind> for Step {
+            fn from(step: $kind) -> Self {
+                Self::$kind(step)
+            }
+        })*
+    };
+}
+
+steps!(Outside Use Wait Check);
 
 /// A list of addresses, or of endpoints.
 pub trait IntoEndpoint {
@@ -249,19 +301,19 @@ impl Script {
         self
     }
 
-    fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
+    fn step(mut self, step: impl Into<Step>) -> Self {
+        self.steps.push(step.into());
         self
     }
 
     /// From now on the server answers dials like this, also those that hang.
     pub fn serve(self, address: u16, dial: Dial) -> Self {
-        self.step(Step::Serve(address, dial))
+        self.step(Outside::Serve(address, dial))
     }
 
     /// From now on the server's connections behave like this, too.
     pub fn behave(self, address: u16, conduct: Conduct) -> Self {
-        self.step(Step::Behave(address, conduct))
+        self.step(Outside::Behave(address, conduct))
     }
 
     /// The server's connections take nothing, and nothing that they took goes out.
@@ -276,172 +328,187 @@ impl Script {
 
     /// The name service's answer: all addresses there are.
     pub fn set_addresses<E: IntoEndpoint>(self, addresses: impl IntoIterator<Item = E>) -> Self {
-        self.step(Step::SetAddresses(addresses.into_iter().map(E::into_endpoint).collect()))
+        self.step(Outside::SetAddresses(addresses.into_iter().map(E::into_endpoint).collect()))
+    }
+
+    /// The name service's answer: there are no addresses.
+    pub fn set_no_addresses(self) -> Self {
+        self.step(Outside::SetAddresses(Vec::new()))
     }
 
     /// The name service has no answer, and says why.
     pub fn fail_names(self, error: &'static str) -> Self {
-        self.step(Step::FailNames(error))
+        self.step(Outside::FailNames(error))
     }
 
     /// The address stream ends.
     pub fn end_names(self) -> Self {
-        self.step(Step::EndNames)
+        self.step(Outside::EndNames)
     }
 
     /// The address stream panics.
     pub fn panic_names(self) -> Self {
-        self.step(Step::PanicNames)
+        self.step(Outside::PanicNames)
     }
 
     /// From now on the name service keeps its answers back.
     pub fn hold_names(self) -> Self {
-        self.step(Step::HoldNames)
+        self.step(Outside::HoldNames)
     }
 
     /// The answers that the name service kept back come, all at once.
     pub fn release_names(self) -> Self {
-        self.step(Step::ReleaseNames)
+        self.step(Outside::ReleaseNames)
     }
 
-    /// The server dies: all its connections break, and it refuses dials.
+    /// The server dies: all its connections break, and it refuses dials. It must have some.
     pub fn kill(self, address: u16) -> Self {
-        self.step(Step::Kill(address))
+        self.step(Outside::Kill(address))
     }
 
     /// All connections to the server break; new ones can be made.
     pub fn break_connections(self, address: u16) -> Self {
-        self.step(Step::BreakConnections(address))
+        self.step(Outside::BreakConnections(address))
     }
 
     /// The server closes its connections in good order.
     pub fn hang_up(self, address: u16) -> Self {
-        self.step(Step::HangUp(address))
+        self.step(Outside::HangUp(address))
     }
 
     /// The server asks for no more items on its connections.
     pub fn go_away(self, address: u16) -> Self {
-        self.step(Step::GoAway(address))
+        self.step(Outside::GoAway(address))
     }
 
     /// The oldest so many items of each connection are done.
     pub fn finish(self, address: u16, items: usize, outcome: Outcome) -> Self {
-        self.step(Step::Finish(address, items, outcome))
+        self.step(Outside::Finish(address, items, outcome))
     }
 
     /// The server's connections give back all that they took and have not finished.
     pub fn give_back(self, address: u16) -> Self {
-        self.step(Step::GiveBack(address))
+        self.step(Outside::GiveBack(address))
     }
 
-    /// Everybody who was ever polled in a slot of the address and is no longer there is woken.
+    /// All dials and connections to the address that are over are woken, as late as that.
     pub fn wake_former_tenants(self, address: u16) -> Self {
-        self.step(Step::WakeFormerTenants(address))
+        self.step(Outside::WakeFormerTenants(address))
     }
 
     /// Sends items, one after the other; waits for places.
     pub fn send(self, items: impl IntoIterator<Item = u32>) -> Self {
-        self.step(Step::Send(items.into_iter().collect()))
+        self.step(Wait::Send(items.into_iter().collect()))
     }
 
     /// Sends so many items whose numbers don't matter; waits for places.
     pub fn send_some(self, items: usize) -> Self {
-        self.step(Step::SendSome(items))
+        self.step(Wait::SendSome(items))
     }
 
     /// Sends an item if there is a place.
     pub fn try_send(self, item: u32) -> Self {
-        self.step(Step::TrySend(item))
+        self.step(Use::TrySend(item))
     }
 
     /// Starts a sender, who waits for a place on a task of its own.
     pub fn start_send(self, item: u32) -> Self {
-        self.step(Step::StartSend(item))
+        self.step(Use::StartSend(item))
     }
 
     /// The sender of this item gives up.
     pub fn cancel(self, item: u32) -> Self {
-        self.step(Step::Cancel(item))
+        self.step(Use::Cancel(item))
+    }
+
+    /// The sender of this item gives up, if it hasn't been told yet.
+    pub fn try_to_cancel(self, item: u32) -> Self {
+        self.step(Use::TryToCancel(item))
     }
 
     /// Reserves a place with another handle, as a sink.
     pub fn reserve(self) -> Self {
-        self.step(Step::Reserve)
+        self.step(Wait::Reserve)
     }
 
     /// Sends an item into the reserved place.
     pub fn send_reserved(self, item: u32) -> Self {
-        self.step(Step::SendReserved(item))
+        self.step(Use::SendReserved(item))
     }
 
     /// Drops the handle that has reserved a place.
     pub fn release_reserved(self) -> Self {
-        self.step(Step::ReleaseReserved)
+        self.step(Use::ReleaseReserved)
     }
 
     /// Somebody asks the pool whether it is ready, and waits for the answer.
     pub fn ask_ready(self) -> Self {
-        self.step(Step::AskReady)
+        self.step(Use::AskReady)
     }
 
     /// Somebody waits for the end of the pool.
     pub fn wait_for_end(self) -> Self {
-        self.step(Step::WaitForEnd)
+        self.step(Use::WaitForEnd)
     }
 
     /// Somebody knows that the address is up.
     pub fn retry_now(self, address: u16) -> Self {
-        self.step(Step::RetryNow(address))
+        self.step(Use::RetryNow(address))
     }
 
     /// The pool is told to end.
     pub fn shutdown(self, deadline: Duration) -> Self {
-        self.step(Step::Shutdown(deadline))
+        self.step(Use::Shutdown(deadline))
     }
 
     /// The script drops its handle. It can't send any more.
     pub fn drop_handles(self) -> Self {
-        self.step(Step::DropHandles)
+        self.step(Use::DropHandles)
     }
 
     /// The driver is dropped, wherever it is.
     pub fn drop_driver(self) -> Self {
-        self.step(Step::DropDriver)
+        self.step(Outside::DropDriver)
     }
 
     /// From now on the observer panics.
     pub fn panic_observer(self) -> Self {
-        self.step(Step::PanicObserver)
+        self.step(Outside::PanicObserver)
     }
 
     /// From now on the balancer panics.
     pub fn panic_balancer(self) -> Self {
-        self.step(Step::PanicBalancer)
+        self.step(Outside::PanicBalancer)
     }
 
     /// From now on the handler of undelivered items panics.
     pub fn panic_undelivered(self) -> Self {
-        self.step(Step::PanicUndelivered)
+        self.step(Outside::PanicUndelivered)
     }
 
     /// Lets time pass; at least so much.
     pub fn advance(self, duration: Duration) -> Self {
-        self.step(Step::Advance(duration))
+        self.step(Wait::Advance(duration))
     }
 
     /// [`PollsSinceMark`](Observation::PollsSinceMark) is zero now.
     pub fn mark_polls(self) -> Self {
-        self.step(Step::MarkPolls)
+        self.step(Outside::MarkPolls)
+    }
+
+    /// [`CallsSinceMark`](Observation::CallsSinceMark) is zero now.
+    pub fn mark_calls(self) -> Self {
+        self.step(Outside::MarkCalls)
     }
 
     /// [`SinceMarkMillis`](Observation::SinceMarkMillis) counts from now.
     pub fn mark_time(self) -> Self {
-        self.step(Step::MarkTime)
+        self.step(Outside::MarkTime)
     }
 
     /// Sets a timer of the runtime itself, the same one each time, to so much time from now.
     pub fn set_timer(self, duration: Duration) -> Self {
-        self.step(Step::SetTimer(duration))
+        self.step(Outside::SetTimer(duration))
     }
 
     /// Goes through these steps so many times.
@@ -458,35 +525,36 @@ impl Script {
         addresses.into_iter().fold(self, steps)
     }
 
-    /// This comes to be seen.
+    /// This comes to be seen. It must be something that stays, once it is so: where time is real
+    /// a value that moves on may have done so before anybody looks.
     pub fn expect(self, observation: Observation, value: impl Into<Value>) -> Self {
-        self.step(Step::Expect(observation, value.into()))
+        self.step(Check::Expect(observation, value.into()))
     }
 
     /// So much or more comes to be seen.
     pub fn expect_at_least(self, observation: Observation, min: u64) -> Self {
-        self.step(Step::ExpectAtLeast(observation, min))
+        self.step(Check::ExpectAtLeast(observation, min))
     }
 
     /// A number from `min` to `max` comes to be seen. Where time is real and the number is a
     /// time, it may be more.
     pub fn expect_between(self, observation: Observation, min: u64, max: u64) -> Self {
-        self.step(Step::ExpectBetween(observation, min, max))
+        self.step(Check::ExpectBetween(observation, min, max))
     }
 
     /// This comes to be seen in so much time. Where time is real it may take longer.
     pub fn expect_within(self, limit: Duration, observation: Observation, value: impl Into<Value>) -> Self {
-        self.step(Step::ExpectWithin(limit, observation, value.into()))
+        self.step(Check::ExpectWithin(limit, observation, value.into()))
     }
 
     /// This comes to be seen, and is seen after every poll of the driver for so much time.
     pub fn expect_to_stay(self, time: Duration, observation: Observation, value: impl Into<Value>) -> Self {
-        self.step(Step::ExpectToStay(time, observation, value.into()))
+        self.step(Check::ExpectToStay(time, observation, value.into()))
     }
 
-    /// From now on no more than this is seen after any poll of the driver.
+    /// From now on no more than this number is seen after any poll of the driver.
     pub fn never_above(self, observation: Observation, max: u64) -> Self {
-        self.step(Step::NeverAbove(observation, max))
+        self.step(Check::NeverAbove(observation, max))
     }
 }
 

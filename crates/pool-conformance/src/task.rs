@@ -76,6 +76,7 @@ impl<R: Runtime> WatchedDriver<R> {
         let _turn = scene.driver.between_polls();
         scene.driver.count_poll(self.is_over);
         scene.feed.start_poll();
+        scene.calls.start_poll();
         if self.is_over {
             return Poll::Ready(());
         }

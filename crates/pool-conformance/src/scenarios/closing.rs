@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use super::{millis, secs};
+use super::{AN_HOUR, blocked, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::Dial;
-
-const LONG: Duration = secs(3600);
-
-/// Its one connection takes nothing yet.
-fn blocked() -> Script {
-    Script::new().stall(1).set_addresses([1]).expect(Connected(1), 1)
-}
 
 pub(super) fn d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends() -> Script {
     blocked()
@@ -106,7 +99,7 @@ pub(super) fn d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_
 pub(super) fn d2_a_shutdown_stops_the_intake_at_once_and_delivers_the_queue() -> Script {
     blocked()
         .send([0, 1])
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .try_send(2)
         .expect(RefusedReason, "the pool is closed: it was shut down")
         .start_send(3)
@@ -124,7 +117,7 @@ pub(super) fn d2_senders_in_line_have_their_items_back_at_once() -> Script {
         .start_send(1)
         .start_send(2)
         .expect(Waiting, 2)
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .expect(Refused, 2)
         .expect(RefusedReason, "the pool is closed: it was shut down")
         .expect(Sending, 0)
@@ -165,20 +158,35 @@ pub(super) fn d2_the_earliest_of_several_deadlines_counts() -> Script {
         .send([0])
         .expect(Accepted, 1)
         .mark_time()
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .advance(secs(1))
         .shutdown(secs(1))
         .advance(millis(100))
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .expect(EndReason, "it was shut down")
-        .expect_between(SinceMarkMillis, 1000, 2010)
+        .expect_between(SinceMarkMillis, 2000, 2010)
+        .expect(Undelivered, 1)
+}
+
+pub(super) fn d2_a_later_deadline_does_not_put_off_an_earlier_one() -> Script {
+    Script::new()
+        .send([0])
+        .expect(Accepted, 1)
+        .mark_time()
+        .shutdown(secs(2))
+        .advance(secs(1))
+        .shutdown(secs(2))
+        .advance(millis(100))
+        .shutdown(AN_HOUR)
+        .expect(EndReason, "it was shut down")
+        .expect_between(SinceMarkMillis, 2000, 2010)
         .expect(Undelivered, 1)
 }
 
 pub(super) fn d2_a_connection_that_is_lost_during_the_shutdown_is_redialled() -> Script {
     blocked()
         .send([0, 1, 2])
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .kill(1)
         .expect(Connected(1), 0)
         .resume(1)
@@ -217,7 +225,7 @@ pub(super) fn d2_a_connection_that_does_not_close_holds_the_end_up_for_the_drain
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .expect(EndReason, "it was shut down")
         .expect_between(DrainMillis(1, 0), 2000, 2010)
         .expect(Ends(1), "DrainTimedOut")
@@ -234,7 +242,7 @@ pub(super) fn d2_an_item_that_comes_back_during_the_shutdown_goes_to_another_con
         .behave(1, Conduct::Window(1))
         .send([0, 1])
         .expect(Unflushed(1), 1)
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .serve(1, Dial::Hang)
         .stall(1)
         .give_back(1)
@@ -264,7 +272,7 @@ pub(super) fn d2_what_connections_hold_is_flushed_before_they_close() -> Script 
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
         .send(0..6)
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .expect(EndReason, "it was shut down")
         .expect(Received(1), 3)
         .expect(Received(2), 3)
@@ -274,12 +282,12 @@ pub(super) fn d2_what_connections_hold_is_flushed_before_they_close() -> Script 
 
 pub(super) fn d2_a_backoff_can_be_ended_during_the_shutdown() -> Script {
     Script::new()
-        .with(Backoff(LONG, LONG))
+        .with(Backoff(AN_HOUR, AN_HOUR))
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .expect(BackOffs(1), 1)
         .send([0])
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .serve(1, Dial::Accept)
         .retry_now(1)
         .expect(ReceivedItems(1), [0])
@@ -291,7 +299,7 @@ pub(super) fn d3_everybody_who_waits_for_the_end_is_told_of_it_once() -> Script 
         .never_above(EndsTold, 1)
         .send([0])
         .repeat(5, Script::wait_for_end)
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .expect(EndsSeen, 0)
         .resume(1)
         .expect(EndsSeen, 5)
@@ -304,15 +312,14 @@ pub(super) fn d3_the_end_comes_once_however_many_reasons_there_are() -> Script {
         .never_above(EndsTold, 1)
         .send([0])
         .wait_for_end()
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .end_names()
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .drop_handles()
         .resume(1)
         .expect(EndsSeen, 1)
         .expect(EndReason, "it was shut down")
-        .drop_driver()
-        .expect(EndsTold, 1)
+        .expect_to_stay(secs(1), EndsTold, 1)
 }
 
 pub(super) fn d3_a_driver_that_is_dropped_loses_nothing_silently() -> Script {
@@ -377,7 +384,7 @@ pub(super) fn d3_a_driver_that_is_dropped_during_a_shutdown_returns_what_was_to_
     blocked()
         .send([0, 1])
         .wait_for_end()
-        .shutdown(LONG)
+        .shutdown(AN_HOUR)
         .drop_driver()
         .expect(EndsSeen, 1)
         .expect(UndeliveredItems, [0, 1])

@@ -4,16 +4,10 @@ use std::time::Duration;
 
 use pool_driver::{Backoff as BackoffSettings, FailureKind, Outcome};
 
+use super::{AN_HOUR, SUCCESS, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
-
-const AN_HOUR: Duration = Duration::from_secs(3600);
-const SUCCESS: Outcome = Outcome::Success { latency: Duration::ZERO };
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 /// The delay after the first failure, with neither growth nor jitter.
 fn constant(delay: Duration) -> BackoffSettings {
@@ -93,7 +87,7 @@ pub(super) fn c1_addresses_that_fail_hold_at_most_half_of_the_dials() -> Script 
 }
 
 pub(super) fn c1_however_dials_end_none_of_them_costs_a_permit_for_good() -> Script {
-    let faults = [Dial::Refuse, Dial::PanicInCall, Dial::PanicInFuture, Dial::Hang, Dial::PanicInDrop];
+    let faults = [Dial::Refuse, Dial::PanicInCall, Dial::PanicInFuture, Dial::Hang];
     let script = Script::new()
         .with(ConnectionsPerAddress(2))
         .with(DialsMax(1))
@@ -104,13 +98,18 @@ pub(super) fn c1_however_dials_end_none_of_them_costs_a_permit_for_good() -> Scr
         .set_addresses([1, 2]);
     faults
         .into_iter()
-        .zip([2, 4, 6, 8, 8])
+        .zip([2, 4, 6, 8])
         .fold(script, |script, (fault, failures)| {
             script
                 .for_each(1..=2, |script, address| script.serve(address, fault))
                 .for_each(1..=2, |script, address| script.expect_at_least(BackOffs(address), failures))
         })
-        .for_each(1..=2, |script, address| script.serve(address, Dial::Accept))
+        // These connect, and panic all the same.
+        .for_each(1..=2, |script, address| script.serve(address, Dial::PanicInDrop))
+        .for_each(1..=2, |script, address| script.expect(Ready(address), 2))
+        .expect_at_least(Panics, 2 * 2 + 2 * 2 + 4)
+        .for_each(1..=2, |script, address| script.serve(address, Dial::Accept).break_connections(address))
+        .for_each(1..=2, |script, address| script.expect(Connections(address), 4))
         .for_each(1..=2, |script, address| script.expect(Ready(address), 2))
 }
 
@@ -183,7 +182,7 @@ pub(super) fn c2_a_lazy_pool_opens_nothing_before_an_item_waits() -> Script {
         .with(ConnectionsPerAddress(2))
         .set_addresses([1, 2])
         .expect(Rows, 2)
-        .expect_to_stay(Duration::from_secs(2), DiallingMax, 0)
+        .expect_to_stay(secs(2), DiallingMax, 0)
         .send([1])
         .expect(Handed, 1)
         .expect(DiallingMax, 1)
@@ -245,7 +244,7 @@ pub(super) fn c2_a_lazy_pool_does_not_replace_a_connection_before_the_next_item(
         .expect(Received(1), 1)
         .break_connections(1)
         .expect(Connected(1), 0)
-        .expect_to_stay(Duration::from_secs(2), Dials(1), 1)
+        .expect_to_stay(secs(2), Dials(1), 1)
         .send([2])
         .expect(ReceivedItems(1), [1, 2])
         .expect(Dials(1), 2)
@@ -318,7 +317,7 @@ pub(super) fn c3_an_address_that_refuses_slows_no_other() -> Script {
         .send(1..=30)
         .expect_within(millis(1), Received(2), 30)
         .break_connections(2)
-        // Its own first failure is its first, and long ago.
+        // It is the first that this one has.
         .expect(Connections(2), 2)
         .expect(Failures(2), 1)
 }
@@ -412,14 +411,15 @@ pub(super) fn c3_the_connector_is_told_how_often_the_address_has_failed() -> Scr
     Script::new()
         .serve(1, Dial::Refuse)
         .set_addresses([1])
-        .expect(Failures(1), 3)
+        .expect_at_least(Failures(1), 3)
         .expect_at_least(ToldFailures(1), 3)
         .expect(LastError(1), "connection refused")
 }
 
 pub(super) fn c3_no_dial_starts_during_backoff_whatever_else_happens() -> Script {
     Script::new()
-        .with(BackoffOf(constant(Duration::from_secs(2))))
+        .with(BackoffOf(constant(AN_HOUR)))
+        .never_above(Dials(1), 1)
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .expect(BackOffs(1), 1)
@@ -436,7 +436,8 @@ pub(super) fn c3_no_dial_starts_during_backoff_whatever_else_happens() -> Script
         .retry_now(3)
         .set_addresses([1, 4])
         .expect(Ready(4), 1)
-        .expect_between(DialGapMillis(1, 0), 2000, 2001)
+        .expect_to_stay(secs(2), State(1), "backoff")
+        .expect(Dials(1), 1)
 }
 
 pub(super) fn c3_an_address_in_backoff_is_dialled_at_once_when_somebody_knows_that_it_is_up() -> Script {
@@ -458,7 +459,7 @@ pub(super) fn c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic
     Script::new()
         .set_addresses([1])
         .expect(Ready(1), 1)
-        .advance(Duration::from_secs(1))
+        .advance(secs(1))
         .break_connections(1)
         .expect_within(millis(1), Connections(1), 2)
         .expect(Ready(1), 1)
@@ -471,7 +472,7 @@ pub(super) fn c4_a_peer_that_hangs_up_is_noticed_without_traffic() -> Script {
     Script::new()
         .set_addresses([1])
         .expect(Ready(1), 1)
-        .advance(Duration::from_secs(1))
+        .advance(secs(1))
         .hang_up(1)
         .expect_within(millis(1), Connections(1), 2)
         .expect(Ready(1), 1)
@@ -698,8 +699,11 @@ pub(super) fn c6_the_waker_of_a_connection_that_is_gone_does_nothing_to_the_next
         .break_connections(1)
         .expect(Connections(1), 4)
         .expect(Ready(1), 2)
+        .advance(millis(100))
+        .mark_calls()
         .repeat(3, |script| script.wake_former_tenants(1))
-        .expect_to_stay(millis(500), Connected(1), 2)
+        .expect_to_stay(millis(500), CallsSinceMark(1), 0)
+        .expect(Connected(1), 2)
         .send(1..=10)
         .expect(ReceivedOver(1, 2), 5)
         .expect(ReceivedOver(1, 3), 5)
@@ -714,8 +718,11 @@ pub(super) fn c6_the_waker_of_a_connection_that_is_gone_does_nothing_to_a_dial()
         .serve(1, Dial::Hang)
         .break_connections(1)
         .expect(DiallingTo(1), 1)
+        .advance(millis(100))
+        .mark_calls()
         .repeat(3, |script| script.wake_former_tenants(1))
-        .expect_to_stay(millis(500), DiallingTo(1), 1)
+        .expect_to_stay(millis(500), CallsSinceMark(1), 0)
+        .expect(DiallingTo(1), 1)
         .serve(1, Dial::Accept)
         .expect(Ready(1), 1)
         .expect(Dials(1), 2)
@@ -729,7 +736,10 @@ pub(super) fn c6_the_waker_of_a_connection_does_nothing_to_another_address_in_it
         .expect(Open(1), 0)
         .set_addresses([2])
         .expect(Ready(2), 1)
+        .advance(millis(100))
+        .mark_calls()
         .repeat(3, |script| script.wake_former_tenants(1))
+        .expect_to_stay(millis(500), CallsSinceMark(2), 0)
         .send(1..=5)
         .expect(ReceivedItems(2), 1..6)
         .expect_to_stay(millis(500), Connected(2), 1)
@@ -757,9 +767,10 @@ pub(super) fn c6_the_drain_deadline_of_an_old_connection_does_not_hit_the_new_on
         .expect(Ready(1), 1)
         .behave(1, Conduct::NeverCloses)
         .set_addresses([2])
-        .expect(Draining(1), 1)
+        // Where time is real it may be over before anybody looks.
+        .expect(DrainReasons(1), "AddressLeft")
         .set_addresses([1])
-        .expect(Connected(1), 1)
+        .expect(Connections(1), 2)
         .expect(Ends(1), "DrainTimedOut")
         .expect_to_stay(millis(700), Connected(1), 1)
         .send(1..=5)

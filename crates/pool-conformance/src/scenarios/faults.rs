@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use pool_driver::Endpoint;
 
-use super::{millis, secs};
+use super::{AN_HOUR, and_is_left_alone, blocked, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting, Setting::*};
 use crate::world::{Call, Dial};
-
-const LONG: Duration = secs(3600);
 
 /// Something is wrong with the dials to the first address; the second is sound.
 fn bad_dials(dial: Dial, error: &'static str) -> Script {
@@ -19,6 +17,7 @@ fn bad_dials(dial: Dial, error: &'static str) -> Script {
         .set_addresses([1, 2])
         .expect_at_least(BackOffs(1), 2)
         .expect(LastError(1), error)
+        .expect_at_least(Panics, 2)
         .send(0..4)
         .expect(ReceivedItems(2), 0..4)
         .serve(1, Dial::Accept)
@@ -42,7 +41,7 @@ pub(super) fn f1_a_panic_in_the_drop_of_a_dial_that_is_done_costs_nothing_else()
         .serve(1, Dial::PanicInDrop)
         .set_addresses([1, 2])
         .expect(Connections(2), 2)
-        .expect_at_least(Dials(1), 1)
+        .expect(Panics, 2)
         .serve(1, Dial::Accept)
         .expect(Ready(1), 2)
         .send(0..4)
@@ -52,13 +51,14 @@ pub(super) fn f1_a_panic_in_the_drop_of_a_dial_that_is_done_costs_nothing_else()
 
 pub(super) fn f1_a_panic_in_the_drop_of_a_dial_that_is_abandoned_costs_nothing_else() -> Script {
     Script::new()
-        .serve(1, Dial::AcceptAfter(LONG))
+        .serve(1, Dial::AcceptAfter(AN_HOUR))
         .set_addresses([1, 2])
         .expect(DialsOpen(1), 1)
         .expect(Connected(2), 1)
         .serve(1, Dial::PanicInDrop)
         .set_addresses([2])
         .expect(DialsOpen(1), 0)
+        .expect(Panics, 1)
         .serve(1, Dial::Accept)
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
@@ -78,6 +78,7 @@ fn bad_connections(call: Call, error: &'static str) -> Script {
         .send_some(4)
         .expect_at_least(BackOffs(1), 1)
         .expect(LastError(1), error)
+        .expect_at_least(Panics, 1)
         .resume(1)
         .expect(Connected(1), 1)
         .expect(Ready(1), 1)
@@ -113,6 +114,7 @@ fn bad_farewell(call: Call, end: &'static str) -> Script {
         .set_addresses([2])
         .expect(Ends(1), end)
         .expect(Open(1), 0)
+        .expect(Panics, 1)
         .send(0..4)
         .expect(ReceivedOver(2, 0), 4)
         .resume(1)
@@ -145,6 +147,7 @@ pub(super) fn f1_a_driver_can_be_dropped_whatever_its_connections_do_in_their_dr
         .expect(Open(1), 0)
         .expect(Open(2), 0)
         .expect(Open(3), 0)
+        .expect(Panics, 2)
 }
 
 pub(super) fn f1_a_panic_of_the_address_stream_is_its_end_with_a_reason() -> Script {
@@ -156,6 +159,7 @@ pub(super) fn f1_a_panic_of_the_address_stream_is_its_end_with_a_reason() -> Scr
         .never_above(NamePollsAfterEnd, 0)
         .panic_names()
         .expect(NamesEnded, 1)
+        .expect(Panics, 1)
         .expect(NamesError, "panicked: a scripted panic of the name service")
         .resume(1)
         .expect(EndReason, "its address stream panicked")
@@ -172,6 +176,7 @@ pub(super) fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() -> Scr
         .resume(1)
         .expect(EndsSeen, 1)
         .expect(EndReason, "its balancer panicked")
+        .expect_at_least(Panics, 1)
         .expect(UndeliveredItems, [0, 1, 2])
         .expect(UndeliveredReason, "the pool is closed: its balancer panicked")
         .expect(Open(1), 0)
@@ -190,6 +195,7 @@ pub(super) fn f1_a_panic_of_the_observer_costs_the_observer() -> Script {
         .send(0..3)
         .expect(ReceivedItems(2), 0..3)
         // The panic was the last that it heard.
+        .expect(Panics, 1)
         .expect(Added(2), 0)
         .shutdown(secs(1))
         .expect(EndReason, "it was shut down")
@@ -202,24 +208,8 @@ pub(super) fn f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_w
         .panic_undelivered()
         .shutdown(Duration::ZERO)
         .expect(UndeliveredItems, [0, 1, 2])
+        .expect(Panics, 3)
         .expect(EndReason, "it was shut down")
-}
-
-/// Its one connection takes nothing yet.
-fn blocked() -> Script {
-    Script::new().stall(1).set_addresses([1]).expect(Connected(1), 1)
-}
-
-/// Whoever spins is polled thousands of times meanwhile. A wake-up that was on its way at the mark
-/// is no spin.
-fn and_is_left_alone(script: Script) -> Script {
-    script
-        .mark_polls()
-        .never_above(PollsSinceMark, 20)
-        .advance(millis(500))
-        .mark_polls()
-        .never_above(PollsSinceMark, 3)
-        .advance(secs(5))
 }
 
 pub(super) fn f2_a_pool_with_nothing_to_do_is_not_polled() -> Script {
@@ -243,7 +233,7 @@ pub(super) fn f2_a_pool_whose_connections_take_nothing_is_not_polled() -> Script
 pub(super) fn f2_a_pool_that_waits_for_a_dial_a_flush_a_close_and_a_backoff_is_not_polled() -> Script {
     and_is_left_alone(
         Script::new()
-            .with(Backoff(LONG, LONG))
+            .with(Backoff(AN_HOUR, AN_HOUR))
             .serve(1, Dial::Hang)
             .behave(2, Conduct::NeverFlushes)
             .behave(3, Conduct::NeverCloses)
@@ -306,6 +296,8 @@ pub(super) fn f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting() 
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
+        // It is asked once in each poll of the driver, however often it wakes.
+        .never_above(VainLooksMax(1), 1)
         .behave(1, Conduct::WakesItself)
         .send_some(40)
         .expect(Received(1), 20)
@@ -323,6 +315,7 @@ pub(super) fn f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiti
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
         .stall(1)
+        .never_above(VainLooksMax(1), 1)
         .behave(1, Conduct::WakesItself)
         .send_some(40)
         .expect(Received(2), 40)
@@ -348,36 +341,33 @@ pub(super) fn f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps() -> Script
 }
 
 pub(super) fn f3_an_address_that_keeps_coming_and_going_leaves_nothing_behind() -> Script {
-    let nowhere: [u16; 0] = [];
     Script::new()
         .never_above(Rows, 1)
         .never_above(Open(1), 1)
         .never_above(PollsSinceMark, 300 * 8)
         .repeat(300, |flap| {
-            flap.set_addresses([1]).expect(Connected(1), 1).set_addresses(nowhere).expect(Open(1), 0)
+            flap.set_addresses([1]).expect(Connected(1), 1).set_no_addresses().expect(Open(1), 0)
         })
         .expect(Rows, 0)
         .expect(Connections(1), 300)
 }
 
 pub(super) fn f3_addresses_that_come_but_once_are_forgotten() -> Script {
-    let nowhere: [u16; 0] = [];
     (1..=300)
         .fold(Script::new().never_above(Rows, 2), |script, address| {
             script.set_addresses([address]).expect(Connected(address), 1).expect(Rows, 1)
         })
-        .set_addresses(nowhere)
+        .set_no_addresses()
         .expect(Rows, 0)
 }
 
 pub(super) fn f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff_is_over() -> Script {
-    let nowhere: [u16; 0] = [];
     let refusing = Script::new().with(Backoff(secs(1), secs(1)));
     (1..=60)
         .fold(refusing, |script, address| {
             script.serve(address, Dial::Refuse).set_addresses([address]).expect_at_least(BackOffs(address), 1)
         })
-        .set_addresses(nowhere)
+        .set_no_addresses()
         .expect(Rows, 0)
         .serve(1, Dial::Accept)
         .set_addresses([1])

@@ -1,18 +1,9 @@
 //! I1 to I6: items.
 
-use std::time::Duration;
-
-use pool_driver::Outcome;
-
+use super::{SUCCESS, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
-
-const SUCCESS: Outcome = Outcome::Success { latency: Duration::ZERO };
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 /// A connection to each of the addresses is ready.
 fn connected(script: Script, addresses: std::ops::RangeInclusive<u16>) -> Script {
@@ -340,8 +331,12 @@ pub(super) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
     connected(Script::new(), 1..=2)
         .behave(1, Conduct::Window(1))
         .behave(1, Conduct::NeverFlushes)
-        .send(1..=20)
-        .expect_within(millis(1), Received(2), 19)
+        // No item follows that would have it handed on.
+        .for_each(2..=20, |script, items| {
+            let script = if items == 2 { script.send([1]) } else { script };
+            script.send([items.into()]).expect_within(millis(1), Handed, u64::from(items))
+        })
+        .expect(Received(2), 19)
         .expect(Unflushed(1), 1)
         .expect(Places, 0)
 }
@@ -370,21 +365,28 @@ pub(super) fn i4_an_address_that_takes_nothing_delays_no_other() -> Script {
 
 pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Script {
     Script::new()
-        .with(ConnectionsPerAddress(4))
-        .behave(1, Conduct::Window(1))
+        .with(ConnectionsPerAddress(2))
+        .behave(1, Conduct::Window(2))
         .behave(1, Conduct::NeverFlushes)
+        .serve(1, Dial::AcceptOnce)
         .set_addresses([1])
-        .expect(Ready(1), 4)
-        .send(1..=4)
-        .expect(Handed, 4)
-        .send([5])
-        .expect(InHand, 1)
-        .expect(Unflushed(1), 4)
+        .expect(Ready(1), 1)
+        .send([1, 2])
+        .expect(Unflushed(1), 2)
+        // Nobody has found out yet that it is full.
+        .serve(1, Dial::Accept)
+        .expect(Ready(1), 2)
+        // One of these comes to it first, whichever of the two begins.
+        .send([3])
+        .expect_within(millis(1), Handed, 3)
+        .send([4])
+        .expect_within(millis(1), Handed, 4)
+        .expect(UnflushedOver(1, 1), 2)
 }
 
 pub(super) fn i4_a_slow_flush_delays_no_other_connection() -> Script {
     connected(Script::new(), 1..=2)
-        .behave(1, Conduct::FlushesAfter(Duration::from_secs(2)))
+        .behave(1, Conduct::FlushesAfter(secs(2)))
         .send(1..=20)
         .expect_within(millis(1), Received(2), 10)
         .send(21..=40)
@@ -420,7 +422,7 @@ pub(super) fn i4_a_connection_that_drains_for_long_delays_nobody() -> Script {
 // I5: the queue is strictly bounded, and first come first served.
 
 /// A pool of this queue size whose one connection takes nothing.
-fn blocked(queue_size: usize) -> Script {
+fn blocked_with_queue(queue_size: usize) -> Script {
     Script::new()
         .with(QueueSize(queue_size))
         .never_above(Places, queue_size as u64)
@@ -435,7 +437,7 @@ fn line_up(script: Script, senders: std::ops::RangeInclusive<u32>) -> Script {
 }
 
 pub(super) fn i5_the_bound_counts_the_items_in_the_drivers_hand() -> Script {
-    blocked(3)
+    blocked_with_queue(3)
         .send([1])
         .expect(InHand, 1)
         .send([2])
@@ -449,7 +451,7 @@ pub(super) fn i5_the_bound_counts_the_items_in_the_drivers_hand() -> Script {
 }
 
 pub(super) fn i5_handles_neither_enlarge_the_queue_nor_reserve_in_it() -> Script {
-    blocked(1)
+    blocked_with_queue(1)
         .repeat(20, Script::wait_for_end)
         .try_send(1)
         .expect(Places, 1)
@@ -461,11 +463,14 @@ pub(super) fn i5_handles_neither_enlarge_the_queue_nor_reserve_in_it() -> Script
 }
 
 pub(super) fn i5_senders_are_served_in_the_order_in_which_they_came() -> Script {
-    line_up(blocked(1).send([0]), 1..=8).resume(1).expect(ReceivedItems(1), 0..9).expect(Sending, 0)
+    line_up(blocked_with_queue(1).send([0]), 1..=8)
+        .resume(1)
+        .expect(ReceivedItems(1), 0..9)
+        .expect(Sending, 0)
 }
 
 pub(super) fn i5_nobody_overtakes_those_in_line() -> Script {
-    line_up(blocked(2).send([0, 1]), 2..=3)
+    line_up(blocked_with_queue(2).send([0, 1]), 2..=3)
         .try_send(9)
         .expect(Refused, 1)
         .expect_to_stay(millis(300), Waiting, 2)
@@ -498,7 +503,7 @@ pub(super) fn i5_every_place_that_becomes_free_lets_one_sender_in() -> Script {
 }
 
 pub(super) fn i5_a_sender_that_gives_up_leaves_no_gap_in_the_line() -> Script {
-    line_up(blocked(1).send([0]), 1..=5)
+    line_up(blocked_with_queue(1).send([0]), 1..=5)
         .cancel(1)
         .expect(Withdrawn, 1)
         .cancel(3)
@@ -514,12 +519,12 @@ pub(super) fn i5_a_sender_that_gives_up_leaves_no_gap_in_the_line() -> Script {
 
 pub(super) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothing_behind() -> Script {
     // Whether a sender has its place by then is left to chance.
-    let script = (0..8).fold(blocked(1), |script, round| {
+    let script = (0..8).fold(blocked_with_queue(1), |script, round| {
         let first = round * 10;
         line_up(script.send([first]), first + 1..=first + 3)
             .resume(1)
-            .cancel(first + 1)
-            .cancel(first + 2)
+            .try_to_cancel(first + 1)
+            .try_to_cancel(first + 2)
             .expect(Sending, 0)
             .expect(Places, 0)
             .expect(Waiting, 0)
@@ -529,7 +534,7 @@ pub(super) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothin
 }
 
 pub(super) fn i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line() -> Script {
-    blocked(1)
+    blocked_with_queue(1)
         .reserve()
         .expect(Places, 1)
         .start_send(1)
@@ -544,7 +549,7 @@ pub(super) fn i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line() ->
 }
 
 pub(super) fn i5_a_reserved_place_is_kept_for_whoever_reserved_it() -> Script {
-    blocked(2)
+    blocked_with_queue(2)
         .send([1])
         .reserve()
         .expect(Places, 2)

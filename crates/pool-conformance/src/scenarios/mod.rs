@@ -15,6 +15,9 @@ mod runtime;
 
 use std::time::Duration;
 
+use pool_driver::Outcome;
+
+use crate::observation::Observation;
 use crate::script::Script;
 
 use addresses::*;
@@ -30,6 +33,27 @@ const fn millis(millis: u64) -> Duration {
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
+}
+
+/// Longer than any scenario lasts.
+const AN_HOUR: Duration = secs(3600);
+const SUCCESS: Outcome = Outcome::Success { latency: Duration::ZERO };
+
+/// A pool whose one connection takes nothing yet.
+fn blocked() -> Script {
+    Script::new().stall(1).set_addresses([1]).expect(Observation::Connected(1), 1)
+}
+
+/// Whoever spins is polled thousands of times meanwhile. A wake-up that was on its way at the mark
+/// is no spin.
+fn and_is_left_alone(script: Script) -> Script {
+    script
+        .mark_polls()
+        .never_above(Observation::PollsSinceMark, 20)
+        .advance(millis(500))
+        .mark_polls()
+        .never_above(Observation::PollsSinceMark, 3)
+        .advance(secs(5))
 }
 
 /// A script and what it is about.
@@ -331,6 +355,7 @@ macro_rules! for_each_scenario {
             d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered
             d2_the_deadline_comes_when_it_was_said_to
             d2_the_earliest_of_several_deadlines_counts
+            d2_a_later_deadline_does_not_put_off_an_earlier_one
             d2_a_connection_that_is_lost_during_the_shutdown_is_redialled
             d2_a_shutdown_without_time_hands_over_what_is_taken_at_once
             d2_a_shutdown_without_time_returns_what_nobody_takes

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
+use super::{AN_HOUR, and_is_left_alone, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::Script;
 use crate::script::Setting::*;
 use crate::world::Dial;
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 pub(super) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Script {
     Script::new()
@@ -59,11 +56,7 @@ pub(super) fn r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_other
 }
 
 pub(super) fn r3_a_timer_that_is_set_to_an_earlier_time_fires_then() -> Script {
-    Script::new().set_timer(Duration::from_secs(3600)).set_timer(millis(100)).expect_within(
-        millis(100),
-        TimerFired,
-        1,
-    )
+    Script::new().set_timer(AN_HOUR).set_timer(millis(100)).expect_within(millis(100), TimerFired, 1)
 }
 
 pub(super) fn r3_a_timer_that_is_set_to_a_later_time_fires_then() -> Script {
@@ -82,7 +75,7 @@ pub(super) fn r3_a_timer_that_has_fired_can_be_set_again() -> Script {
 
 pub(super) fn r3_a_driver_that_waits_for_long_wakes_earlier_when_something_shorter_comes_up() -> Script {
     Script::new()
-        .with(DialTimeout(Duration::from_secs(30)))
+        .with(DialTimeout(secs(30)))
         .serve(1, Dial::Hang)
         .set_addresses([1])
         .expect(Dials(1), 1)
@@ -111,11 +104,7 @@ pub(super) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
 }
 
 pub(super) fn r4_a_task_that_nobody_wakes_is_not_polled() -> Script {
-    Script::new().set_addresses([1]).expect(Ready(1), 1).advance(millis(100)).mark_polls().expect_to_stay(
-        Duration::from_secs(10),
-        PollsSinceMark,
-        0,
-    )
+    and_is_left_alone(Script::new().set_addresses([1]).expect(Ready(1), 1))
 }
 
 pub(super) fn r5_a_driver_that_has_ended_is_left_alone() -> Script {

@@ -73,6 +73,8 @@ pub struct Level {
     pub now: usize,
     /// The most that it ever was.
     pub max: usize,
+    /// It fell when there was nothing.
+    is_wrong: bool,
 }
 
 impl Level {
@@ -82,7 +84,10 @@ impl Level {
     }
 
     fn fall(&mut self) {
-        self.now -= 1;
+        match self.now.checked_sub(1) {
+            Some(now) => self.now = now,
+            None => self.is_wrong = true,
+        }
     }
 }
 
@@ -142,17 +147,26 @@ impl Observer<u16> for EventLog {
                 let tally = state.tallies.entry(address).or_default();
                 let before = tally.dialling.now;
                 tally.add(event, now);
-                let after = tally.dialling.now;
+                let (after, is_wrong) = (tally.dialling.now, tally.is_wrong());
                 state.dialling.now = state.dialling.now + after - before;
                 state.dialling.max = state.dialling.max.max(state.dialling.now);
+                if is_wrong {
+                    self.calls.contradict(&format!("{event:?} does not follow from the events before it"));
+                }
             }
         }
-        self.calls.enter();
-        assert!(!self.panics.load(Ordering::Relaxed), "a scripted panic of the observer");
+        let _entered = self.calls.enter();
+        if self.panics.load(Ordering::Relaxed) {
+            self.calls.panic("of the observer");
+        }
     }
 }
 
 impl Tally {
+    fn is_wrong(&self) -> bool {
+        [self.dialling, self.connected, self.draining].iter().any(|level| level.is_wrong)
+    }
+
     fn add(&mut self, event: &Event<u16>, now: Instant) {
         match event {
             Event::AddressAdded { .. } => self.added += 1,

@@ -118,28 +118,33 @@ impl Stream for Feed {
     type Item = Result<AddressSet<u16>, &'static str>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.calls.enter();
-        let mut state = self.state.lock();
-        state.polls += 1;
-        state.polls_after_end += usize::from(state.is_over);
-        let answer = if state.is_held { None } else { state.answers.pop_front() };
-        state.read_now += usize::from(answer.is_some());
-        state.read_at_once_max = state.read_at_once_max.max(state.read_now);
+        let _entered = self.calls.enter();
+        let mut waker = Some(cx.waker().clone());
+        // In one step with the waker: an answer that comes now must find whom to wake.
+        let answer = self.state.lock().next(&mut waker);
+        drop(waker);
         match answer {
             Some(Answer::Set(set)) => Poll::Ready(Some(Ok(set))),
             Some(Answer::Error(error)) => Poll::Ready(Some(Err(error))),
-            Some(Answer::End) => {
-                state.is_over = true;
-                Poll::Ready(None)
-            }
-            Some(Answer::Panic) => {
-                state.is_over = true;
-                panic!("a scripted panic of the name service")
-            }
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+            Some(Answer::End) => Poll::Ready(None),
+            Some(Answer::Panic) => self.calls.panic("of the name service"),
+            None => Poll::Pending,
         }
+    }
+}
+
+impl State {
+    /// The next answer. If there is none the waker is exchanged for the former one.
+    fn next(&mut self, waker: &mut Option<Waker>) -> Option<Answer> {
+        self.polls += 1;
+        self.polls_after_end += usize::from(self.is_over);
+        let answer = if self.is_held { None } else { self.answers.pop_front() };
+        self.read_now += usize::from(answer.is_some());
+        self.read_at_once_max = self.read_at_once_max.max(self.read_now);
+        self.is_over |= matches!(answer, Some(Answer::End | Answer::Panic));
+        if answer.is_none() {
+            std::mem::swap(&mut self.waker, waker);
+        }
+        answer
     }
 }

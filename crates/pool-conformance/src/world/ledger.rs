@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use parking_lot::Mutex;
 use pool_driver::{OnUndelivered, UndeliveredReason};
 
 /// Counts the calls into user code, and makes one of them panic.
+///
+/// A pool catches what panics in user code: what can't be, here, is written down instead.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     count: Arc<AtomicUsize>,
     panic_at: Arc<Mutex<Option<usize>>>,
+    panics: Arc<AtomicUsize>,
+    driver_polls: Arc<AtomicUsize>,
+    contradiction: Arc<Mutex<Option<String>>>,
 }
 
 impl Calls {
@@ -25,15 +31,72 @@ impl Calls {
         *self.panic_at.lock() = Some(call);
     }
 
-    /// A call.
+    /// A call, as long as what this returns lives.
     ///
     /// # Panics
     ///
     /// When it is the one that shall.
-    pub fn enter(&self) {
+    pub fn enter(&self) -> Entered<'_> {
+        let entered = Entered { calls: self, panics: self.panics(), was_panicking: thread::panicking() };
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let is_due = *self.panic_at.lock() == Some(count);
-        assert!(!is_due || std::thread::panicking(), "a scripted panic in call {count}");
+        if is_due && !thread::panicking() {
+            self.panic(&format!("in call {count}"));
+        }
+        entered
+    }
+
+    /// Panics, because a script says so.
+    ///
+    /// # Panics
+    ///
+    /// Always.
+    pub fn panic(&self, place: &str) -> ! {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+        panic!("a scripted panic {place}")
+    }
+
+    /// Panics that a script has ordered, and that came.
+    pub fn panics(&self) -> usize {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    /// A poll of the driver starts.
+    pub fn start_poll(&self) {
+        self.driver_polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Which poll of the driver this is.
+    pub(super) fn driver_poll(&self) -> usize {
+        self.driver_polls.load(Ordering::Relaxed)
+    }
+
+    /// Writes down what can't be. The first counts: the others may come of it.
+    pub fn contradict(&self, sentence: &str) {
+        self.contradiction.lock().get_or_insert_with(|| sentence.to_owned());
+    }
+
+    /// What can't be, and was seen all the same.
+    pub fn contradiction(&self) -> Option<String> {
+        self.contradiction.lock().clone()
+    }
+}
+
+/// A call into user code that is under way.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    calls: &'a Calls,
+    /// Scripted panics before.
+    panics: usize,
+    was_panicking: bool,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let panics = thread::panicking() && !self.was_panicking;
+        if panics && self.calls.panics() == self.panics {
+            self.calls.contradict("user code panicked, and no script had ordered that");
+        }
     }
 }
 
@@ -103,13 +166,11 @@ impl Ledger {
     }
 
     /// A connection gives it back.
-    ///
-    /// # Panics
-    ///
-    /// When it was not the last to have it.
     pub fn take_back(&self, id: u32) {
         let last = self.entries.lock().entry(id).or_default().ends.pop();
-        assert_eq!(last, Some(End::Handed), "item {id} comes back from where it was not");
+        if last != Some(End::Handed) {
+            self.calls.contradict(&format!("item {id} came back from where it was not: it was {last:?}"));
+        }
     }
 
     /// The items that came to this end, and to no other.
@@ -158,7 +219,9 @@ impl OnUndelivered<Item> for Ledger {
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.record(item.id, End::Undelivered);
         self.reasons.lock().push(reason);
-        self.calls.enter();
-        assert!(!self.panics.load(Ordering::Relaxed), "a scripted panic of the handler");
+        let _entered = self.calls.enter();
+        if self.panics.load(Ordering::Relaxed) {
+            self.calls.panic("of the handler");
+        }
     }
 }

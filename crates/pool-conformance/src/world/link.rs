@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_sink::Sink;
@@ -98,6 +98,7 @@ pub struct Link {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct State {
     behaviour: Behaviour,
     log: Vec<Call>,
@@ -105,16 +106,42 @@ struct State {
     in_flight: VecDeque<Item>,
     received: Vec<u32>,
     news: VecDeque<News>,
+    /// The one that it was last given, also when it is closed.
     waker: Option<Waker>,
+    /// Whoever polled it last has not been woken since.
+    is_listening: bool,
+    calls: usize,
+    calls_mark: usize,
+    vain_looks: VainLooks,
     /// The flush that is under way.
     flushing: Option<Sleep>,
     /// It has pushed back, and owes a wake-up for when it is ready.
     has_refused: bool,
     /// It was asked in the latest call, and was ready.
     has_agreed: bool,
+    /// It was asked to flush after it had been handed its latest item, and pushed back.
+    has_held_back: bool,
     /// Items that it was handed all the same when it had not.
     unasked: usize,
     is_open: bool,
+}
+
+/// How often it was asked in one poll of the driver for what it had to tell, and had nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct VainLooks {
+    driver_poll: usize,
+    now: usize,
+    max: usize,
+}
+
+impl VainLooks {
+    fn add(&mut self, driver_poll: usize) {
+        if self.driver_poll != driver_poll {
+            (self.driver_poll, self.now) = (driver_poll, 0);
+        }
+        self.now += 1;
+        self.max = self.max.max(self.now);
+    }
 }
 
 #[derive(Debug)]
@@ -133,9 +160,14 @@ impl Link {
             received: Vec::new(),
             news: VecDeque::new(),
             waker: None,
+            is_listening: false,
+            calls: 0,
+            calls_mark: 0,
+            vain_looks: VainLooks::default(),
             flushing: None,
             has_refused: false,
             has_agreed: false,
+            has_held_back: false,
             unasked: 0,
             is_open: true,
         };
@@ -160,7 +192,10 @@ impl Link {
 
     /// Wakes whoever polled it last.
     pub fn wake(&self) {
-        let waker = self.state.lock().waker.take();
+        let waker = {
+            let mut state = self.state.lock();
+            if std::mem::take(&mut state.is_listening) { state.waker.clone() } else { None }
+        };
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -251,6 +286,12 @@ impl Link {
         !state.behaviour.flushes || !state.behaviour.closes
     }
 
+    /// Whether it holds items, and nobody has asked it to flush since it was handed the latest.
+    pub fn is_neglected(&self) -> bool {
+        let state = self.state.lock();
+        state.is_open && !state.buffer.is_empty() && !state.has_held_back
+    }
+
     /// Items that it was handed without having been ready when asked just before.
     #[must_use]
     pub fn unasked(&self) -> usize {
@@ -260,6 +301,24 @@ impl Link {
     /// Items that the peer has seen and not finished.
     pub fn in_flight(&self) -> usize {
         self.state.lock().in_flight.len()
+    }
+
+    /// [`calls_since_mark`](Self::calls_since_mark) is zero now.
+    pub fn mark_calls(&self) {
+        let state = &mut *self.state.lock();
+        state.calls_mark = state.calls;
+    }
+
+    /// Calls into it since the mark.
+    pub fn calls_since_mark(&self) -> usize {
+        let state = self.state.lock();
+        state.calls - state.calls_mark
+    }
+
+    /// How often at most it was asked in one poll of the driver for what it had to tell, and had
+    /// nothing.
+    pub fn vain_looks_max(&self) -> usize {
+        self.state.lock().vain_looks.max
     }
 
     /// The calls into it since the last look.
@@ -278,60 +337,86 @@ pub struct Wire {
     pub(super) alive: Arc<AtomicUsize>,
 }
 
-impl Wire {
-    fn enter(&self, call: Call, cx: Option<&mut Context<'_>>) -> Result<(), String> {
-        self.calls.enter();
-        let mut state = self.link.state.lock();
-        state.log.push(call);
-        let had_agreed = std::mem::take(&mut state.has_agreed);
-        state.unasked += usize::from(call == Call::Send && !had_agreed);
-        if let Some(cx) = cx {
-            state.waker = Some(cx.waker().clone());
-            if state.behaviour.wakes_itself {
-                cx.waker().wake_by_ref();
-            }
+impl State {
+    /// A call comes. Returns what shall go wrong in it.
+    fn note(&mut self, call: Call) -> Option<Fault> {
+        self.log.push(call);
+        self.calls += 1;
+        let had_agreed = std::mem::take(&mut self.has_agreed);
+        self.unasked += usize::from(call == Call::Send && !had_agreed);
+        let is_full = self.buffer.len() >= self.behaviour.window;
+        let breaks = call == Call::Ready && is_full && self.behaviour.breaks_when_full;
+        let fault = self.behaviour.fault.or_else(|| breaks.then_some((call, Fault::Error)));
+        let fault = fault.filter(|(at, _)| *at == call).map(|(_, fault)| fault);
+        if fault == Some(Fault::Error) && self.behaviour.returns_unflushed {
+            let unflushed = std::mem::take(&mut self.buffer).into_iter();
+            self.news.extend(unflushed.map(|item| News::Told(ConnectionEvent::Unsent(item))));
         }
-        let is_full = state.buffer.len() >= state.behaviour.window;
-        let breaks = call == Call::Ready && is_full && state.behaviour.breaks_when_full;
-        match state.behaviour.fault.or_else(|| breaks.then_some((call, Fault::Error))) {
-            Some((at, Fault::Error)) if at == call => {
-                if state.behaviour.returns_unflushed {
-                    let unflushed = std::mem::take(&mut state.buffer).into_iter();
-                    state.news.extend(unflushed.map(|item| News::Told(ConnectionEvent::Unsent(item))));
-                }
-                Err(format!("a scripted error in {call:?}"))
-            }
-            Some((at, Fault::Panic)) if at == call && !std::thread::panicking() => {
-                drop(state);
-                panic!("a scripted panic in {call:?}")
-            }
+        fault
+    }
+}
+
+impl Wire {
+    /// Wakers are used and dropped when nothing is locked.
+    fn enter(&self, call: Call, cx: Option<&mut Context<'_>>) -> Result<(), String> {
+        let waker = cx.map(|cx| cx.waker().clone());
+        let (fault, wakes_itself, previous) = {
+            let mut state = self.link.state.lock();
+            let fault = state.note(call);
+            state.is_listening |= waker.is_some();
+            let previous = waker.clone().and_then(|waker| state.waker.replace(waker));
+            (fault, state.behaviour.wakes_itself, previous)
+        };
+        drop(previous);
+        if let Some(waker) = waker.filter(|_| wakes_itself) {
+            waker.wake();
+        }
+        match fault {
+            Some(Fault::Error) => Err(format!("a scripted error in {call:?}")),
+            Some(Fault::Panic) if !std::thread::panicking() => self.calls.panic(&format!("in {call:?}")),
             _ => Ok(()),
         }
     }
 
     fn flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let mut state = self.link.state.lock();
-        if !state.behaviour.flushes {
-            return Poll::Pending;
-        }
-        let delay = state.behaviour.flush_delay;
-        if !delay.is_zero() && !state.buffer.is_empty() {
-            let flushing = state.flushing.get_or_insert_with(|| self.clock.sleep(delay));
-            ready!(Pin::new(flushing).poll(cx));
-            state.flushing = None;
-        }
-        while let Some(item) = state.buffer.pop_front() {
-            state.received.push(item.id);
-            if state.behaviour.keeps_items {
-                state.in_flight.push_back(item);
+        let flushed = self.try_flush(cx);
+        self.link.state.lock().has_held_back = flushed.is_pending();
+        flushed
+    }
+
+    fn try_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let (flushing, delay) = {
+            let mut state = self.link.state.lock();
+            if !state.behaviour.flushes {
+                return Poll::Pending;
+            }
+            let delay = if state.buffer.is_empty() { Duration::ZERO } else { state.behaviour.flush_delay };
+            (state.flushing.take(), delay)
+        };
+        if !delay.is_zero() {
+            let mut flushing = flushing.unwrap_or_else(|| self.clock.sleep(delay));
+            if Pin::new(&mut flushing).poll(cx).is_pending() {
+                self.link.state.lock().flushing = Some(flushing);
+                return Poll::Pending;
             }
         }
-        let owes_wake = std::mem::take(&mut state.has_refused);
-        drop(state);
-        if owes_wake {
+        if self.link.state.lock().flush() {
             self.link.wake();
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl State {
+    /// Everything arrives. Returns whether somebody waits for that.
+    fn flush(&mut self) -> bool {
+        while let Some(item) = self.buffer.pop_front() {
+            self.received.push(item.id);
+            if self.behaviour.keeps_items {
+                self.in_flight.push_back(item);
+            }
+        }
+        std::mem::take(&mut self.has_refused)
     }
 }
 
@@ -339,6 +424,7 @@ impl Sink<Item> for Wire {
     type Error = String;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let _entered = self.calls.enter();
         self.enter(Call::Ready, Some(cx))?;
         let mut state = self.link.state.lock();
         let is_ready = state.behaviour.is_ready && state.buffer.len() < state.behaviour.window;
@@ -349,8 +435,10 @@ impl Sink<Item> for Wire {
 
     fn start_send(self: Pin<&mut Self>, item: Item) -> Result<(), String> {
         self.ledger.record(item.id, End::Handed);
+        let _entered = self.calls.enter();
         let entered = self.enter(Call::Send, None);
         let mut state = self.link.state.lock();
+        state.has_held_back = false;
         if entered.is_ok() {
             state.buffer.push_back(item);
         } else if state.behaviour.returns_refused {
@@ -360,14 +448,20 @@ impl Sink<Item> for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let _entered = self.calls.enter();
         self.enter(Call::Flush, Some(&mut *cx))?;
         self.flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let _entered = self.calls.enter();
         self.enter(Call::Close, Some(&mut *cx))?;
-        if !self.link.state.lock().behaviour.closes {
-            return Poll::Pending;
+        {
+            let mut state = self.link.state.lock();
+            if !state.behaviour.closes {
+                state.has_held_back = true;
+                return Poll::Pending;
+            }
         }
         self.flush(cx)
     }
@@ -377,8 +471,16 @@ impl Connection<Item> for Wire {
     const REPORTS_OUTCOMES: bool = true;
 
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<Item>, String>> {
+        let _entered = self.calls.enter();
         self.enter(Call::Event, Some(cx))?;
-        let news = self.link.state.lock().news.pop_front();
+        let news = {
+            let mut state = self.link.state.lock();
+            let news = state.news.pop_front();
+            if news.is_none() {
+                state.vain_looks.add(self.calls.driver_poll());
+            }
+            news
+        };
         match news {
             None => Poll::Pending,
             Some(News::Broken(error)) => Poll::Ready(Err(error.into())),
@@ -397,13 +499,12 @@ impl Drop for Wire {
         self.alive.fetch_sub(1, Ordering::Relaxed);
         let lost = {
             let mut state = self.link.state.lock();
-            state.is_open = false;
-            state.waker = None;
-            state.flushing = None;
-            let lost = (std::mem::take(&mut state.buffer), std::mem::take(&mut state.in_flight));
-            (lost, std::mem::take(&mut state.news))
+            (state.is_open, state.is_listening) = (false, false);
+            let items = (std::mem::take(&mut state.buffer), std::mem::take(&mut state.in_flight));
+            (items, std::mem::take(&mut state.news), state.flushing.take())
         };
         drop(lost);
+        let _entered = self.calls.enter();
         // The error of a drop goes nowhere.
         let _ = self.enter(Call::Drop, None);
     }

@@ -22,7 +22,7 @@ use crate::simulated::{Clock, Sleep};
 
 pub use events::{EventLog, Level, Tally};
 pub use feed::{Answer, Feed};
-pub use ledger::{Calls, End, Item, Ledger};
+pub use ledger::{Calls, End, Entered, Item, Ledger};
 pub use link::{Behaviour, Call, Fault, Link, Wire};
 
 /// How a server answers dials.
@@ -32,6 +32,8 @@ pub enum Dial {
     /// The connection is up at once.
     #[default]
     Accept,
+    /// The connection is up at once, and the dials after it hang.
+    AcceptOnce,
     /// The connection is up after so much time.
     AcceptAfter(Duration),
     /// The connection is up, and breaks when it is first looked at.
@@ -69,6 +71,10 @@ struct Server {
     dials: usize,
     links: Vec<Link>,
     hanging: Vec<Waker>,
+    /// Of dials that came to nothing.
+    former_wakers: Vec<Waker>,
+    dial_polls: usize,
+    dial_polls_mark: usize,
     /// Dials and connections that the pool holds.
     dialling: Arc<AtomicUsize>,
     alive: Arc<AtomicUsize>,
@@ -145,6 +151,37 @@ impl World {
         self.servers.lock().values().flat_map(|server| server.links.clone()).collect()
     }
 
+    /// The wakers of dials and connections to the address that are over, for late misuse.
+    pub fn former_wakers(&self, address: u16) -> Vec<Waker> {
+        let (mut wakers, links) =
+            self.with(address, |server| (server.former_wakers.clone(), server.links.clone()));
+        let closed = links.iter().filter(|link| !link.is_open());
+        wakers.extend(closed.filter_map(Link::steal_waker));
+        wakers
+    }
+
+    /// [`calls_since_mark`](Self::calls_since_mark) is zero now.
+    pub fn mark_calls(&self) {
+        for server in self.servers.lock().values_mut() {
+            server.dial_polls_mark = server.dial_polls;
+            server.links.iter().for_each(Link::mark_calls);
+        }
+    }
+
+    /// Polls of dials and calls into connections since the mark.
+    pub fn calls_since_mark(&self, address: u16) -> usize {
+        let (polls, links) =
+            self.with(address, |server| (server.dial_polls - server.dial_polls_mark, server.links.clone()));
+        polls + links.iter().map(Link::calls_since_mark).sum::<usize>()
+    }
+
+    /// The first connection that holds items which nobody has tried to flush.
+    pub fn neglected_link(&self) -> Option<Link> {
+        let servers = self.servers.lock();
+        let mut links = servers.values().flat_map(|server| &server.links);
+        links.find(|link| link.is_neglected()).cloned()
+    }
+
     /// What has arrived at the address.
     pub fn received(&self, address: u16) -> Vec<u32> {
         self.links(address).iter().flat_map(Link::received).collect()
@@ -184,10 +221,12 @@ impl Connect<u16> for World {
             server.last_context = Some(*context);
             (server.dial, Arc::clone(&server.dialling))
         });
-        self.calls.enter();
-        assert!(dial != Dial::PanicInCall, "a scripted panic of the connector");
+        let _entered = self.calls.enter();
+        if dial == Dial::PanicInCall {
+            self.calls.panic("of the connector");
+        }
         dialling.fetch_add(1, Ordering::Relaxed);
-        Dialling { world: self.clone(), address, in_flight: dialling, delay: None }
+        Dialling { world: self.clone(), address, in_flight: dialling, delay: None, waker: None }
     }
 }
 
@@ -198,6 +237,8 @@ pub struct Dialling {
     address: u16,
     in_flight: Arc<AtomicUsize>,
     delay: Option<Sleep>,
+    /// The one that it was last polled with; a dial that succeeds passes it on to its connection.
+    waker: Option<Waker>,
 }
 
 impl Future for Dialling {
@@ -205,37 +246,51 @@ impl Future for Dialling {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.world.calls.enter();
+        let _entered = this.world.calls.enter();
+        this.waker = Some(cx.waker().clone());
         let address = this.address;
+        let hanging = cx.waker().clone();
         let dial = this.world.with(address, |server| {
+            server.dial_polls += 1;
             if server.dial == Dial::Hang {
                 // In one step: a new answer that comes now must find whom to wake.
-                server.hanging.push(cx.waker().clone());
+                server.hanging.push(hanging);
             }
-            server.dial
+            let dial = server.dial;
+            if dial == Dial::AcceptOnce {
+                server.dial = Dial::Hang;
+            }
+            dial
         });
-        match dial {
-            Dial::Accept | Dial::PanicInDrop | Dial::PanicInCall => {}
+        let end: fn(&Link) = match dial {
+            Dial::Accept | Dial::AcceptOnce | Dial::PanicInDrop | Dial::PanicInCall => |_| {},
             Dial::AcceptAfter(delay) => {
                 let clock = &this.world.clock;
                 ready!(Pin::new(this.delay.get_or_insert_with(|| clock.sleep(delay))).poll(cx));
+                |_| {}
             }
-            Dial::AcceptThenDie => return Poll::Ready(Ok(this.world.accept_then(address, Link::break_off))),
-            Dial::AcceptThenClose => return Poll::Ready(Ok(this.world.accept_then(address, Link::hang_up))),
-            Dial::AcceptThenGoAway => return Poll::Ready(Ok(this.world.accept_then(address, Link::go_away))),
+            Dial::AcceptThenDie => Link::break_off,
+            Dial::AcceptThenClose => Link::hang_up,
+            Dial::AcceptThenGoAway => Link::go_away,
             Dial::Refuse => return Poll::Ready(Err("connection refused".into())),
             Dial::Hang => return Poll::Pending,
-            Dial::PanicInFuture => panic!("a scripted panic of a dial"),
-        }
-        Poll::Ready(Ok(this.world.accept(address)))
+            Dial::PanicInFuture => this.world.calls.panic("of a dial"),
+        };
+        this.waker = None;
+        Poll::Ready(Ok(this.world.accept_then(address, end)))
     }
 }
 
 impl Drop for Dialling {
     fn drop(&mut self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let dial = self.world.with(self.address, |server| server.dial);
-        let panics = dial == Dial::PanicInDrop && !std::thread::panicking();
-        assert!(!panics, "a scripted panic of a dial's drop");
+        let waker = self.waker.take();
+        let dial = self.world.with(self.address, |server| {
+            server.former_wakers.extend(waker);
+            server.dial
+        });
+        if dial == Dial::PanicInDrop && !std::thread::panicking() {
+            self.world.calls.panic("of a dial's drop");
+        }
     }
 }
