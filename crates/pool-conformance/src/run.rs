@@ -186,12 +186,19 @@ fn stage<A: Adapter + 'static>(
     }
 }
 
+/// A hash of all that happened: what the observer was told and when, each call into each connection
+/// and what came of it, the end of every item, what users were told, and who ran in which order.
 fn hash(scene: &Scene, history: u64) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(scene.log.transcript().as_bytes());
     for link in scene.world.all_links() {
-        link.received().into_iter().for_each(|item| hasher.write_u32(item));
+        let (address, name) = (link.address(), link.name());
+        let told = format!("{address} {name} {:?} {:?}", link.received(), link.take_log());
+        hasher.write(told.as_bytes());
     }
+    hasher.write(format!("{:?}", scene.ledger).as_bytes());
+    let users = scene.users.lock();
+    hasher.write(format!("{:?} {:?} {:?}", users.refusals, users.ready, users.seen_ends).as_bytes());
     hasher.write_u64(history);
     hasher.finish()
 }
