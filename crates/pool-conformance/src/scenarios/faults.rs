@@ -340,7 +340,7 @@ pub(super) fn f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps() -> Script
         .expect(EndReason, "all its handles were dropped")
 }
 
-pub(super) fn f3_an_address_that_keeps_coming_and_going_leaves_nothing_behind() -> Script {
+pub(super) fn f3_an_address_that_keeps_coming_and_going_leaves_no_row_and_no_connection_behind() -> Script {
     Script::new()
         .never_above(Rows, 1)
         .never_above(Open(1), 1)
@@ -397,7 +397,7 @@ pub(super) fn f3_a_connection_that_keeps_dying_costs_a_few_polls_each_time() -> 
         .expect(ReceivedOver(1, 200), 1)
 }
 
-pub(super) fn f3_weights_and_priorities_that_keep_changing_leave_nothing_behind() -> Script {
+pub(super) fn f3_weights_and_priorities_that_keep_changing_cost_a_few_polls_and_no_dial() -> Script {
     let changed = Endpoint::new(1).with_weight(9).with_priority(2);
     Script::new()
         .set_addresses([1, 2])
@@ -570,8 +570,12 @@ pub(super) fn f4_errors_disturb_neither_a_dial_nor_a_backoff_nor_a_drain() -> Sc
         .expect(Ends(3), "Closed")
 }
 
-fn refused(setting: Setting, sentence: &'static str) -> Script {
+fn refused(setting: Setting, sentence: &str) -> Script {
     Script::new().with(setting).expect(BuildError, sentence)
+}
+
+fn refused_time(setting: Setting, field: &str, found: Duration) -> Script {
+    refused(setting, &format!("{field} must be from 1 millisecond to 366 days, but is {found:?}"))
 }
 
 pub(super) fn f5_no_connections_are_refused() -> Script {
@@ -600,24 +604,19 @@ pub(super) fn f5_no_addresses_at_all_are_refused() -> Script {
 }
 
 pub(super) fn f5_a_dial_without_time_is_refused() -> Script {
-    refused(DialTimeout(Duration::ZERO), "dial_timeout must be from 1 millisecond to 366 days, but is 0ns")
+    refused_time(DialTimeout(Duration::ZERO), "dial_timeout", Duration::ZERO)
 }
 
 pub(super) fn f5_a_drain_that_outlives_us_is_refused() -> Script {
-    let sentence =
-        "drain_timeout must be from 1 millisecond to 366 days, but is 18446744073709551615.999999999s";
-    refused(DrainTimeout(Duration::MAX), sentence)
+    refused_time(DrainTimeout(Duration::MAX), "drain_timeout", Duration::MAX)
 }
 
 pub(super) fn f5_a_shutdown_that_outlives_us_is_refused() -> Script {
-    let sentence =
-        "shutdown_timeout must be from 1 millisecond to 366 days, but is 18446744073709551615.999999999s";
-    refused(ShutdownTimeout(Duration::MAX), sentence)
+    refused_time(ShutdownTimeout(Duration::MAX), "shutdown_timeout", Duration::MAX)
 }
 
 pub(super) fn f5_a_backoff_of_nothing_is_refused() -> Script {
-    let sentence = "backoff.base must be from 1 millisecond to 366 days, but is 0ns";
-    refused(Backoff(Duration::ZERO, secs(1)), sentence)
+    refused_time(Backoff(Duration::ZERO, secs(1)), "backoff.base", Duration::ZERO)
 }
 
 pub(super) fn f5_a_cap_below_the_base_is_refused() -> Script {
@@ -643,6 +642,67 @@ pub(super) fn f5_an_idle_timeout_of_eager_connections_is_refused() -> Script {
 
 pub(super) fn f5_a_lifetime_too_short_to_become_stable_is_refused() -> Script {
     refused(LifetimeMax(secs(60)), "lifetime_max must be longer than stable_after")
+}
+
+pub(super) fn f5_a_dial_that_outlives_us_is_refused() -> Script {
+    refused_time(DialTimeout(Duration::MAX), "dial_timeout", Duration::MAX)
+}
+
+pub(super) fn f5_a_drain_without_time_is_refused() -> Script {
+    refused_time(DrainTimeout(Duration::ZERO), "drain_timeout", Duration::ZERO)
+}
+
+pub(super) fn f5_stability_without_time_is_refused() -> Script {
+    refused_time(StableAfter(Duration::ZERO), "stable_after", Duration::ZERO)
+}
+
+pub(super) fn f5_stability_that_outlives_us_is_refused() -> Script {
+    refused_time(StableAfter(Duration::MAX), "stable_after", Duration::MAX)
+}
+
+pub(super) fn f5_failing_fast_after_no_time_is_refused() -> Script {
+    refused_time(FailFastAfter(Duration::ZERO), "fail_fast_after", Duration::ZERO)
+}
+
+pub(super) fn f5_failing_fast_that_outlives_us_is_refused() -> Script {
+    refused_time(FailFastAfter(Duration::MAX), "fail_fast_after", Duration::MAX)
+}
+
+pub(super) fn f5_a_lifetime_of_nothing_is_refused() -> Script {
+    refused_time(LifetimeMax(Duration::ZERO), "lifetime_max", Duration::ZERO)
+}
+
+pub(super) fn f5_a_lifetime_that_outlives_us_is_refused() -> Script {
+    refused_time(LifetimeMax(Duration::MAX), "lifetime_max", Duration::MAX)
+}
+
+pub(super) fn f5_an_idle_timeout_of_nothing_is_refused() -> Script {
+    refused_time(IdleTimeout(Duration::ZERO), "idle_timeout", Duration::ZERO)
+}
+
+pub(super) fn f5_an_idle_timeout_that_outlives_us_is_refused() -> Script {
+    refused_time(IdleTimeout(Duration::MAX), "idle_timeout", Duration::MAX)
+}
+
+pub(super) fn f5_a_cap_that_outlives_us_is_refused() -> Script {
+    refused_time(Backoff(secs(1), Duration::MAX), "backoff.cap", Duration::MAX)
+}
+
+pub(super) fn f5_a_queue_of_everything_is_refused() -> Script {
+    refused(QueueSize(usize::MAX), &format!("queue_size must be from 1 to 1073741824, but is {}", usize::MAX))
+}
+
+pub(super) fn f5_more_addresses_than_can_be_numbered_are_refused() -> Script {
+    refused(
+        AddressesMax(usize::MAX),
+        &format!("addresses_max must be from 1 to 16777216, but is {}", usize::MAX),
+    )
+}
+
+pub(super) fn f5_a_backoff_that_explodes_is_refused() -> Script {
+    let mut backoff = pool_driver::Backoff::default();
+    backoff.growth_percent = 1001;
+    refused(BackoffOf(backoff), "backoff.growth_percent must be from 100 to 1000, but is 1001")
 }
 
 pub(super) fn f5_the_extremes_that_make_sense_are_taken_and_work() -> Script {

@@ -397,11 +397,11 @@ macro_rules! for_each_scenario {
             f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
             f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
             f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps
-            f3_an_address_that_keeps_coming_and_going_leaves_nothing_behind
+            f3_an_address_that_keeps_coming_and_going_leaves_no_row_and_no_connection_behind
             f3_addresses_that_come_but_once_are_forgotten
             f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff_is_over
             f3_a_connection_that_keeps_dying_costs_a_few_polls_each_time
-            f3_weights_and_priorities_that_keep_changing_leave_nothing_behind
+            f3_weights_and_priorities_that_keep_changing_cost_a_few_polls_and_no_dial
             f3_connections_that_drain_for_ever_do_not_pile_up
             f3_dials_that_are_abandoned_do_not_pile_up
             f4_a_name_service_that_fails_for_ever_costs_nothing_that_works
@@ -426,6 +426,20 @@ macro_rules! for_each_scenario {
             f5_jitter_that_eats_the_delay_is_refused
             f5_an_idle_timeout_of_eager_connections_is_refused
             f5_a_lifetime_too_short_to_become_stable_is_refused
+            f5_a_dial_that_outlives_us_is_refused
+            f5_a_drain_without_time_is_refused
+            f5_stability_without_time_is_refused
+            f5_stability_that_outlives_us_is_refused
+            f5_failing_fast_after_no_time_is_refused
+            f5_failing_fast_that_outlives_us_is_refused
+            f5_a_lifetime_of_nothing_is_refused
+            f5_a_lifetime_that_outlives_us_is_refused
+            f5_an_idle_timeout_of_nothing_is_refused
+            f5_an_idle_timeout_that_outlives_us_is_refused
+            f5_a_cap_that_outlives_us_is_refused
+            f5_a_queue_of_everything_is_refused
+            f5_more_addresses_than_can_be_numbered_are_refused
+            f5_a_backoff_that_explodes_is_refused
             f5_the_extremes_that_make_sense_are_taken_and_work
 
             // runtime.rs
