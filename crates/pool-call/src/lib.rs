@@ -11,23 +11,12 @@
 //! use pool_call::{Call, CallError, CallExt, Pipelined, ReturnToCaller};
 //! use pool_driver::{BuildError, Ended, Pool, PoolBuilder, Runtime};
 //!
-//! # struct Lines;
-//! # impl futures_sink::Sink<String> for Lines {
-//! #     type Error = io::Error;
-//! #     fn poll_ready(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
-//! #     fn start_send(self: std::pin::Pin<&mut Self>, _: String) -> io::Result<()> { unimplemented!() }
-//! #     fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
-//! #     fn poll_close(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> { unimplemented!() }
-//! # }
-//! # impl futures_core::Stream for Lines {
-//! #     type Item = io::Result<String>;
-//! #     fn poll_next(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<io::Result<String>>> { unimplemented!() }
-//! # }
-//!
+//! # use std::pin::Pin;
+//! # trait Transport: futures_sink::Sink<String, Error = io::Error> + futures_core::Stream<Item = io::Result<String>> {}
+//! # type Lines = Pin<Box<dyn Transport>>;
 //! // A sink of requests that is a stream of replies too.
 //! async fn dial(address: u16) -> io::Result<Lines> {
-//!     # let _ = address;
-//!     # Ok(Lines)
+//!     # Err(io::Error::other(format!("nobody listens at {address}: this is an example")))
 //! }
 //!
 //! type Questions = Call<String, String>;
