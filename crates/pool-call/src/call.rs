@@ -178,6 +178,11 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         }
     }
 
+    /// Stops waiting. Whether the call was not begun, and so never will be.
+    pub(crate) fn abandon(&mut self) -> bool {
+        matches!(self.leave(), Some(GivenUp::NotSent(_)))
+    }
+
     fn leave(&mut self) -> Option<GivenUp<Request, Reply>> {
         let slot = self.slot.take()?;
         let given_up = slot.give_up();

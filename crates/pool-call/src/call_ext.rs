@@ -49,7 +49,8 @@ pub trait CallExt<Request: 'static, Reply: 'static>: Sized {
     /// Sends a request and waits for its reply.
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply>;
 
-    /// As [`call`](Self::call), until `deadline` ends: any future, such as a runtime's sleep.
+    /// As [`call`](Self::call), until `deadline` ends: any future, such as a runtime's sleep. The
+    /// runtime crates have `call_timeout`, which takes a duration.
     ///
     /// ```
     /// use pool_call::{Call, CallError, CallExt, NotSentReason};
@@ -70,7 +71,7 @@ pub trait CallExt<Request: 'static, Reply: 'static>: Sized {
         deadline: Deadline,
     ) -> CallingUntil<Self::Route, Request, Reply, Deadline>
     where
-        Deadline: Future<Output = ()>,
+        Deadline: Future,
     {
         CallingUntil { calling: self.call(request), deadline }
     }
@@ -101,7 +102,12 @@ where
 
 /// A call under way; made by [`CallExt::call`].
 #[must_use = "nothing is sent unless this is polled"]
-pub struct Calling<R, Request: 'static, Reply: 'static> {
+pub struct Calling<R, Request, Reply>
+where
+    R: Route<Request, Reply>,
+    Request: 'static,
+    Reply: 'static,
+{
     route: R,
     answer: Answer<Request, Reply>,
 }
@@ -110,6 +116,9 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
     fn give_up(&mut self) -> Result<Reply, CallError<Request>> {
         let not_sent = NotSentReason::TimedOut { last_error: None };
         let result = self.answer.give_up(not_sent, MaybeSentReason::TimedOut);
+        if result.as_ref().is_err_and(CallError::is_not_sent) {
+            self.route.on_abandoned();
+        }
         self.explain(result)
     }
 
@@ -125,7 +134,15 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
 }
 
 // Nothing in it is pinned.
-impl<R, Request, Reply> Unpin for Calling<R, Request, Reply> {}
+impl<R: Route<Request, Reply>, Request, Reply> Unpin for Calling<R, Request, Reply> {}
+
+impl<R: Route<Request, Reply>, Request, Reply> Drop for Calling<R, Request, Reply> {
+    fn drop(&mut self) {
+        if self.answer.abandon() {
+            self.route.on_abandoned();
+        }
+    }
+}
 
 impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Reply> {
     type Output = Result<Reply, CallError<Request>>;
@@ -147,7 +164,7 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     }
 }
 
-impl<R, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
+impl<R: Route<Request, Reply>, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Calling").field("answer", &self.answer).finish_non_exhaustive()
     }
@@ -156,7 +173,12 @@ impl<R, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
 /// A call with a deadline; made by [`CallExt::call_until`].
 #[must_use = "nothing is sent unless this is polled"]
 #[pin_project]
-pub struct CallingUntil<R, Request: 'static, Reply: 'static, Deadline> {
+pub struct CallingUntil<R, Request, Reply, Deadline>
+where
+    R: Route<Request, Reply>,
+    Request: 'static,
+    Reply: 'static,
+{
     calling: Calling<R, Request, Reply>,
     #[pin]
     deadline: Deadline,
@@ -165,7 +187,7 @@ pub struct CallingUntil<R, Request: 'static, Reply: 'static, Deadline> {
 impl<R, Request, Reply, Deadline> Future for CallingUntil<R, Request, Reply, Deadline>
 where
     R: Route<Request, Reply>,
-    Deadline: Future<Output = ()>,
+    Deadline: Future,
 {
     type Output = Result<Reply, CallError<Request>>;
 
@@ -177,11 +199,13 @@ where
         if let Poll::Ready(result) = Pin::new(&mut *this.calling).poll(cx) {
             return Poll::Ready(result);
         }
-        this.deadline.poll(cx).map(|()| this.calling.give_up())
+        this.deadline.poll(cx).map(|_| this.calling.give_up())
     }
 }
 
-impl<R, Request, Reply, Deadline> fmt::Debug for CallingUntil<R, Request, Reply, Deadline> {
+impl<R: Route<Request, Reply>, Request, Reply, Deadline> fmt::Debug
+    for CallingUntil<R, Request, Reply, Deadline>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallingUntil").field("calling", &self.calling).finish_non_exhaustive()
     }

@@ -8,8 +8,8 @@
 //! ```
 //! use std::io;
 //!
-//! use pool_call::{Call, CallError, CallExt, Pipelined, ReturnToCaller};
-//! use pool_driver::{BuildError, Ended, Pool, PoolBuilder, Runtime};
+//! use pool_call::{Call, CallError, CallExt, Pipelined, call_pool_builder};
+//! use pool_driver::{BuildError, Ended, Pool, Runtime};
 //!
 //! # use std::pin::Pin;
 //! # trait Transport: futures_sink::Sink<String, Error = io::Error> + futures_core::Stream<Item = io::Result<String>> {}
@@ -21,13 +21,10 @@
 //!
 //! type Questions = Call<String, String>;
 //!
-//! // The runtime crates begin with `pool_for_connections(…)` and end with `spawn()`.
+//! // The runtime crates begin with `pool_for_calls(connect)` and end with `spawn()`.
 //! fn pool<R: Runtime>(runtime: R) -> Result<(Pool<Questions, u16>, impl Future<Output = Ended>), BuildError> {
 //!     let connect = |address| async move { dial(address).await.map(Pipelined::new) };
-//!     PoolBuilder::new(connect, runtime)
-//!         .connect_to_fixed([7001, 7002])
-//!         .on_undelivered(ReturnToCaller)
-//!         .build()
+//!     call_pool_builder(connect, runtime).connect_to_fixed([7001, 7002]).build()
 //! }
 //!
 //! async fn ask(pool: &Pool<Questions, u16>) -> Result<String, CallError<String>> {
@@ -46,6 +43,7 @@
 //! A caller that goes away leaves nothing behind: its call is never sent, or its reply is read
 //! and thrown away. Nobody ever gets the reply of another.
 
+mod builder;
 mod call;
 mod call_ext;
 mod correlation;
@@ -59,6 +57,7 @@ mod slot;
 mod tagged;
 mod undelivered;
 
+pub use builder::{FAIL_FAST_AFTER, call_pool_builder};
 pub use call::{Answer, Call, Responder};
 pub use call_ext::{CallExt, Calling, CallingUntil};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};

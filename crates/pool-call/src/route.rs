@@ -18,6 +18,9 @@ pub trait Route<Request, Reply> {
 
     /// The latest error of any connection, where it is known.
     fn last_error(&self) -> Option<SharedError>;
+
+    /// The caller has gone, and the call was not begun.
+    fn on_abandoned(&self);
 }
 
 /// Through a pool's queue.
@@ -47,6 +50,12 @@ impl<Request, Reply, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, 
 
     fn last_error(&self) -> Option<SharedError> {
         self.pool.last_error()
+    }
+
+    fn on_abandoned(&self) {
+        if self.sending.is_none() {
+            self.pool.report_unwanted();
+        }
     }
 }
 
@@ -86,4 +95,6 @@ where
     fn last_error(&self) -> Option<SharedError> {
         None
     }
+
+    fn on_abandoned(&self) {}
 }

@@ -29,4 +29,8 @@ impl<Request, Reply> OnUndelivered<Call<Request, Reply>> for ReturnToCaller {
         // The last error is known to whoever has a handle: the caller.
         call.give_back(NotSentReason::Undelivered { reason, last_error: None });
     }
+
+    fn is_wanted(&self, call: &Call<Request, Reply>) -> bool {
+        !call.is_abandoned()
+    }
 }

@@ -176,6 +176,29 @@ fn a_call_that_is_given_up_in_the_queue_is_never_sent() {
 }
 
 #[test]
+fn t8_calls_that_are_given_up_in_an_outage_leave_their_places_to_others() {
+    let mut bench = Bench::new(1, false, |settings| settings.queue_size(3));
+    let deadline = bench.clock.sleep(Duration::from_secs(1));
+    let pool = bench.pool.clone();
+    let times_out = bench.executor.spawn(async move { pool.call_until(request(0), deadline).await });
+    let (given_up, waits) = (bench.call(1), bench.call(2));
+    let later: Vec<_> = (3..6).map(|number| bench.call(number)).collect();
+    assert_eq!((bench.snapshot().queue.waiting, bench.snapshot().counts.accepted), (3, 3));
+    bench.executor.cancel(&given_up);
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.waiting, 2);
+    bench.advance(Duration::from_secs(1));
+    assert!(times_out.is_done());
+    assert_eq!((bench.snapshot().queue.waiting, bench.snapshot().counts.undelivered), (1, 2));
+    for call in later.iter().chain([&waits]) {
+        bench.executor.cancel(call);
+    }
+    bench.executor.run();
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0));
+}
+
+#[test]
 fn a_call_that_fails_fast_comes_back_with_the_error_of_the_last_dial() {
     let mut bench = Bench::new(1, false, |settings| settings.fail_fast_after(Duration::from_secs(1)));
     let waits = bench.call(0);

@@ -169,10 +169,33 @@ where
             }
             count += ended;
             while let Some(item) = self.hand.pop() {
-                // A handler that panics has been given its item all the same.
-                let _ = guard(|| self.on_undelivered.on_undelivered(item, reason));
+                self.undeliver(item, reason);
             }
         }
+        self.tell_undelivered(count, reason);
+    }
+
+    /// Items that nobody wants any more leave their places to others.
+    fn undeliver_unwanted(&mut self) {
+        if !self.shared.queue.take_for_search(&mut self.hand) {
+            return;
+        }
+        let policy = &self.on_undelivered;
+        let unwanted = self.hand.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
+        let count = unwanted.len();
+        for item in unwanted {
+            self.undeliver(item, UndeliveredReason::Unwanted);
+        }
+        self.queued = self.shared.queue.turn_over(count, &mut self.hand);
+        self.tell_undelivered(count, UndeliveredReason::Unwanted);
+    }
+
+    fn undeliver(&mut self, item: T, reason: UndeliveredReason) {
+        // A handler that panics has been given its item all the same.
+        let _ = guard(|| self.on_undelivered.on_undelivered(item, reason));
+    }
+
+    fn tell_undelivered(&mut self, count: usize, reason: UndeliveredReason) {
         if count > 0 {
             self.multiplexer.count_undelivered(count);
             self.multiplexer.observe(|| Event::Undelivered { count, reason });
@@ -246,6 +269,9 @@ where
             this.handle_requests();
         }
         this.take_back();
+        if handles_woken {
+            this.undeliver_unwanted();
+        }
         this.deliver(handles_woken);
         this.update_failing_fast();
         this.multiplexer.set_demand(this.demand());

@@ -81,6 +81,8 @@ impl Error for Closed {}
 pub enum UndeliveredReason {
     /// No connection had been up for as long as `fail_fast_after` allows.
     FailingFast,
+    /// Nobody wanted it any more: see [`Pool::report_unwanted`](crate::Pool::report_unwanted).
+    Unwanted,
     /// The pool ended before a connection could take it.
     Closed(EndReason),
 }
@@ -89,6 +91,7 @@ impl fmt::Display for UndeliveredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FailingFast => RefusedReason::FailingFast.fmt(f),
+            Self::Unwanted => f.write_str("nobody wanted it any more"),
             Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
         }
     }

@@ -1,6 +1,7 @@
 //! Items on their way from the queue to connections.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::vec;
 
 /// Items that no connection has yet, oldest first: those that came back from a connection, then
@@ -28,6 +29,22 @@ impl<T> Hand<T> {
     pub(crate) fn refill(&mut self, batch: Vec<T>) {
         debug_assert!(self.batch.as_slice().is_empty(), "a batch is not overwritten");
         self.batch = batch.into_iter();
+    }
+
+    /// Puts a batch behind all that is there.
+    pub(crate) fn extend(&mut self, batch: Vec<T>) {
+        if self.is_empty() {
+            return self.refill(batch);
+        }
+        self.returned.extend(self.batch.by_ref());
+        self.returned.extend(batch);
+    }
+
+    /// Takes out the items that are not to be kept, oldest first.
+    pub(crate) fn remove_unless(&mut self, keep: impl Fn(&T) -> bool) -> Vec<T> {
+        let (kept, removed) = iter::from_fn(|| self.pop()).partition(keep);
+        self.returned = kept;
+        Vec::from(removed)
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {

@@ -23,6 +23,7 @@ mod hand;
 mod line;
 mod multiplexer;
 mod observer;
+mod onlookers;
 mod panic;
 mod pool;
 mod queue;

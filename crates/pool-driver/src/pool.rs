@@ -13,6 +13,7 @@ use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
+use crate::onlookers::Outlook;
 use crate::panic::guard;
 use crate::queue::{Place, Queue};
 use crate::sync::{Mutex, MutexGuard};
@@ -34,6 +35,8 @@ pub struct Pool<T, A = std::net::SocketAddr> {
     shared: Arc<Shared<T, A>>,
     /// What the sink's `poll_ready` waits for or was granted.
     place: Place,
+    /// Where `poll_room` waits.
+    outlook: Outlook,
     /// Closed as a sink.
     is_released: bool,
 }
@@ -133,7 +136,7 @@ impl<T, A> Shared<T, A> {
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
         shared.handles.fetch_add(1, Ordering::Relaxed);
-        Self { shared, place: Place::default(), is_released: false }
+        Self { shared, place: Place::default(), outlook: Outlook::default(), is_released: false }
     }
 
     /// Sends an item: waits for a place in the queue, in line with all other senders.
@@ -156,6 +159,30 @@ impl<T, A> Pool<T, A> {
     /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
     pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
         self.shared.queue.try_push(item)
+    }
+
+    /// Says that an item of the queue is no longer wanted, after whatever makes
+    /// [`OnUndelivered::is_wanted`](crate::OnUndelivered::is_wanted) say so too. The driver looks
+    /// for such items and gives them to `on_undelivered`, so that they hold no places while the
+    /// pool is without connections.
+    ///
+    /// Once for each item: in a queue of more than 64 the driver begins to search when one in 64 is
+    /// unwanted. An item that a connection has is not looked for.
+    pub fn report_unwanted(&self) {
+        self.shared.queue.report_unwanted();
+    }
+
+    /// Ready when an item would be taken, or refused, without waiting; reserves nothing.
+    ///
+    /// So a handle that then sends nothing holds up nobody, but whoever sends may find that
+    /// somebody else was quicker, and has to wait after all. As a [`Sink`] a handle has its place
+    /// kept.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shared.queue.poll_room(&mut self.outlook, cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Waits until a connection is up. A lazy pool opens one for that.
@@ -247,6 +274,7 @@ impl<T, A> Clone for Pool<T, A> {
 impl<T, A> Drop for Pool<T, A> {
     fn drop(&mut self) {
         self.shared.queue.leave(&mut self.place);
+        self.shared.queue.look_away(&mut self.outlook);
         if !self.is_released {
             self.shared.release();
         }

@@ -19,6 +19,7 @@ use std::task::Waker;
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::hand::Hand;
 use crate::line::Line;
+use crate::onlookers::{Onlookers, Outlook};
 use crate::panic::guard;
 use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
@@ -40,10 +41,19 @@ struct State<T> {
     in_hand: usize,
     capacity: usize,
     line: Line,
+    /// Those who want to know of a free place and don't ask for one.
+    onlookers: Onlookers,
     intake: Intake,
     /// Items that the driver ever took.
     taken: u64,
+    /// Items here or in hand that were reported as unwanted since the last search for them.
+    unwanted: usize,
 }
+
+/// In a queue of up to so many items the first that is unwanted leaves its place at once; in a longer
+/// one this share of the places may be taken by such items, so that a search costs each of them only
+/// so many looks.
+const LOOKS_PER_UNWANTED: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Intake {
@@ -91,8 +101,10 @@ impl<T> Queue<T> {
                 in_hand: 0,
                 capacity,
                 line: Line::new(),
+                onlookers: Onlookers::default(),
                 intake: Intake::Open,
                 taken: 0,
+                unwanted: 0,
             }),
         }
     }
@@ -204,6 +216,58 @@ impl<T> Queue<T> {
         wake_all(woken);
     }
 
+    /// Whether somebody new would not have to wait: there is a free place, or an answer at once.
+    /// Reserves nothing. If not, the waker is woken when that may have changed.
+    pub(crate) fn poll_room(&self, outlook: &mut Outlook, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let mut state = self.lock();
+        let has_room = state.refusal().is_some() || state.free() > 0;
+        let unused = if has_room {
+            [state.onlookers.leave(outlook), Some(waker)]
+        } else {
+            [state.onlookers.watch(outlook, waker), None]
+        };
+        drop(state);
+        drop(unused);
+        has_room
+    }
+
+    /// Doesn't want to know of a free place any more.
+    pub(crate) fn look_away(&self, outlook: &mut Outlook) {
+        if outlook.is_looking() {
+            let waker = self.lock().onlookers.leave(outlook);
+            drop(waker);
+        }
+    }
+
+    /// An item that is here or in the driver's hand is not wanted any more. The driver is told when a
+    /// search is worth it.
+    pub(crate) fn report_unwanted(&self) {
+        let mut state = self.lock();
+        state.unwanted += 1;
+        let is_due = state.is_search_due();
+        drop(state);
+        if is_due {
+            self.signal.raise();
+        }
+    }
+
+    /// Takes all there is if it is to be searched for items that nobody wants.
+    pub(crate) fn take_for_search(&self, hand: &mut Hand<T>) -> bool {
+        let mut state = self.lock();
+        if !state.is_search_due() {
+            return false;
+        }
+        state.unwanted = 0;
+        let items = mem::take(&mut state.items);
+        state.in_hand += items.len();
+        state.taken += items.len() as u64;
+        state.update_limit();
+        drop(state);
+        hand.extend(items);
+        true
+    }
+
     /// The driver has handed on `handed` items that it took before. If its hand is empty it takes
     /// all there are now; if there are none, it will be told of the next. Returns how many are left
     /// in the queue.
@@ -252,8 +316,7 @@ impl<T> Queue<T> {
             return;
         }
         state.intake = Intake::Closed(reason);
-        state.update_limit();
-        let woken = state.line.take_wakers();
+        let woken = state.take_wakers();
         drop(state);
         wake_all(woken);
     }
@@ -265,8 +328,7 @@ impl<T> Queue<T> {
         match (state.intake, is_failing) {
             (Intake::Open, true) => {
                 state.intake = Intake::FailingFast;
-                state.update_limit();
-                woken = state.line.take_wakers();
+                woken = state.take_wakers();
             }
             (Intake::FailingFast, false) => {
                 state.intake = Intake::Open;
@@ -346,7 +408,24 @@ impl<T> State<T> {
         if self.line.waiting() > 0 {
             self.line.grant(self.free(), woken);
         }
+        if self.free() > 0 {
+            self.onlookers.take_wakers(woken);
+        }
         self.update_limit();
+    }
+
+    /// The wakers of all who wait for a place, after the intake has stopped.
+    fn take_wakers(&mut self) -> Vec<Waker> {
+        self.update_limit();
+        let mut woken = self.line.take_wakers();
+        self.onlookers.take_wakers(&mut woken);
+        woken
+    }
+
+    /// Whether enough items are unwanted to search them all: each pays for a look at so many others.
+    fn is_search_due(&self) -> bool {
+        self.unwanted > 0
+            && self.unwanted.saturating_mul(LOOKS_PER_UNWANTED) >= self.items.len() + self.in_hand
     }
 }
 

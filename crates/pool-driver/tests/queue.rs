@@ -5,8 +5,8 @@ mod support;
 use std::pin::Pin;
 
 use futures_util::SinkExt;
-use pool_driver::{EndReason, Pool, RefusedReason};
-use support::{A, Bench, Dial, End, Item, Ledger};
+use pool_driver::{EndReason, Pool, RefusedReason, UndeliveredReason};
+use support::{A, Bench, Dial, End, Item, Ledger, Task, secs};
 
 /// A pool of this queue size whose one connection takes nothing.
 fn blocked(queue_size: usize) -> Bench {
@@ -81,7 +81,7 @@ fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
     for served in 1..=4 {
         bench.world.link(A).change(|behaviour| behaviour.window = served);
         bench.run();
-        let done: Vec<_> = senders.iter().map(support::Task::is_done).collect();
+        let done: Vec<_> = senders.iter().map(Task::is_done).collect();
         assert_eq!(done, (1..=4).map(|sender| sender <= served).collect::<Vec<_>>());
         let queue = bench.snapshot().queue;
         assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (3, 4 - served));
@@ -279,10 +279,154 @@ fn t8_a_queue_that_fills_during_an_outage_stays_bounded_and_is_delivered_in_orde
     bench.world.answer(A, Dial::Refuse);
     bench.set([A]);
     let senders: Vec<_> = (0..50).map(|id| bench.sender(id)).collect();
-    bench.advance(support::secs(100));
+    bench.advance(secs(100));
     assert_eq!(senders.iter().filter(|sender| sender.is_done()).count(), 4);
     bench.world.answer(A, Dial::Accept);
-    bench.advance(support::secs(60));
+    bench.advance(secs(60));
     assert_eq!(bench.world.received(A), (0..50).collect::<Vec<_>>());
     bench.finish();
+}
+
+/// Nobody wants these items any more, and the pool is told.
+fn disown(bench: &mut Bench, ids: impl IntoIterator<Item = u32>) {
+    for id in ids {
+        bench.ledger.disown(id);
+        bench.pool().report_unwanted();
+    }
+    bench.run();
+}
+
+#[test]
+fn i5_t8_items_that_nobody_wants_leave_their_places_to_those_who_wait_in_an_outage() {
+    let mut bench = Bench::new(|pool| pool.queue_size(4));
+    bench.world.answer(A, Dial::Refuse);
+    bench.set([A]);
+    bench.send([1, 2]);
+    bench.send([3, 4]);
+    let senders: Vec<_> = (5..8).map(|id| bench.sender(id)).collect();
+    bench.run();
+    disown(&mut bench, [2, 3]);
+    assert_eq!(bench.ledger.undelivered(), [2, 3]);
+    assert_eq!(bench.ledger.reasons(), [UndeliveredReason::Unwanted; 2]);
+    assert_eq!(senders.iter().filter(|sender| sender.is_done()).count(), 2);
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (4, 1));
+    bench.world.answer(A, Dial::Accept);
+    bench.advance(secs(60));
+    assert_eq!(bench.world.received(A), [1, 4, 5, 6, 7], "the others keep their order");
+    bench.finish();
+}
+
+#[test]
+fn i5_a_search_for_items_that_nobody_wants_finds_those_in_queue_and_hand_and_no_others() {
+    for blocked_first in [1, 5, 10] {
+        let mut bench = blocked(10);
+        bench.send(0..blocked_first);
+        bench.send(blocked_first..10);
+        disown(&mut bench, (0..10).filter(|id| id % 2 == 0));
+        assert_eq!(bench.ledger.undelivered(), [0, 2, 4, 6, 8]);
+        unblock(&mut bench);
+        assert_eq!(bench.world.received(A), [1, 3, 5, 7, 9]);
+        bench.finish();
+    }
+}
+
+#[test]
+fn i5_in_a_long_queue_a_search_waits_until_it_is_worth_its_while() {
+    let mut bench = blocked(640);
+    bench.send(0..640);
+    let before = bench.calls.count();
+    disown(&mut bench, 0..9);
+    assert_eq!(bench.ledger.undelivered(), [0; 0], "nine are less than one in 64");
+    assert_eq!(bench.calls.count(), before, "nobody has been asked");
+    disown(&mut bench, [9]);
+    assert_eq!(bench.ledger.undelivered().len(), 10);
+    bench.finish();
+}
+
+#[test]
+fn i5_an_item_of_which_nobody_can_say_whether_it_is_wanted_is_delivered() {
+    let mut bench = blocked(4);
+    bench.send([1, 2]);
+    bench.ledger.spoil();
+    disown(&mut bench, [1]);
+    unblock(&mut bench);
+    assert_eq!(bench.world.received(A), [1, 2]);
+    bench.finish();
+}
+
+#[test]
+fn i5_an_item_that_has_left_when_it_is_reported_as_unwanted_changes_nothing() {
+    let mut bench = blocked(4);
+    unblock(&mut bench);
+    bench.send([1]);
+    disown(&mut bench, [1]);
+    bench.send([2]);
+    assert_eq!(bench.world.received(A), [1, 2]);
+    assert_eq!(bench.ledger.undelivered(), [0; 0]);
+    bench.finish();
+}
+
+/// Waits until there is room, then returns the handle, with nothing sent.
+fn onlooker(bench: &mut Bench) -> Task<Pool<Item, u16>> {
+    bench.spawn_with_pool(|mut pool| async move {
+        std::future::poll_fn(|cx| pool.poll_room(cx)).await;
+        pool
+    })
+}
+
+#[test]
+fn t2_room_is_shown_to_all_who_look_and_kept_for_none_of_them() {
+    let mut bench = blocked(2);
+    let onlookers: Vec<_> = (0..5).map(|_| onlooker(&mut bench)).collect();
+    bench.run();
+    let handles: Vec<_> = onlookers.iter().map(|onlooker| bench.output(onlooker)).collect();
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.granted, queue.waiting), (0, 0));
+    bench.send([1, 2]);
+    drop(handles);
+    bench.finish();
+}
+
+#[test]
+fn t2_onlookers_are_woken_when_a_place_is_free_and_hold_up_nobody() {
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let onlookers: Vec<_> = (0..3).map(|_| onlooker(&mut bench)).collect();
+    let sender = bench.sender(2);
+    let quitter = onlooker(&mut bench);
+    bench.run();
+    assert!(onlookers.iter().all(|onlooker| !onlooker.is_done()));
+    bench.executor.cancel(&quitter);
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 1));
+    bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
+    bench.run();
+    assert_eq!(bench.output(&sender), Ok(()), "a sender comes before those who only look");
+    assert!(onlookers.iter().all(|onlooker| !onlooker.is_done()), "the queue is full again");
+    unblock(&mut bench);
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (true, usize::MAX));
+    bench.run();
+    assert!(onlookers.iter().all(Task::is_done));
+    bench.send([3]);
+    bench.finish();
+}
+
+#[test]
+fn t2_onlookers_are_woken_when_senders_would_be_refused() {
+    for fails_fast in [false, true] {
+        let mut bench = Bench::new(|pool| pool.queue_size(1).fail_fast_after(secs(3)));
+        bench.world.answer(A, Dial::Refuse);
+        bench.set([A]);
+        bench.send([1]);
+        let onlooker = onlooker(&mut bench);
+        bench.run();
+        assert!(!onlooker.is_done());
+        if fails_fast {
+            bench.advance(secs(3));
+        } else {
+            bench.executor.cancel(&bench.driver.clone());
+            bench.run();
+        }
+        assert!(onlooker.is_done(), "fails fast: {fails_fast}");
+    }
 }

@@ -71,16 +71,23 @@
 //! # }
 //! ```
 //!
-//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out.
+//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out;
+//! without `call`, so is all that belongs to [calls](pool_for_calls).
 //!
-//! Everything but the runtime comes from `pool-driver`, which is re-exported here.
+//! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
 
+#[cfg(feature = "call")]
+mod call;
 mod runtime;
 #[cfg(feature = "tcp")]
 mod tcp;
 
+#[cfg(feature = "call")]
+pub use pool_call::*;
 pub use pool_driver::*;
 
+#[cfg(feature = "call")]
+pub use call::{CallTimeoutExt, pool_for_calls};
 pub use runtime::{SmolRuntime, SmolTimer};
 #[cfg(feature = "tcp")]
 pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};

@@ -1,6 +1,6 @@
 //! Items that leave a trace: where each went, and that it was dropped, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -119,6 +119,7 @@ pub enum End {
 pub struct Ledger {
     entries: Arc<Mutex<BTreeMap<u32, Entry>>>,
     reasons: Arc<Mutex<Vec<UndeliveredReason>>>,
+    unwanted: Arc<Mutex<BTreeSet<u32>>>,
     panics: Arc<AtomicBool>,
     calls: Calls,
 }
@@ -184,6 +185,11 @@ impl Ledger {
         self.ended(End::Undelivered)
     }
 
+    /// From now on nobody wants this item.
+    pub fn disown(&self, id: u32) {
+        self.unwanted.lock().insert(id);
+    }
+
     /// From now on the handler of undelivered items panics.
     pub fn spoil(&self) {
         self.panics.store(true, Ordering::Relaxed);
@@ -223,5 +229,13 @@ impl OnUndelivered<Item> for Ledger {
         if self.panics.load(Ordering::Relaxed) {
             self.calls.panic("of the handler");
         }
+    }
+
+    fn is_wanted(&self, item: &Item) -> bool {
+        let _entered = self.calls.enter();
+        if self.panics.load(Ordering::Relaxed) {
+            self.calls.panic("of the handler");
+        }
+        !self.unwanted.lock().contains(&item.id)
     }
 }
