@@ -107,6 +107,17 @@ impl NotSentReason {
         }
     }
 
+    /// Whether another attempt may fare better at once. A pool that refuses or returns calls has no
+    /// connection for any.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Dropped => true,
+            Self::Refused { .. } | Self::Undelivered { .. } | Self::TimedOut { .. } | Self::SinkFailed(_) => {
+                false
+            }
+        }
+    }
+
     /// The place for the pool's last error, where there is one.
     pub(crate) fn last_error_mut(&mut self) -> Option<&mut Option<SharedError>> {
         match self {
@@ -169,6 +180,14 @@ pub enum MaybeSentReason {
 }
 
 impl MaybeSentReason {
+    /// Whether another attempt may fare better at once.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::ConnectionFailed(_) | Self::Dropped => true,
+            Self::SinkFailed(_) | Self::TimedOut => false,
+        }
+    }
+
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::ConnectionFailed(error) => Some(error),

@@ -2,98 +2,16 @@
 
 mod support;
 
-use std::cell::RefCell;
 use std::error::Error;
-use std::future::ready;
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use pool_call::{Call, CallError, CallExt, NotSentReason, Pipelined, ReturnToCaller};
-use pool_conformance::simulated::{Clock, Executor, Spawned};
-use pool_driver::{Ended, FixedAddresses, Multiplexer, Pool, PoolBuilder, RefusedReason, Runtime, Snapshot};
-use support::{Answered, End, Item, Peer, Reply, Request, Transport, end_of, request};
-
-type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply>, String>>;
-type Connector = Box<dyn FnMut(u16) -> Dial>;
-
-/// A pool, and the peers it has connected to, in that order.
-struct Bench {
-    executor: Executor,
-    clock: Clock,
-    peers: Peers,
-    pool: Pool<Item, u16>,
-    driver: Spawned<Ended>,
-}
-
-#[derive(Clone, Default)]
-struct Peers(Rc<RefCell<Vec<Peer>>>);
-
-impl Peers {
-    fn connector(&self, in_flight_max: usize, is_up: bool) -> Connector {
-        let peers = self.clone();
-        Box::new(move |_| {
-            if !is_up {
-                return ready(Err("no route to host".to_owned()));
-            }
-            let peer = Peer::default();
-            peers.0.borrow_mut().push(peer.clone());
-            ready(Ok(Pipelined::new(peer.transport()).in_flight_max(in_flight_max)))
-        })
-    }
-}
-
-type Settings = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
-
-impl Bench {
-    fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Settings) -> Settings) -> Self {
-        let (peers, clock) = (Peers::default(), Clock::default());
-        let settings = PoolBuilder::new(peers.connector(in_flight_max, is_up), clock.clone())
-            .connect_to_fixed([1, 2])
-            .on_undelivered(ReturnToCaller)
-            .seed(1);
-        let (pool, driver) = change(settings).build::<Item>().expect("the settings make sense");
-        let mut executor = Executor::default();
-        let driver = executor.spawn(driver);
-        executor.run();
-        Self { executor, clock, peers, pool, driver }
-    }
-
-    fn up() -> Self {
-        Self::new(256, true, |settings| settings)
-    }
-
-    fn call(&mut self, number: usize) -> Spawned<Answered> {
-        let pool = self.pool.clone();
-        let task = self.executor.spawn(async move { pool.call(request(number)).await });
-        self.executor.run();
-        task
-    }
-
-    fn end(&mut self, task: &Spawned<Answered>) -> End {
-        self.executor.run();
-        task.output().map_or(End::Waiting, End::from)
-    }
-
-    fn peer(&self, index: usize) -> Peer {
-        self.peers.0.borrow()[index].clone()
-    }
-
-    fn advance(&mut self, duration: Duration) {
-        let end = self.clock.now() + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
-    }
-
-    fn snapshot(&self) -> Snapshot<u16> {
-        self.pool.snapshot()
-    }
-}
+use pool_call::{Call, CallError, CallExt, NotSentReason};
+use pool_conformance::simulated::Clock;
+use pool_driver::{Multiplexer, PoolBuilder, RefusedReason};
+use support::bench::{Bench, Connector, Peers};
+use support::{End, Item, end_of, request};
 
 #[test]
 fn calls_take_turns_and_every_caller_gets_its_reply() {
@@ -141,7 +59,7 @@ fn a_connection_that_breaks_takes_its_own_calls_with_it_and_no_others() {
         assert!(matches!(end, End::MaybeSent(_)) != (how == "unasked"), "{how}: {end:?}");
         assert!(broken.is_dropped() && !other.is_dropped(), "{how}");
         bench.advance(Duration::from_secs(1));
-        assert_eq!(bench.peers.0.borrow().len(), 3, "{how}: it is replaced");
+        assert_eq!(bench.peers.all().len(), 3, "{how}: it is replaced");
     }
 }
 
@@ -272,7 +190,7 @@ fn a_connection_whose_callers_have_all_gone_is_replaced() {
         bench.executor.cancel(call);
     }
     bench.advance(Duration::from_secs(1));
-    assert_eq!(bench.peers.0.borrow().len(), 4, "{}", bench.snapshot());
+    assert_eq!(bench.peers.all().len(), 4, "{}", bench.snapshot());
     let call = bench.call(4);
     let index = 2 + usize::from(bench.peer(2).received().is_empty());
     bench.peer(index).answer(1);
@@ -296,7 +214,7 @@ fn a_call_can_be_dropped_at_every_poll() {
                 break;
             }
             bench.executor.run();
-            if let Some(peer) = bench.peers.0.borrow().iter().find(|peer| !peer.received().is_empty()) {
+            if let Some(peer) = bench.peers.all().iter().find(|peer| !peer.received().is_empty()) {
                 peer.answer(1);
             }
             if poll > 0 {
@@ -306,7 +224,7 @@ fn a_call_can_be_dropped_at_every_poll() {
         drop(calling);
         for _ in 0..8 {
             bench.executor.run();
-            for peer in bench.peers.0.borrow().iter() {
+            for peer in bench.peers.all().iter() {
                 peer.answer(peer.received().len());
             }
         }
@@ -320,7 +238,7 @@ fn a_call_can_be_dropped_at_every_poll() {
 #[test]
 fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
     let (peers, clock) = (Peers::default(), Clock::default());
-    let settings = PoolBuilder::new(peers.connector(256, true), clock).connect_to_fixed([1]);
+    let settings = PoolBuilder::new(peers.connector(256), clock).connect_to_fixed([1]);
     let mut multiplexer: Multiplexer<Item, Connector, _, Clock> = settings.build_multiplexer().expect("fine");
     for number in 0..3 {
         let mut calling = pin!(multiplexer.call(request(number)));
@@ -328,7 +246,7 @@ fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
         // The connection is up by the second poll, and the call is sent by the third.
         assert!(end_of(&mut calling) == End::Waiting);
         assert!(end_of(&mut calling) == End::Waiting);
-        peers.0.borrow()[0].answer(1);
+        peers.all()[0].answer(1);
         assert_eq!(end_of(&mut calling), End::Reply(number));
     }
 }
@@ -341,7 +259,7 @@ fn calls_can_be_sent_by_hand_and_awaited_in_any_order() {
     bench.pool.try_send(first).expect("there is a place");
     bench.pool.try_send(second).expect("there is a place");
     bench.executor.run();
-    bench.peers.0.borrow().iter().for_each(|peer| peer.answer(1));
+    bench.peers.all().iter().for_each(|peer| peer.answer(1));
     bench.executor.run();
     assert_eq!((end_of(&mut second_answer), end_of(&mut first_answer)), (End::Reply(2), End::Reply(1)));
 }

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
+pub(crate) mod bench;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;

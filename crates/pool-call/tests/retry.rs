@@ -1,0 +1,142 @@
+//! Calls that are repeated: which, how often, and with what certainty in the end.
+
+mod support;
+
+use std::time::Duration;
+
+use pool_call::{Retry, RetryBudget};
+use pool_conformance::simulated::Spawned;
+use support::bench::Bench;
+use support::{Answered, End, Peer, request};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn call(bench: &mut Bench, retry: &Retry, number: usize) -> Spawned<Answered> {
+    let (pool, retry) = (bench.pool.clone(), retry.clone());
+    let task = bench.executor.spawn(async move { retry.call(&pool, request(number)).await });
+    bench.executor.run();
+    task
+}
+
+fn call_idempotent(bench: &mut Bench, retry: &Retry, number: usize) -> Spawned<Answered> {
+    let (pool, retry) = (bench.pool.clone(), retry.clone());
+    let task = bench.executor.spawn(async move { retry.call_idempotent(&pool, request(number)).await });
+    bench.executor.run();
+    task
+}
+
+/// The peer that has a request which it has not answered.
+fn busy_peer(bench: &Bench) -> Peer {
+    let peers = bench.peers.all();
+    peers.iter().find(|peer| !peer.is_dropped() && !peer.received().is_empty()).cloned().expect("one is busy")
+}
+
+/// The peer that has the call dies, and whatever is to be dialled is.
+fn kill_busy_peer(bench: &mut Bench) {
+    busy_peer(bench).hang_up();
+    bench.executor.run();
+}
+
+#[test]
+fn a_call_that_may_have_been_executed_is_repeated_only_if_that_does_no_harm() {
+    let mut bench = Bench::up();
+    let retry = Retry::new();
+    let fragile = call(&mut bench, &retry, 0);
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&fragile), End::MaybeSent("closed"));
+    bench.advance(MINUTE);
+    let robust = call_idempotent(&mut bench, &retry, 1);
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&robust), End::Waiting);
+    let second = busy_peer(&bench);
+    assert_eq!(second.received(), [1], "it is another connection's now");
+    second.answer(1);
+    assert_eq!(bench.end(&robust), End::Reply(1));
+}
+
+#[test]
+fn a_call_that_was_dropped_before_it_was_sent_is_repeated_whatever_it_does() {
+    let mut bench = Bench::new(256, true, |settings| {
+        settings.lifetime_max(Duration::from_secs(20)).drain_timeout(Duration::from_secs(1))
+    });
+    (0..2).for_each(|index| bench.peer(index).block(true));
+    let (once, repeated) = (bench.call(0), call(&mut bench, &Retry::new(), 1));
+    // They come to the end of their lives, and are dropped with what they could not write.
+    bench.advance(Duration::from_secs(25));
+    assert_eq!(bench.end(&once), End::NotSent(0, "dropped"));
+    assert_eq!(bench.end(&repeated), End::Waiting);
+    busy_peer(&bench).answer(1);
+    assert_eq!(bench.end(&repeated), End::Reply(1));
+}
+
+#[test]
+fn attempts_are_bounded() {
+    for attempts_max in 0..4 {
+        let mut bench = Bench::up();
+        let retry = Retry::new().attempts_max(attempts_max);
+        let calling = call_idempotent(&mut bench, &retry, 0);
+        for attempt in 1..attempts_max.max(1) {
+            kill_busy_peer(&mut bench);
+            bench.advance(MINUTE);
+            assert_eq!(bench.end(&calling), End::Waiting, "attempt {attempt} of {attempts_max}");
+        }
+        kill_busy_peer(&mut bench);
+        assert_eq!(bench.end(&calling), End::MaybeSent("closed"), "of {attempts_max}");
+    }
+}
+
+#[test]
+fn retries_stop_when_the_budget_is_used_up_for_all_who_share_it() {
+    let mut bench = Bench::up();
+    let retry = Retry::new().budget(RetryBudget::new(50, 0));
+    let calls: Vec<_> = (0..4).map(|number| call_idempotent(&mut bench, &retry.clone(), number)).collect();
+    for index in [0, 1] {
+        bench.peer(index).hang_up();
+    }
+    bench.advance(MINUTE);
+    let ends: Vec<_> = calls.iter().map(|call| bench.end(call)).collect();
+    let count = |end: End| ends.iter().filter(|other| **other == end).count();
+    assert_eq!((count(End::Waiting), count(End::MaybeSent("closed"))), (2, 2), "{ends:?}");
+}
+
+#[test]
+fn the_deadline_is_that_of_all_attempts_together() {
+    let mut bench = Bench::up();
+    let (pool, deadline) = (bench.pool.clone(), bench.clock.sleep(Duration::from_secs(3)));
+    let calling = bench.executor.spawn(async move {
+        let retry = Retry::new().attempts_max(100);
+        retry.call_idempotent_until(&pool, request(0), deadline).await
+    });
+    bench.executor.run();
+    for _ in 0..2 {
+        kill_busy_peer(&mut bench);
+        bench.advance(Duration::from_secs(1));
+        assert_eq!(bench.end(&calling), End::Waiting);
+    }
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.end(&calling), End::MaybeSent("timed out"));
+}
+
+#[test]
+fn what_may_have_been_executed_once_is_never_called_certain_again() {
+    let mut bench = Bench::new(256, true, |settings| settings.fail_fast_after(Duration::from_secs(3)));
+    let calling = call_idempotent(&mut bench, &Retry::new(), 0);
+    bench.peers.refuse();
+    let idle = usize::from(!bench.peer(0).received().is_empty());
+    bench.peer(idle).hang_up();
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&calling), End::Waiting);
+    bench.advance(MINUTE);
+    assert_eq!(bench.end(&calling), End::MaybeSent("closed"), "the second attempt was not sent");
+}
+
+#[test]
+fn a_pool_without_connections_is_not_asked_again() {
+    let mut bench = Bench::new(256, false, |settings| settings.fail_fast_after(Duration::from_secs(3)));
+    let waits = call_idempotent(&mut bench, &Retry::new(), 0);
+    bench.advance(Duration::from_secs(3));
+    assert_eq!(bench.end(&waits), End::NotSent(0, "undelivered"));
+    let late = call_idempotent(&mut bench, &Retry::new(), 1);
+    assert_eq!(bench.end(&late), End::NotSent(1, "refused"));
+    assert_eq!(bench.snapshot().counts.accepted, 1);
+}

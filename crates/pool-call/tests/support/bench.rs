@@ -1,0 +1,107 @@
+//! A pool of calls on the simulated runtime, over peers that do what a test says.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::future::ready;
+use std::rc::Rc;
+use std::time::Duration;
+
+use pool_call::{CallExt, Pipelined, ReturnToCaller};
+use pool_conformance::simulated::{Clock, Executor, Spawned};
+use pool_driver::{Ended, FixedAddresses, Pool, PoolBuilder, Runtime, Snapshot};
+
+use super::{Answered, End, Item, Peer, Reply, Request, Transport, request};
+
+type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply>, String>>;
+pub(crate) type Connector = Box<dyn FnMut(u16) -> Dial>;
+
+/// A pool, and the peers it has connected to, in that order.
+pub(crate) struct Bench {
+    pub(crate) executor: Executor,
+    pub(crate) clock: Clock,
+    pub(crate) peers: Peers,
+    pub(crate) pool: Pool<Item, u16>,
+    pub(crate) driver: Spawned<Ended>,
+}
+
+/// Whoever was dialled.
+#[derive(Clone, Default)]
+pub(crate) struct Peers {
+    all: Rc<RefCell<Vec<Peer>>>,
+    are_gone: Rc<Cell<bool>>,
+}
+
+impl Peers {
+    /// All that there ever were, in the order of their dials.
+    pub(crate) fn all(&self) -> Ref<'_, Vec<Peer>> {
+        self.all.borrow()
+    }
+
+    /// From now on nobody can be reached.
+    pub(crate) fn refuse(&self) {
+        self.are_gone.set(true);
+    }
+
+    pub(crate) fn connector(&self, in_flight_max: usize) -> Connector {
+        let peers = self.clone();
+        Box::new(move |_| {
+            if peers.are_gone.get() {
+                return ready(Err("no route to host".to_owned()));
+            }
+            let peer = Peer::default();
+            peers.all.borrow_mut().push(peer.clone());
+            ready(Ok(Pipelined::new(peer.transport()).in_flight_max(in_flight_max)))
+        })
+    }
+}
+
+pub(crate) type Settings = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
+
+impl Bench {
+    pub(crate) fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let (peers, clock) = (Peers::default(), Clock::default());
+        peers.are_gone.set(!is_up);
+        let settings = PoolBuilder::new(peers.connector(in_flight_max), clock.clone())
+            .connect_to_fixed([1, 2])
+            .on_undelivered(ReturnToCaller)
+            .seed(1);
+        let (pool, driver) = change(settings).build::<Item>().expect("the settings make sense");
+        let mut executor = Executor::default();
+        let driver = executor.spawn(driver);
+        executor.run();
+        Self { executor, clock, peers, pool, driver }
+    }
+
+    pub(crate) fn up() -> Self {
+        Self::new(256, true, |settings| settings)
+    }
+
+    pub(crate) fn call(&mut self, number: usize) -> Spawned<Answered> {
+        let pool = self.pool.clone();
+        let task = self.executor.spawn(async move { pool.call(request(number)).await });
+        self.executor.run();
+        task
+    }
+
+    pub(crate) fn end(&mut self, task: &Spawned<Answered>) -> End {
+        self.executor.run();
+        task.output().map_or(End::Waiting, End::from)
+    }
+
+    pub(crate) fn peer(&self, index: usize) -> Peer {
+        self.peers.all()[index].clone()
+    }
+
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        let end = self.clock.now() + duration;
+        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
+            self.clock.set(next);
+            self.executor.run();
+        }
+        self.clock.set(end);
+        self.executor.run();
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot<u16> {
+        self.pool.snapshot()
+    }
+}
