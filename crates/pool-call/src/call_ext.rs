@@ -82,7 +82,7 @@ impl<'a, Request: 'static, Reply: 'static, A> CallExt<Request, Reply> for &'a Po
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
         let (call, answer) = Call::new(request);
-        Calling { route: PoolRoute::new(self, call), answer }
+        Calling::new(PoolRoute::new(self, call), answer)
     }
 }
 
@@ -96,7 +96,7 @@ where
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
         let (call, answer) = Call::new(request);
-        Calling { route: SinkRoute::new(self, call), answer }
+        Calling::new(SinkRoute::new(self, call), answer)
     }
 }
 
@@ -113,6 +113,10 @@ where
 }
 
 impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
+    pub(crate) fn new(route: R, answer: Answer<Request, Reply>) -> Self {
+        Self { route, answer }
+    }
+
     fn give_up(&mut self) -> Result<Reply, CallError<Request>> {
         let not_sent = NotSentReason::TimedOut { last_error: None };
         let result = self.answer.give_up(not_sent, MaybeSentReason::TimedOut);

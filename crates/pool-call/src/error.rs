@@ -170,6 +170,8 @@ impl fmt::Display for NotSentReason {
 pub enum MaybeSentReason {
     /// Its connection broke.
     ConnectionFailed(ConnectionError),
+    /// The tower service that had it returned this error; its connection lives on.
+    ServiceFailed(SharedError),
     /// The sink that had it broke.
     SinkFailed(SharedError),
     /// The deadline came before the reply.
@@ -183,7 +185,7 @@ impl MaybeSentReason {
     /// Whether another attempt may fare better at once.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::ConnectionFailed(_) | Self::Dropped => true,
+            Self::ConnectionFailed(_) | Self::ServiceFailed(_) | Self::Dropped => true,
             Self::SinkFailed(_) | Self::TimedOut => false,
         }
     }
@@ -191,7 +193,7 @@ impl MaybeSentReason {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::ConnectionFailed(error) => Some(error),
-            Self::SinkFailed(error) => Some(as_source(&**error)),
+            Self::ServiceFailed(error) | Self::SinkFailed(error) => Some(as_source(&**error)),
             Self::TimedOut | Self::Dropped => None,
         }
     }
@@ -201,7 +203,7 @@ impl fmt::Display for MaybeSentReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectionFailed(error) => error.fmt(f),
-            Self::SinkFailed(error) => error.fmt(f),
+            Self::ServiceFailed(error) | Self::SinkFailed(error) => error.fmt(f),
             Self::TimedOut => f.write_str("no reply came in time"),
             Self::Dropped => f.write_str("its connection was dropped"),
         }

@@ -57,6 +57,8 @@ mod retry_budget;
 mod route;
 mod slot;
 mod tagged;
+#[cfg(feature = "tower")]
+mod tower;
 mod undelivered;
 
 pub use builder::{FAIL_FAST_AFTER, call_pool_builder};
@@ -67,4 +69,6 @@ pub use pipelined::Pipelined;
 pub use retry::Retry;
 pub use retry_budget::RetryBudget;
 pub use tagged::Tagged;
+#[cfg(feature = "tower")]
+pub use tower::{NoBackground, PoolService, ServiceConnection};
 pub use undelivered::ReturnToCaller;

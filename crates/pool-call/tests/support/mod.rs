@@ -248,8 +248,12 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
         self.flag.0.swap(0, Ordering::AcqRel) > 0
     }
 
+    pub(crate) fn poll_ready(&mut self) -> Poll<Result<(), ConnectionError>> {
+        self.poll(Sink::poll_ready)
+    }
+
     pub(crate) fn is_ready(&mut self) -> bool {
-        self.poll(Sink::poll_ready).map(|ready| ready.expect("it lives")).is_ready()
+        self.poll_ready().map(|ready| ready.expect("it lives")).is_ready()
     }
 
     /// Hands over a call, without flushing it.
@@ -258,6 +262,14 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
         assert!(self.is_ready());
         self.connection.as_mut().start_send(call).expect("it lives");
         answer
+    }
+
+    /// Hands over a call whose caller has gone.
+    pub(crate) fn hand_abandoned(&mut self, number: usize) {
+        let (call, answer) = Call::new(request(number));
+        drop(answer);
+        assert!(self.is_ready());
+        self.connection.as_mut().start_send(call).expect("it lives");
     }
 
     /// Hands over calls and flushes them.
@@ -305,6 +317,7 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
     Success,
+    Failure,
     Cancelled,
     Unsent(usize),
     GoingAway,
@@ -316,6 +329,7 @@ impl From<Result<Event, ConnectionError>> for Told {
     fn from(event: Result<Event, ConnectionError>) -> Self {
         match event {
             Ok(ConnectionEvent::Finished(Outcome::Success { .. })) => Self::Success,
+            Ok(ConnectionEvent::Finished(Outcome::Failure { .. })) => Self::Failure,
             Ok(ConnectionEvent::Finished(Outcome::Cancelled)) => Self::Cancelled,
             Ok(ConnectionEvent::Unsent(call)) => {
                 let (request, responder) = call.begin().expect("nobody gives back what nobody wants");
@@ -370,6 +384,7 @@ impl From<Answered> for End {
                 MaybeSentReason::ConnectionFailed(ConnectionError::Closed) => "closed",
                 MaybeSentReason::ConnectionFailed(ConnectionError::UnexpectedReply) => "unexpected reply",
                 MaybeSentReason::ConnectionFailed(ConnectionError::NotAnswering) => "not answering",
+                MaybeSentReason::ServiceFailed(_) => "service",
                 MaybeSentReason::SinkFailed(_) => "sink failed",
                 MaybeSentReason::TimedOut => "timed out",
                 MaybeSentReason::Dropped => "dropped",

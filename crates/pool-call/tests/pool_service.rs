@@ -1,0 +1,158 @@
+//! A pool as a tower service.
+
+mod support;
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use pool_call::PoolService;
+use pool_conformance::simulated::Spawned;
+use support::bench::Bench;
+use support::{Answered, End, Reply, Request, request};
+use tower::load_shed::error::Overloaded;
+use tower::{Service, ServiceExt};
+
+type Pool = PoolService<Request, Reply, u16>;
+
+fn service(bench: &Bench) -> Pool {
+    PoolService::new(bench.pool.clone())
+}
+
+fn oneshot(bench: &mut Bench, number: usize) -> Spawned<Answered> {
+    let task = bench.executor.spawn(service(bench).oneshot(request(number)));
+    bench.executor.run();
+    task
+}
+
+/// Waits until the service is ready, and returns it.
+fn ready(bench: &mut Bench, mut service: Pool) -> Spawned<Pool> {
+    let task = bench.executor.spawn(async move {
+        poll_fn(|cx| service.poll_ready(cx)).await.expect("that is never an error");
+        service
+    });
+    bench.executor.run();
+    task
+}
+
+/// Both connections are full, and so is the queue but for some places.
+fn full_but_for(places: usize) -> Bench {
+    let mut bench = Bench::new(1, true, |settings| settings.queue_size(2));
+    (0..4 - places).for_each(|number| drop(bench.call(number)));
+    bench
+}
+
+/// Whatever the peers have seen by now.
+fn answer_all(bench: &mut Bench) {
+    bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+    bench.executor.run();
+}
+
+#[test]
+fn a_service_calls_through_its_pool() {
+    let mut bench = Bench::up();
+    let calls: Vec<_> = (0..4).map(|number| oneshot(&mut bench, number)).collect();
+    bench.peer(1).answer(2);
+    bench.peer(0).answer(2);
+    for (number, call) in calls.iter().enumerate() {
+        assert_eq!(bench.end(call), End::Reply(number));
+    }
+}
+
+#[test]
+fn t2_clones_that_are_ready_and_never_call_hold_no_place() {
+    let mut bench = full_but_for(1);
+    let idle: Vec<_> = (0..100)
+        .map(|_| {
+            let clone = service(&bench);
+            ready(&mut bench, clone).output().expect("there is a free place")
+        })
+        .collect();
+    let call = oneshot(&mut bench, 3);
+    assert_eq!(bench.snapshot().queue.waiting, 0, "the call has the place");
+    for _ in 0..2 {
+        answer_all(&mut bench);
+    }
+    assert_eq!(bench.end(&call), End::Reply(3));
+    drop(idle);
+}
+
+#[test]
+fn t2_a_service_is_ready_again_when_there_is_a_place() {
+    let mut bench = full_but_for(0);
+    let clones = [service(&bench), service(&bench)];
+    let waiting = clones.map(|clone| ready(&mut bench, clone));
+    assert!(waiting.iter().all(|clone| !clone.is_done()));
+    assert_eq!(bench.snapshot().queue.waiting, 0, "nobody is in line who only asks");
+    bench.peer(0).answer(1);
+    bench.executor.run();
+    assert!(waiting.iter().all(Spawned::is_done));
+}
+
+#[test]
+fn a_call_that_finds_its_place_taken_waits_for_another() {
+    let mut bench = full_but_for(1);
+    let clones = [service(&bench), service(&bench)].map(|clone| ready(&mut bench, clone));
+    let futures = clones.map(|clone| clone.output().expect("ready").call(request(9)));
+    let calls = futures.map(|future| bench.executor.spawn(future));
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.waiting, 1);
+    for _ in 0..3 {
+        answer_all(&mut bench);
+    }
+    for call in &calls {
+        assert_eq!(bench.end(call), End::Reply(9));
+    }
+}
+
+#[test]
+fn t2_load_is_shed_exactly_when_the_queue_is_full() {
+    let mut bench = full_but_for(1);
+    let shedding = tower::load_shed::LoadShed::new(service(&bench));
+    let calls = [4, 5].map(|number| {
+        let mut clone = shedding.clone();
+        let task = bench
+            .executor
+            .spawn(async move { clone.ready().await?.call(request(number)).await.map(|reply| reply.number) });
+        bench.executor.run();
+        task
+    });
+    assert!(!calls[0].is_done());
+    let error = calls[1].output().expect("it is over").expect_err("there is no place");
+    assert!(error.is::<Overloaded>(), "{error}");
+    drop(shedding);
+}
+
+#[test]
+fn a_pool_that_refuses_is_ready_to_say_why() {
+    let mut bench =
+        Bench::new(1, false, |settings| settings.fail_fast_after(Duration::from_secs(3)).queue_size(1));
+    let waits = oneshot(&mut bench, 0);
+    let clone = service(&bench);
+    let in_line = ready(&mut bench, clone);
+    assert!(!in_line.is_done());
+    bench.advance(Duration::from_secs(3));
+    assert_eq!(bench.end(&waits), End::NotSent(0, "undelivered"));
+    let refused = in_line.output().expect("it is ready").call(request(1));
+    let refused = bench.executor.spawn(refused);
+    assert_eq!(bench.end(&refused), End::NotSent(1, "refused"));
+    bench.executor.cancel(&bench.driver.clone());
+    let late = oneshot(&mut bench, 2);
+    assert_eq!(bench.end(&late), End::NotSent(2, "refused"));
+}
+
+#[test]
+fn t5_a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
+    let mut bench = full_but_for(1);
+    let mut clone = service(&bench);
+    let (queued, waits) = (clone.call(request(3)), clone.call(request(4)));
+    let waits = bench.executor.spawn(waits);
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.waiting, 1);
+    drop(queued);
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.waiting, 0, "its place is another's");
+    bench.executor.cancel(&waits);
+    bench.executor.run();
+    let queue = bench.snapshot().queue;
+    assert_eq!((queue.queued + queue.in_hand, queue.granted), (1, 0));
+}

@@ -1,0 +1,344 @@
+//! Tower services as connections.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::{Pending, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use pool_call::{CallExt, ServiceConnection};
+use pool_conformance::simulated::{Clock, Executor};
+use pool_driver::{PoolBuilder, Runtime};
+use support::{End, Item, Owner, Reply, Request, Told, end_of, request};
+use tower::Service;
+
+/// What a test sees and does of a service.
+#[derive(Clone, Default)]
+struct Remote(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Requests that have not been answered, by their numbers.
+    open: BTreeMap<usize, oneshot::Sender<Result<Reply, String>>>,
+    /// Set when it takes no more.
+    refusal: Option<String>,
+    is_busy: bool,
+    readiness_asked: usize,
+    calls: usize,
+    background: Option<oneshot::Sender<Result<(), String>>>,
+    is_dropped: bool,
+    waker: Option<Waker>,
+}
+
+impl Remote {
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.0.borrow_mut();
+        let changed = change(&mut state);
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        changed
+    }
+
+    fn answer(&self, number: usize, result: Result<Reply, String>) {
+        let sender = self.change(|state| state.open.remove(&number)).expect("there is such a request");
+        sender.send(result).expect("somebody waits");
+    }
+
+    fn reply(&self, number: usize) {
+        self.answer(number, Ok(Reply { id: 0, number }));
+    }
+
+    /// Requests whose responses somebody still waits for.
+    fn open(&self) -> Vec<usize> {
+        let state = self.0.borrow();
+        state.open.iter().filter(|(_, sender)| !sender.is_canceled()).map(|(number, _)| *number).collect()
+    }
+
+    fn end_background(&self, result: Result<(), String>) {
+        let sender = self.change(|state| state.background.take()).expect("it has one");
+        sender.send(result).expect("it is polled");
+    }
+
+    fn service(&self) -> Client {
+        Client(self.clone())
+    }
+
+    fn background(&self) -> impl Future<Output = Result<(), String>> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        self.change(|state| state.background = Some(sender));
+        async move { receiver.await.map_err(|error| error.to_string())? }
+    }
+}
+
+struct Client(Remote);
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.change(|state| state.is_dropped = true);
+    }
+}
+
+impl Service<Request> for Client {
+    type Response = Reply;
+    type Error = String;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, String>>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let mut state = self.0.0.borrow_mut();
+        state.readiness_asked += 1;
+        state.waker = Some(cx.waker().clone());
+        match &state.refusal {
+            Some(error) => Poll::Ready(Err(error.clone())),
+            None if state.is_busy => Poll::Pending,
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (sender, receiver) = oneshot::channel();
+        self.0.change(|state| {
+            state.calls += 1;
+            state.open.insert(request.number, sender);
+        });
+        Box::pin(async move { receiver.await.map_err(|error| error.to_string())? })
+    }
+}
+
+fn owner(
+    remote: &Remote,
+) -> Owner<ServiceConnection<Client, Request, impl Future<Output = Result<(), String>> + use<>>> {
+    Owner::new(ServiceConnection::new(remote.service()).background(remote.background()))
+}
+
+#[test]
+fn responses_come_in_any_order_each_to_its_caller() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..3);
+    for number in [2, 0, 1] {
+        remote.reply(number);
+        assert!(owner.is_woken());
+        assert_eq!(owner.events(), [Told::Success]);
+        assert_eq!(end_of(&mut answers[number]), End::Reply(number));
+    }
+}
+
+#[test]
+fn an_error_of_a_response_is_that_of_its_call_and_the_connection_lives_on() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..2);
+    remote.answer(0, Err("no such table".to_owned()));
+    assert_eq!(owner.events(), [Told::Failure]);
+    assert_eq!(end_of(&mut answers[0]), End::MaybeSent("service"));
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answers[1]), End::Reply(1));
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn t2_readiness_is_asked_immediately_before_each_request_and_at_no_other_time() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    owner.events();
+    let _answers = owner.send(0..3);
+    owner.events();
+    let state = remote.0.borrow();
+    assert_eq!((state.readiness_asked, state.calls), (3, 3));
+}
+
+#[test]
+fn a_service_that_is_busy_or_has_enough_to_do_takes_no_more() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(1));
+    remote.change(|state| state.is_busy = true);
+    assert!(!owner.is_ready());
+    remote.change(|state| state.is_busy = false);
+    assert!(owner.is_woken() && owner.is_ready());
+    let mut answers = owner.send([0]);
+    assert!(!owner.is_ready(), "one is enough");
+    remote.reply(0);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Success]);
+    assert!(owner.is_ready());
+    assert_eq!(end_of(&mut answers[0]), End::Reply(0));
+}
+
+#[test]
+fn t27_the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(2));
+    let mut answers = owner.send(0..2);
+    drop(answers.remove(0));
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert_eq!(remote.open(), [1]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn a_call_whose_caller_has_gone_before_never_reaches_the_service() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    owner.hand_abandoned(0);
+    assert!(owner.flush().is_ready());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert_eq!(remote.0.borrow().calls, 0);
+}
+
+#[test]
+fn a_service_that_takes_no_more_requests_answers_those_it_has() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..2);
+    remote.change(|state| state.refusal = Some("going away".to_owned()));
+    assert!(!owner.is_ready());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::GoingAway]);
+    assert!(!owner.is_ready(), "it is not asked again: it would panic");
+    assert!(owner.close().is_pending());
+    remote.reply(0);
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Success, Told::Success]);
+    for (number, answer) in answers.iter_mut().enumerate() {
+        assert_eq!(end_of(answer), End::Reply(number));
+    }
+    assert!(owner.close().is_pending(), "the background has not ended");
+    remote.end_background(Ok(()));
+    assert!(owner.is_woken());
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn a_service_that_takes_no_requests_at_all_is_a_failed_connection() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    remote.change(|state| state.refusal = Some("too late".to_owned()));
+    let Poll::Ready(Err(error)) = owner.poll_ready() else { panic!("it has failed") };
+    assert_eq!(error.to_string(), "too late");
+}
+
+#[test]
+fn t26_the_end_of_the_background_is_noticed_without_traffic() {
+    for result in [Ok(()), Err("connection reset".to_owned())] {
+        let remote = Remote::default();
+        let mut owner = owner(&remote);
+        remote.end_background(result.clone());
+        assert!(owner.is_woken());
+        match result {
+            Ok(()) => assert_eq!(owner.last_events(), [Told::Closed]),
+            Err(error) => {
+                assert!(matches!(&owner.last_events()[..], [Told::Failed(told)] if told.contains(&error)));
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_in_flight_learn_their_errors_before_the_connection_ends() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..2);
+    remote.end_background(Err("connection reset".to_owned()));
+    remote.answer(0, Err("connection reset".to_owned()));
+    assert_eq!(owner.events(), [Told::Failure, Told::GoingAway], "one of them has no answer yet");
+    assert!(owner.close().is_pending());
+    remote.answer(1, Err("connection reset".to_owned()));
+    assert!(matches!(&owner.last_events()[..], [Told::Failure, Told::Failed(_)]));
+    for answer in &mut answers {
+        assert_eq!(end_of(answer), End::MaybeSent("service"));
+    }
+}
+
+#[test]
+fn a_close_waits_for_the_calls_then_drops_the_service_then_waits_for_the_background() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let _answers = owner.send([0]);
+    assert!(owner.close().is_pending() && !remote.0.borrow().is_dropped);
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert!(owner.close().is_pending() && remote.0.borrow().is_dropped);
+    remote.end_background(Ok(()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn a_connection_without_a_background_closes_by_itself() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+    assert!(remote.0.borrow().is_dropped);
+}
+
+#[test]
+fn a_connection_alone_is_driven_by_whoever_waits() {
+    let remote = Remote::default();
+    let mut connection = ServiceConnection::new(remote.service()).background(Box::pin(remote.background()));
+    {
+        let mut calling = connection.call(request(0));
+        assert_eq!(end_of(&mut calling), End::Waiting);
+        remote.reply(0);
+        assert_eq!(end_of(&mut calling), End::Reply(0));
+    }
+    remote.end_background(Ok(()));
+    let mut calling = connection.call(request(1));
+    assert_eq!(end_of(&mut calling), End::NotSent(1, "sink failed"));
+}
+
+type Dial =
+    std::future::Ready<Result<ServiceConnection<Client, Request, Pending<Result<(), String>>>, String>>;
+
+#[test]
+fn a_pool_of_services_spreads_calls_and_replaces_one_that_takes_no_more() {
+    let remotes: Rc<RefCell<Vec<Remote>>> = Rc::default();
+    let dialled = Rc::clone(&remotes);
+    let connect = move |_: u16| -> Dial {
+        let remote = Remote::default();
+        dialled.borrow_mut().push(remote.clone());
+        ready(Ok(ServiceConnection::new(remote.service()).background(std::future::pending())))
+    };
+    let clock = Clock::default();
+    let settings = PoolBuilder::new(connect, clock.clone()).connect_to_fixed([1, 2]).seed(1);
+    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    let mut executor = Executor::default();
+    let _driver = executor.spawn(driver);
+    executor.run();
+    let calls: Vec<_> = (0..4)
+        .map(|number| {
+            let pool = pool.clone();
+            let task = executor.spawn(async move { pool.call(request(number)).await });
+            executor.run();
+            task
+        })
+        .collect();
+    let (one, two) = (remotes.borrow()[0].clone(), remotes.borrow()[1].clone());
+    assert_eq!((one.open().len(), two.open().len()), (2, 2));
+    one.change(|state| state.refusal = Some("going away".to_owned()));
+    let more: Vec<_> = (4..6)
+        .map(|number| {
+            let pool = pool.clone();
+            let task = executor.spawn(async move { pool.call(request(number)).await });
+            executor.run();
+            task
+        })
+        .collect();
+    clock.set(clock.now() + Duration::from_secs(1));
+    executor.run();
+    assert_eq!(remotes.borrow().len(), 3, "it is replaced\n{}", pool.snapshot());
+    for remote in remotes.borrow().iter() {
+        remote.open().into_iter().for_each(|number| remote.reply(number));
+    }
+    executor.run();
+    for (number, call) in calls.iter().chain(&more).enumerate() {
+        assert_eq!(End::from(call.output().expect("it is answered")), End::Reply(number));
+    }
+    assert!(pool.last_error().is_none(), "that is no failure");
+}
