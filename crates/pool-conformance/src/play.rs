@@ -225,6 +225,10 @@ impl<A: Adapter + 'static> Player<A> {
                 }
             }
             Use::TryToCancel(item) => drop(self.cancel(*item)),
+            Use::Disown(item) => {
+                scene.ledger.disown(*item);
+                handle()?.report_unwanted();
+            }
             Use::SendReserved(item) => return self.send_reserved(*item),
             Use::ReleaseReserved => drop(self.reserver.take().ok_or("nobody has reserved a place")?),
             Use::AskReady => self.ask_ready(handle()?),

@@ -215,6 +215,7 @@ pub(crate) enum Use {
     StartSend(u32),
     Cancel(u32),
     TryToCancel(u32),
+    Disown(u32),
     SendReserved(u32),
     ReleaseReserved,
 
@@ -424,6 +425,11 @@ impl Script {
     /// The sender of this item gives up, if it hasn't been told yet.
     pub fn try_to_cancel(self, item: u32) -> Self {
         self.step(Use::TryToCancel(item))
+    }
+
+    /// Nobody wants this item any more, and the pool is told.
+    pub fn disown(self, item: u32) -> Self {
+        self.step(Use::Disown(item))
     }
 
     /// Reserves a place with another handle, as a sink.

@@ -578,6 +578,39 @@ pub(super) fn i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterward
         .expect(ReceivedItems(1), 0..5)
 }
 
+pub(super) fn i5_items_that_nobody_wants_leave_their_places_to_those_in_line() -> Script {
+    let script = Script::new()
+        .with(QueueSize(3))
+        .never_above(Places, 3)
+        .serve(1, Dial::Refuse)
+        .set_addresses([1])
+        .send(1..=3);
+    line_up(script, 4..=5)
+        .disown(1)
+        .expect(Undelivered, 1)
+        .expect(Sending, 1)
+        .disown(3)
+        .expect(UndeliveredItems, [1, 3])
+        .expect(UndeliveredReason, "nobody wanted it any more")
+        .expect(Sending, 0)
+        .expect(Places, 3)
+        .serve(1, Dial::Accept)
+        .expect(ReceivedItems(1), [2, 4, 5])
+}
+
+pub(super) fn i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too() -> Script {
+    blocked_with_queue(4)
+        .send([1, 2])
+        .expect(InHand, 2)
+        .send([3, 4])
+        .disown(2)
+        .disown(4)
+        .expect(UndeliveredItems, [2, 4])
+        .expect(Places, 2)
+        .resume(1)
+        .expect(ReceivedItems(1), [1, 3])
+}
+
 pub(super) fn i5_items_keep_their_order_while_there_are_no_addresses() -> Script {
     Script::new()
         .never_above(Places, 100)

@@ -333,6 +333,8 @@ macro_rules! for_each_scenario {
             i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line
             i5_a_reserved_place_is_kept_for_whoever_reserved_it
             i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterwards
+            i5_items_that_nobody_wants_leave_their_places_to_those_in_line
+            i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too
             i5_items_keep_their_order_while_there_are_no_addresses
             i6_every_connection_that_a_batch_has_touched_is_flushed
             i6_a_single_item_is_flushed_without_another_to_follow
