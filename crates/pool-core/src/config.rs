@@ -66,6 +66,10 @@ pub struct Config {
     /// each; off by default, and only together with [`Opening::Lazy`]. One that pushes back, or
     /// that owes outcomes, isn't idle.
     pub idle_timeout: Option<Duration>,
+    /// Drop a connection that owes outcomes and has reported none for this long: its peer doesn't
+    /// answer. Off by default, and only for connections that report an outcome for each item; any
+    /// other would be dropped so long after its first item.
+    pub outcome_timeout: Option<Duration>,
     /// A larger address set is refused whole; 65,536 by default.
     pub addresses_max: usize,
     /// Items that an address takes before the turn passes on; 1 by default. Larger turns fill
@@ -86,6 +90,7 @@ impl Default for Config {
             fail_fast_after: None,
             lifetime_max: None,
             idle_timeout: None,
+            outcome_timeout: None,
             addresses_max: 65_536,
             items_per_turn: 1,
         }
@@ -109,6 +114,7 @@ impl Config {
         check_optional_duration("fail_fast_after", self.fail_fast_after)?;
         check_optional_duration("lifetime_max", self.lifetime_max)?;
         check_optional_duration("idle_timeout", self.idle_timeout)?;
+        check_optional_duration("outcome_timeout", self.outcome_timeout)?;
         if self.idle_timeout.is_some() && self.opening == Opening::Eager {
             return Err(ConfigError::new("idle_timeout", Problem::NeedsLazy));
         }

@@ -1,5 +1,8 @@
 //! The place of one connection, from dial to close.
 
+use core::time::Duration;
+
+use crate::config::Config;
 use crate::instant::Instant;
 use crate::slab::{Key, Tenant};
 
@@ -180,8 +183,8 @@ pub(crate) struct Slot {
     pub(crate) connected_episode: u16,
     /// Start of the dial, of the connection, or of the drain.
     pub(crate) since: Instant,
-    /// When it was last given an item, or found to be busy with those it has.
-    pub(crate) last_sent: Instant,
+    /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
+    pub(crate) quiet_since: Instant,
     pub(crate) deadline: Instant,
     pub(crate) sent: u64,
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
@@ -213,6 +216,18 @@ impl Slot {
             Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
             Reported::Unsent | Reported::Finished => self.unreported,
         }
+    }
+
+    /// Whether it is known that it will report on items it has.
+    pub(crate) fn owes_outcomes(&self, config: &Config) -> bool {
+        let reports = self.reported != Reported::Nothing || config.outcome_timeout.is_some();
+        reports && self.unreported > 0
+    }
+
+    /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set
+    /// too early does no harm.
+    pub(crate) fn is_due_sooner(&self, timeout: Option<Duration>) -> bool {
+        timeout.is_some_and(|timeout| !self.armed || self.quiet_since + timeout < self.deadline)
     }
 
     /// Whether it has, or may have, sent anything to its peer.

@@ -36,6 +36,7 @@ fn f5_durations_of_zero_or_without_end_are_refused_by_name() {
         assert_eq!(refused(|config| config.fail_fast_after = Some(duration)).0, "fail_fast_after");
         assert_eq!(refused(|config| config.lifetime_max = Some(duration)).0, "lifetime_max");
         assert_eq!(refused(|config| config.idle_timeout = Some(duration)).0, "idle_timeout");
+        assert_eq!(refused(|config| config.outcome_timeout = Some(duration)).0, "outcome_timeout");
         assert_eq!(refused(|config| config.backoff.base = duration).0, "backoff.base");
         assert_eq!(refused(|config| config.backoff.cap = duration).0, "backoff.cap");
     }

@@ -3,7 +3,8 @@
 mod support;
 
 use pool_core::{
-    AddressSet, DrainReason, Endpoint, Event, FailureKind, Handled, Opening, SlotEnd, SlotEvent, SlotState,
+    AddressSet, DrainReason, Endpoint, Event, FailureKind, Handled, Opening, Output, SlotEnd, SlotEvent,
+    SlotId, SlotState,
 };
 use support::{A, B, Bench, C, D, Peer, config, eager, lazy, millis, prioritised, secs};
 
@@ -573,4 +574,83 @@ fn a_connection_that_goes_away_is_replaced_at_once() {
     bench.going_away(slot);
     assert_eq!((bench.draining(A), bench.dials_to(A).len(), bench.status(A).failures), (vec![slot], 1, 0));
     assert_ne!(bench.select(), Some(slot));
+}
+
+// Silent connections.
+
+/// An address with one connection, which is dropped when it is silent for 10 s.
+fn silent() -> (Bench, SlotId) {
+    let bench = Bench::up(config(|config| config.outcome_timeout = Some(secs(10))), [A]);
+    let slot = bench.open(A)[0];
+    (bench, slot)
+}
+
+#[test]
+fn a_connection_that_owes_outcomes_and_is_silent_is_dropped_and_replaced() {
+    let (mut bench, slot) = silent();
+    bench.advance(secs(100));
+    bench.send();
+    bench.advance(secs(9));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+    bench.advance(secs(1));
+    let is_end = |output: &Output<u32>| {
+        matches!(output, Output::Event(Event::SlotEnded { slot: ended, end, in_flight: 1, .. })
+            if *ended == slot && *end == SlotEnd::Failed(FailureKind::TimedOut))
+    };
+    let outputs = bench.take();
+    assert!(outputs.contains(&Output::Drop { slot }) && outputs.iter().any(is_end), "{outputs:?}");
+    bench.wait_out_backoff(A);
+    assert_eq!(bench.dials_to(A).len(), 1);
+}
+
+#[test]
+fn silence_counts_from_the_last_outcome_and_not_from_the_last_item() {
+    let (mut bench, slot) = silent();
+    bench.sends(3);
+    bench.advance(secs(9));
+    bench.succeed(slot);
+    for _ in 0..9 {
+        bench.advance(secs(1));
+        bench.send();
+    }
+    assert_eq!(bench.state(slot), Some(SlotState::Ready), "it has been silent for nine seconds");
+    bench.advance(secs(1));
+    assert_eq!(bench.state(slot), None);
+}
+
+#[test]
+fn a_connection_that_owes_nothing_may_be_silent_for_ever() {
+    let (mut bench, slot) = silent();
+    for _ in 0..3 {
+        bench.sends(2);
+        bench.advance(secs(5));
+        bench.succeed(slot);
+        bench.succeed(slot);
+        bench.advance(secs(1000));
+    }
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+}
+
+#[test]
+fn a_silent_connection_that_pushes_back_is_dropped_too() {
+    let (mut bench, slot) = silent();
+    bench.send();
+    bench.busy(slot);
+    bench.advance(secs(10));
+    assert_eq!(bench.state(slot), None);
+}
+
+#[test]
+fn an_idle_clock_starts_when_the_last_outcome_is_reported() {
+    let mut bench = lazy_and_idle();
+    let slot = bench.dial(A);
+    bench.connect(slot);
+    bench.demand(0);
+    bench.send();
+    bench.advance(secs(15));
+    bench.succeed(slot);
+    bench.advance(millis(17_900));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+    bench.advance(millis(2_100));
+    assert_eq!(bench.state(slot), Some(SlotState::Draining));
 }

@@ -323,9 +323,9 @@ fn chosen(slots: &[SlotId], which: usize) -> Option<SlotId> {
 const ADDRESSES_MAX: u32 = 6;
 
 fn any_config() -> impl Strategy<Value = Config> {
-    let options = (any::<bool>(), any::<bool>(), any::<bool>());
+    let options = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (1..=3_u32, any::<bool>(), 1..=5_u32, 1..=3_u32, options).prop_map(
-        |(connections, lazy, dials, items, (fail_fast, lifetime, idle))| {
+        |(connections, lazy, dials, items, (fail_fast, lifetime, idle, outcome))| {
             let mut config = Config::default();
             config.connections_per_address = connections;
             config.opening = if lazy { Opening::Lazy } else { Opening::Eager };
@@ -339,6 +339,7 @@ fn any_config() -> impl Strategy<Value = Config> {
             config.fail_fast_after = fail_fast.then_some(Duration::from_millis(700));
             config.lifetime_max = lifetime.then_some(Duration::from_secs(4));
             config.idle_timeout = (idle && lazy).then_some(Duration::from_millis(1_500));
+            config.outcome_timeout = outcome.then_some(Duration::from_millis(900));
             config.addresses_max = ADDRESSES_MAX as usize;
             config
         },

@@ -8,7 +8,7 @@ use crate::instant::{Instant, duration_nanos};
 use crate::output::{Availability, DrainReason, Output, SlotEnd};
 use crate::random::Random;
 use crate::slab::Key;
-use crate::slot::{FailureKind, NONE, Reported, SlotState};
+use crate::slot::{FailureKind, NONE, SlotState};
 use crate::timers::Timer;
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
@@ -17,6 +17,8 @@ enum Reason {
     DialTimeout,
     /// The connection has been up for long enough to clear its address of failures.
     Stable,
+    /// It owes outcomes and reports none.
+    Silent,
     Lifetime,
     Idle,
     DrainTimeout,
@@ -36,10 +38,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let lifetime = config.lifetime_max.filter(|_| !known.retiring);
                 let lifetime =
                     lifetime.map(|max| (slot.since + self.shortened(max, index), Reason::Lifetime));
-                let idle_since = slot.last_sent.max(slot.since);
-                let idle = config.idle_timeout;
-                let idle = idle.map(|max| (idle_since + self.shortened(max, index), Reason::Idle));
-                [stable, lifetime, idle].into_iter().flatten().min()
+                let quiet_since = slot.quiet_since.max(slot.since);
+                let quiet = if slot.owes_outcomes(config) {
+                    config.outcome_timeout.map(|max| (quiet_since + max, Reason::Silent))
+                } else {
+                    let idle = config.idle_timeout;
+                    idle.map(|max| (quiet_since + self.shortened(max, index), Reason::Idle))
+                };
+                [stable, lifetime, quiet].into_iter().flatten().min()
             }
         }
     }
@@ -86,12 +92,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn on_slot_deadline(&mut self, index: u32) {
         match self.slot_deadline(index) {
-            // An item has been sent since the idle timer was set.
+            // Something has been sent or reported since the timer was set.
             Some((at, _)) if at > self.now => self.update_deadline(index),
             Some((_, Reason::DialTimeout)) => {
                 self.drop_slot(index, SlotEnd::Failed(FailureKind::TimedOut));
             }
             Some((_, Reason::Stable)) => self.prove(index),
+            Some((_, Reason::Silent)) => self.drop_slot(index, SlotEnd::Failed(FailureKind::TimedOut)),
             Some((_, Reason::Lifetime)) => self.on_lifetime_end(index),
             Some((_, Reason::Idle)) => self.on_idle(index),
             Some((_, Reason::DrainTimeout)) => self.drop_slot(index, SlotEnd::DrainTimedOut),
@@ -151,12 +158,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// A connection that pushes back, or that owes outcomes, is anything but idle.
+    /// A connection that pushes back is anything but idle.
     fn on_idle(&mut self, index: u32) {
         let slot = &mut self.slots[index];
-        let owes_outcomes = slot.reported != Reported::Nothing && slot.unreported > 0;
-        if slot.state == SlotState::Busy || owes_outcomes {
-            slot.last_sent = self.now;
+        if slot.state == SlotState::Busy {
+            slot.quiet_since = self.now;
             return self.update_deadline(index);
         }
         self.prove(index);

@@ -111,7 +111,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             episode: known.episode,
             connected_episode: known.episode,
             since: self.now,
-            last_sent: self.now,
+            quiet_since: self.now,
             deadline: self.now,
             sent: 0,
             unreported: 0,

@@ -16,9 +16,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if tenant.state != SlotState::Ready && transition(tenant.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
+        if !tenant.owes_outcomes(&self.config) {
+            tenant.quiet_since = self.now;
+        }
         tenant.sent += 1;
         tenant.unreported = tenant.unreported.wrapping_add(1);
-        tenant.last_sent = self.now;
+        let is_due_sooner = tenant.is_due_sooner(self.config.outcome_timeout);
         let address = if tenant.state == SlotState::Ready {
             let (address, next) = (tenant.address, tenant.ready_next);
             let next = if next == slot.0.index { slot.0 } else { self.slots.key(next) };
@@ -26,6 +29,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         } else {
             self.rings.count_sent(tenant.address)
         };
+        if is_due_sooner {
+            self.update_deadline(slot.0.index);
+        }
         self.balancer.on_sent(address, self.now);
         Handled::Applied
     }

@@ -192,9 +192,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if !is_unsent || tenant.reported == Reported::Nothing {
             tenant.reported = if is_unsent { Reported::Unsent } else { Reported::Finished };
         }
+        tenant.quiet_since = self.now;
+        let is_due_sooner = tenant.unreported == 0 && tenant.is_due_sooner(self.config.idle_timeout);
         let address = tenant.address;
+        let proves = matches!(outcome, Outcome::Success { .. }) && !tenant.proven;
         self.rings.count_outcomes(address, 1);
-        if matches!(outcome, Outcome::Success { .. }) && !tenant.proven {
+        if is_due_sooner {
+            self.update_deadline(slot.0.index);
+        }
+        if proves {
             self.prove(slot.0.index);
             self.settle();
         }

@@ -70,6 +70,8 @@ pub(crate) struct Tenant {
     /// The episode in which it came up: what it shows is no news of a later one.
     connected_episode: u32,
     last_sent: Instant,
+    /// When it last reported on an item, or was given one while it owed nothing.
+    spoke: Instant,
     /// When it last was busy, or owed outcomes.
     occupied_until: Instant,
     /// What it has reported so far.
@@ -78,8 +80,12 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     /// Whether it pushes back or is known to be at work.
-    fn is_occupied(&self) -> bool {
-        self.state == SlotState::Busy || (!self.outcomes.is_empty() && self.in_flight > 0)
+    fn is_occupied(&self, config: &Config) -> bool {
+        self.state == SlotState::Busy || self.owes_outcomes(config)
+    }
+
+    fn owes_outcomes(&self, config: &Config) -> bool {
+        (!self.outcomes.is_empty() || config.outcome_timeout.is_some()) && self.in_flight > 0
     }
 
     /// Whether it has sent anything, as far as can be told.
@@ -88,7 +94,7 @@ impl Tenant {
     }
 
     fn idle_since(&self) -> Instant {
-        self.last_sent.max(self.since)
+        self.last_sent.max(self.spoke).max(self.since)
     }
 }
 
@@ -388,7 +394,7 @@ impl Reference {
     /// Takes an input in, before the machine does; says what the machine must make of it.
     pub(crate) fn on_input(&mut self, input: &Input, now: Instant) -> Answer {
         self.now = self.now.max(now);
-        for slot in self.slots.values_mut().filter(|slot| slot.is_occupied()) {
+        for slot in self.slots.values_mut().filter(|slot| slot.is_occupied(&self.config)) {
             slot.occupied_until = self.now;
         }
         self.is_out_of_order = false;
@@ -515,6 +521,9 @@ impl Reference {
 
     fn on_sent(&mut self, id: SlotId) {
         let slot = self.slots.get_mut(&id).expect("live");
+        if slot.in_flight == 0 {
+            slot.spoke = self.now;
+        }
         slot.sent += 1;
         slot.in_flight += 1;
         slot.last_sent = self.now;
@@ -540,6 +549,7 @@ impl Reference {
         }
         slot.in_flight -= 1;
         slot.outcomes.push(outcome);
+        slot.spoke = self.now;
         if matches!(outcome, Outcome::Success { .. }) {
             let known = &self.known[&slot.address];
             if known.failures > 0 && known.episode == slot.connected_episode {
@@ -650,6 +660,7 @@ impl Reference {
             episode: known.episode,
             connected_episode: known.episode,
             last_sent: self.now,
+            spoke: self.now,
             occupied_until: self.now,
             outcomes: Vec::new(),
         };
@@ -756,7 +767,12 @@ impl Reference {
         let own = if was_dropped { None } else { self.pending.end.take() };
         match end {
             _ if own.is_some() => assert_eq!(own, Some((id, end))),
-            SlotEnd::Failed(FailureKind::TimedOut) => assert!(is_dial && waited >= self.config.dial_timeout),
+            SlotEnd::Failed(FailureKind::TimedOut) if is_dial => assert!(waited >= self.config.dial_timeout),
+            SlotEnd::Failed(FailureKind::TimedOut) => {
+                let timeout = self.config.outcome_timeout.expect("it is set");
+                assert!(tenant.state.is_connected() && tenant.owes_outcomes(&self.config), "{tenant:?}");
+                assert!(self.now >= tenant.spoke.max(tenant.since) + timeout, "{tenant:?}");
+            }
             SlotEnd::DrainTimedOut => assert!(is_drain && waited >= self.config.drain_timeout),
             SlotEnd::DrainDisplaced => {
                 let draining =
@@ -839,7 +855,7 @@ impl Reference {
     /// Whether a connection may be drained for its idleness now.
     fn is_idle(&self, slot: &Tenant) -> bool {
         slot.state == SlotState::Ready
-            && !slot.is_occupied()
+            && !slot.is_occupied(&self.config)
             && self.is_older_than_nine_tenths(slot.idle_since(), self.config.idle_timeout)
     }
 
@@ -873,9 +889,11 @@ impl Reference {
                 let lifetime =
                     self.config.lifetime_max.filter(|_| self.is_lazy()).map(|max| slot.since + max);
                 let idle_since = slot.idle_since().max(slot.occupied_until);
-                let idle =
-                    self.config.idle_timeout.filter(|_| !slot.is_occupied()).map(|max| idle_since + max);
-                [stable, lifetime, idle].into_iter().flatten().min()
+                let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
+                let idle = idle.map(|max| idle_since + max);
+                let silent = self.config.outcome_timeout.filter(|_| slot.owes_outcomes(&self.config));
+                let silent = silent.map(|max| slot.spoke.max(slot.since) + max);
+                [stable, lifetime, idle, silent].into_iter().flatten().min()
             }
         }
     }
