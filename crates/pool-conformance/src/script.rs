@@ -65,6 +65,8 @@ pub enum Setting {
     LifetimeMax(Duration),
     /// `idle_timeout`
     IdleTimeout(Duration),
+    /// `outcome_timeout`
+    OutcomeTimeout(Duration),
     /// `addresses_max`
     AddressesMax(usize),
     /// `items_per_turn`
@@ -108,6 +110,7 @@ impl Setting {
             Self::FailFastAfter(duration) => builder.fail_fast_after(duration),
             Self::LifetimeMax(lifetime) => builder.lifetime_max(lifetime),
             Self::IdleTimeout(timeout) => builder.idle_timeout(timeout),
+            Self::OutcomeTimeout(timeout) => builder.outcome_timeout(timeout),
             Self::AddressesMax(addresses) => builder.addresses_max(addresses),
             Self::ItemsPerTurn(items) => builder.items_per_turn(items),
             Self::KeepAddresses => builder.on_addresses_end(OnAddressesEnd::Keep),

@@ -170,6 +170,7 @@ pub(crate) enum Problem {
     NotLongerThan(&'static str),
     ShorterThan(&'static str),
     NeedsLazy,
+    NeedsOutcomes,
 }
 
 impl ConfigError {
@@ -181,6 +182,12 @@ impl ConfigError {
     #[must_use]
     pub fn out_of_range(field: &'static str, found: u64, max: u64) -> Self {
         Self::new(field, Problem::Count { found, max })
+    }
+
+    /// For the layer above: `field` is set for connections that don't report what becomes of items.
+    #[must_use]
+    pub fn needs_outcomes(field: &'static str) -> Self {
+        Self::new(field, Problem::NeedsOutcomes)
     }
 
     /// Refuses durations below a millisecond and beyond a year, as all settings do.
@@ -215,6 +222,9 @@ impl fmt::Display for ConfigError {
             }
             Problem::NotLongerThan(other) => write!(f, "{field} must be longer than {other}"),
             Problem::ShorterThan(other) => write!(f, "{field} must not be shorter than {other}"),
+            Problem::NeedsOutcomes => {
+                write!(f, "{field} works only with connections that report an outcome for each item")
+            }
             Problem::NeedsLazy => {
                 write!(
                     f,

@@ -230,21 +230,28 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
         self
     }
 
-    /// [`Config::fail_fast_after`]: off by default.
-    pub fn fail_fast_after(mut self, duration: Duration) -> Self {
-        self.settings.config.fail_fast_after = Some(duration);
+    /// [`Config::fail_fast_after`]: off by default, and off with `None`.
+    pub fn fail_fast_after(mut self, duration: impl Into<Option<Duration>>) -> Self {
+        self.settings.config.fail_fast_after = duration.into();
         self
     }
 
-    /// [`Config::lifetime_max`]: off by default.
-    pub fn lifetime_max(mut self, lifetime: Duration) -> Self {
-        self.settings.config.lifetime_max = Some(lifetime);
+    /// [`Config::lifetime_max`]: off by default, and off with `None`.
+    pub fn lifetime_max(mut self, lifetime: impl Into<Option<Duration>>) -> Self {
+        self.settings.config.lifetime_max = lifetime.into();
         self
     }
 
-    /// [`Config::idle_timeout`]: off by default, and only for lazy pools.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.config.idle_timeout = Some(timeout);
+    /// [`Config::idle_timeout`]: off by default, and off with `None`; only for lazy pools.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.config.idle_timeout = timeout.into();
+        self
+    }
+
+    /// [`Config::outcome_timeout`]: off by default, and off with `None`; only for connections that
+    /// [report outcomes](Connection::REPORTS_OUTCOMES).
+    pub fn outcome_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.config.outcome_timeout = timeout.into();
         self
     }
 
@@ -338,6 +345,9 @@ where
     {
         if !self.settings.shutdown_timeout.is_zero() {
             ConfigError::check_duration("shutdown_timeout", self.settings.shutdown_timeout)?;
+        }
+        if self.settings.config.outcome_timeout.is_some() && !C::Connection::REPORTS_OUTCOMES {
+            return Err(ConfigError::needs_outcomes("outcome_timeout").into());
         }
         let parts = Parts {
             config: self.settings.config,

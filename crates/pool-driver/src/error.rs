@@ -190,3 +190,17 @@ impl fmt::Display for DialTimedOut {
 }
 
 impl Error for DialTimedOut {}
+
+/// The error of a connection that owed outcomes and reported none for as long as
+/// [`outcome_timeout`](crate::PoolBuilder::outcome_timeout) allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutcomeTimedOut;
+
+impl fmt::Display for OutcomeTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer doesn't answer")
+    }
+}
+
+impl Error for OutcomeTimedOut {}

@@ -38,8 +38,8 @@ pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
 pub use connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
 pub use driver::Driver;
 pub use error::{
-    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, NotReady, RefusedReason, SendError,
-    SharedError, UndeliveredReason,
+    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, NotReady, OutcomeTimedOut, RefusedReason,
+    SendError, SharedError, UndeliveredReason,
 };
 #[cfg(feature = "codec")]
 pub use framed::{FramedConnector, FramedDial, framed};

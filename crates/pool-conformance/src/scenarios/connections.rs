@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pool_driver::{Backoff as BackoffSettings, FailureKind, Outcome};
 
-use super::{AN_HOUR, SUCCESS, millis, secs};
+use super::{AN_HOUR, SUCCESS, connected, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
@@ -552,6 +552,31 @@ pub(super) fn c4_a_connection_that_is_sent_away_is_replaced_while_it_finishes_it
         .resume(1)
         .expect(ReceivedOver(1, 0), 1)
         .expect(Ends(1), "Closed")
+}
+
+pub(super) fn c4_a_connection_that_owes_outcomes_and_is_silent_is_replaced() -> Script {
+    let script = Script::new().with(OutcomeTimeout(secs(1)));
+    connected(script.for_each(1..=2, |script, address| script.behave(address, Conduct::KeepsItems)), 1..=2)
+        .send(1..=4)
+        .expect(InFlight(2), 2)
+        .finish(2, 2, SUCCESS)
+        .expect(Connections(1), 2)
+        .expect(Ends(1), "TimedOut")
+        .expect(LastError(1), "the peer doesn't answer")
+        .expect(InFlightAtEnd(1), 2)
+        .expect(Ready(1), 1)
+        .expect(Connections(2), 1)
+}
+
+pub(super) fn c4_a_connection_that_reports_now_and_then_is_not_silent() -> Script {
+    connected(Script::new().with(OutcomeTimeout(secs(2))).behave(1, Conduct::KeepsItems), 1..=1)
+        .send(1..=6)
+        .expect(InFlight(1), 6)
+        .repeat(5, |script| script.advance(secs(1)).finish(1, 1, SUCCESS))
+        .expect(InFlight(1), 1)
+        .finish(1, 1, SUCCESS)
+        .expect(InFlight(1), 0)
+        .expect_to_stay(secs(5), Connections(1), 1)
 }
 
 pub(super) fn c4_only_the_connections_that_died_are_replaced() -> Script {

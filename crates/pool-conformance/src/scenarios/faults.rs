@@ -684,6 +684,14 @@ pub(super) fn f5_an_idle_timeout_that_outlives_us_is_refused() -> Script {
     refused_time(IdleTimeout(Duration::MAX), "idle_timeout", Duration::MAX)
 }
 
+pub(super) fn f5_an_outcome_timeout_of_nothing_is_refused() -> Script {
+    refused_time(OutcomeTimeout(Duration::ZERO), "outcome_timeout", Duration::ZERO)
+}
+
+pub(super) fn f5_an_outcome_timeout_that_outlives_us_is_refused() -> Script {
+    refused_time(OutcomeTimeout(Duration::MAX), "outcome_timeout", Duration::MAX)
+}
+
 pub(super) fn f5_a_cap_that_outlives_us_is_refused() -> Script {
     refused_time(Backoff(secs(1), Duration::MAX), "backoff.cap", Duration::MAX)
 }

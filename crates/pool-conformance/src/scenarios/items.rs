@@ -1,16 +1,9 @@
 //! I1 to I6: items.
 
-use super::{SUCCESS, millis, secs};
+use super::{SUCCESS, connected, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
-
-/// A connection to each of the addresses is ready.
-fn connected(script: Script, addresses: std::ops::RangeInclusive<u16>) -> Script {
-    script
-        .set_addresses(addresses.clone())
-        .for_each(addresses, |script, address| script.expect_at_least(Ready(address), 1))
-}
 
 // I1: every item ends once: refused, undelivered or handed.
 

@@ -39,6 +39,13 @@ const fn secs(secs: u64) -> Duration {
 const AN_HOUR: Duration = secs(3600);
 const SUCCESS: Outcome = Outcome::Success { latency: Duration::ZERO };
 
+/// A connection to each of the addresses is ready.
+fn connected(script: Script, addresses: std::ops::RangeInclusive<u16>) -> Script {
+    script
+        .set_addresses(addresses.clone())
+        .for_each(addresses, |script, address| script.expect_at_least(Observation::Ready(address), 1))
+}
+
 /// A pool whose one connection takes nothing yet.
 fn blocked() -> Script {
     Script::new().stall(1).set_addresses([1]).expect(Observation::Connected(1), 1)
@@ -274,6 +281,8 @@ macro_rules! for_each_scenario {
             c4_a_death_is_noticed_in_the_middle_of_a_flush
             c4_a_death_is_noticed_while_the_connection_drains
             c4_a_connection_that_is_sent_away_is_replaced_while_it_finishes_its_work
+            c4_a_connection_that_owes_outcomes_and_is_silent_is_replaced
+            c4_a_connection_that_reports_now_and_then_is_not_silent
             c4_only_the_connections_that_died_are_replaced
             c5_a_connection_that_dies_young_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_hangs_up_backs_off_like_a_failed_dial
@@ -438,6 +447,8 @@ macro_rules! for_each_scenario {
             f5_a_lifetime_that_outlives_us_is_refused
             f5_an_idle_timeout_of_nothing_is_refused
             f5_an_idle_timeout_that_outlives_us_is_refused
+            f5_an_outcome_timeout_of_nothing_is_refused
+            f5_an_outcome_timeout_that_outlives_us_is_refused
             f5_a_cap_that_outlives_us_is_refused
             f5_a_queue_of_everything_is_refused
             f5_more_addresses_than_can_be_numbered_are_refused

@@ -14,7 +14,7 @@ use crate::addresses::AddressStream;
 use crate::board::Row;
 use crate::connect::{Connect, DialContext};
 use crate::connection::Connection;
-use crate::error::DialTimedOut;
+use crate::error::{DialTimedOut, OutcomeTimedOut, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::guard;
 use crate::runtime::Runtime;
@@ -118,8 +118,8 @@ where
                 self.observe(|| Event::Draining { address, slot, reason });
             }
             CoreEvent::SlotEnded { slot, address, state, end, sent, in_flight } => {
-                if state == SlotState::Dialling && end == SlotEnd::Failed(FailureKind::TimedOut) {
-                    self.on_dial_timeout(slot, &address);
+                if end == SlotEnd::Failed(FailureKind::TimedOut) {
+                    self.on_timeout(slot, &address, state);
                 }
                 let error = self.slot_errors.remove(&slot);
                 self.observe(|| Event::SlotEnded { address, slot, state, end, error, sent, in_flight });
@@ -137,10 +137,12 @@ where
         }
     }
 
-    /// The only failure that the state machine knows of before the driver does.
-    fn on_dial_timeout(&mut self, slot: SlotId, address: &S::Address) {
+    /// The only failures that the state machine knows of before the driver does.
+    fn on_timeout(&mut self, slot: SlotId, address: &S::Address, state: SlotState) {
+        let is_dial = state == SlotState::Dialling;
+        let error: SharedError = if is_dial { Arc::new(DialTimedOut) } else { Arc::new(OutcomeTimedOut) };
         if let Some(id) = self.core.find_address(address) {
-            self.remember_error(id, slot, Arc::new(DialTimedOut));
+            self.remember_error(id, slot, error);
         }
     }
 
