@@ -42,8 +42,12 @@ impl Onlookers {
         outlook.key.take().map(|key| self.wakers.remove(key))
     }
 
+    /// Whether anybody has come since all were woken.
+    pub(crate) fn are_waiting(&self) -> bool {
+        self.is_watched
+    }
+
     /// The wakers of all who wait.
-    #[inline]
     pub(crate) fn take_wakers(&mut self, woken: &mut Vec<Waker>) {
         if mem::take(&mut self.is_watched) {
             let wakers = self.wakers.iter_mut();

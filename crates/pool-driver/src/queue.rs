@@ -14,6 +14,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use crate::error::{EndReason, RefusedReason, SendError};
@@ -28,6 +29,8 @@ pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     /// Tells the driver to look.
     signal: Arc<Signal>,
+    /// Tells it to look for items that nobody wants, without its having to take the lock for that.
+    is_search_due: AtomicBool,
 }
 
 struct State<T> {
@@ -94,6 +97,7 @@ impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize, signal: Arc<Signal>) -> Self {
         Self {
             signal,
+            is_search_due: AtomicBool::new(false),
             state: Mutex::new(State {
                 items: Vec::new(),
                 limit: 0,
@@ -248,16 +252,18 @@ impl<T> Queue<T> {
         let is_due = state.is_search_due();
         drop(state);
         if is_due {
+            self.is_search_due.store(true, Ordering::Release);
             self.signal.raise();
         }
     }
 
     /// Takes all there is if it is to be searched for items that nobody wants.
     pub(crate) fn take_for_search(&self, hand: &mut Hand<T>) -> bool {
-        let mut state = self.lock();
-        if !state.is_search_due() {
+        if !self.is_search_due.load(Ordering::Acquire) {
             return false;
         }
+        self.is_search_due.store(false, Ordering::Release);
+        let mut state = self.lock();
         state.unwanted = 0;
         let items = mem::take(&mut state.items);
         state.in_hand += items.len();
@@ -408,7 +414,7 @@ impl<T> State<T> {
         if self.line.waiting() > 0 {
             self.line.grant(self.free(), woken);
         }
-        if self.free() > 0 {
+        if self.onlookers.are_waiting() && self.free() > 0 {
             self.onlookers.take_wakers(woken);
         }
         self.update_limit();

@@ -12,16 +12,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
     pub(super) fn on_sent(&mut self, slot: SlotId) -> Handled {
+        if self.config.outcome_timeout.is_some() {
+            return self.on_sent_watched(slot);
+        }
+        self.commit_sent(slot)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn commit_sent(&mut self, slot: SlotId) -> Handled {
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
         if tenant.state != SlotState::Ready && transition(tenant.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
-        if !tenant.owes_outcomes(&self.config) {
-            tenant.quiet_since = self.now;
-        }
         tenant.sent += 1;
         tenant.unreported = tenant.unreported.wrapping_add(1);
-        let is_due_sooner = tenant.is_due_sooner(self.config.outcome_timeout);
+        tenant.quiet_since = self.now;
         let address = if tenant.state == SlotState::Ready {
             let (address, next) = (tenant.address, tenant.ready_next);
             let next = if next == slot.0.index { slot.0 } else { self.slots.key(next) };
@@ -29,11 +35,24 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         } else {
             self.rings.count_sent(tenant.address)
         };
-        if is_due_sooner {
-            self.update_deadline(slot.0.index);
-        }
         self.balancer.on_sent(address, self.now);
         Handled::Applied
+    }
+
+    /// Whoever owes outcomes is as silent as before, for all that it is given; whoever didn't has to
+    /// report before long.
+    #[inline(never)]
+    fn on_sent_watched(&mut self, slot: SlotId) -> Handled {
+        let owing = self.slots.get(slot.0).filter(|tenant| tenant.unreported > 0);
+        let silent_since = owing.map(|tenant| tenant.quiet_since);
+        let handled = self.commit_sent(slot);
+        let Some(tenant) = self.slots.get_mut(slot.0) else { return handled };
+        if let Some(since) = silent_since {
+            tenant.quiet_since = since;
+        } else if tenant.is_due_sooner(self.config.outcome_timeout) {
+            self.update_deadline(slot.0.index);
+        }
+        handled
     }
 
     pub(super) fn on_event(&mut self, index: u32, event: SlotEvent, state: SlotState) {
