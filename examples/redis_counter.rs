@@ -7,7 +7,6 @@
 //! comes back. Look at the rate, which doesn't change, and at what is missing afterwards: only
 //! what the killed server held.
 
-use std::env;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +14,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use pool_examples::{Outage, RedisServer};
+use pool_examples::{CounterReader, Outage, REDIS, RealServer};
 use pool_tokio::{AddressSnapshot, BoxError, TcpConnection, read_driven};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -55,17 +54,11 @@ async fn run() -> Result<ExitCode, BoxError> {
     if seconds.is_some_and(|seconds| seconds < SECONDS_MIN) {
         return Err(format!("--seconds takes {SECONDS_MIN} or more").into());
     }
-    if !RedisServer::is_installed() {
-        println!(
-            "skipped: redis-server is not on the PATH (apt-get install redis-server, brew install redis)"
-        );
-        let is_required = env::var_os("POOL_CI").is_some();
-        return Ok(if is_required { ExitCode::FAILURE } else { ExitCode::SUCCESS });
-    }
-
-    let servers = (0..SERVERS).map(|_| RedisServer::start()).collect::<Result<Vec<_>, _>>()?;
+    let Some(servers) = RealServer::start_or_skip(&REDIS, SERVERS)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let pool = pool_tokio::pool_for_connections(connect)
-        .connect_to_fixed(servers.iter().map(RedisServer::address))
+        .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(CONNECTIONS_PER_SERVER)
         .spawn::<&'static str>()?;
     timeout(Duration::from_secs(5), all_connected(&pool)).await?;
@@ -100,7 +93,7 @@ async fn all_connected(pool: &Pool) {
 }
 
 /// Sends as fast as it goes.
-async fn share_out(pool: &Pool, servers: &[RedisServer]) -> Result<bool, BoxError> {
+async fn share_out(pool: &Pool, servers: &[RealServer]) -> Result<bool, BoxError> {
     let started = Instant::now();
     for _ in 0..ITEMS {
         pool.send(COMMAND).await?;
@@ -110,8 +103,10 @@ async fn share_out(pool: &Pool, servers: &[RedisServer]) -> Result<bool, BoxErro
 
     let mut table = Table::default();
     for server in servers {
-        let handed = handed_to(pool, server.address());
-        table.add(server.address().to_string(), handed, server.settled_counter(handed)?);
+        let address = server.address();
+        let handed = handed_to(pool, address);
+        let counter = CounterReader::connect(address)?.read_settled(handed)?;
+        table.add(address.to_string(), handed, counter);
     }
     println!("{table}");
     #[expect(clippy::cast_precision_loss, reason = "the counters are small")]
@@ -124,7 +119,7 @@ async fn share_out(pool: &Pool, servers: &[RedisServer]) -> Result<bool, BoxErro
 }
 
 /// Sends at a steady rate, while a server is killed and comes back.
-async fn survive(pool: &Pool, mut servers: Vec<RedisServer>, duration: Duration) -> Result<bool, BoxError> {
+async fn survive(pool: &Pool, mut servers: Vec<RealServer>, duration: Duration) -> Result<bool, BoxError> {
     let handle = pool.clone();
     let watcher = thread::spawn(move || {
         let outage = Outage::watch(&handle, &mut servers[0], duration);
@@ -150,7 +145,7 @@ async fn survive(pool: &Pool, mut servers: Vec<RedisServer>, duration: Duration)
             handed -= outage.handed_before;
             name.push_str(", back");
         }
-        table.add(name, handed, server.settled_counter(handed)?);
+        table.add(name, handed, CounterReader::connect(address)?.read_settled(handed)?);
     }
     println!("{table}");
     let Outage { victim, handed_before, counter_before, .. } = outage;

@@ -1,23 +1,25 @@
 //! What the examples share: nothing here knows of a runtime.
 
+mod counter_reader;
 mod ledger;
 mod line_server;
 mod line_socket;
 mod narrator;
 mod outage;
 mod quickstart;
-mod redis_server;
+mod real_server;
 mod story;
 mod table;
 mod tracked;
 
+pub use counter_reader::CounterReader;
 pub use ledger::{Ledger, Report};
 pub use line_server::LineServer;
 pub use line_socket::{LineSocket, Reading};
 pub use narrator::{Narrator, Voice};
 pub use outage::Outage;
 pub use quickstart::Quickstart;
-pub use redis_server::RedisServer;
+pub use real_server::{MEMCACHED, Program, REDIS, RealServer};
 pub use story::Story;
 pub use table::Table;
 pub use tracked::{Tracked, TrackedConnector};

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use pool_driver::Pool;
 
-use crate::redis_server::RedisServer;
+use crate::counter_reader::CounterReader;
+use crate::real_server::RealServer;
 
 /// What was seen from start to end.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Outage {
     /// # Errors
     ///
     /// When the server doesn't answer, die or start.
-    pub fn watch<T>(pool: &Pool<T>, server: &mut RedisServer, duration: Duration) -> io::Result<Self> {
+    pub fn watch<T>(pool: &Pool<T>, server: &mut RealServer, duration: Duration) -> io::Result<Self> {
         let started = Instant::now();
         let mut outage = Self {
             victim: server.address(),
@@ -53,7 +54,7 @@ impl Outage {
             restarted: Duration::ZERO,
             looks: Vec::new(),
         };
-        let mut reader = server.connect()?;
+        let mut reader = CounterReader::connect(server.address())?;
         while started.elapsed() < duration / 3 {
             outage.look(pool, started);
             outage.counter_before = reader.read()?;
