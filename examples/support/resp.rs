@@ -1,0 +1,161 @@
+//! RESP2, the protocol of Redis: commands out, replies in.
+
+use std::fmt::Write;
+use std::io::{self, ErrorKind};
+use std::str::FromStr;
+
+use bytes::{Bytes, BytesMut};
+use tokio_util::codec::{Decoder, Encoder};
+
+/// A command: `Command::new("SET").arg("name").arg("value")`.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    arguments: usize,
+    encoded: BytesMut,
+}
+
+impl Command {
+    /// A command without arguments.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self::default().arg(name)
+    }
+
+    /// Adds an argument, which may be any bytes.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
+        let argument = argument.as_ref();
+        put_length(&mut self.encoded, '$', argument.len());
+        self.encoded.extend_from_slice(argument);
+        self.encoded.extend_from_slice(b"\r\n");
+        self.arguments += 1;
+        self
+    }
+}
+
+/// What a server answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum Reply {
+    Simple(String),
+    /// The server refuses the command; the connection is as good as before.
+    Error(String),
+    Integer(i64),
+    /// `None` stands for the null array, too.
+    Bulk(Option<Bytes>),
+    Array(Vec<Reply>),
+}
+
+const BULK_MAX: usize = 512 * 1024 * 1024; // Redis has no longer ones
+const DEPTH_MAX: usize = 32;
+const LINE_MAX: usize = 64 * 1024;
+
+/// The codec of a connection. Bytes are looked at once, and memory is taken for those that came.
+#[derive(Debug, Default)]
+pub struct RespCodec {
+    /// How much of the buffer was searched for the end of a line.
+    searched: usize,
+    /// The length of the bulk that comes next.
+    bulk: Option<usize>,
+    /// Arrays that are not complete, outermost first, with their lengths.
+    arrays: Vec<(usize, Vec<Reply>)>,
+}
+
+impl Encoder<Command> for RespCodec {
+    type Error = io::Error;
+
+    fn encode(&mut self, command: Command, buffer: &mut BytesMut) -> io::Result<()> {
+        put_length(buffer, '*', command.arguments);
+        buffer.extend_from_slice(&command.encoded);
+        Ok(())
+    }
+}
+
+impl Decoder for RespCodec {
+    type Item = Reply;
+    type Error = io::Error;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Reply>> {
+        loop {
+            let reply = if let Some(length) = self.bulk {
+                let Some(bulk) = take_terminated(buffer, length)? else { return Ok(None) };
+                self.bulk = None;
+                Some(Reply::Bulk(Some(bulk)))
+            } else {
+                let Some(line) = self.take_line(buffer)? else { return Ok(None) };
+                self.read_line(&line)?
+            };
+            if let Some(reply) = self.complete(reply) {
+                return Ok(Some(reply));
+            }
+        }
+    }
+}
+
+impl RespCodec {
+    fn take_line(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        let end = buffer[self.searched..].iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
+        if end.unwrap_or(buffer.len()) > LINE_MAX {
+            return Err(garbage("a line without an end", buffer));
+        }
+        self.searched = if end.is_some() { 0 } else { buffer.len() };
+        end.map_or(Ok(None), |end| take_terminated(buffer, end.saturating_sub(1)))
+    }
+
+    /// The reply that the line is, if it isn't the head of one.
+    fn read_line(&mut self, line: &[u8]) -> io::Result<Option<Reply>> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Ok(match line {
+            [b'+', rest @ ..] => Some(Reply::Simple(text(rest))),
+            [b'-', rest @ ..] => Some(Reply::Error(text(rest))),
+            [b':', rest @ ..] => Some(Reply::Integer(parse(rest, i64::MAX)?)),
+            b"$-1" | b"*-1" => Some(Reply::Bulk(None)),
+            [b'$', rest @ ..] => {
+                self.bulk = Some(parse(rest, BULK_MAX)?);
+                None
+            }
+            [b'*', ..] if self.arrays.len() == DEPTH_MAX => return Err(garbage("arrays too deep", line)),
+            [b'*', rest @ ..] => {
+                self.arrays.push((parse(rest, usize::MAX)?, Vec::new()));
+                None
+            }
+            _ => return Err(garbage("not a reply", line)),
+        })
+    }
+
+    /// The reply that is complete with this: itself, or the array that it is the last element of.
+    fn complete(&mut self, mut reply: Option<Reply>) -> Option<Reply> {
+        while let Some((length, elements)) = self.arrays.last_mut() {
+            elements.extend(reply);
+            if elements.len() < *length {
+                return None;
+            }
+            reply = self.arrays.pop().map(|(_, elements)| Reply::Array(elements));
+        }
+        reply
+    }
+}
+
+fn put_length(buffer: &mut BytesMut, kind: char, length: usize) {
+    write!(buffer, "{kind}{length}\r\n").expect("a buffer in memory grows");
+}
+
+/// So many bytes, which a line's end must follow.
+fn take_terminated(buffer: &mut BytesMut, length: usize) -> io::Result<Option<Bytes>> {
+    if buffer.len() < length + 2 {
+        return Ok(None);
+    }
+    let bytes = buffer.split_to(length + 2).freeze();
+    let taken = bytes.strip_suffix(b"\r\n").ok_or_else(|| garbage("no line ends where one must", &bytes))?;
+    Ok(Some(bytes.slice_ref(taken)))
+}
+
+fn parse<T: FromStr + PartialOrd + Copy>(digits: &[u8], max: T) -> io::Result<T> {
+    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.filter(|number| *number <= max).ok_or_else(|| garbage("no number, or out of bounds", digits))
+}
+
+fn garbage(what: &str, bytes: &[u8]) -> io::Error {
+    let start = bytes[..bytes.len().min(40)].escape_ascii();
+    io::Error::new(ErrorKind::InvalidData, format!("not RESP2, {what}: \"{start}\""))
+}
