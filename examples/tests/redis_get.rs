@@ -1,0 +1,59 @@
+//! The example `redis_get`: its pool, its connections and its codec, with real servers.
+
+#[path = "../redis_get.rs"]
+#[expect(dead_code, reason = "its `main`")]
+mod redis_get;
+mod support;
+
+use pool_call::{CallError, CallExt};
+use pool_examples::{Command, MEMCACHED, REDIS, RealServer};
+use support::{TestResult, redis, run_on_tokio};
+
+#[test]
+fn every_kind_of_reply_comes_as_it_was_sent() -> TestResult {
+    let Some(servers) = RealServer::start_or_skip(&REDIS, 1)? else { return Ok(()) };
+    run_on_tokio(async {
+        let connection = redis_get::connect(servers[0].address()).await?;
+        redis::every_kind_of_reply_comes_as_it_was_sent(connection).await
+    })
+}
+
+#[test]
+fn each_of_many_callers_gets_its_own_reply() -> TestResult {
+    let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = redis_get::pool(&servers)?;
+        redis::each_of_many_callers_gets_its_own_reply(&servers, &pool).await
+    })
+}
+
+#[test]
+fn a_refusal_is_a_value_and_costs_no_connection() -> TestResult {
+    let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = redis_get::pool(&servers)?;
+        redis::a_refusal_is_a_value_and_costs_no_connection(&servers, &pool, redis_get::connect).await
+    })
+}
+
+#[test]
+fn a_killed_server_takes_its_own_calls_with_it_and_no_others() -> TestResult {
+    let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = redis_get::pool(&servers)?;
+        let connect = redis_get::connect;
+        redis::a_killed_server_takes_its_own_calls_with_it_and_no_others(servers, &pool, connect).await
+    })
+}
+
+#[test]
+fn a_server_that_is_no_redis_is_found_out_by_its_first_words() -> TestResult {
+    let Some(servers) = RealServer::start_or_skip(&MEMCACHED, 1)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = redis_get::pool(&servers)?;
+        let error = pool.call(Command::new("PING")).await.expect_err("it can't be understood");
+        assert!(matches!(error, CallError::MaybeSent { .. }), "{error}");
+        assert!(error.to_string().ends_with("not RESP2, not a reply: \"ERROR\""), "{error}");
+        Ok(())
+    })
+}
