@@ -163,7 +163,7 @@ fn garbage_is_an_error_that_shows_it() {
     assert_eq!(decode([&b"VALUE key 0 1073741824\r\n"[..]]), (Vec::new(), None), "it is waited for");
 }
 
-/// Whoever looked at all bytes for each that comes would look at 10¹³ of them here.
+/// Whoever looks again at what has come, for each byte that comes, is never done with it.
 #[test]
 fn a_long_value_may_come_byte_by_byte() {
     let long = vec![b'\n'; 4_000_000];

@@ -6,6 +6,17 @@ use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
 use crate::{conformance, msrv, no_std};
 
+const EXAMPLES: [&str; 8] = [
+    "quickstart",
+    "quickstart_smol",
+    "event_loop",
+    "lines",
+    "redis_counter",
+    "redis_get",
+    "redis_get_smol",
+    "memcached",
+];
+
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
     steps.run("format", &mut command("cargo fmt --all --check -- --color=never"));
@@ -26,7 +37,7 @@ pub(crate) fn run() -> Result<()> {
     no_std::add_to(&mut steps);
     no_std::add_qemu_to(&mut steps);
     steps.run("examples: build", &mut command("cargo build --examples -p pool-examples"));
-    for example in ["quickstart", "quickstart_smol", "event_loop", "lines", "redis_counter"] {
+    for example in EXAMPLES {
         let run = format!("cargo run --quiet -p pool-examples --example {example}");
         steps.run(&format!("examples: {example}"), &mut command(&run));
     }
