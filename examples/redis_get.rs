@@ -1,8 +1,8 @@
 //! Request-reply with three real Redis servers: `cargo run --example redis_get`.
 //!
-//! Two pipelined connections to each, and a codec of some 160 lines (`support/resp.rs`): to begin a
-//! client of your own, replace the codec. Look at the greetings, which say who was asked; at the
-//! error, which is a value and costs no connection; and at the counters, which add up.
+//! Two pipelined connections to each, which many share: commands that have not exactly one reply, or change
+//! more than their own (`SUBSCRIBE`, `MULTI`), don't belong here. Look at the greetings, which say who was
+//! asked; at the error, which is a value and costs no connection; and at the counters, which add up.
 
 use std::io;
 use std::net::SocketAddr;
