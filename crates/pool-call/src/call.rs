@@ -113,16 +113,17 @@ impl<Request, Reply> Responder<Request, Reply> {
     ///
     /// The reply, if the caller has gone.
     pub fn reply(mut self, reply: Reply) -> Result<(), Reply> {
-        match self.settle(Ok(reply)) {
-            Err(Ok(reply)) => Err(reply),
-            Ok(()) | Err(Err(_)) => Ok(()),
+        match self.slot.take() {
+            Some(slot) => slot.reply(reply),
+            None => Err(reply),
         }
     }
 
     /// Tells the caller that the request may have been sent, and why there is no reply.
     pub fn fail(mut self, reason: MaybeSentReason) {
-        // A caller that has gone doesn't want to know.
-        let _ = self.settle(Err(reason));
+        if let Some(slot) = self.slot.take() {
+            slot.fail(reason);
+        }
     }
 
     /// Whether the caller has gone. Its reply still comes, and has to be read.
@@ -130,21 +131,13 @@ impl<Request, Reply> Responder<Request, Reply> {
     pub fn is_abandoned(&self) -> bool {
         is_abandoned(self.slot.as_ref())
     }
-
-    fn settle(
-        &mut self,
-        result: Result<Reply, MaybeSentReason>,
-    ) -> Result<(), Result<Reply, MaybeSentReason>> {
-        match self.slot.take() {
-            Some(slot) => slot.settle(result),
-            None => Err(result),
-        }
-    }
 }
 
 impl<Request, Reply> Drop for Responder<Request, Reply> {
     fn drop(&mut self) {
-        let _ = self.settle(Err(MaybeSentReason::Dropped));
+        if let Some(slot) = self.slot.take() {
+            slot.fail(MaybeSentReason::Dropped);
+        }
     }
 }
 
@@ -198,7 +191,7 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     ///
     /// If it is polled again after it was done.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let slot = self.slot.as_ref().expect("`Answer` is not polled after it was done");
+        let slot = self.slot.as_mut().expect("`Answer` is not polled after it was done");
         let Some(result) = slot.poll(cx.waker()) else { return Poll::Pending };
         if let Some(slot) = self.slot.take() {
             Slot::recycle(slot);

@@ -5,7 +5,7 @@
 //! that its caller was still there. Wakers and values of the user are moved under the lock, never
 //! cloned, woken or dropped there.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::sync::Arc;
@@ -34,8 +34,10 @@ enum Stage<Request, Reply> {
     Queued(Request),
     /// The request is a connection's, which counts its orphans here.
     Begun(Option<Arc<Orphans>>),
-    /// All is over, and the caller hasn't seen it yet.
-    Done(Result<Reply, CallError<Request>>),
+    /// The reply has come, and the caller hasn't seen it yet.
+    Replied(Reply),
+    /// There will be no reply, and the caller hasn't seen that yet.
+    Failed(CallError<Request>),
 }
 
 impl<Request, Reply> Slot<Request, Reply> {
@@ -59,9 +61,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => {
-                state.stage = Stage::Done(Err(CallError::NotSent { request, reason }));
-            }
+            Stage::Queued(request) => state.stage = Stage::Failed(CallError::NotSent { request, reason }),
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -69,24 +69,35 @@ impl<Request, Reply> Slot<Request, Reply> {
         self.leave_and_wake(waker);
     }
 
-    /// Gives the caller of a call that was begun its reply, or the reason why there is none. Hands
-    /// it back if the caller has gone.
-    pub(crate) fn settle(
-        self: Arc<Self>,
-        result: Result<Reply, MaybeSentReason>,
-    ) -> Result<(), Result<Reply, MaybeSentReason>> {
+    /// Gives the caller of a call that was begun its reply. Hands it back if the caller has gone.
+    pub(crate) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
             drop(state);
-            return Err(result);
+            return Err(reply);
         };
         let orphans = orphans.take();
-        state.stage = Stage::Done(result.map_err(|reason| CallError::MaybeSent { reason }));
+        state.stage = Stage::Replied(reply);
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
         self.leave_and_wake(waker);
         Ok(())
+    }
+
+    /// Tells the caller of a call that was begun why there is no reply.
+    pub(crate) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
+        let mut state = self.state.lock();
+        let Stage::Begun(orphans) = &mut state.stage else {
+            drop(state);
+            return;
+        };
+        let orphans = orphans.take();
+        state.stage = Stage::Failed(CallError::MaybeSent { reason });
+        let waker = state.waker.take();
+        drop(state);
+        drop(orphans);
+        self.leave_and_wake(waker);
     }
 
     /// Lets go of the slot first, so that the caller finds itself its only owner.
@@ -98,33 +109,20 @@ impl<Request, Reply> Slot<Request, Reply> {
     }
 
     /// What has become of the call, for the caller, who is woken later otherwise.
-    pub(crate) fn poll(&self, waker: &Waker) -> Option<Result<Reply, CallError<Request>>> {
-        if let Some(result) = self.take_result() {
-            return Some(result);
+    pub(crate) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Option<Result<Reply, CallError<Request>>> {
+        if Arc::strong_count(self) == 1
+            && let Some(slot) = Arc::get_mut(self)
+        {
+            // Whoever had the call has settled it and let go.
+            return slot.state.get_mut().take_result();
         }
         let waker = waker.clone();
         let mut state = self.state.lock();
-        // It may have come meanwhile.
-        if matches!(state.stage, Stage::Done(_)) {
-            drop(state);
-            drop(waker);
-            return self.take_result();
-        }
-        let previous = state.waker.replace(waker);
+        let result = state.take_result();
+        let unused = if result.is_none() { state.waker.replace(waker) } else { Some(waker) };
         drop(state);
-        drop(previous);
-        None
-    }
-
-    fn take_result(&self) -> Option<Result<Reply, CallError<Request>>> {
-        let mut state = self.state.lock();
-        match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Done(result) => Some(result),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
+        drop(unused);
+        result
     }
 
     /// The caller goes. What is known of its call by now is known for certain.
@@ -139,7 +137,8 @@ impl<Request, Reply> Slot<Request, Reply> {
         drop(waker);
         match left {
             Stage::Queued(request) => GivenUp::NotSent(request),
-            Stage::Done(result) => GivenUp::Done(result),
+            Stage::Replied(reply) => GivenUp::Done(Ok(reply)),
+            Stage::Failed(error) => GivenUp::Done(Err(error)),
             Stage::Begun(orphans) => {
                 if let Some(orphans) = orphans {
                     orphans.wake();
@@ -147,6 +146,19 @@ impl<Request, Reply> Slot<Request, Reply> {
                 GivenUp::MaybeSent
             }
             Stage::Empty => GivenUp::MaybeSent,
+        }
+    }
+}
+
+impl<Request, Reply> State<Request, Reply> {
+    fn take_result(&mut self) -> Option<Result<Reply, CallError<Request>>> {
+        match mem::replace(&mut self.stage, Stage::Empty) {
+            Stage::Replied(reply) => Some(Ok(reply)),
+            Stage::Failed(error) => Some(Err(error)),
+            other => {
+                self.stage = other;
+                None
+            }
         }
     }
 }
@@ -161,34 +173,26 @@ pub(crate) enum GivenUp<Request, Reply> {
 /// More slots than this of one kind are not kept on a thread.
 const FREE_MAX: usize = 1024;
 
-/// Slots that are not in use, by the types of their calls.
-struct FreeList {
-    kind: TypeId,
-    /// A `Vec<Arc<Slot<Request, Reply>>>`.
-    slots: Box<dyn Any>,
-}
-
 thread_local! {
-    static FREE: RefCell<Vec<FreeList>> = const { RefCell::new(Vec::new()) };
+    /// Slots that are not in use: a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls.
+    static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
     pub(crate) fn new(request: Request) -> Arc<Self> {
-        let state = State { stage: Stage::Queued(request), waker: None };
-        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else {
-            return Arc::new(Self { state: Mutex::new(state) });
-        };
-        match Arc::get_mut(&mut slot) {
-            Some(free) => *free.state.get_mut() = state,
-            None => slot = Arc::new(Self { state: Mutex::new(state) }),
+        if let Some(Some(mut slot)) = Self::with_free(Vec::pop)
+            && let Some(free) = Arc::get_mut(&mut slot)
+        {
+            free.state.get_mut().stage = Stage::Queued(request);
+            return slot;
         }
-        slot
+        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker: None }) })
     }
 
     /// Keeps a slot that is empty for later, if nobody else has it.
-    pub(crate) fn recycle(mut slot: Arc<Self>) {
-        if Arc::get_mut(&mut slot).is_none() {
+    pub(crate) fn recycle(slot: Arc<Self>) {
+        if Arc::strong_count(&slot) > 1 {
             return;
         }
         Self::with_free(|free| {
@@ -200,16 +204,16 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
 
     /// `None` while the thread ends.
     fn with_free<T>(change: impl FnOnce(&mut Vec<Arc<Self>>) -> T) -> Option<T> {
-        let kind = TypeId::of::<Self>();
-        let with_lists = |lists: &RefCell<Vec<FreeList>>| {
+        let with_lists = |lists: &RefCell<Vec<Box<dyn Any>>>| {
             let mut lists = lists.borrow_mut();
-            let index = lists.iter().position(|list| list.kind == kind).unwrap_or_else(|| {
-                let slots: Vec<Arc<Self>> = Vec::new();
-                lists.push(FreeList { kind, slots: Box::new(slots) });
-                lists.len() - 1
-            });
-            lists[index].slots.downcast_mut().map(change)
+            if let Some(free) = lists.iter_mut().find_map(|list| list.downcast_mut()) {
+                return change(free);
+            }
+            let mut free = Vec::new();
+            let changed = change(&mut free);
+            lists.push(Box::new(free));
+            changed
         };
-        FREE.try_with(with_lists).ok().flatten()
+        FREE.try_with(with_lists).ok()
     }
 }
