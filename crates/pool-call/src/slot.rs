@@ -9,7 +9,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
@@ -42,22 +42,18 @@ enum Stage<Request, Reply> {
 
 impl<Request, Reply> Slot<Request, Reply> {
     /// Takes the request, to send it. `None` if the caller has gone.
+    #[inline]
     pub(crate) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
         let mut state = self.state.lock();
-        match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => {
-                state.stage = Stage::Begun(orphans);
-                Some(request)
-            }
-            other => {
-                state.stage = other;
-                drop(state);
-                None
-            }
+        let Stage::Queued(_) = state.stage else { return None };
+        match mem::replace(&mut state.stage, Stage::Begun(orphans)) {
+            Stage::Queued(request) => Some(request),
+            _ => None,
         }
     }
 
     /// Gives the request back to the caller.
+    #[cold]
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Empty) {
@@ -70,6 +66,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     }
 
     /// Gives the caller of a call that was begun its reply. Hands it back if the caller has gone.
+    #[inline]
     pub(crate) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
@@ -86,6 +83,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     }
 
     /// Tells the caller of a call that was begun why there is no reply.
+    #[cold]
     pub(crate) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
@@ -101,6 +99,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     }
 
     /// Lets go of the slot first, so that the caller finds itself its only owner.
+    #[inline]
     fn leave_and_wake(self: Arc<Self>, waker: Option<Waker>) {
         drop(self);
         if let Some(waker) = waker {
@@ -108,21 +107,32 @@ impl<Request, Reply> Slot<Request, Reply> {
         }
     }
 
-    /// What has become of the call, for the caller, who is woken later otherwise.
-    pub(crate) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Option<Result<Reply, CallError<Request>>> {
+    /// The reply, for the caller, who is woken later otherwise. `None` stands for an error, which
+    /// [`take_error`](Self::take_error) gives.
+    #[inline]
+    pub(crate) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Poll<Option<Reply>> {
         if Arc::strong_count(self) == 1
             && let Some(slot) = Arc::get_mut(self)
         {
-            // Whoever had the call has settled it and let go.
-            return slot.state.get_mut().take_result();
+            // Whoever had the call has settled it and let go: no need to lock.
+            return slot.state.get_mut().take_reply();
         }
         let waker = waker.clone();
         let mut state = self.state.lock();
-        let result = state.take_result();
-        let unused = if result.is_none() { state.waker.replace(waker) } else { Some(waker) };
+        let reply = state.take_reply();
+        let unused = if reply.is_pending() { state.waker.replace(waker) } else { Some(waker) };
         drop(state);
         drop(unused);
-        result
+        reply
+    }
+
+    /// Why there is no reply.
+    #[cold]
+    pub(crate) fn take_error(&self) -> Option<CallError<Request>> {
+        match mem::replace(&mut self.state.lock().stage, Stage::Empty) {
+            Stage::Failed(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// The caller goes. What is known of its call by now is known for certain.
@@ -151,14 +161,16 @@ impl<Request, Reply> Slot<Request, Reply> {
 }
 
 impl<Request, Reply> State<Request, Reply> {
-    fn take_result(&mut self) -> Option<Result<Reply, CallError<Request>>> {
+    #[inline]
+    fn take_reply(&mut self) -> Poll<Option<Reply>> {
+        match self.stage {
+            Stage::Replied(_) => {}
+            Stage::Failed(_) => return Poll::Ready(None),
+            Stage::Empty | Stage::Queued(_) | Stage::Begun(_) => return Poll::Pending,
+        }
         match mem::replace(&mut self.stage, Stage::Empty) {
-            Stage::Replied(reply) => Some(Ok(reply)),
-            Stage::Failed(error) => Some(Err(error)),
-            other => {
-                self.stage = other;
-                None
-            }
+            Stage::Replied(reply) => Poll::Ready(Some(reply)),
+            _ => Poll::Pending,
         }
     }
 }
@@ -174,12 +186,14 @@ pub(crate) enum GivenUp<Request, Reply> {
 const FREE_MAX: usize = 1024;
 
 thread_local! {
-    /// Slots that are not in use: a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls.
+    /// Slots that are not in use: a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one
+    /// that was used last first.
     static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
+    #[inline]
     pub(crate) fn new(request: Request) -> Arc<Self> {
         if let Some(Some(mut slot)) = Self::with_free(Vec::pop)
             && let Some(free) = Arc::get_mut(&mut slot)
@@ -187,10 +201,16 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
             free.state.get_mut().stage = Stage::Queued(request);
             return slot;
         }
+        Self::new_one(request)
+    }
+
+    #[cold]
+    fn new_one(request: Request) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker: None }) })
     }
 
     /// Keeps a slot that is empty for later, if nobody else has it.
+    #[inline]
     pub(crate) fn recycle(slot: Arc<Self>) {
         if Arc::strong_count(&slot) > 1 {
             return;
@@ -203,17 +223,25 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     }
 
     /// `None` while the thread ends.
+    #[inline]
     fn with_free<T>(change: impl FnOnce(&mut Vec<Arc<Self>>) -> T) -> Option<T> {
         let with_lists = |lists: &RefCell<Vec<Box<dyn Any>>>| {
             let mut lists = lists.borrow_mut();
-            if let Some(free) = lists.iter_mut().find_map(|list| list.downcast_mut()) {
-                return change(free);
+            match lists.first_mut().and_then(|list| list.downcast_mut()) {
+                Some(free) => change(free),
+                None => change(Self::bring_to_front(&mut lists)),
             }
-            let mut free = Vec::new();
-            let changed = change(&mut free);
-            lists.push(Box::new(free));
-            changed
         };
         FREE.try_with(with_lists).ok()
+    }
+
+    #[cold]
+    fn bring_to_front(lists: &mut Vec<Box<dyn Any>>) -> &mut Vec<Arc<Self>> {
+        let index = lists.iter().position(|list| list.is::<Vec<Arc<Self>>>()).unwrap_or_else(|| {
+            lists.push(Box::<Vec<Arc<Self>>>::default());
+            lists.len() - 1
+        });
+        lists.swap(0, index);
+        lists[0].downcast_mut().expect("that is what was looked for")
     }
 }
