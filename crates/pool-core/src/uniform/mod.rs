@@ -198,20 +198,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = tenant.address;
         let proves = matches!(outcome, Outcome::Success { .. }) && !tenant.proven;
         let id = self.rings.count_outcomes(address, 1);
-        if is_due_sooner {
-            self.update_deadline(slot.0.index);
-        }
-        if proves {
-            self.on_first_success(slot);
+        if is_due_sooner || proves {
+            self.on_rare_outcome(slot, proves);
         }
         self.balancer.on_outcome(id, &outcome, self.now);
         Handled::Applied
     }
 
     #[cold]
-    fn on_first_success(&mut self, slot: SlotId) {
-        self.prove(slot.0.index);
-        self.settle();
+    fn on_rare_outcome(&mut self, slot: SlotId, proves: bool) {
+        self.update_deadline(slot.0.index);
+        if proves {
+            self.prove(slot.0.index);
+            self.settle();
+        }
     }
 
     /// Tells how many items wait for a connection now: a level, not a change.
