@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::orphans::Orphans;
@@ -50,11 +50,13 @@ impl<Request, Reply> Call<Request, Reply> {
     ///
     /// `None` if the caller has gone: then the request is gone too, and there is nothing to do.
     #[must_use]
+    #[inline]
     pub fn begin(self) -> Option<(Request, Responder<Request, Reply>)> {
         self.begin_with(None)
     }
 
     /// As [`begin`](Self::begin); should the caller go, it is counted.
+    #[inline]
     pub(crate) fn begin_with(
         mut self,
         orphans: Option<Arc<Orphans>>,
@@ -85,6 +87,7 @@ fn is_abandoned<Request, Reply>(slot: Option<&Arc<Slot<Request, Reply>>>) -> boo
 }
 
 impl<Request, Reply> Drop for Call<Request, Reply> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             slot.give_back(NotSentReason::Dropped);
@@ -112,17 +115,19 @@ impl<Request, Reply> Responder<Request, Reply> {
     /// # Errors
     ///
     /// The reply, if the caller has gone.
+    #[inline]
     pub fn reply(mut self, reply: Reply) -> Result<(), Reply> {
-        match self.settle(Ok(reply)) {
-            Err(Ok(reply)) => Err(reply),
-            Ok(()) | Err(Err(_)) => Ok(()),
+        match self.slot.take() {
+            Some(slot) => slot.reply(reply),
+            None => Err(reply),
         }
     }
 
     /// Tells the caller that the request may have been sent, and why there is no reply.
     pub fn fail(mut self, reason: MaybeSentReason) {
-        // A caller that has gone doesn't want to know.
-        let _ = self.settle(Err(reason));
+        if let Some(slot) = self.slot.take() {
+            slot.fail(reason);
+        }
     }
 
     /// Whether the caller has gone. Its reply still comes, and has to be read.
@@ -130,21 +135,14 @@ impl<Request, Reply> Responder<Request, Reply> {
     pub fn is_abandoned(&self) -> bool {
         is_abandoned(self.slot.as_ref())
     }
-
-    fn settle(
-        &mut self,
-        result: Result<Reply, MaybeSentReason>,
-    ) -> Result<(), Result<Reply, MaybeSentReason>> {
-        match self.slot.take() {
-            Some(slot) => slot.settle(result),
-            None => Err(result),
-        }
-    }
 }
 
 impl<Request, Reply> Drop for Responder<Request, Reply> {
+    #[inline]
     fn drop(&mut self) {
-        let _ = self.settle(Err(MaybeSentReason::Dropped));
+        if let Some(slot) = self.slot.take() {
+            slot.fail(MaybeSentReason::Dropped);
+        }
     }
 }
 
@@ -179,15 +177,26 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
     }
 
     /// Stops waiting. Whether the call was not begun, and so never will be.
+    #[cold]
     pub(crate) fn abandon(&mut self) -> bool {
         matches!(self.leave(), Some(GivenUp::NotSent(_)))
     }
 
+    /// Whether there is nothing left to wait for.
+    pub(crate) fn is_done(&self) -> bool {
+        self.slot.is_none()
+    }
+
+    #[cold]
+    fn take_error(&mut self) -> CallError<Request> {
+        let error = self.slot.take().and_then(|slot| slot.take_error());
+        error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
+    }
+
+    #[cold]
     fn leave(&mut self) -> Option<GivenUp<Request, Reply>> {
         let slot = self.slot.take()?;
-        let given_up = slot.give_up();
-        Slot::recycle(slot);
-        Some(given_up)
+        Some(slot.give_up())
     }
 }
 
@@ -197,19 +206,23 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     /// # Panics
     ///
     /// If it is polled again after it was done.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let slot = self.slot.as_ref().expect("`Answer` is not polled after it was done");
-        let Some(result) = slot.poll(cx.waker()) else { return Poll::Pending };
+        let slot = self.slot.as_mut().expect("`Answer` is not polled after it was done");
+        let Some(reply) = ready!(slot.poll(cx.waker())) else { return Poll::Ready(Err(self.take_error())) };
         if let Some(slot) = self.slot.take() {
             Slot::recycle(slot);
         }
-        Poll::Ready(result)
+        Poll::Ready(Ok(reply))
     }
 }
 
 impl<Request, Reply> Drop for Answer<Request, Reply> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.leave());
+        if !self.is_done() {
+            self.abandon();
+        }
     }
 }
 

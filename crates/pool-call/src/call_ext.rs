@@ -126,6 +126,13 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
         self.explain(result)
     }
 
+    #[cold]
+    fn abandon(&mut self) {
+        if self.answer.abandon() {
+            self.route.on_abandoned();
+        }
+    }
+
     /// Adds what the route knows of the reasons.
     fn explain(&self, mut result: Result<Reply, CallError<Request>>) -> Result<Reply, CallError<Request>> {
         if let Err(CallError::NotSent { reason, .. }) = &mut result
@@ -141,9 +148,10 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
 impl<R: Route<Request, Reply>, Request, Reply> Unpin for Calling<R, Request, Reply> {}
 
 impl<R: Route<Request, Reply>, Request, Reply> Drop for Calling<R, Request, Reply> {
+    #[inline]
     fn drop(&mut self) {
-        if self.answer.abandon() {
-            self.route.on_abandoned();
+        if !self.answer.is_done() {
+            self.abandon();
         }
     }
 }
@@ -158,7 +166,11 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
         let this = &mut *self;
         let polled = match this.route.poll_route(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => Pin::new(&mut this.answer).poll(cx),
+            Poll::Ready(Ok(())) => match Pin::new(&mut this.answer).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(reply)) => return Poll::Ready(Ok(reply)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            },
             Poll::Ready(Err(error)) => {
                 let not_sent = NotSentReason::of_sink_error(&error);
                 Poll::Ready(this.answer.give_up(not_sent, MaybeSentReason::SinkFailed(error)))

@@ -1,7 +1,8 @@
 //! Which reply belongs to which call.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+
+use pool_driver::Instant;
 
 use crate::call::Responder;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use pool_driver::Instant;
 
 use crate::orphans::Orphans;
 
@@ -68,8 +70,8 @@ impl Health {
         self.silent_since.get_or_insert(now);
     }
 
-    /// Replies have come, and so many are still owed.
-    pub(crate) fn on_replies(&mut self, owed: usize, now: Instant) {
+    /// A reply has come, and so many are still owed.
+    pub(crate) fn on_reply(&mut self, owed: usize, now: Instant) {
         self.silent_since = (owed > 0).then_some(now);
     }
 
@@ -115,14 +117,14 @@ mod tests {
 
     #[test]
     fn up_to_half_of_the_calls_may_be_orphans_for_ever() {
-        let (mut health, now) = (with_orphans(4), Instant::now());
+        let (mut health, now) = (with_orphans(4), Instant::ZERO);
         assert!(!health.is_in_question());
         assert_eq!(health.check(now + Duration::from_secs(100)), Verdict::Fine);
     }
 
     #[test]
     fn more_orphans_are_too_many_after_a_second() {
-        let (mut health, now) = (with_orphans(5), Instant::now());
+        let (mut health, now) = (with_orphans(5), Instant::ZERO);
         assert!(health.is_in_question());
         assert_eq!(health.check(now), Verdict::Fine);
         assert_eq!(health.check(now + ORPHAN_AGE_MAX), Verdict::Fine);
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn orphans_that_were_few_in_between_count_from_anew() {
-        let (mut health, now) = (with_orphans(5), Instant::now());
+        let (mut health, now) = (with_orphans(5), Instant::ZERO);
         assert_eq!(health.check(now), Verdict::Fine);
         health.orphans.remove();
         assert!(!health.is_in_question());
@@ -142,12 +144,12 @@ mod tests {
 
     #[test]
     fn nothing_but_orphans_is_too_many_at_once() {
-        assert_eq!(with_orphans(8).check(Instant::now()), Verdict::Replace);
+        assert_eq!(with_orphans(8).check(Instant::ZERO), Verdict::Replace);
     }
 
     #[test]
     fn silence_counts_from_the_last_reply_and_only_while_one_is_owed() {
-        let (mut health, now) = (with_orphans(0), Instant::now());
+        let (mut health, now) = (with_orphans(0), Instant::ZERO);
         let at = |secs| now + Duration::from_secs(secs);
         health.set_reply_timeout(Duration::from_secs(5));
         assert!(!health.is_in_question());
@@ -156,9 +158,9 @@ mod tests {
         assert!(health.is_in_question());
         assert_eq!(health.check(at(6)), Verdict::Fine);
         assert_eq!(health.check(at(7)), Verdict::NotAnswering);
-        health.on_replies(1, at(7));
+        health.on_reply(1, at(7));
         assert_eq!(health.check(at(12)), Verdict::Fine);
-        health.on_replies(0, at(12));
+        health.on_reply(0, at(12));
         assert_eq!(health.check(at(100)), Verdict::Fine);
     }
 }

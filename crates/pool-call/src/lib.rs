@@ -46,6 +46,7 @@
 mod builder;
 mod call;
 mod call_ext;
+mod clock;
 mod correlation;
 mod error;
 mod exchange;

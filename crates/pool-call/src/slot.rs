@@ -5,11 +5,11 @@
 //! that its caller was still there. Wakers and values of the user are moved under the lock, never
 //! cloned, woken or dropped there.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
@@ -34,34 +34,30 @@ enum Stage<Request, Reply> {
     Queued(Request),
     /// The request is a connection's, which counts its orphans here.
     Begun(Option<Arc<Orphans>>),
-    /// All is over, and the caller hasn't seen it yet.
-    Done(Result<Reply, CallError<Request>>),
+    /// The reply has come, and the caller hasn't seen it yet.
+    Replied(Reply),
+    /// There will be no reply, and the caller hasn't seen that yet.
+    Failed(CallError<Request>),
 }
 
 impl<Request, Reply> Slot<Request, Reply> {
     /// Takes the request, to send it. `None` if the caller has gone.
+    #[inline]
     pub(crate) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
         let mut state = self.state.lock();
-        match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => {
-                state.stage = Stage::Begun(orphans);
-                Some(request)
-            }
-            other => {
-                state.stage = other;
-                drop(state);
-                None
-            }
+        let Stage::Queued(_) = state.stage else { return None };
+        match mem::replace(&mut state.stage, Stage::Begun(orphans)) {
+            Stage::Queued(request) => Some(request),
+            _ => None,
         }
     }
 
     /// Gives the request back to the caller.
+    #[cold]
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => {
-                state.stage = Stage::Done(Err(CallError::NotSent { request, reason }));
-            }
+            Stage::Queued(request) => state.stage = Stage::Failed(CallError::NotSent { request, reason }),
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -69,19 +65,16 @@ impl<Request, Reply> Slot<Request, Reply> {
         self.leave_and_wake(waker);
     }
 
-    /// Gives the caller of a call that was begun its reply, or the reason why there is none. Hands
-    /// it back if the caller has gone.
-    pub(crate) fn settle(
-        self: Arc<Self>,
-        result: Result<Reply, MaybeSentReason>,
-    ) -> Result<(), Result<Reply, MaybeSentReason>> {
+    /// Gives the caller of a call that was begun its reply. Hands it back if the caller has gone.
+    #[inline]
+    pub(crate) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
             drop(state);
-            return Err(result);
+            return Err(reply);
         };
         let orphans = orphans.take();
-        state.stage = Stage::Done(result.map_err(|reason| CallError::MaybeSent { reason }));
+        state.stage = Stage::Replied(reply);
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
@@ -89,7 +82,24 @@ impl<Request, Reply> Slot<Request, Reply> {
         Ok(())
     }
 
+    /// Tells the caller of a call that was begun why there is no reply.
+    #[cold]
+    pub(crate) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
+        let mut state = self.state.lock();
+        let Stage::Begun(orphans) = &mut state.stage else {
+            drop(state);
+            return;
+        };
+        let orphans = orphans.take();
+        state.stage = Stage::Failed(CallError::MaybeSent { reason });
+        let waker = state.waker.take();
+        drop(state);
+        drop(orphans);
+        self.leave_and_wake(waker);
+    }
+
     /// Lets go of the slot first, so that the caller finds itself its only owner.
+    #[inline]
     fn leave_and_wake(self: Arc<Self>, waker: Option<Waker>) {
         drop(self);
         if let Some(waker) = waker {
@@ -97,33 +107,31 @@ impl<Request, Reply> Slot<Request, Reply> {
         }
     }
 
-    /// What has become of the call, for the caller, who is woken later otherwise.
-    pub(crate) fn poll(&self, waker: &Waker) -> Option<Result<Reply, CallError<Request>>> {
-        if let Some(result) = self.take_result() {
-            return Some(result);
+    /// The reply, for the caller, who is woken later otherwise. `None` stands for an error, which
+    /// [`take_error`](Self::take_error) gives.
+    #[inline]
+    pub(crate) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Poll<Option<Reply>> {
+        if Arc::strong_count(self) == 1
+            && let Some(slot) = Arc::get_mut(self)
+        {
+            // Whoever had the call has settled it and let go: no need to lock.
+            return slot.state.get_mut().take_reply();
         }
         let waker = waker.clone();
         let mut state = self.state.lock();
-        // It may have come meanwhile.
-        if matches!(state.stage, Stage::Done(_)) {
-            drop(state);
-            drop(waker);
-            return self.take_result();
-        }
-        let previous = state.waker.replace(waker);
+        let reply = state.take_reply();
+        let unused = if reply.is_pending() { state.waker.replace(waker) } else { Some(waker) };
         drop(state);
-        drop(previous);
-        None
+        drop(unused);
+        reply
     }
 
-    fn take_result(&self) -> Option<Result<Reply, CallError<Request>>> {
-        let mut state = self.state.lock();
-        match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Done(result) => Some(result),
-            other => {
-                state.stage = other;
-                None
-            }
+    /// Why there is no reply.
+    #[cold]
+    pub(crate) fn take_error(&self) -> Option<CallError<Request>> {
+        match mem::replace(&mut self.state.lock().stage, Stage::Empty) {
+            Stage::Failed(error) => Some(error),
+            _ => None,
         }
     }
 
@@ -139,7 +147,8 @@ impl<Request, Reply> Slot<Request, Reply> {
         drop(waker);
         match left {
             Stage::Queued(request) => GivenUp::NotSent(request),
-            Stage::Done(result) => GivenUp::Done(result),
+            Stage::Replied(reply) => GivenUp::Done(Ok(reply)),
+            Stage::Failed(error) => GivenUp::Done(Err(error)),
             Stage::Begun(orphans) => {
                 if let Some(orphans) = orphans {
                     orphans.wake();
@@ -147,6 +156,21 @@ impl<Request, Reply> Slot<Request, Reply> {
                 GivenUp::MaybeSent
             }
             Stage::Empty => GivenUp::MaybeSent,
+        }
+    }
+}
+
+impl<Request, Reply> State<Request, Reply> {
+    #[inline]
+    fn take_reply(&mut self) -> Poll<Option<Reply>> {
+        match self.stage {
+            Stage::Replied(_) => {}
+            Stage::Failed(_) => return Poll::Ready(None),
+            Stage::Empty | Stage::Queued(_) | Stage::Begun(_) => return Poll::Pending,
+        }
+        match mem::replace(&mut self.stage, Stage::Empty) {
+            Stage::Replied(reply) => Poll::Ready(Some(reply)),
+            _ => Poll::Pending,
         }
     }
 }
@@ -161,34 +185,34 @@ pub(crate) enum GivenUp<Request, Reply> {
 /// More slots than this of one kind are not kept on a thread.
 const FREE_MAX: usize = 1024;
 
-/// Slots that are not in use, by the types of their calls.
-struct FreeList {
-    kind: TypeId,
-    /// A `Vec<Arc<Slot<Request, Reply>>>`.
-    slots: Box<dyn Any>,
-}
-
 thread_local! {
-    static FREE: RefCell<Vec<FreeList>> = const { RefCell::new(Vec::new()) };
+    /// Slots that are not in use: a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one
+    /// that was used last first.
+    static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
+    #[inline]
     pub(crate) fn new(request: Request) -> Arc<Self> {
-        let state = State { stage: Stage::Queued(request), waker: None };
-        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else {
-            return Arc::new(Self { state: Mutex::new(state) });
-        };
-        match Arc::get_mut(&mut slot) {
-            Some(free) => *free.state.get_mut() = state,
-            None => slot = Arc::new(Self { state: Mutex::new(state) }),
+        if let Some(Some(mut slot)) = Self::with_free(Vec::pop)
+            && let Some(free) = Arc::get_mut(&mut slot)
+        {
+            free.state.get_mut().stage = Stage::Queued(request);
+            return slot;
         }
-        slot
+        Self::new_one(request)
+    }
+
+    #[cold]
+    fn new_one(request: Request) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker: None }) })
     }
 
     /// Keeps a slot that is empty for later, if nobody else has it.
-    pub(crate) fn recycle(mut slot: Arc<Self>) {
-        if Arc::get_mut(&mut slot).is_none() {
+    #[inline]
+    pub(crate) fn recycle(slot: Arc<Self>) {
+        if Arc::strong_count(&slot) > 1 {
             return;
         }
         Self::with_free(|free| {
@@ -199,17 +223,25 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     }
 
     /// `None` while the thread ends.
+    #[inline]
     fn with_free<T>(change: impl FnOnce(&mut Vec<Arc<Self>>) -> T) -> Option<T> {
-        let kind = TypeId::of::<Self>();
-        let with_lists = |lists: &RefCell<Vec<FreeList>>| {
+        let with_lists = |lists: &RefCell<Vec<Box<dyn Any>>>| {
             let mut lists = lists.borrow_mut();
-            let index = lists.iter().position(|list| list.kind == kind).unwrap_or_else(|| {
-                let slots: Vec<Arc<Self>> = Vec::new();
-                lists.push(FreeList { kind, slots: Box::new(slots) });
-                lists.len() - 1
-            });
-            lists[index].slots.downcast_mut().map(change)
+            match lists.first_mut().and_then(|list| list.downcast_mut()) {
+                Some(free) => change(free),
+                None => change(Self::bring_to_front(&mut lists)),
+            }
         };
-        FREE.try_with(with_lists).ok().flatten()
+        FREE.try_with(with_lists).ok()
+    }
+
+    #[cold]
+    fn bring_to_front(lists: &mut Vec<Box<dyn Any>>) -> &mut Vec<Arc<Self>> {
+        let index = lists.iter().position(|list| list.is::<Vec<Arc<Self>>>()).unwrap_or_else(|| {
+            lists.push(Box::<Vec<Arc<Self>>>::default());
+            lists.len() - 1
+        });
+        lists.swap(0, index);
+        lists[0].downcast_mut().expect("that is what was looked for")
     }
 }

@@ -225,9 +225,10 @@ impl Rings {
         self.node_mut(address).ready_slot = slot;
     }
 
-    pub(crate) fn count_outcomes(&mut self, address: u32, items: u32) {
+    pub(crate) fn count_outcomes(&mut self, address: u32, items: u32) -> AddressId {
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_sub(items);
+        AddressId(Key { index: address, generation: node.generation })
     }
 
     /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready

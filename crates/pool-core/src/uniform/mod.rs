@@ -181,6 +181,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Tells what became of an item that the slot was handed.
     ///
     /// The first success of a connection resets the backoff of its address.
+    #[inline]
     pub fn handle_outcome(&mut self, slot: SlotId, outcome: Outcome, now: Instant) -> Handled {
         self.advance(now);
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
@@ -196,17 +197,21 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let is_due_sooner = tenant.unreported == 0 && tenant.is_due_sooner(self.config.idle_timeout);
         let address = tenant.address;
         let proves = matches!(outcome, Outcome::Success { .. }) && !tenant.proven;
-        self.rings.count_outcomes(address, 1);
-        if is_due_sooner {
-            self.update_deadline(slot.0.index);
+        let id = self.rings.count_outcomes(address, 1);
+        if is_due_sooner || proves {
+            self.on_rare_outcome(slot, proves);
         }
+        self.balancer.on_outcome(id, &outcome, self.now);
+        Handled::Applied
+    }
+
+    #[cold]
+    fn on_rare_outcome(&mut self, slot: SlotId, proves: bool) {
+        self.update_deadline(slot.0.index);
         if proves {
             self.prove(slot.0.index);
             self.settle();
         }
-        let id = self.addresses.id(address);
-        self.balancer.on_outcome(id, &outcome, self.now);
-        Handled::Applied
     }
 
     /// Tells how many items wait for a connection now: a level, not a change.

@@ -178,37 +178,28 @@ where
     /// Takes what the connection has to tell. Returns whether it lives on.
     fn poll_events(&mut self, slot: SlotId) -> bool {
         let mut unsent = Vec::new();
-        let mut lives = true;
-        for count in 0.. {
-            if count == EVENTS_PER_POLL_MAX {
-                if let Some(tenant) = self.tenant(slot) {
-                    tenant.signal.raise();
+        let mut left = EVENTS_PER_POLL_MAX;
+        let lives = loop {
+            match self.hear(slot, &mut left, &mut unsent) {
+                None => break true,
+                Some(Ok(ConnectionEvent::GoingAway)) => {
+                    self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
+                    self.carry_out();
                 }
-                break;
-            }
-            let Some(polled) = self.poll_event(slot) else { break };
-            match polled {
-                Ok(Poll::Pending) => break,
-                Ok(Poll::Ready(Ok(event))) => match self.on_item_event(slot, event, &mut unsent) {
-                    Some(ConnectionEvent::GoingAway) => {
-                        self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
-                        self.carry_out();
-                    }
-                    Some(_) => {
-                        self.end(slot, SlotEvent::Closed, None);
-                        lives = false;
-                    }
-                    None => {}
-                },
-                Ok(Poll::Ready(Err(error))) => {
-                    self.end_failed(slot, Failure::Error(error));
-                    lives = false;
+                Some(Ok(_)) => {
+                    self.end(slot, SlotEvent::Closed, None);
+                    break false;
                 }
-                Err(panic) => {
-                    self.end_failed(slot, panic.into());
-                    lives = false;
+                Some(Err(failure)) => {
+                    self.end_failed(slot, failure);
+                    break false;
                 }
             }
+        };
+        if left == 0
+            && let Some(tenant) = self.tenant(slot)
+        {
+            tenant.signal.raise();
         }
         self.hold(unsent);
         lives
@@ -218,44 +209,72 @@ where
     /// never left: it is asked for its last events.
     fn hear_last_events(&mut self, slot: SlotId) {
         let mut unsent = Vec::new();
-        let mut others = 0;
-        while others < EVENTS_PER_POLL_MAX && self.core.slot(slot).is_some_and(|status| status.in_flight > 0)
+        let mut others_left = EVENTS_PER_POLL_MAX;
+        while let Some(status) = self.core.slot(slot)
+            && status.in_flight > 0
+            && others_left > 0
         {
-            let Some(Ok(Poll::Ready(Ok(event)))) = self.poll_event(slot) else { break };
-            others += usize::from(self.on_item_event(slot, event, &mut unsent).is_some());
+            let mut left = status.in_flight as usize;
+            match self.hear(slot, &mut left, &mut unsent) {
+                Some(Ok(_)) => others_left -= 1,
+                Some(Err(_)) => break,
+                None if left > 0 => break,
+                None => {}
+            }
         }
         self.hold(unsent);
     }
 
-    /// The next that the connection has to tell, while there is one.
-    #[expect(clippy::type_complexity, reason = "what a guarded poll returns")]
-    fn poll_event(
+    /// Deals with what the connection has to tell of items, `left` events at most. Returns what it
+    /// tells of itself, if it does before it has no more to tell.
+    fn hear(
         &mut self,
         slot: SlotId,
-    ) -> Option<Result<Poll<Result<ConnectionEvent<T>, BoxError>>, Panicked>> {
-        let tenant = self.tenant(slot)?;
-        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return None };
-        let mut cx = Context::from_waker(&tenant.waker);
-        Some(guard(|| connection.as_mut().poll_event(&mut cx).map_err(Into::into)))
+        left: &mut usize,
+        unsent: &mut Vec<T>,
+    ) -> Option<Result<ConnectionEvent<T>, Failure>> {
+        loop {
+            match guard(|| self.hear_outcomes(slot, left)) {
+                Ok(Some(Ok(ConnectionEvent::Unsent(item)))) => {
+                    if let Some(address) = self.tenant(slot).map(|tenant| tenant.address_id) {
+                        self.count_handed(address, -1);
+                    }
+                    unsent.push(item);
+                    self.running = UserCode::Balancer;
+                    let handled = guard(|| self.core.handle_outcome(slot, Outcome::Unsent, self.now));
+                    if let Err(panic) = handled {
+                        self.on_balancer_panic(&panic);
+                    }
+                }
+                Ok(heard) => return heard.map(|event| event.map_err(Failure::Error)),
+                Err(panic) if self.running == UserCode::Balancer => self.on_balancer_panic(&panic),
+                Err(panic) => return Some(Err(panic.into())),
+            }
+        }
     }
 
-    /// Deals with an event that is about an item; returns any other.
-    fn on_item_event(
+    /// Deals with outcomes, one after the other under one guard. Returns any other event.
+    fn hear_outcomes(
         &mut self,
         slot: SlotId,
-        event: ConnectionEvent<T>,
-        unsent: &mut Vec<T>,
-    ) -> Option<ConnectionEvent<T>> {
-        match event {
-            ConnectionEvent::Finished(outcome) => self.on_outcome(slot, outcome),
-            ConnectionEvent::Unsent(item) => {
-                if let Some(address) = self.tenant(slot).map(|tenant| tenant.address_id) {
-                    self.count_handed(address, -1);
+        left: &mut usize,
+    ) -> Option<Result<ConnectionEvent<T>, BoxError>> {
+        let now = self.now;
+        let tenant = self.tenants.get_mut(slot.index())?.as_mut().filter(|tenant| tenant.id == slot)?;
+        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return None };
+        let mut cx = Context::from_waker(&tenant.waker);
+        while *left > 0 {
+            self.running = UserCode::Connection(slot);
+            let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
+            *left -= 1;
+            match event {
+                Ok(ConnectionEvent::Finished(outcome)) => {
+                    self.running = UserCode::Balancer;
+                    self.core.handle_outcome(slot, outcome, now);
                 }
-                unsent.push(item);
-                self.on_outcome(slot, Outcome::Unsent);
+                Ok(event) => return Some(Ok(event)),
+                Err(error) => return Some(Err(error.into())),
             }
-            ConnectionEvent::GoingAway | ConnectionEvent::Closed => return Some(event),
         }
         None
     }
@@ -270,14 +289,6 @@ where
         self.held_signal.raise();
         for item in unsent.into_iter().rev() {
             self.held.push_front(item);
-        }
-    }
-
-    fn on_outcome(&mut self, slot: SlotId, outcome: Outcome) {
-        self.running = UserCode::Balancer;
-        let handled = guard(|| self.core.handle_outcome(slot, outcome, self.now));
-        if let Err(panic) = handled {
-            self.on_balancer_panic(&panic);
         }
     }
 

@@ -1,0 +1,127 @@
+//! What passing an item on costs: producers -> X -> 8 connections in memory.
+//!
+//! `cargo xtask bench dispatch` runs this program once for each figure; see [`CASES`].
+
+mod one_way;
+mod request_reply;
+
+use core::time::Duration;
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::runtime::{Builder, Runtime};
+
+const CASES: &str = "\
+once SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS  passes ITEMS on
+pairs PRODUCERS IN_FLIGHT THREADS ITEMS PAIRS   does so PAIRS times with the floor and the pool in
+                                                turn; prints the nanoseconds of both for each pair
+SUBJECT: floor, pool
+IN_FLIGHT: requests that each producer has under way at a time; 0: items that nobody answers
+THREADS: ct (current_thread), mt (two worker threads)";
+
+/// Connections that items are spread over.
+const CONNECTIONS: u32 = 8;
+/// Items that may wait.
+const QUEUE: usize = 128;
+/// More time than the pool needs to hand over what is queued.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["once", subject, producers, in_flight, threads, items] => {
+            let load = Load::new(producers, in_flight, items);
+            run(subject, &runtime(threads), load);
+        }
+        ["pairs", producers, in_flight, threads, items, pairs] => {
+            let (load, runtime) = (Load::new(producers, in_flight, items), runtime(threads));
+            for _ in 0..number(pairs) {
+                let floor = nanoseconds(|| run("floor", &runtime, load));
+                let pool = nanoseconds(|| run("pool", &runtime, load));
+                println!("{floor} {pool}");
+            }
+        }
+        [] => try_all(),
+        _ => panic!("one of these, please:\n{CASES}"),
+    }
+}
+
+/// Without arguments: every case once, so small that nothing is measured.
+fn try_all() {
+    for threads in ["ct", "mt"] {
+        for in_flight in ["0", "1", "32"] {
+            for subject in ["floor", "pool"] {
+                run(subject, &runtime(threads), Load::new("4", in_flight, "1000"));
+            }
+        }
+    }
+}
+
+/// Who sends how much.
+#[derive(Clone, Copy)]
+struct Load {
+    producers: u64,
+    /// Requests that each producer has under way at a time; 0 if items are not answered.
+    in_flight: usize,
+    items_per_producer: u64,
+}
+
+impl Load {
+    fn new(producers: &str, in_flight: &str, items: &str) -> Self {
+        let producers = number(producers);
+        let in_flight = in_flight.parse().expect("a number");
+        Self { producers, in_flight, items_per_producer: number(items) / producers }
+    }
+
+    fn items(self) -> u64 {
+        self.producers * self.items_per_producer
+    }
+}
+
+fn run(subject: &str, runtime: &Runtime, load: Load) {
+    let counter = Counter::default();
+    match (subject, load.in_flight) {
+        ("floor", 0) => runtime.block_on(one_way::floor(load, &counter)),
+        ("floor", _) => runtime.block_on(request_reply::floor(load, &counter)),
+        ("pool", 0) => runtime.block_on(one_way::pool(load, &counter)),
+        ("pool", _) => runtime.block_on(request_reply::pool(load, &counter)),
+        _ => panic!("no such subject: {subject}"),
+    }
+    assert_eq!(counter.count(), load.items(), "every item arrives once");
+}
+
+/// Counts the items of all connections, each of which adds what it got when it is dropped.
+#[derive(Clone, Default)]
+struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    fn add(&self, items: u64) {
+        self.0.fetch_add(items, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn runtime(threads: &str) -> Runtime {
+    let runtime = match threads {
+        "ct" => Builder::new_current_thread().enable_all().build(),
+        "mt" => Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+        _ => panic!("ct or mt, please, not {threads}"),
+    };
+    runtime.expect("the system has threads to give")
+}
+
+fn nanoseconds(work: impl FnOnce()) -> u128 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_nanos()
+}
+
+fn number(argument: &str) -> u64 {
+    argument.parse().expect("a number")
+}

@@ -1,0 +1,95 @@
+//! Items that nobody answers.
+
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use futures_channel::mpsc;
+use futures_util::{Sink, SinkExt, StreamExt};
+
+use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN};
+
+/// One bounded channel and one loop, which gives each connection an item in turn.
+pub(crate) async fn floor(load: Load, counter: &Counter) {
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| CountingSink::new(counter)).collect();
+    let consumer = tokio::spawn(async move {
+        let mut turns = (0..connections.len()).cycle();
+        while let Some(item) = receiver.next().await {
+            let turn = turns.next().expect("turns go on for ever");
+            let Ok(()) = Pin::new(&mut connections[turn]).start_send(item);
+        }
+    });
+    for _ in 0..load.producers {
+        let mut sender = sender.clone();
+        tokio::spawn(async move {
+            for item in 0..load.items_per_producer {
+                sender.send(item).await.expect("the consumer outlives its producers");
+            }
+        });
+    }
+    drop(sender);
+    consumer.await.expect("the consumer doesn't panic");
+}
+
+pub(crate) async fn pool(load: Load, counter: &Counter) {
+    let counter = counter.clone();
+    let connector = move |_: u32| {
+        let connection = CountingSink::new(&counter);
+        async move { Ok::<_, Infallible>(connection) }
+    };
+    let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS).queue_size(QUEUE);
+    let pool = pool.spawn::<u64>().expect("the settings make sense");
+    let produce = |_| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            for item in 0..load.items_per_producer {
+                pool.send(item).await.expect("the pool outlives its producers");
+            }
+        })
+    };
+    let producers: Vec<_> = (0..load.producers).map(produce).collect();
+    for producer in producers {
+        producer.await.expect("producers don't panic");
+    }
+    pool.shutdown(SHUTDOWN).await;
+}
+
+/// A connection in memory: always ready.
+struct CountingSink {
+    items: u64,
+    counter: Counter,
+}
+
+impl CountingSink {
+    fn new(counter: &Counter) -> Self {
+        Self { items: 0, counter: counter.clone() }
+    }
+}
+
+impl Drop for CountingSink {
+    fn drop(&mut self) {
+        self.counter.add(self.items);
+    }
+}
+
+impl Sink<u64> for CountingSink {
+    type Error = Infallible;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, _: u64) -> Result<(), Infallible> {
+        self.items += 1;
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+}
