@@ -282,7 +282,7 @@ macro_rules! for_each_scenario {
             c4_a_death_is_noticed_while_the_connection_drains
             c4_a_connection_that_is_sent_away_is_replaced_while_it_finishes_its_work
             c4_a_connection_that_owes_outcomes_and_is_silent_is_replaced
-            c4_a_connection_that_reports_now_and_then_is_not_silent
+            c4_a_connection_that_owes_nothing_may_be_silent
             c4_only_the_connections_that_died_are_replaced
             c5_a_connection_that_dies_young_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_hangs_up_backs_off_like_a_failed_dial
