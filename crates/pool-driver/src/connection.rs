@@ -35,6 +35,11 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
+
+    /// The pool gives the connection up: it has owed outcomes or taken to drain for too long. One that
+    /// reports outcomes is asked once more what it has to tell, as after an error, so that it can hand
+    /// back what never left; then it is dropped.
+    fn give_up(self: Pin<&mut Self>) {}
 }
 
 /// What a connection has to tell.

@@ -36,7 +36,7 @@ where
             match self.core.poll_output() {
                 Output::Dial { slot, address } => self.dial(slot, address),
                 Output::Drain { slot } => self.drain(slot),
-                Output::Drop { slot } => self.evict(slot),
+                Output::Drop { slot } => self.give_up(slot),
                 Output::Availability(availability) => {
                     self.figures.availability = availability;
                     self.observe(|| Event::AvailabilityChanged { availability });

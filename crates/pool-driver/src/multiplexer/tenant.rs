@@ -73,6 +73,9 @@ impl Failure {
 /// A connection that never stops telling must not keep the others waiting.
 const EVENTS_PER_POLL_MAX: usize = 64;
 
+/// One that is given up is heard so many times, whatever it goes on telling.
+const LAST_EVENTS_MAX: usize = 1 << 16;
+
 impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
 where
     S: AddressStream,
@@ -223,6 +226,21 @@ where
             }
         }
         self.hold(unsent);
+    }
+
+    /// The state machine has dropped the slot. A connection that reports outcomes may still hand back
+    /// what never left.
+    pub(super) fn give_up(&mut self, slot: SlotId) {
+        if let Some(Tenant { stage: Stage::Open(connection) | Stage::Draining(connection), .. }) =
+            self.tenant(slot)
+            && C::Connection::REPORTS_OUTCOMES
+            && guard(|| connection.as_mut().give_up()).is_ok()
+        {
+            let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
+            while let Some(Ok(ConnectionEvent::GoingAway)) = self.hear(slot, &mut left, &mut unsent) {}
+            self.hold(unsent);
+        }
+        self.evict(slot);
     }
 
     /// Deals with what the connection has to tell of items, `left` events at most. Returns what it
