@@ -220,6 +220,10 @@ where
     /// Writes, and reads where nobody else does.
     fn poll_drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let mut written = Poll::Ready(Ok(()));
+        if self.is_asked {
+            // What has been read is known: a peer that has gone dumb gets no more calls.
+            self.as_mut().check_health();
+        }
         if self.end.is_none() {
             written = self.as_mut().poll_write(cx);
         }
@@ -229,8 +233,8 @@ where
         }
         if !self.is_asked {
             self.as_mut().poll_read(cx);
+            self.as_mut().check_health();
         }
-        self.as_mut().check_health();
         self.announce(cx);
         match self.error() {
             Some(error) => Poll::Ready(Err(error)),

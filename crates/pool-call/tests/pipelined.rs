@@ -179,6 +179,17 @@ fn a_peer_that_accepts_and_never_answers_fails_its_calls() {
     assert_eq!((end_of(&mut on_the_wire), peer.received()), (End::MaybeSent("not answering"), vec![1]));
 }
 
+#[test]
+fn a_call_that_finds_that_the_peer_does_not_answer_is_not_begun() {
+    let (peer, mut owner) = connect_with(|connection| connection.reply_timeout(Duration::ZERO));
+    let mut on_the_wire = owner.send([1]);
+    let mut late = owner.hand(2);
+    assert!(matches!(owner.flush(), Poll::Ready(Err(_))));
+    assert_eq!((peer.received(), end_of(&mut late)), (vec![1], End::Waiting));
+    assert_eq!(owner.last_events(), [Told::Unsent(2), Told::Failed("NotAnswering".to_owned())]);
+    assert_eq!(ends_of(&mut on_the_wire), [End::MaybeSent("not answering")]);
+}
+
 // Peers that misbehave
 
 #[test]
