@@ -62,7 +62,7 @@ pub(crate) struct Crowd {
     record: Arc<Record>,
     unsent: Arc<AtomicUsize>,
     started: StdInstant,
-    watchdog: Watchdog,
+    _watchdog: Watchdog,
 }
 
 /// Who has called, and what came of it.
@@ -82,8 +82,9 @@ impl Crowd {
         let ends = (0..plan.calls).map(|_| OnceLock::new()).collect();
         let record = Arc::new(Record { plan, next: AtomicUsize::new(0), ends });
         let unsent = Arc::new(AtomicUsize::new(0));
-        let (started, watchdog) = (StdInstant::now(), Watchdog::start(format!("seed {seed}, {plan:?}")));
-        Self { seed, servers, book, record, unsent, started, watchdog }
+        let started = StdInstant::now();
+        let what = format!("seed {seed}, {plan:?}");
+        Self { seed, servers, book, record, unsent, started, _watchdog: Watchdog::start(what) }
     }
 
     /// The settings of its pool.
@@ -114,7 +115,6 @@ impl Crowd {
     pub(crate) fn finish(self, ended: Ended) {
         let took = self.started.elapsed();
         self.servers.into_iter().for_each(Server::finish);
-        self.watchdog.stop();
         let tally = Tally::of(&self.record, &self.book);
         let (cuts, overtakers) = (self.book.cuts(), self.book.overtakers());
         let unsent = self.unsent.load(Ordering::Acquire);

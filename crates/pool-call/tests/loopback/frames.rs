@@ -39,8 +39,8 @@ pub(crate) fn id_of(reply: &Reply) -> Option<u32> {
 
 const QUESTION_MARK: u8 = b'?';
 const EXCLAMATION_MARK: u8 = b'!';
-const REQUEST_HEAD_LEN: usize = 13;
-pub(crate) const REPLY_LEN: usize = 9;
+pub(crate) const REQUEST_HEAD_LEN: usize = 13;
+const REPLY_LEN: usize = 9;
 
 /// Writes requests and reads replies.
 #[derive(Clone, Copy, Debug)]

@@ -8,9 +8,9 @@ use std::time::Duration;
 /// No run takes as long as this, however slow the machine is.
 const RUN_MAX: Duration = Duration::from_secs(20 * 60);
 
-/// Lets a run go when it is dropped, too.
+/// Lets a run go when it is dropped.
 pub(crate) struct Watchdog {
-    is_done: mpsc::Sender<()>,
+    _is_done: mpsc::Sender<()>,
 }
 
 impl Watchdog {
@@ -22,10 +22,6 @@ impl Watchdog {
                 process::exit(101);
             }
         });
-        Self { is_done }
-    }
-
-    pub(crate) fn stop(self) {
-        drop(self.is_done);
+        Self { _is_done: is_done }
     }
 }
