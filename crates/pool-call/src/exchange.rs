@@ -197,10 +197,10 @@ where
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
         let mut this = self.as_mut().project();
         let mut now = None;
-        while let Some(oldest) = this.pending.front() {
-            if !oldest.is_abandoned() {
-                ready!(this.transport.as_mut().poll_ready(cx))?;
-            }
+        while !this.pending.is_empty() {
+            // Also for a call that nobody waits for: while the peer takes nothing, it keeps its place. Else
+            // a peer that hangs would get call after call, and look alive, because something ends.
+            ready!(this.transport.as_mut().poll_ready(cx))?;
             let Some(call) = this.pending.pop_front() else { break };
             let Some((mut request, responder)) = call.begin_with(Some(Arc::clone(&this.health.orphans)))
             else {

@@ -117,6 +117,21 @@ fn a_call_that_is_given_up_while_writing_is_blocked_is_never_written() {
 }
 
 #[test]
+fn a_call_that_is_given_up_keeps_its_place_while_writing_is_blocked() {
+    let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(2));
+    peer.block(true);
+    let given_up = [owner.hand(1), owner.hand(2)];
+    assert!(owner.flush().is_pending());
+    drop(given_up);
+    assert!(owner.flush().is_pending());
+    assert_eq!((owner.events(), owner.is_ready()), (vec![], false));
+    peer.block(false);
+    assert!(owner.flush().is_ready());
+    assert_eq!((owner.events(), owner.is_ready()), (vec![Told::Cancelled; 2], true));
+    assert!(peer.received().is_empty());
+}
+
+#[test]
 fn a_write_that_fails_leaves_what_was_not_begun_and_nothing_else_is_certain() {
     let (peer, mut owner) = connect();
     let mut on_the_wire = owner.send([1]);
