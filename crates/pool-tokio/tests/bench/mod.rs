@@ -1,10 +1,13 @@
 //! A pool of two addresses: one server answers, the other does as a test says.
 
+#![allow(dead_code, reason = "every test file uses another part")]
+
 mod server;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -32,6 +35,8 @@ const SOCKET_BUFFER_LEN: u32 = 16 * 1024;
 pub(crate) struct Settings {
     pub(crate) in_flight_max: Option<usize>,
     pub(crate) reply_timeout: Option<Duration>,
+    /// Of the pool's.
+    pub(crate) outcome_timeout: Option<Duration>,
 }
 
 /// A kind of connection.
@@ -40,6 +45,19 @@ pub(crate) trait Kind: 'static {
 
     fn connect(transport: Transport, settings: Settings) -> Self::Connection;
 }
+
+/// Makes tests of these for both kinds of connection.
+macro_rules! on_both_kinds {
+    ($($test:ident)*) => {
+        mod pipelined {
+            $(#[tokio::test] async fn $test() { super::$test::<crate::bench::InOrder>().await; })*
+        }
+        mod tagged {
+            $(#[tokio::test] async fn $test() { super::$test::<crate::bench::ById>().await; })*
+        }
+    };
+}
+pub(crate) use on_both_kinds;
 
 pub(crate) enum InOrder {}
 pub(crate) enum ById {}
@@ -91,6 +109,13 @@ pub(crate) fn backoff() -> Backoff {
     backoff
 }
 
+/// So many calls go to each server.
+pub(crate) const EACH: u32 = 8;
+
+pub(crate) fn each() -> usize {
+    usize::try_from(EACH).expect("it is small")
+}
+
 /// What became of calls, by number.
 pub(crate) type Ends = BTreeMap<u32, End>;
 
@@ -120,21 +145,26 @@ impl Bench {
         let pool = pool_for_calls(connector)
             .connect_to_fixed([good_address, bad_address])
             .backoff(backoff())
+            .outcome_timeout(settings.outcome_timeout)
             .seed(1)
             .spawn::<Item>()
             .expect("the settings make sense");
         Self { pool, good, bad, next: 0, _watchdog: Watchdog::start("a bad peer".to_owned()) }
     }
 
-    /// As [`start`](Self::start); then waits until both addresses have a connection, so that they
-    /// take exact turns.
+    /// The bad server's first connection does as `conduct` says, and the next are good. When this is
+    /// ready, both addresses have a connection, so that they take exact turns.
     pub(crate) async fn up<K, C, F>(settings: Settings, conduct: C) -> Self
     where
         K: Kind,
-        C: Fn(usize, Peer) -> F + Send + 'static,
+        C: Fn(Peer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let bench = Self::start::<K, C, F>(settings, conduct);
+        let conduct = Arc::new(conduct);
+        let bench = Self::start::<K, _, _>(settings, move |before, peer| {
+            let conduct = Arc::clone(&conduct);
+            async move { if before == 0 { conduct(peer).await } else { peer.answer_all().await } }
+        });
         while bench.pool.snapshot().addresses.iter().filter(|row| row.status.ready > 0).count() < 2 {
             yield_now().await;
         }
@@ -270,6 +300,7 @@ fn end_of(number: u32, answered: Result<Reply, CallError<Request>>) -> End {
             assert_eq!(request.number, number, "a request came back to the wrong caller");
             End::NotSent(match reason {
                 NotSentReason::TimedOut { .. } => "timed out",
+                NotSentReason::Dropped => "dropped",
                 reason => panic!("{reason:?}"),
             })
         }
@@ -286,6 +317,7 @@ fn end_of(number: u32, answered: Result<Reply, CallError<Request>>) -> End {
                 End::MaybeSent("not answering")
             }
             MaybeSentReason::TimedOut => End::MaybeSent("timed out"),
+            MaybeSentReason::Dropped => End::MaybeSent("dropped"),
             reason => panic!("{reason:?}"),
         },
         Err(error) => panic!("{error:?}"),
