@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// No run takes as long as this, however slow the machine is.
-const RUN_MAX: Duration = Duration::from_secs(20 * 60);
+const RUN_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// Lets a run go when it is dropped.
 pub(crate) struct Watchdog {
