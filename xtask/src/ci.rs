@@ -25,6 +25,9 @@ pub(crate) fn run() -> Result<()> {
     steps.run("format: cortex-m", &mut command(&format));
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
+    // Optimised, other things happen at the same time; and in memory it is ten times as many calls.
+    let crowds = "cargo test --release -p pool-call -p pool-smol -p pool-tokio --test crowd";
+    steps.run("crowds of callers", &mut command(crowds));
     steps.check("loom", loom);
     for library in ["pool-driver", "pool-smol", "pool-tokio"] {
         let check = format!("cargo check -p {library} --no-default-features");

@@ -228,10 +228,10 @@ where
     /// Moves pending calls to the wire, as many as it takes, and flushes it.
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
         let mut this = self.as_mut().project();
-        while let Some(oldest) = this.pending.front() {
-            if !oldest.is_abandoned() {
-                ready!(this.transport.as_mut().poll_ready(cx))?;
-            }
+        while !this.pending.is_empty() {
+            // Also for a call that nobody waits for: while the peer takes nothing, it keeps its place. Else
+            // a peer that hangs would get call after call, and look alive, because something ends.
+            ready!(this.transport.as_mut().poll_ready(cx))?;
             let Some(call) = this.pending.pop_front() else { break };
             let Some((mut request, responder)) = call.begin_with(Some(Arc::clone(&this.health.orphans)))
             else {
@@ -250,6 +250,10 @@ where
     fn poll_drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.as_mut().project().clock.forget();
         let mut written = Poll::Ready(Ok(()));
+        if self.is_asked {
+            // What has been read is known: a peer that has gone dumb gets no more calls.
+            self.as_mut().check_health();
+        }
         if self.end.is_none() {
             written = self.as_mut().poll_write(cx);
         }
@@ -259,8 +263,8 @@ where
         }
         if !self.is_asked {
             self.as_mut().poll_read(cx);
+            self.as_mut().check_health();
         }
-        self.as_mut().check_health();
         self.announce(cx);
         match self.error() {
             Some(error) => Poll::Ready(Err(error)),

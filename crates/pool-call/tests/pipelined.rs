@@ -117,6 +117,21 @@ fn a_call_that_is_given_up_while_writing_is_blocked_is_never_written() {
 }
 
 #[test]
+fn a_call_that_is_given_up_keeps_its_place_while_writing_is_blocked() {
+    let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(2));
+    peer.block(true);
+    let given_up = [owner.hand(1), owner.hand(2)];
+    assert!(owner.flush().is_pending());
+    drop(given_up);
+    assert!(owner.flush().is_pending());
+    assert_eq!((owner.events(), owner.is_ready()), (vec![], false));
+    peer.block(false);
+    assert!(owner.flush().is_ready());
+    assert_eq!((owner.events(), owner.is_ready()), (vec![Told::Cancelled; 2], true));
+    assert!(peer.received().is_empty());
+}
+
+#[test]
 fn a_write_that_fails_leaves_what_was_not_begun_and_nothing_else_is_certain() {
     let (peer, mut owner) = connect();
     let mut on_the_wire = owner.send([1]);
@@ -177,6 +192,17 @@ fn a_peer_that_accepts_and_never_answers_fails_its_calls() {
     while owner.flush().map(|flushed| flushed.is_ok()) == Poll::Ready(true) {}
     assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
     assert_eq!((end_of(&mut on_the_wire), peer.received()), (End::MaybeSent("not answering"), vec![1]));
+}
+
+#[test]
+fn a_call_that_finds_that_the_peer_does_not_answer_is_not_begun() {
+    let (peer, mut owner) = connect_with(|connection| connection.reply_timeout(Duration::ZERO));
+    let mut on_the_wire = owner.send([1]);
+    let mut late = owner.hand(2);
+    assert!(matches!(owner.flush(), Poll::Ready(Err(_))));
+    assert_eq!((peer.received(), end_of(&mut late)), (vec![1], End::Waiting));
+    assert_eq!(owner.last_events(), [Told::Unsent(2), Told::Failed("NotAnswering".to_owned())]);
+    assert_eq!(ends_of(&mut on_the_wire), [End::MaybeSent("not answering")]);
 }
 
 // Peers that misbehave

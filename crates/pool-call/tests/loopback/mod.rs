@@ -1,0 +1,11 @@
+//! A crowd of callers and the servers that answer them, over real TCP. Nothing here knows of a
+//! runtime: the servers have threads, and whoever has a runtime brings the pool and spawns the callers.
+
+mod crowd;
+mod frames;
+mod server;
+mod watchdog;
+
+pub(crate) use crowd::{Crowd, IN_FLIGHT_MAX, Item, Plan, WRITE_BUFFER_LEN};
+pub(crate) use frames::{ClientCodec, id_of, stamp};
+pub(crate) use server::Order;

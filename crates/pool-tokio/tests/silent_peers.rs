@@ -1,0 +1,204 @@
+//! Servers that are silent, slow, or deaf, over real TCP: what their callers learn and when, and that
+//! those of the server beside them never notice.
+
+mod bench;
+#[path = "../../pool-call/tests/loopback/frames.rs"]
+mod frames;
+#[path = "../../pool-call/tests/loopback/watchdog.rs"]
+mod watchdog;
+
+use std::thread;
+use std::time::Duration;
+
+use bench::{Bench, EACH, End, Ends, Kind, Peer, Settings, each, hold_time, on_both_kinds, pass};
+use tokio::time::sleep;
+
+const DEADLINE: Duration = Duration::from_secs(3);
+/// By the machine's clock, and so short that it need not be waited for.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(1);
+/// By Tokio's clock.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(3);
+
+const TIMED_OUT: End = End::MaybeSent("timed out");
+const DROPPED: End = End::MaybeSent("dropped");
+
+on_both_kinds! {
+    a_peer_that_never_answers_loses_its_connection_when_all_callers_have_gone
+    a_peer_that_never_answers_loses_its_connection_when_the_outcome_timeout_is_over
+    the_next_call_finds_that_a_peer_does_not_answer_and_goes_to_another
+    a_caller_that_goes_lets_it_be_seen_that_a_peer_does_not_answer
+    a_peer_that_grows_ever_slower_loses_its_connection_when_only_orphans_are_left
+    a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_late
+    calls_to_a_peer_that_never_reads_are_known_to_be_unsent_but_for_the_first
+    calls_to_a_peer_that_never_reads_go_to_another_when_it_does_not_answer
+    calls_to_a_peer_that_never_reads_come_back_when_the_outcome_timeout_is_over
+    a_peer_that_never_reads_loses_its_connection_although_callers_come_and_go
+}
+
+// Silence
+
+async fn a_peer_that_never_answers_loses_its_connection_when_all_callers_have_gone<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { in_flight_max: Some(each()), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
+    let mut calls = bench.call_with(2 * EACH, 0, Some(DEADLINE));
+    bench.bad.has_seen(each()).await;
+    let ends = calls.first_ends(EACH).await;
+    assert!(bench.ends_at_bad(&ends).is_empty());
+    pass(DEADLINE).await;
+    let ends = calls.ends().await;
+    assert_eq!(bench.ends_at_bad(&ends), vec![TIMED_OUT; each()]);
+    bench.recovers().await;
+}
+
+async fn a_peer_that_never_answers_loses_its_connection_when_the_outcome_timeout_is_over<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
+    // No caller has a deadline, and nobody else calls.
+    let mut calls = bench.call(2 * EACH);
+    bench.bad.has_seen(each()).await;
+    let ends = calls.first_ends(EACH).await;
+    assert!(bench.ends_at_bad(&ends).is_empty());
+    pass(OUTCOME_TIMEOUT).await;
+    assert_eq!(bench.ends_at_bad(&calls.ends().await), vec![DROPPED; each()]);
+    let error = bench.bad_row().last_error.expect("it has failed");
+    assert_eq!(error.to_string(), "the peer doesn't answer");
+    pass(Duration::from_secs(1)).await;
+    bench.recovers().await;
+}
+
+async fn the_next_call_finds_that_a_peer_does_not_answer_and_goes_to_another<K: Kind>() {
+    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
+    let calls = bench.call(2);
+    bench.bad.has_seen(1).await;
+    thread::sleep(2 * REPLY_TIMEOUT);
+    bench.all_is_well().await;
+    assert_eq!(bench.ends_at_bad(&calls.ends().await), [End::MaybeSent("not answering")]);
+    bench.recovers().await;
+}
+
+async fn a_caller_that_goes_lets_it_be_seen_that_a_peer_does_not_answer<K: Kind>() {
+    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
+    let calls = bench.call(4);
+    bench.bad.has_seen(2).await;
+    thread::sleep(2 * REPLY_TIMEOUT);
+    calls.give_up(bench.bad.seen()[0]);
+    assert_eq!(bench.ends_at_bad(&calls.ends().await), [End::MaybeSent("not answering")]);
+    bench.recovers().await;
+}
+
+async fn a_peer_that_grows_ever_slower_loses_its_connection_when_only_orphans_are_left<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { in_flight_max: Some(2), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, grow_slower).await;
+    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, TIMED_OUT)] {
+        bench.call_slow(1, Some(DEADLINE), seconds, end).await;
+    }
+    // The reply that nobody waits for comes, and goes to nobody.
+    pass(Duration::from_secs(1)).await;
+    bench.has_in_flight(0).await;
+    bench.call_slow(1, Some(DEADLINE), 3, TIMED_OUT).await;
+    bench.call_slow(2, Some(DEADLINE), 3, TIMED_OUT).await;
+    bench.recovers().await;
+    pass(Duration::from_secs(20)).await;
+    bench.all_is_well().await;
+}
+
+async fn a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_late<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, grow_slower).await;
+    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, DROPPED)] {
+        bench.call_slow(1, None, seconds, end).await;
+    }
+    pass(Duration::from_secs(1)).await;
+    bench.recovers().await;
+}
+
+/// Its delays are 1, 2, 4, 8 s and so on.
+async fn grow_slower(mut peer: Peer) {
+    let mut delay = Duration::from_secs(1);
+    while let Some(request) = peer.next().await {
+        sleep(delay).await;
+        peer.answer(request).await;
+        delay *= 2;
+    }
+}
+
+impl Bench {
+    /// Makes a call to the bad server, which then has so many, and lets so much time pass.
+    async fn call_slow(&mut self, in_flight: u32, timeout: Option<Duration>, seconds: u64, expected: End) {
+        let mut calls = self.call_with(2, 0, timeout);
+        assert!(calls.first_ends(1).await.values().all(|end| *end == End::Reply));
+        self.has_in_flight(in_flight).await;
+        pass(Duration::from_secs(seconds)).await;
+        assert!(calls.ends().await.values().all(|end| *end == expected));
+    }
+}
+
+// Writes that block
+
+/// Many times what the sockets hold.
+const PADDING: u32 = 64 * 1024;
+const EACH_PADDED: u32 = 32;
+
+async fn calls_to_a_peer_that_never_reads_are_known_to_be_unsent_but_for_the_first<K: Kind>() {
+    let _held = hold_time();
+    let mut bench = Bench::up::<K, _, _>(Settings::default(), Peer::never_read).await;
+    let mut calls = bench.call_with(2 * EACH_PADDED, PADDING, Some(DEADLINE));
+    let ends = calls.first_ends(EACH_PADDED).await;
+    assert!(bench.ends_at_bad(&ends).is_empty());
+    pass(DEADLINE).await;
+    let ends = calls.ends().await;
+    assert_begun_and_not(&ends, TIMED_OUT, End::NotSent("timed out"));
+}
+
+async fn calls_to_a_peer_that_never_reads_go_to_another_when_it_does_not_answer<K: Kind>() {
+    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::never_read).await;
+    let mut calls = bench.call_with(2 * EACH_PADDED, PADDING, None);
+    let mut ends = calls.first_ends(EACH_PADDED).await;
+    thread::sleep(2 * REPLY_TIMEOUT);
+    bench.all_is_well().await;
+    ends.append(&mut calls.ends().await);
+    assert_begun_and_not(&ends, End::MaybeSent("not answering"), End::Reply);
+    bench.recovers().await;
+}
+
+async fn calls_to_a_peer_that_never_reads_come_back_when_the_outcome_timeout_is_over<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::never_read).await;
+    let mut calls = bench.call_with(2 * EACH_PADDED, PADDING, None);
+    assert!(calls.first_ends(EACH_PADDED).await.values().all(|end| *end == End::Reply));
+    pass(OUTCOME_TIMEOUT).await;
+    let ends = calls.ends().await;
+    assert_begun_and_not(&ends, DROPPED, End::NotSent("dropped"));
+    pass(Duration::from_secs(1)).await;
+    bench.recovers().await;
+}
+
+async fn a_peer_that_never_reads_loses_its_connection_although_callers_come_and_go<K: Kind>() {
+    let _held = hold_time();
+    let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
+    let mut bench = Bench::up::<K, _, _>(settings, Peer::never_read).await;
+    let second = Duration::from_secs(1);
+    for _ in 0..OUTCOME_TIMEOUT.as_secs() {
+        let mut calls = bench.call_with(2 * EACH, PADDING, Some(second));
+        assert!(calls.first_ends(EACH).await.values().all(|end| *end == End::Reply));
+        pass(second).await;
+        calls.ends().await;
+    }
+    pass(second).await;
+    bench.recovers().await;
+}
+
+/// There are some of either, and more of those that were not begun.
+fn assert_begun_and_not(ends: &Ends, begun: End, not_begun: End) {
+    let count = |meant| ends.values().filter(|end| **end == meant).count();
+    assert_eq!(count(begun) + count(not_begun), ends.len(), "{ends:?}");
+    assert!((1..ends.len() / 2).contains(&count(begun)), "{ends:?}");
+}
