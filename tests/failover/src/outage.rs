@@ -21,7 +21,10 @@ pub(crate) struct Plan {
     pub(crate) after: Duration,
 }
 
-/// The server is killed when a call waits for it; after so long it is killed anyway.
+/// The server is killed in a moment in which so many calls wait for it, so that it takes some along:
+/// its share of those that are made at the same time …
+const CATCH: u64 = 3;
+/// … or after so long.
 const CATCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(
@@ -74,12 +77,12 @@ pub(crate) async fn run(
     Ok(figures)
 }
 
-/// Waits for a moment in which a call waits for the server; returns how many do.
+/// Waits for a moment in which calls wait for the server; returns how many do.
 async fn catch_in_flight(client: &impl Client, server: &RealServer) -> u64 {
     let deadline = Instant::now() + CATCH_TIMEOUT;
     loop {
         let in_flight = client.in_flight(server.address());
-        if in_flight > 0 || Instant::now() > deadline {
+        if in_flight >= CATCH || Instant::now() > deadline {
             return in_flight;
         }
         yield_now().await;

@@ -108,7 +108,7 @@ fn load(plan: &Plan, rows: &[Row]) -> String {
         "{callers} callers, each a GET of 64 bytes every {period} ms: {:.0} calls a second on 3 {SERVER}s, 2 connections\n\
          each; the busiest that lived on used {:.0} % of a core. One is killed after {before} ms, and back {down} ms later, for\n\
          {after} ms; \"back\" is when it answered again. In flight are the calls that its connections took along when they\n\
-         broke; with other clients, those that waited for it when it was killed.",
+         broke; with other clients, those that waited for it when it was killed. pool-tokio-retry repeats what failed.",
         callers * 1000.0 / period,
         cpu * 100.0,
     )
