@@ -32,7 +32,7 @@ impl Figures {
         self.add(name, count as f64);
     }
 
-    fn add_milliseconds(&mut self, name: &'static str, duration: Duration) {
+    pub(crate) fn add_milliseconds(&mut self, name: &'static str, duration: Duration) {
         self.add(name, duration.as_secs_f64() * 1000.0);
     }
 

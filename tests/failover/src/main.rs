@@ -8,6 +8,7 @@ mod clients;
 mod figures;
 mod ledger;
 mod outage;
+mod pauses;
 mod servers;
 
 use std::env;

@@ -11,6 +11,7 @@ use crate::callers::Callers;
 use crate::clients::Client;
 use crate::figures::{Figures, Phases};
 use crate::ledger::Ledger;
+use crate::pauses::Pauses;
 use crate::servers::{self, SECOND_LIFE, VICTIM};
 
 /// How long each phase takes.
@@ -37,6 +38,7 @@ pub(crate) async fn run(
         servers::prepare(*address, life).await?;
     }
 
+    let pauses = Pauses::watch();
     let started = Instant::now();
     let callers = Callers::start(&client, started);
     sleep_until(started + plan.before).await;
@@ -50,12 +52,14 @@ pub(crate) async fn run(
     servers::prepare(addresses[VICTIM], SECOND_LIFE).await?;
     sleep_until(restarted + plan.after).await;
     let over = Instant::now();
+    let pause = pauses.longest();
     let (calls, hung) = callers.finish().await;
 
     let mut figures = Figures::default();
     figures.add_load();
     figures.add_calls(&calls, Phases { started, killed, restarted, over });
     figures.add_count("hung", hung);
+    figures.add_milliseconds("pause", pause);
     let mut statistics = Vec::new();
     for address in &addresses {
         statistics.push(servers::statistics(*address).await?);

@@ -115,10 +115,12 @@ fn load(plan: &Plan, rows: &[Row]) -> String {
     let cpu = rows.iter().map(|row| row.figure("server-cpu")).fold(0.0, f64::max);
     let Plan { before, down, after } = plan;
     format!(
-        "{callers} callers, each a GET of 64 bytes every {period} ms: {:.0} calls a second on 3 {SERVER}s, 2 connections\n\
-         each; the busiest that lived on used {:.0} % of a core. One is killed after {before} ms, and back {down} ms later, for\n\
-         {after} ms; \"back\" is when it answered again. In flight are the calls that its connections took along when they\n\
-         broke; with other clients, those that waited for it when it was killed. pool-tokio-retry repeats what failed.",
+        "Load: {callers} callers, each a GET of 64 bytes every {period} ms: {:.0} calls a second on 3 {SERVER}s, 2\n\
+         connections each; the busiest that lived on used {:.0} % of a core. One is killed after {before} ms, and back {down} ms\n\
+         later, for {after} ms. pool-tokio-retry repeats what failed.\n\
+         In flight: calls that its connections took along when they broke; with other clients, calls that waited for\n\
+         it when it was killed. Stall: no call is answered. Back: until it answers again. Pause: how late a thread\n\
+         is that only sleeps; what takes no longer says nothing of a client.",
         callers * 1000.0 / period,
         cpu * 100.0,
     )

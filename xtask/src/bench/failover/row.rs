@@ -14,8 +14,8 @@ pub(super) struct Row {
 }
 
 pub(super) const HEADER: &str = concat!(
-    "                           failed calls      in      calls a second       of before       longest, ms\n",
-    "client              not sent  maybe errors  flight  before   down  after   down  after   call  stall   back hung"
+    "                         failed calls      in     calls a second     of before          longest, ms\n",
+    "client             not sent maybe errors flight before  down after  down after  call stall  back pause hung"
 );
 
 impl Row {
@@ -60,23 +60,16 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<19}", self.client)?;
-        let columns = [
-            ("not-sent", 9),
-            ("maybe-sent", 7),
-            ("errors", 7),
-            ("in-flight", 8),
-            ("rate-before", 8),
-            ("rate-down", 7),
-            ("rate-after", 7),
-        ];
-        for (name, width) in columns {
+        write!(f, "{:<18}", self.client)?;
+        let counts = [("not-sent", 9), ("maybe-sent", 6), ("errors", 7), ("in-flight", 7)];
+        let rates = [("rate-before", 7), ("rate-down", 6), ("rate-after", 6)];
+        for (name, width) in counts.into_iter().chain(rates) {
             write!(f, "{:>width$.0}", self.figure(name))?;
         }
         for rate in ["rate-down", "rate-after"] {
-            write!(f, "{:>7.3}", self.to_before(rate).ratio)?;
+            write!(f, "{:>6.3}", self.to_before(rate).ratio)?;
         }
-        for (name, width) in [("slowest", 7), ("stall", 7), ("back", 7), ("hung", 5)] {
+        for (name, width) in [("slowest", 6), ("stall", 6), ("back", 6), ("pause", 6), ("hung", 5)] {
             write!(f, "{:>width$.0}", self.figure(name))?;
         }
         Ok(())
