@@ -80,6 +80,37 @@ fn calls_that_a_broken_connection_had_not_begun_go_to_another() {
 }
 
 #[test]
+fn calls_that_a_connection_can_not_write_before_it_is_given_up_go_to_another() {
+    let drains = Bench::new(256, true, |settings| {
+        settings.lifetime_max(Duration::from_secs(20)).drain_timeout(Duration::from_secs(1))
+    });
+    let is_silent = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(20)));
+    for mut bench in [drains, is_silent] {
+        (0..2).for_each(|index| bench.peer(index).block(true));
+        let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
+        bench.advance(Duration::from_secs(25));
+        bench.peers.all()[2..].iter().for_each(|peer| peer.answer(peer.received().len()));
+        for (number, call) in calls.iter().enumerate() {
+            assert_eq!(bench.end(call), End::Reply(number));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_answer_fails_its_calls_and_is_replaced() {
+    let mut bench = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(20)));
+    let calls = [bench.call(0), bench.call(1)];
+    bench.peer(0).answer(1);
+    bench.advance(Duration::from_secs(19));
+    let (answered, waits) = if calls[0].is_done() { (0, 1) } else { (1, 0) };
+    assert_eq!(bench.end(&calls[answered]), End::Reply(answered));
+    assert_eq!(bench.end(&calls[waits]), End::Waiting);
+    bench.advance(Duration::from_secs(2));
+    assert_eq!(bench.end(&calls[waits]), End::MaybeSent("not answering"));
+    assert_eq!(bench.peers.all().len(), 3);
+}
+
+#[test]
 fn a_call_that_is_given_up_in_the_queue_is_never_sent() {
     let mut bench = Bench::new(1, true, |settings| settings);
     let on_the_wire = [bench.call(0), bench.call(1)];

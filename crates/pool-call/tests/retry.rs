@@ -56,14 +56,13 @@ fn a_call_that_may_have_been_executed_is_repeated_only_if_that_does_no_harm() {
 
 #[test]
 fn a_call_that_was_dropped_before_it_was_sent_is_repeated_whatever_it_does() {
-    let mut bench = Bench::new(256, true, |settings| {
-        settings.lifetime_max(Duration::from_secs(20)).drain_timeout(Duration::from_secs(1))
-    });
+    let mut bench = Bench::up();
     (0..2).for_each(|index| bench.peer(index).block(true));
     let (once, repeated) = (bench.call(0), call(&mut bench, &Retry::new(), 1));
-    // They come to the end of their lives, and are dropped with what they could not write.
-    bench.advance(Duration::from_secs(25));
+    // A connection that panics is not asked what it had.
+    (0..2).for_each(|index| bench.peer(index).panic());
     assert_eq!(bench.end(&once), End::NotSent(0, "dropped"));
+    bench.advance(MINUTE);
     assert_eq!(bench.end(&repeated), End::Waiting);
     busy_peer(&bench).answer(1);
     assert_eq!(bench.end(&repeated), End::Reply(1));
