@@ -3,7 +3,6 @@
 mod support;
 
 use std::task::Poll;
-use std::time::Duration;
 
 use pool_call::Pipelined;
 use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of};
