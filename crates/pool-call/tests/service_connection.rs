@@ -2,9 +2,9 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::{Pending, ready};
+use std::future::{Pending, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -239,6 +239,33 @@ fn t26_the_end_of_the_background_is_noticed_without_traffic() {
             }
         }
     }
+}
+
+#[test]
+fn a_background_that_nobody_woke_is_asked_before_the_first_request_of_a_batch() {
+    let remote = Remote::default();
+    let (is_over, polls) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+    let (is_over_seen, polls_seen) = (Rc::clone(&is_over), Rc::clone(&polls));
+    let background = poll_fn(move |_| {
+        polls_seen.set(polls_seen.get() + 1);
+        if is_over_seen.get() { Poll::Ready(Ok::<_, String>(())) } else { Poll::Pending }
+    });
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background));
+    polls.set(0);
+    let mut answer = owner.hand(0);
+    let _in_the_same_batch = owner.hand(1);
+    assert_eq!(polls.get(), 1);
+    assert!(owner.flush().is_ready());
+    owner.is_woken();
+
+    is_over.set(true);
+    assert!(!owner.is_ready());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::GoingAway], "it still answers what it has");
+    assert_eq!(remote.0.borrow().calls, 2, "a third would have come to nothing");
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answer), End::Reply(0));
 }
 
 #[test]

@@ -56,7 +56,9 @@ const IN_FLIGHT_MAX: usize = 256;
 ///   `Service<Query, Response = Result<Rows, QueryError>>`.
 /// - An error of the readiness ends the connection: with calls in flight it takes no more of them,
 ///   answers those, and is replaced.
-/// - The end of the [background](Self::background) ends the connection, however idle it is.
+/// - The end of the [background](Self::background) ends the connection, however idle it is. It is polled
+///   when it is woken, and before the first request of a batch: some know of their end and wake nobody
+///   for it.
 /// - When a caller goes, the future of the response is dropped: HTTP/2 resets the stream then, and
 ///   HTTP/1.1 closes the connection.
 #[pin_project]
@@ -72,6 +74,8 @@ pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackgr
     outcomes: VecDeque<Outcome>,
     /// Somebody asks: a pool.
     is_asked: bool,
+    /// Requests were sent and have not been flushed: a batch goes on.
+    is_unflushed: bool,
     going: Going,
     end: Option<End>,
 }
@@ -112,6 +116,7 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
             in_flight_max,
             outcomes: VecDeque::new(),
             is_asked: false,
+            is_unflushed: false,
             going: Going::No,
             end: None,
         }
@@ -151,18 +156,23 @@ where
     /// Polls all that is at work, as far as it gets.
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         self.as_mut().poll_calls(cx);
-        let mut this = self.as_mut().project();
-        let Some(Poll::Ready(ended)) = this.background.as_mut().as_pin_mut().map(|future| future.poll(cx))
-        else {
-            return;
-        };
+        if self.as_mut().poll_background(cx).is_ready() {
+            // What it has left behind for them.
+            self.poll_calls(cx);
+        }
+    }
+
+    /// Ready when it has just ended.
+    fn poll_background(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(background) = this.background.as_mut().as_pin_mut() else { return Poll::Pending };
+        let ended = ready!(background.poll(cx));
         this.background.set(None);
         *this.end = Some(match ended {
             Ok(()) => End::Closed,
             Err(error) => End::Failed(ConnectionError::transport(error)),
         });
-        // What it has left behind for them.
-        self.poll_calls(cx);
+        Poll::Ready(())
     }
 
     fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
@@ -255,6 +265,10 @@ where
         if !self.is_asked {
             self.as_mut().drive(cx);
             self.check_end()?;
+        } else if !self.is_unflushed && self.as_mut().poll_background(cx).is_ready() {
+            // It may have known for a while: hyper keeps a GOAWAY to itself while streams are open, until
+            // it has a request to refuse.
+            cx.waker().wake_by_ref();
         }
         let this = self.as_mut().project();
         let Some(service) = this.service.as_mut().filter(|_| this.end.is_none()) else {
@@ -284,12 +298,14 @@ where
             return Ok(());
         };
         let service = this.service.as_mut().expect("it is ready");
+        *this.is_unflushed = true;
         this.calls.push(InFlight::new(service.call(request), responder, orphan));
         Ok(())
     }
 
     /// Starts what was sent. It is at work on it too, unless a pool is.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        *self.as_mut().project().is_unflushed = false;
         self.as_mut().drive(cx);
         if self.is_asked && (!self.outcomes.is_empty() || self.end.is_some()) {
             cx.waker().wake_by_ref();
