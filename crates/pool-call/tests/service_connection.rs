@@ -184,6 +184,44 @@ fn t27_the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
 }
 
 #[test]
+fn t27_a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(2).finish_abandoned());
+    let mut answers = owner.send(0..2);
+    drop(answers.remove(0));
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), []);
+    assert_eq!(remote.open(), [0, 1]);
+    assert!(!owner.is_ready());
+    remote.reply(0);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert!(owner.is_ready());
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answers[0]), End::Reply(1));
+}
+
+#[test]
+fn a_connection_with_nothing_but_calls_without_callers_asks_to_be_replaced() {
+    let remote = Remote::default();
+    let connection = ServiceConnection::new(remote.service()).in_flight_max(2).finish_abandoned();
+    let mut owner = Owner::new(connection.background(remote.background()));
+    let mut answers = owner.send(0..2);
+    drop(answers.pop());
+    assert_eq!(owner.events(), []);
+    drop(answers.pop());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::GoingAway]);
+    assert!(owner.close().is_pending());
+    remote.answer(0, Err("no such table".to_owned()));
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled]);
+    remote.end_background(Ok(()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
 fn a_call_whose_caller_has_gone_before_never_reaches_the_service() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
