@@ -84,7 +84,9 @@ pub(crate) async fn connect(
     stream.set_nodelay(true)?;
     let (client, connection) =
         Config::new().user("postgres").dbname("postgres").connect_raw(stream, NoTls).await?;
-    Ok(ServiceConnection::new(Postgres(Arc::new(client))).background(connection).in_flight_max(in_flight_max))
+    // The server executes what it has been sent, even if nobody waits for it any more.
+    let service = ServiceConnection::new(Postgres(Arc::new(client))).finish_abandoned();
+    Ok(service.background(connection).in_flight_max(in_flight_max))
 }
 
 /// Asks for a quotient. Returns the backend that gave it, unless the query failed.

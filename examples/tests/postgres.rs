@@ -156,6 +156,23 @@ async fn rows_that_nobody_waits_for_any_more_are_nobody_elses() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_stuck_in_queries_that_nobody_waits_for_is_replaced() {
+    let Some(server) = start() else { return };
+    let (pool, watcher) = (pool_of(&server, 1, 2).await, pool_of(&server, 1, 1).await);
+    let stuck = backend(&pool).await;
+    let sleepers = [(); 2].map(|()| spawn_query(&pool, "SELECT pg_sleep(3600)", &[]));
+    until_asleep(&watcher, 1).await;
+    until(|| pool.snapshot().counts.handed == 3).await;
+    let waiting = spawn_query(&pool, "SELECT pg_backend_pid(), 1::int8", &[]);
+    for sleeper in sleepers {
+        sleeper.abort();
+    }
+    let (answered_by, _) = answer_to(waiting).await;
+    assert_ne!(answered_by, stuck);
+    assert_unharmed(&pool);
+}
+
+#[tokio::test]
 async fn a_session_that_is_ended_takes_its_query_with_it_and_no_other() {
     let Some(server) = start() else { return };
     let pool = pool_of(&server, 2, 1).await;
