@@ -3,6 +3,7 @@
 
 mod core;
 mod dispatch;
+pub(crate) mod failover;
 mod report;
 
 use std::path::PathBuf;
@@ -32,12 +33,15 @@ enum Benchmark {
     Core,
     /// What passing an item on costs, to connections in memory.
     Dispatch,
+    /// What callers see of a server that dies, with this pool and with others.
+    Failover,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (name, measure): (_, fn(&Program, &mut Report) -> Result<()>) = match arguments.benchmark {
         Benchmark::Core => ("core", core::measure),
         Benchmark::Dispatch => ("dispatch", dispatch::measure),
+        Benchmark::Failover => return failover::run(arguments.json, arguments.quick),
     };
     let program = Program { path: build(name)?, quick: arguments.quick };
     let mut report = Report::new(name, arguments.json);

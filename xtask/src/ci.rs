@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
-use crate::{conformance, msrv, no_std};
+use crate::{bench, conformance, msrv, no_std};
 
 const EXAMPLES: [&str; 11] = [
     "quickstart",
@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
     msrv::add_to(&mut steps);
     // Without arguments they do next to nothing, but they do it optimised.
     steps.run("benches", &mut command("cargo bench -p pool-tests"));
+    bench::failover::add_to(&mut steps);
     steps.finish()
 }
 

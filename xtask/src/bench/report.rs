@@ -99,19 +99,14 @@ impl Report {
 
     pub(super) fn add(&mut self, figure: Figure) {
         let Figure { case, subject, metric, value, floor } = &figure;
-        let (bench, metric) = (self.bench, metric.name());
-        let number =
-            |value: Option<f64>, absent: &str| value.map_or(absent.to_owned(), |v| format!("{v:.3}"));
-        let absent = if self.json { "null" } else { "" };
-        let value = number(Some(*value), absent);
-        let ratio = number(floor.as_ref().map(|floor| floor.ratio), absent);
-        let floor = number(floor.as_ref().map(|floor| floor.value), absent);
+        let metric = metric.name();
         if self.json {
-            println!(
-                r#"{{"bench":"{bench}","case":"{case}","subject":"{subject}","metric":"{metric}","value":{value},"floor":{floor},"ratio":{ratio}}}"#
-            );
+            println!("{}", json(self.bench, case, subject, metric, *value, floor.as_ref()));
         } else {
-            println!("{case:16} {subject:12} {metric:12} {value:>14} {floor:>14} {ratio:>8}");
+            let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+            let ratio = number(floor.as_ref().map(|floor| floor.ratio));
+            let floor = number(floor.as_ref().map(|floor| floor.value));
+            println!("{case:16} {subject:12} {metric:12} {value:>14.3} {floor:>14} {ratio:>8}");
         }
         self.figures.push(figure);
     }
@@ -137,12 +132,34 @@ impl Report {
                 None => missed.push(format!("{case}: {name} were not measured")),
             }
         }
-        if !missed.is_empty() {
-            bail!("bounds missed:\n  {}", missed.join("\n  "));
-        }
-        eprintln!("all bounds are kept");
-        Ok(())
+        verdict(&missed)
     }
+}
+
+/// Fails if there are any bounds that were missed.
+pub(super) fn verdict(missed: &[String]) -> Result<()> {
+    if !missed.is_empty() {
+        bail!("bounds missed:\n  {}", missed.join("\n  "));
+    }
+    eprintln!("all bounds are kept");
+    Ok(())
+}
+
+/// A figure as a line of JSON.
+pub(super) fn json(
+    bench: &str,
+    case: &str,
+    subject: &str,
+    metric: &str,
+    value: f64,
+    floor: Option<&Floor>,
+) -> String {
+    let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:.3}"));
+    let ratio = number(floor.map(|floor| floor.ratio));
+    let floor = number(floor.map(|floor| floor.value));
+    format!(
+        r#"{{"bench":"{bench}","case":"{case}","subject":"{subject}","metric":"{metric}","value":{value:.3},"floor":{floor},"ratio":{ratio}}}"#
+    )
 }
 
 /// The middle one; the mean of the two middle ones of an even number.

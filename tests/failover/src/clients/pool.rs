@@ -1,0 +1,119 @@
+//! The pool of this repository, with its defaults but for the number of connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pool_examples::{Command, Reply, RespCodec};
+use pool_tokio::{AddressSnapshot, BoxError, Call, CallError, CallExt, Pipelined, Retry};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_util::codec::Framed;
+
+use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
+
+/// As long as others take by default to give up a first connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that dies closes its connections first, one after the other, and then stops listening. So a
+/// call can be lost on each of them, and on each that replaces one of those: then the address backs off.
+const ATTEMPTS_MAX: u32 = 2 * CONNECTIONS_PER_SERVER + 1;
+
+/// A call that fails is not repeated.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    pool: pool_tokio::Pool<Call<Command, Reply>>,
+}
+
+/// Reads can be repeated, and are.
+#[derive(Clone)]
+pub(crate) struct RetryingPool {
+    pool: Pool,
+    retry: Retry,
+}
+
+impl Pool {
+    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        let pool = pool_tokio::pool_for_calls(connect)
+            .connect_to_fixed(servers.iter().copied())
+            .connections_per_address(CONNECTIONS_PER_SERVER)
+            .spawn::<Call<Command, Reply>>()?;
+        let pool = Self { pool };
+        timeout(CONNECT_TIMEOUT, pool.all_connected(servers)).await?;
+        Ok(pool)
+    }
+
+    async fn all_connected(&self, servers: &[SocketAddr]) {
+        let is_connected = |server: &SocketAddr| {
+            let row = self.row(*server);
+            row.is_some_and(|row| u32::from(row.status.ready) == CONNECTIONS_PER_SERVER)
+        };
+        while !servers.iter().all(is_connected) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn row(&self, server: SocketAddr) -> Option<AddressSnapshot<SocketAddr>> {
+        self.pool.snapshot().addresses.into_iter().find(|row| *row.address == server)
+    }
+}
+
+impl RetryingPool {
+    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        Ok(Self { pool: Pool::connect(servers).await?, retry: Retry::new().attempts_max(ATTEMPTS_MAX) })
+    }
+}
+
+impl Client for Pool {
+    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
+        value(self.pool.call(get()).await)
+    }
+
+    fn in_flight(&self, server: SocketAddr) -> u64 {
+        self.row(server).map_or(0, |row| row.status.in_flight.into())
+    }
+
+    fn handed(&self, server: SocketAddr) -> Option<u64> {
+        self.row(server).map(|row| row.handed)
+    }
+}
+
+impl Client for RetryingPool {
+    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
+        value(self.retry.call_idempotent(&self.pool.pool, get()).await)
+    }
+
+    fn in_flight(&self, server: SocketAddr) -> u64 {
+        self.pool.in_flight(server)
+    }
+
+    fn handed(&self, server: SocketAddr) -> Option<u64> {
+        self.pool.handed(server)
+    }
+
+    fn repeats(&self) -> bool {
+        true
+    }
+}
+
+/// One connection that answers.
+pub(crate) async fn connect(
+    server: SocketAddr,
+) -> io::Result<Pipelined<Framed<TcpStream, RespCodec>, Command, Reply>> {
+    let stream = TcpStream::connect(server).await?;
+    stream.set_nodelay(true)?;
+    Ok(Pipelined::new(Framed::new(stream, RespCodec::default())))
+}
+
+fn get() -> Command {
+    Command::new("GET").arg(KEY)
+}
+
+fn value(result: Result<Reply, CallError<Command>>) -> Result<Option<Vec<u8>>, Failure> {
+    match result {
+        Ok(Reply::Bulk(value)) => Ok(value.map(|value| value.to_vec())),
+        Ok(_) => Err(Failure::Other),
+        Err(error) if error.is_not_sent() => Err(Failure::NotSent),
+        Err(_) => Err(Failure::MaybeSent),
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether what the pool says it handed over, what the servers say they did, and what the callers
+//! got add up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::callers::{CallRecord, End};
+use crate::clients::Client;
+use crate::servers::{LIVES, SECOND_LIFE, VICTIM};
+
+/// What is known of the calls in each life of the servers.
+#[derive(Default, Debug)]
+pub(crate) struct Ledger {
+    lives: [Life; LIVES],
+    failed: u64,
+    repeats: bool,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Life {
+    /// Calls given to connections, according to the pool.
+    handed: u64,
+    /// Calls executed, according to the server; one that was killed says nothing any more.
+    executed: Option<u64>,
+    /// Calls answered, according to the callers.
+    answered: u64,
+}
+
+/// The pool may look after its replies before its figures.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Ledger {
+    /// What callers got, and what servers executed; all calls have ended.
+    pub(crate) fn new(calls: &[CallRecord], executed: &[u64]) -> Self {
+        let mut ledger = Self::default();
+        for call in calls {
+            match call.end {
+                End::Answered(life) => ledger.lives[life].answered += 1,
+                End::Wrong | End::Failed(_) => ledger.failed += 1,
+            }
+        }
+        for (server, executed) in executed.iter().enumerate() {
+            ledger.lives[last_life(server)].executed = Some(*executed);
+        }
+        ledger
+    }
+
+    /// Adds what the client handed over; `handed_before` is what the victim was handed in its first
+    /// life.
+    pub(crate) async fn settle(
+        mut self,
+        client: &impl Client,
+        servers: &[SocketAddr],
+        handed_before: u64,
+    ) -> Self {
+        self.repeats = client.repeats();
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        loop {
+            for (server, address) in servers.iter().enumerate() {
+                self.lives[last_life(server)].handed = client.handed(*address).unwrap_or(0);
+            }
+            self.lives[SECOND_LIFE].handed = self.lives[SECOND_LIFE].handed.saturating_sub(handed_before);
+            self.lives[VICTIM].handed = handed_before;
+            if self.unaccounted() == 0 || Instant::now() > deadline {
+                return self;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Calls that were on the victim's connections when these broke, and that nobody will answer.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lives[VICTIM].handed.saturating_sub(self.lives[VICTIM].answered)
+    }
+
+    /// Calls that one side knows of and another doesn't.
+    pub(crate) fn unaccounted(&self) -> u64 {
+        let mut unaccounted = 0;
+        for (number, life) in self.lives.iter().enumerate() {
+            let missing = if number == VICTIM { self.lost() } else { 0 };
+            unaccounted += life.handed.abs_diff(life.answered + missing);
+            unaccounted += life.executed.map_or(0, |executed| executed.abs_diff(life.answered));
+        }
+        let failed = if self.repeats { self.failed } else { self.lost() };
+        unaccounted + failed.abs_diff(self.failed)
+    }
+}
+
+/// The one that a server is in at the end.
+fn last_life(server: usize) -> usize {
+    if server == VICTIM { SECOND_LIFE } else { server }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the victim one call is lost.
+    fn ledger(repeats: bool, failed: u64) -> Ledger {
+        let life = |handed, executed| Life { handed, executed, answered: executed.unwrap_or(handed - 1) };
+        let lives = [life(10, None), life(20, Some(20)), life(20, Some(20)), life(5, Some(5))];
+        Ledger { lives, failed, repeats }
+    }
+
+    #[test]
+    fn calls_that_a_killed_server_took_along_are_accounted_for() {
+        assert_eq!((ledger(false, 1).lost(), ledger(false, 1).unaccounted()), (1, 0));
+        assert_eq!((ledger(true, 0).lost(), ledger(true, 0).unaccounted()), (1, 0));
+    }
+
+    #[test]
+    fn a_call_that_is_lost_elsewhere_or_made_twice_is_found() {
+        assert_eq!(ledger(false, 0).unaccounted(), 1, "lost, and nobody was told");
+        assert_eq!(ledger(false, 2).unaccounted(), 1, "it was on no connection that broke");
+        for life in 1..LIVES {
+            let mut ledger = ledger(false, 1);
+            ledger.lives[life].answered -= 1;
+            assert_eq!(ledger.unaccounted(), 2, "life {life}");
+        }
+        let mut twice = ledger(true, 0);
+        twice.lives[1].handed += 1;
+        assert_eq!(twice.unaccounted(), 1);
+        let mut unknown = ledger(true, 0);
+        unknown.lives[VICTIM].answered = 11;
+        assert_eq!(unknown.unaccounted(), 1);
+    }
+}

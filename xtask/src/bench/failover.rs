@@ -1,0 +1,125 @@
+//! What callers see of a server that dies: with this pool and with others, each with three servers of
+//! its own. The program that runs them is `tests/failover`, a workspace of its own.
+
+mod bounds;
+mod row;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::report;
+use crate::command::{command, is_installed, output, root, target_dir};
+use crate::steps::{Steps, Verdict, or_skip_when_missing};
+use bounds::Scope;
+use row::Row;
+
+const WORKSPACE: &str = "tests/failover";
+const SERVER: &str = "redis-server";
+
+/// As the program calls them; the first two are this pool.
+const CLIENTS: [&str; 4] = ["pool-tokio", "pool-tokio-retry", "connection-manager", "bb8-redis"];
+
+/// Milliseconds of each phase.
+struct Plan {
+    before: u32,
+    down: u32,
+    after: u32,
+}
+
+const THOROUGH: Plan = Plan { before: 4000, down: 2000, after: 4000 };
+const QUICK: Plan = Plan { before: 1000, down: 2000, after: 2000 };
+
+/// Measures one client after the other, and holds the figures against all bounds.
+pub(super) fn run(json: bool, quick: bool) -> Result<()> {
+    ensure_installed()?;
+    let plan = if quick { QUICK } else { THOROUGH };
+    if !json {
+        println!("{}", row::HEADER);
+    }
+    let print = |row: &Row| if json { row.print_json() } else { println!("{row}") };
+    let rows = measure(&plan, print)?;
+    if !json {
+        println!("\n{}", load(&plan, &rows));
+    }
+    report::verdict(&bounds::missed(&rows, Scope::AllBounds))
+}
+
+/// For CI: what must hold on any machine, however slow; and that the program is in order.
+pub(crate) fn add_to(steps: &mut Steps) {
+    steps.run("format: failover", &mut cargo("fmt --check -- --color=never"));
+    for check in ["clippy --locked --all-targets -- -D warnings", "test --locked --release"] {
+        let name = check.split_whitespace().next().unwrap_or_default();
+        steps.check(&format!("failover: {name}"), || {
+            or_skip_when_missing(fetch(), |()| output(&mut cargo(check)).map(|_| Verdict::Passed))
+        });
+    }
+    steps.check("failover", || {
+        or_skip_when_missing(ensure_installed().and_then(|()| fetch()), |()| {
+            let rows = measure(&QUICK, |_| ())?;
+            let missed = bounds::missed(&rows, Scope::AnyMachine);
+            ensure!(missed.is_empty(), "{}\n{}", missed.join("\n"), table(&rows));
+            Ok(Verdict::Passed)
+        })
+    });
+}
+
+fn measure(plan: &Plan, print: impl Fn(&Row)) -> Result<Vec<Row>> {
+    output(&mut cargo("build --locked --release"))?;
+    let program = target().join("release/pool-failover");
+    let phases = [plan.before, plan.down, plan.after].map(|phase| phase.to_string());
+    let measure = |client: &&'static str| {
+        let (stdout, stderr) = output(Command::new(&program).arg(client).args(&phases))?;
+        // What doesn't add up is shown there.
+        eprint!("{stderr}");
+        let row = Row::parse(client, &stdout).with_context(|| format!("{client} printed:\n{stdout}"))?;
+        print(&row);
+        Ok(row)
+    };
+    CLIENTS.iter().map(measure).collect()
+}
+
+/// Cargo in the program's workspace.
+fn cargo(arguments: &str) -> Command {
+    let mut cargo = command(&format!("cargo {arguments}"));
+    cargo.current_dir(root().join(WORKSPACE)).env("CARGO_TARGET_DIR", target());
+    cargo
+}
+
+/// Where it builds: it has its own versions of what others build too.
+fn target() -> PathBuf {
+    target_dir().join("failover")
+}
+
+/// The other clients, which nothing else needs.
+fn fetch() -> Result<()> {
+    output(&mut cargo("fetch --locked")).context("its dependencies can't be fetched")?;
+    Ok(())
+}
+
+fn ensure_installed() -> Result<()> {
+    ensure!(is_installed(SERVER), "{SERVER} is missing: `apt-get install {SERVER}`");
+    Ok(())
+}
+
+fn table(rows: &[Row]) -> String {
+    let rows: Vec<String> = rows.iter().map(Row::to_string).collect();
+    format!("{}\n{}", row::HEADER, rows.join("\n"))
+}
+
+/// What all rows have in common, and what it costs.
+fn load(plan: &Plan, rows: &[Row]) -> String {
+    let Some(row) = rows.first() else { return String::new() };
+    let (callers, period) = (row.figure("callers"), row.figure("period"));
+    let cpu = rows.iter().map(|row| row.figure("server-cpu")).fold(0.0, f64::max);
+    let Plan { before, down, after } = plan;
+    format!(
+        "{callers} callers, each a GET of 64 bytes every {period} ms: {:.0} calls a second on 3 {SERVER}s, 2 connections\n\
+         each; the busiest that lived on used {:.0} % of a core. One is killed after {before} ms, and back {down} ms later, for\n\
+         {after} ms; \"back\" is when it answered again. In flight are the calls that its connections took along when they\n\
+         broke; with other clients, those that waited for it when it was killed. pool-tokio-retry repeats what failed.",
+        callers * 1000.0 / period,
+        cpu * 100.0,
+    )
+}
