@@ -6,7 +6,8 @@
 //! - the table: what each connection has answered, in equal shares, and how many requests it had at a
 //!   time;
 //! - the server that says goodbye half-way (GOAWAY): its connections answered what they had, new ones
-//!   took their places, and no request failed.
+//!   took their places, and no request failed. The pool accepted a few more than were made: what met the
+//!   goodbye on its way was repeated.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
