@@ -194,19 +194,22 @@ thread_local! {
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
     #[inline]
-    pub(crate) fn new(request: Request) -> Arc<Self> {
-        if let Some(Some(mut slot)) = Self::with_free(Vec::pop)
-            && let Some(free) = Arc::get_mut(&mut slot)
-        {
-            free.state.get_mut().stage = Stage::Queued(request);
-            return slot;
+    pub(crate) fn new(request: Request, waker: Option<Waker>) -> Arc<Self> {
+        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else { return Self::new_one(request, waker) };
+        match Arc::get_mut(&mut slot) {
+            Some(free) => {
+                let state = free.state.get_mut();
+                state.stage = Stage::Queued(request);
+                state.waker = waker;
+                slot
+            }
+            None => Self::new_one(request, waker),
         }
-        Self::new_one(request)
     }
 
     #[cold]
-    fn new_one(request: Request) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker: None }) })
+    fn new_one(request: Request, waker: Option<Waker>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker }) })
     }
 
     /// Keeps a slot that is empty for later, if nobody else has it.
