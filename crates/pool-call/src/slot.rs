@@ -36,8 +36,9 @@ enum Stage<Request, Reply> {
     Begun(Option<Arc<Orphans>>),
     /// The reply has come, and the caller hasn't seen it yet.
     Replied(Reply),
-    /// There will be no reply, and the caller hasn't seen that yet.
-    Failed(CallError<Request>),
+    /// There will be no reply, and the caller hasn't seen that yet. In a box, so that no other call has
+    /// to make room for an error.
+    Failed(Box<CallError<Request>>),
 }
 
 impl<Request, Reply> Slot<Request, Reply> {
@@ -57,7 +58,9 @@ impl<Request, Reply> Slot<Request, Reply> {
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => state.stage = Stage::Failed(CallError::NotSent { request, reason }),
+            Stage::Queued(request) => {
+                state.stage = Stage::Failed(Box::new(CallError::NotSent { request, reason }));
+            }
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -91,7 +94,7 @@ impl<Request, Reply> Slot<Request, Reply> {
             return;
         };
         let orphans = orphans.take();
-        state.stage = Stage::Failed(CallError::MaybeSent { reason });
+        state.stage = Stage::Failed(Box::new(CallError::MaybeSent { reason }));
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
@@ -130,7 +133,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     #[cold]
     pub(crate) fn take_error(&self) -> Option<CallError<Request>> {
         match mem::replace(&mut self.state.lock().stage, Stage::Empty) {
-            Stage::Failed(error) => Some(error),
+            Stage::Failed(error) => Some(*error),
             _ => None,
         }
     }
@@ -148,7 +151,7 @@ impl<Request, Reply> Slot<Request, Reply> {
         match left {
             Stage::Queued(request) => GivenUp::NotSent(request),
             Stage::Replied(reply) => GivenUp::Done(Ok(reply)),
-            Stage::Failed(error) => GivenUp::Done(Err(error)),
+            Stage::Failed(error) => GivenUp::Done(Err(*error)),
             Stage::Begun(orphans) => {
                 if let Some(orphans) = orphans {
                     orphans.wake();
