@@ -57,7 +57,8 @@ impl<Request, Reply> Call<Request, Reply> {
     }
 
     /// As [`begin`](Self::begin); should the caller go, it is counted.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call, by each kind of connection")]
     pub(crate) fn begin_with(
         mut self,
         orphans: Option<Arc<Orphans>>,
@@ -175,12 +176,13 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         Self { stage: Stage::Asked(request) }
     }
 
-    /// Makes the call, if that has not been done, for a caller who waits for the answer already.
+    /// Makes the call, if that has not been done. With a waker the caller waits for the answer already,
+    /// and needn't be polled before it is there.
     #[inline]
-    pub(crate) fn call(&mut self, waker: &Waker) -> Option<Call<Request, Reply>> {
+    pub(crate) fn call(&mut self, waker: Option<&Waker>) -> Option<Call<Request, Reply>> {
         let Stage::Asked(_) = self.stage else { return None };
         let Stage::Asked(request) = mem::replace(&mut self.stage, Stage::Done) else { return None };
-        let slot = Slot::new(request, Some(waker.clone()));
+        let slot = Slot::new(request, waker.cloned());
         self.stage = Stage::Called(Arc::clone(&slot));
         Some(Call { slot: Some(slot) })
     }

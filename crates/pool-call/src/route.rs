@@ -47,7 +47,7 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_
         answer: &mut Answer<Request, Reply>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>> {
-        if let Some(call) = answer.call(cx.waker()) {
+        if let Some(call) = answer.call(Some(cx.waker())) {
             match self.pool.try_send(call) {
                 // Whoever answers it wakes.
                 Ok(()) => return Poll::Pending,
@@ -99,7 +99,7 @@ where
         let mut sink = Pin::new(&mut *self.sink);
         if answer.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = answer.call(cx.waker()) {
+            if let Some(call) = answer.call(None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

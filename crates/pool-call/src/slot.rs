@@ -71,34 +71,31 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// Gives the caller of a call that was begun its reply. Hands it back if the caller has gone.
     #[inline]
     pub(crate) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
-        let mut state = self.state.lock();
-        let Stage::Begun(orphans) = &mut state.stage else {
-            drop(state);
-            return Err(reply);
-        };
-        let orphans = orphans.take();
-        state.stage = Stage::Replied(reply);
-        let waker = state.waker.take();
-        drop(state);
-        drop(orphans);
-        self.leave_and_wake(waker);
-        Ok(())
+        self.settle(reply, Stage::Replied)
     }
 
     /// Tells the caller of a call that was begun why there is no reply.
     #[cold]
     pub(crate) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
+        // A caller that has gone doesn't want to know.
+        let _ = self.settle(reason, |reason| Stage::Failed(Box::new(CallError::MaybeSent { reason })));
+    }
+
+    /// Hands the end back if the caller has gone.
+    #[inline]
+    fn settle<T>(self: Arc<Self>, end: T, done: impl FnOnce(T) -> Stage<Request, Reply>) -> Result<(), T> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
             drop(state);
-            return;
+            return Err(end);
         };
         let orphans = orphans.take();
-        state.stage = Stage::Failed(Box::new(CallError::MaybeSent { reason }));
+        state.stage = done(end);
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
         self.leave_and_wake(waker);
+        Ok(())
     }
 
     /// Lets go of the slot first, so that the caller finds itself its only owner.
@@ -132,10 +129,8 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// Why there is no reply.
     #[cold]
     pub(crate) fn take_error(&self) -> Option<CallError<Request>> {
-        match mem::replace(&mut self.state.lock().stage, Stage::Empty) {
-            Stage::Failed(error) => Some(*error),
-            _ => None,
-        }
+        let stage = mem::replace(&mut self.state.lock().stage, Stage::Empty);
+        if let Stage::Failed(error) = stage { Some(*error) } else { None }
     }
 
     /// The caller goes. What is known of its call by now is known for certain.
@@ -198,7 +193,9 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
     #[inline]
     pub(crate) fn new(request: Request, waker: Option<Waker>) -> Arc<Self> {
-        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else { return Self::new_one(request, waker) };
+        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else {
+            return Self::new_one(request, waker);
+        };
         match Arc::get_mut(&mut slot) {
             Some(free) => {
                 let state = free.state.get_mut();
