@@ -132,6 +132,8 @@ where
         if is_open && this.health.is_crowded(|| this.clock.now()) {
             *this.replacing = Replacing::Due;
         }
+        // What is read next comes later.
+        this.clock.forget();
     }
 
     /// Its pool has waited for long enough: what is on the wire is lost, the rest can be taken back.

@@ -3,8 +3,11 @@
 mod support;
 
 use std::task::Poll;
+use std::thread;
+use std::time::Duration;
 
 use pool_call::Pipelined;
+use pool_driver::{ConnectionEvent, Outcome};
 use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of};
 
 type Connection = Pipelined<Transport, Request, Reply>;
@@ -31,6 +34,22 @@ fn replies_go_to_their_callers_in_order() {
     peer.answer(1);
     assert_eq!(owner.events(), [Told::Success]);
     assert_eq!(end_of(&mut answers[2]), End::Reply(3));
+}
+
+#[test]
+fn a_latency_is_the_time_from_the_write_to_the_reply() {
+    let (peer, mut owner) = connect();
+    let waited = Duration::from_millis(2);
+    for number in 0..3 {
+        let _answers = owner.send([number]);
+        thread::sleep(waited);
+        peer.answer(1);
+        let event = owner.next_event();
+        let Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Success { latency }))) = event else {
+            panic!("{event:?}")
+        };
+        assert!(latency >= waited, "{latency:?}");
+    }
 }
 
 #[test]
