@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pool_call::{Call, CallError, CallExt, NotSentReason};
 use pool_conformance::simulated::Clock;
-use pool_driver::{Multiplexer, PoolBuilder, RefusedReason};
+use pool_driver::{Multiplexer, PoolBuilder, RefusedReason, Runtime};
 use support::bench::{Bench, Connector, Peers};
 use support::{End, Item, end_of, request};
 
@@ -108,6 +108,20 @@ fn a_peer_that_does_not_answer_fails_its_calls_and_is_replaced() {
     bench.advance(Duration::from_secs(2));
     assert_eq!(bench.end(&calls[waits]), End::MaybeSent("not answering"));
     assert_eq!(bench.peers.all().len(), 3);
+}
+
+#[test]
+fn replies_that_have_come_are_read_before_anybody_is_called_silent() {
+    let mut bench = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(10)));
+    let calls = [bench.call(0), bench.call(1)];
+    bench.advance(Duration::from_secs(1));
+    bench.peers.all().iter().for_each(|peer| peer.answer(1));
+    // The process is stopped for a while.
+    bench.clock.set(bench.clock.now() + Duration::from_secs(20));
+    for (number, call) in calls.iter().enumerate() {
+        assert_eq!(bench.end(call), End::Reply(number));
+    }
+    assert!(bench.pool.last_error().is_none());
 }
 
 #[test]

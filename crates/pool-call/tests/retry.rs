@@ -2,12 +2,14 @@
 
 mod support;
 
+use std::cell::RefCell;
+use std::pin::pin;
 use std::time::Duration;
 
 use pool_call::{Retry, RetryBudget};
 use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
-use support::{Answered, End, Peer, request};
+use support::{Answered, End, Peer, end_of, request};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -138,4 +140,19 @@ fn a_pool_without_connections_is_not_asked_again() {
     let late = call_idempotent(&mut bench, &Retry::new(), 1);
     assert_eq!(bench.end(&late), End::NotSent(1, "refused"));
     assert_eq!(bench.snapshot().counts.accepted, 1);
+}
+
+#[test]
+fn a_deadline_that_comes_in_the_moment_of_a_failure_ends_the_call() {
+    let bench = RefCell::new(Bench::up());
+    let pool = bench.borrow().pool.clone();
+    let retry = Retry::new();
+    // Another thread may do as much between the two looks of one poll.
+    let deadline = async {
+        let mut bench = bench.borrow_mut();
+        bench.executor.run();
+        kill_busy_peer(&mut bench);
+    };
+    let mut calling = pin!(retry.call_idempotent_until(&pool, request(0), deadline));
+    assert_eq!(end_of(&mut calling), End::MaybeSent("closed"));
 }
