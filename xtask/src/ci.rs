@@ -6,7 +6,7 @@ use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
 use crate::{bench, conformance, msrv, no_std};
 
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 11] = [
     "quickstart",
     "quickstart_smol",
     "event_loop",
@@ -15,6 +15,9 @@ const EXAMPLES: [&str; 8] = [
     "redis_get",
     "redis_get_smol",
     "memcached",
+    "http1",
+    "http2",
+    "postgres",
 ];
 
 pub(crate) fn run() -> Result<()> {

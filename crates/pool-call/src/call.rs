@@ -1,9 +1,10 @@
 //! A request on its way, its caller, and whoever answers it.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::orphans::Orphans;
@@ -40,8 +41,8 @@ pub struct Call<Request, Reply> {
 impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// A call, and the future of its answer.
     pub fn new(request: Request) -> (Self, Answer<Request, Reply>) {
-        let slot = Slot::new(request);
-        (Self { slot: Some(Arc::clone(&slot)) }, Answer { slot: Some(slot) })
+        let slot = Slot::new(request, None);
+        (Self { slot: Some(Arc::clone(&slot)) }, Answer { stage: Stage::Called(slot) })
     }
 }
 
@@ -56,7 +57,8 @@ impl<Request, Reply> Call<Request, Reply> {
     }
 
     /// As [`begin`](Self::begin); should the caller go, it is counted.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call, by each kind of connection")]
     pub(crate) fn begin_with(
         mut self,
         orphans: Option<Arc<Orphans>>,
@@ -158,11 +160,43 @@ impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
 /// wire is answered all the same, and the reply thrown away.
 #[must_use = "nobody sees the reply unless this is polled"]
 pub struct Answer<Request: 'static, Reply: 'static> {
-    /// Gone once it is over.
-    slot: Option<Arc<Slot<Request, Reply>>>,
+    stage: Stage<Request, Reply>,
+}
+
+enum Stage<Request, Reply> {
+    /// There is no call yet.
+    Asked(Request),
+    Called(Arc<Slot<Request, Reply>>),
+    Done,
 }
 
 impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
+    /// The answer of a call that is still to be [made](Self::call).
+    pub(crate) fn to(request: Request) -> Self {
+        Self { stage: Stage::Asked(request) }
+    }
+
+    /// Makes the call, if that has not been done. With a waker the caller waits for the answer already,
+    /// and needn't be polled before it is there.
+    #[inline]
+    pub(crate) fn call(&mut self, waker: Option<&Waker>) -> Option<Call<Request, Reply>> {
+        let Stage::Asked(_) = self.stage else { return None };
+        let Stage::Asked(request) = mem::replace(&mut self.stage, Stage::Done) else { return None };
+        let slot = Slot::new(request, waker.cloned());
+        self.stage = Stage::Called(Arc::clone(&slot));
+        Some(Call { slot: Some(slot) })
+    }
+
+    /// Whether there is no call yet.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.stage, Stage::Asked(_))
+    }
+
+    /// Whether there is nothing left to wait for.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done)
+    }
+
     /// Stops waiting, for these reasons; a reply that is there already is taken all the same.
     pub(crate) fn give_up(
         &mut self,
@@ -170,33 +204,34 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         maybe_sent: MaybeSentReason,
     ) -> Result<Reply, CallError<Request>> {
         match self.leave() {
-            Some(GivenUp::NotSent(request)) => Err(CallError::NotSent { request, reason: not_sent }),
-            Some(GivenUp::Done(result)) => result,
-            Some(GivenUp::MaybeSent) | None => Err(CallError::MaybeSent { reason: maybe_sent }),
+            GivenUp::NotSent(request) => Err(CallError::NotSent { request, reason: not_sent }),
+            GivenUp::Done(result) => result,
+            GivenUp::MaybeSent => Err(CallError::MaybeSent { reason: maybe_sent }),
         }
     }
 
-    /// Stops waiting. Whether the call was not begun, and so never will be.
+    /// Stops waiting. Whether there is a call that was not begun, and so never will be.
     #[cold]
     pub(crate) fn abandon(&mut self) -> bool {
-        matches!(self.leave(), Some(GivenUp::NotSent(_)))
+        !self.is_asked() && matches!(self.leave(), GivenUp::NotSent(_))
     }
 
-    /// Whether there is nothing left to wait for.
-    pub(crate) fn is_done(&self) -> bool {
-        self.slot.is_none()
+    #[cold]
+    fn leave(&mut self) -> GivenUp<Request, Reply> {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Asked(request) => GivenUp::NotSent(request),
+            Stage::Called(slot) => slot.give_up(),
+            Stage::Done => GivenUp::MaybeSent,
+        }
     }
 
     #[cold]
     fn take_error(&mut self) -> CallError<Request> {
-        let error = self.slot.take().and_then(|slot| slot.take_error());
+        let error = match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(slot) => slot.take_error(),
+            Stage::Asked(_) | Stage::Done => None,
+        };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
-    }
-
-    #[cold]
-    fn leave(&mut self) -> Option<GivenUp<Request, Reply>> {
-        let slot = self.slot.take()?;
-        Some(slot.give_up())
     }
 }
 
@@ -208,14 +243,17 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     /// If it is polled again after it was done.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let slot = self.slot.as_mut().expect("`Answer` is not polled after it was done");
+        let Stage::Called(slot) = &mut self.stage else { panic!("`Answer` is polled after it was done") };
         let Some(reply) = ready!(slot.poll(cx.waker())) else { return Poll::Ready(Err(self.take_error())) };
-        if let Some(slot) = self.slot.take() {
+        if let Stage::Called(slot) = mem::replace(&mut self.stage, Stage::Done) {
             Slot::recycle(slot);
         }
         Poll::Ready(Ok(reply))
     }
 }
+
+// Nothing in it is pinned.
+impl<Request, Reply> Unpin for Answer<Request, Reply> {}
 
 impl<Request, Reply> Drop for Answer<Request, Reply> {
     #[inline]
@@ -228,6 +266,6 @@ impl<Request, Reply> Drop for Answer<Request, Reply> {
 
 impl<Request, Reply> fmt::Debug for Answer<Request, Reply> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("is_done", &self.slot.is_none()).finish()
+        f.debug_struct("Answer").field("is_done", &self.is_done()).finish()
     }
 }

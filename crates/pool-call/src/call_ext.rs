@@ -81,8 +81,7 @@ impl<'a, Request: 'static, Reply: 'static, A> CallExt<Request, Reply> for &'a Po
     type Route = PoolRoute<'a, Request, Reply, A>;
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
-        let (call, answer) = Call::new(request);
-        Calling::new(PoolRoute::new(self, call), answer)
+        Calling::new(PoolRoute::new(self), Answer::to(request))
     }
 }
 
@@ -92,11 +91,10 @@ where
     Reply: 'static,
     S: Sink<Call<Request, Reply>, Error: Into<BoxError>> + Unpin,
 {
-    type Route = SinkRoute<'a, S, Request, Reply>;
+    type Route = SinkRoute<'a, S>;
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
-        let (call, answer) = Call::new(request);
-        Calling::new(SinkRoute::new(self, call), answer)
+        Calling::new(SinkRoute::new(self), Answer::to(request))
     }
 }
 
@@ -164,7 +162,7 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     /// If it is polled again after it was done.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let polled = match this.route.poll_route(cx) {
+        let polled = match this.route.poll_route(&mut this.answer, cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(())) => match Pin::new(&mut this.answer).poll(cx) {
                 Poll::Pending => return Poll::Pending,

@@ -220,8 +220,8 @@ pub enum ConnectionError {
     Closed,
     /// The peer sent a reply that nobody waits for: out of step, or with an id that is not in use.
     UnexpectedReply,
-    /// No reply has come for longer than the
-    /// [`reply_timeout`](crate::Pipelined::reply_timeout).
+    /// The pool gave the connection up: it has owed replies and got none for as long as
+    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained.
     NotAnswering,
 }
 

@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::correlation::{Correlation, Flight};
 use crate::error::{ConnectionError, MaybeSentReason};
-use crate::health::{Health, Verdict};
+use crate::health::Health;
 
 /// A peer that never stops talking must not keep the others waiting.
 const READS_PER_POLL_MAX: usize = 64;
@@ -125,16 +125,21 @@ where
         None
     }
 
-    /// Looks whether the connection is to be given up.
-    fn check_health(mut self: Pin<&mut Self>) {
-        let this = self.as_mut().project();
-        if this.end.is_some() || !this.health.is_in_question() {
-            return;
+    /// Looks whether the connection is to be replaced.
+    fn check_health(self: Pin<&mut Self>) {
+        let this = self.project();
+        let is_open = this.end.is_none() && *this.replacing == Replacing::No;
+        if is_open && this.health.is_crowded(|| this.clock.now()) {
+            *this.replacing = Replacing::Due;
         }
-        match this.health.check(this.clock.now()) {
-            Verdict::Replace if *this.replacing == Replacing::No => *this.replacing = Replacing::Due,
-            Verdict::Fine | Verdict::Replace => {}
-            Verdict::NotAnswering => self.fail(&ConnectionError::NotAnswering),
+        // What is read next comes later.
+        this.clock.forget();
+    }
+
+    /// Its pool has waited for long enough: what is on the wire is lost, the rest can be taken back.
+    pub(crate) fn give_up(self: Pin<&mut Self>) {
+        if self.end.is_none() {
+            self.fail(&ConnectionError::NotAnswering);
         }
     }
 
@@ -181,7 +186,6 @@ where
             return Poll::Pending;
         };
         let now = this.clock.now();
-        this.health.on_reply(this.calls.len(), now);
         Poll::Ready(match flight.responder.reply(reply) {
             Ok(()) => Outcome::Success { latency: now.saturating_duration_since(flight.begun) },
             Err(reply) => {
@@ -239,7 +243,6 @@ where
                 continue;
             };
             let begun = this.clock.now();
-            this.health.on_begun(begun);
             this.calls.begin(&mut request, Flight { responder, begun });
             this.transport.as_mut().start_send(request)?;
         }
@@ -250,10 +253,6 @@ where
     fn poll_drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.as_mut().project().clock.forget();
         let mut written = Poll::Ready(Ok(()));
-        if self.is_asked {
-            // What has been read is known: a peer that has gone dumb gets no more calls.
-            self.as_mut().check_health();
-        }
         if self.end.is_none() {
             written = self.as_mut().poll_write(cx);
         }
@@ -263,8 +262,8 @@ where
         }
         if !self.is_asked {
             self.as_mut().poll_read(cx);
-            self.as_mut().check_health();
         }
+        self.as_mut().check_health();
         self.announce(cx);
         match self.error() {
             Some(error) => Poll::Ready(Err(error)),

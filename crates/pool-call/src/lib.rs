@@ -62,7 +62,7 @@ mod tagged;
 mod tower;
 mod undelivered;
 
-pub use builder::{FAIL_FAST_AFTER, call_pool_builder};
+pub use builder::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, call_pool_builder};
 pub use call::{Answer, Call, Responder};
 pub use call_ext::{CallExt, Calling, CallingUntil};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -86,16 +85,6 @@ impl<T, Request, Reply> Pipelined<T, Request, Reply> {
         self.exchange.health.set_orphans_max(calls);
         self
     }
-
-    /// How long the peer may owe replies without sending any; by default for ever.
-    ///
-    /// The connection fails then. It has no timer: it looks when callers go, replies come or calls
-    /// are sent.
-    #[must_use]
-    pub fn reply_timeout(mut self, timeout: Duration) -> Self {
-        self.exchange.health.set_reply_timeout(timeout);
-        self
-    }
 }
 
 impl<T, Request, Reply, E> Connection<Call<Request, Reply>> for Pipelined<T, Request, Reply>
@@ -110,6 +99,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<Call<Request, Reply>>, ConnectionError>> {
         self.project().exchange.poll_event(cx)
+    }
+
+    fn give_up(self: Pin<&mut Self>) {
+        self.project().exchange.give_up();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use pool_driver::Pool;
@@ -138,15 +139,16 @@ impl Retry {
         pool: &Pool<Call<Request, Reply>, A>,
         mut request: Request,
         copy: impl Fn(&Request) -> Option<Request>,
-        mut deadline: Pin<&mut impl Future>,
+        deadline: Pin<&mut impl Future>,
     ) -> Result<Reply, CallError<Request>> {
+        let mut deadline = Deadline { future: deadline, is_over: false };
         self.budget.deposit(Instant::now());
         // Once it may have been sent no later attempt makes that certain again.
         let mut maybe_sent = None;
         let mut retries_left = self.attempts_max.saturating_sub(1);
         loop {
             let spare = if retries_left > 0 { copy(&request) } else { None };
-            let error = match pool.call_until(request, deadline.as_mut()).await {
+            let error = match pool.call_until(request, &mut deadline).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
@@ -167,5 +169,23 @@ impl Retry {
             }
             retries_left -= 1;
         }
+    }
+}
+
+/// A deadline that several attempts wait for, one after the other. It may come in the very moment in
+/// which an attempt fails; it is not waited for again then.
+struct Deadline<'a, D> {
+    future: Pin<&'a mut D>,
+    is_over: bool,
+}
+
+impl<D: Future> Future for Deadline<'_, D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_over {
+            self.is_over = self.future.as_mut().poll(cx).is_ready();
+        }
+        if self.is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -7,14 +7,18 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 use pool_driver::{BoxError, Pool, SendError, Sending, SharedError};
 
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::error::NotSentReason;
 
 /// How a call gets to a connection. Only this crate implements it.
-pub trait Route<Request, Reply> {
-    /// Brings the call on its way, and drives whatever it waits for. Ready as soon as there is
-    /// only the answer to wait for, and again whenever it is asked.
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>>;
+pub trait Route<Request: 'static, Reply: 'static> {
+    /// Brings the call on its way, and drives whatever it waits for. Ready whenever the answer is to
+    /// be asked for.
+    fn poll_route(
+        &mut self,
+        answer: &mut Answer<Request, Reply>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SharedError>>;
 
     /// The latest error of any connection, where it is known.
     fn last_error(&self) -> Option<SharedError>;
@@ -26,18 +30,30 @@ pub trait Route<Request, Reply> {
 /// Through a pool's queue.
 pub struct PoolRoute<'a, Request, Reply, A> {
     pool: &'a Pool<Call<Request, Reply>, A>,
-    /// Until the pool has it.
+    /// While the call waits for a place.
     sending: Option<Sending<'a, Call<Request, Reply>, A>>,
 }
 
 impl<'a, Request, Reply, A> PoolRoute<'a, Request, Reply, A> {
-    pub(crate) fn new(pool: &'a Pool<Call<Request, Reply>, A>, call: Call<Request, Reply>) -> Self {
-        Self { pool, sending: Some(pool.send(call)) }
+    pub(crate) fn new(pool: &'a Pool<Call<Request, Reply>, A>) -> Self {
+        Self { pool, sending: None }
     }
 }
 
-impl<Request, Reply, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, A> {
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>> {
+impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, A> {
+    #[inline]
+    fn poll_route(
+        &mut self,
+        answer: &mut Answer<Request, Reply>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SharedError>> {
+        if let Some(call) = answer.call(Some(cx.waker())) {
+            match self.pool.try_send(call) {
+                // Whoever answers it wakes.
+                Ok(()) => return Poll::Pending,
+                Err(SendError { item, .. }) => self.sending = Some(self.pool.send(item)),
+            }
+        }
         if let Some(sending) = &mut self.sending {
             let sent = ready!(Pin::new(sending).poll(cx));
             self.sending = None;
@@ -60,28 +76,30 @@ impl<Request, Reply, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, 
 }
 
 /// Into a sink, which is driven until the answer is there.
-pub struct SinkRoute<'a, S, Request, Reply> {
+pub struct SinkRoute<'a, S> {
     sink: &'a mut S,
-    /// Until the sink has it.
-    call: Option<Call<Request, Reply>>,
 }
 
-impl<'a, S, Request, Reply> SinkRoute<'a, S, Request, Reply> {
-    pub(crate) fn new(sink: &'a mut S, call: Call<Request, Reply>) -> Self {
-        Self { sink, call: Some(call) }
+impl<'a, S> SinkRoute<'a, S> {
+    pub(crate) fn new(sink: &'a mut S) -> Self {
+        Self { sink }
     }
 }
 
-impl<S, Request, Reply> Route<Request, Reply> for SinkRoute<'_, S, Request, Reply>
+impl<S, Request: 'static, Reply: 'static> Route<Request, Reply> for SinkRoute<'_, S>
 where
     S: Sink<Call<Request, Reply>, Error: Into<BoxError>> + Unpin,
 {
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>> {
+    fn poll_route(
+        &mut self,
+        answer: &mut Answer<Request, Reply>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SharedError>> {
         let shared = |error: S::Error| SharedError::from(error.into());
         let mut sink = Pin::new(&mut *self.sink);
-        if self.call.is_some() {
+        if answer.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = self.call.take() {
+            if let Some(call) = answer.call(None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

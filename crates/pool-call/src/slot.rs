@@ -36,8 +36,9 @@ enum Stage<Request, Reply> {
     Begun(Option<Arc<Orphans>>),
     /// The reply has come, and the caller hasn't seen it yet.
     Replied(Reply),
-    /// There will be no reply, and the caller hasn't seen that yet.
-    Failed(CallError<Request>),
+    /// There will be no reply, and the caller hasn't seen that yet. In a box, so that no other call has
+    /// to make room for an error.
+    Failed(Box<CallError<Request>>),
 }
 
 impl<Request, Reply> Slot<Request, Reply> {
@@ -57,7 +58,9 @@ impl<Request, Reply> Slot<Request, Reply> {
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Empty) {
-            Stage::Queued(request) => state.stage = Stage::Failed(CallError::NotSent { request, reason }),
+            Stage::Queued(request) => {
+                state.stage = Stage::Failed(Box::new(CallError::NotSent { request, reason }));
+            }
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -68,34 +71,31 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// Gives the caller of a call that was begun its reply. Hands it back if the caller has gone.
     #[inline]
     pub(crate) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
-        let mut state = self.state.lock();
-        let Stage::Begun(orphans) = &mut state.stage else {
-            drop(state);
-            return Err(reply);
-        };
-        let orphans = orphans.take();
-        state.stage = Stage::Replied(reply);
-        let waker = state.waker.take();
-        drop(state);
-        drop(orphans);
-        self.leave_and_wake(waker);
-        Ok(())
+        self.settle(reply, Stage::Replied)
     }
 
     /// Tells the caller of a call that was begun why there is no reply.
     #[cold]
     pub(crate) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
+        // A caller that has gone doesn't want to know.
+        let _ = self.settle(reason, |reason| Stage::Failed(Box::new(CallError::MaybeSent { reason })));
+    }
+
+    /// Hands the end back if the caller has gone.
+    #[inline]
+    fn settle<T>(self: Arc<Self>, end: T, done: impl FnOnce(T) -> Stage<Request, Reply>) -> Result<(), T> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
             drop(state);
-            return;
+            return Err(end);
         };
         let orphans = orphans.take();
-        state.stage = Stage::Failed(CallError::MaybeSent { reason });
+        state.stage = done(end);
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
         self.leave_and_wake(waker);
+        Ok(())
     }
 
     /// Lets go of the slot first, so that the caller finds itself its only owner.
@@ -129,10 +129,8 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// Why there is no reply.
     #[cold]
     pub(crate) fn take_error(&self) -> Option<CallError<Request>> {
-        match mem::replace(&mut self.state.lock().stage, Stage::Empty) {
-            Stage::Failed(error) => Some(error),
-            _ => None,
-        }
+        let stage = mem::replace(&mut self.state.lock().stage, Stage::Empty);
+        if let Stage::Failed(error) = stage { Some(*error) } else { None }
     }
 
     /// The caller goes. What is known of its call by now is known for certain.
@@ -148,7 +146,7 @@ impl<Request, Reply> Slot<Request, Reply> {
         match left {
             Stage::Queued(request) => GivenUp::NotSent(request),
             Stage::Replied(reply) => GivenUp::Done(Ok(reply)),
-            Stage::Failed(error) => GivenUp::Done(Err(error)),
+            Stage::Failed(error) => GivenUp::Done(Err(*error)),
             Stage::Begun(orphans) => {
                 if let Some(orphans) = orphans {
                     orphans.wake();
@@ -194,19 +192,24 @@ thread_local! {
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it, one that was used before if there is any.
     #[inline]
-    pub(crate) fn new(request: Request) -> Arc<Self> {
-        if let Some(Some(mut slot)) = Self::with_free(Vec::pop)
-            && let Some(free) = Arc::get_mut(&mut slot)
-        {
-            free.state.get_mut().stage = Stage::Queued(request);
-            return slot;
+    pub(crate) fn new(request: Request, waker: Option<Waker>) -> Arc<Self> {
+        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else {
+            return Self::new_one(request, waker);
+        };
+        match Arc::get_mut(&mut slot) {
+            Some(free) => {
+                let state = free.state.get_mut();
+                state.stage = Stage::Queued(request);
+                state.waker = waker;
+                slot
+            }
+            None => Self::new_one(request, waker),
         }
-        Self::new_one(request)
     }
 
     #[cold]
-    fn new_one(request: Request) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker: None }) })
+    fn new_one(request: Request, waker: Option<Waker>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker }) })
     }
 
     /// Keeps a slot that is empty for later, if nobody else has it.

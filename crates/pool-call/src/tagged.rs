@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -86,13 +85,6 @@ where
         self.exchange.health.set_orphans_max(calls);
         self
     }
-
-    /// As for [`Pipelined`](crate::Pipelined::reply_timeout).
-    #[must_use]
-    pub fn reply_timeout(mut self, timeout: Duration) -> Self {
-        self.exchange.health.set_reply_timeout(timeout);
-        self
-    }
 }
 
 impl<T, Request, Reply, E, Stamp, IdOf> Connection<Call<Request, Reply>>
@@ -110,6 +102,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<Call<Request, Reply>>, ConnectionError>> {
         self.project().exchange.poll_event(cx)
+    }
+
+    fn give_up(self: Pin<&mut Self>) {
+        self.project().exchange.give_up();
     }
 }
 

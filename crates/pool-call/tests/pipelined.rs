@@ -3,9 +3,11 @@
 mod support;
 
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use pool_call::Pipelined;
+use pool_driver::{ConnectionEvent, Outcome};
 use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of};
 
 type Connection = Pipelined<Transport, Request, Reply>;
@@ -32,6 +34,22 @@ fn replies_go_to_their_callers_in_order() {
     peer.answer(1);
     assert_eq!(owner.events(), [Told::Success]);
     assert_eq!(end_of(&mut answers[2]), End::Reply(3));
+}
+
+#[test]
+fn a_latency_is_the_time_from_the_write_to_the_reply() {
+    let (peer, mut owner) = connect();
+    let waited = Duration::from_millis(2);
+    for number in 0..3 {
+        let _answers = owner.send([number]);
+        thread::sleep(waited);
+        peer.answer(1);
+        let event = owner.next_event();
+        let Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Success { latency }))) = event else {
+            panic!("{event:?}")
+        };
+        assert!(latency >= waited, "{latency:?}");
+    }
 }
 
 #[test]
@@ -186,23 +204,18 @@ fn orphans_whose_replies_come_are_forgotten() {
 }
 
 #[test]
-fn a_peer_that_accepts_and_never_answers_fails_its_calls() {
-    let (peer, mut owner) = connect_with(|connection| connection.reply_timeout(Duration::ZERO));
-    let mut on_the_wire = owner.hand(1);
-    while owner.flush().map(|flushed| flushed.is_ok()) == Poll::Ready(true) {}
-    assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
-    assert_eq!((end_of(&mut on_the_wire), peer.received()), (End::MaybeSent("not answering"), vec![1]));
-}
-
-#[test]
-fn a_call_that_finds_that_the_peer_does_not_answer_is_not_begun() {
-    let (peer, mut owner) = connect_with(|connection| connection.reply_timeout(Duration::ZERO));
-    let mut on_the_wire = owner.send([1]);
-    let mut late = owner.hand(2);
-    assert!(matches!(owner.flush(), Poll::Ready(Err(_))));
-    assert_eq!((peer.received(), end_of(&mut late)), (vec![1], End::Waiting));
-    assert_eq!(owner.last_events(), [Told::Unsent(2), Told::Failed("NotAnswering".to_owned())]);
-    assert_eq!(ends_of(&mut on_the_wire), [End::MaybeSent("not answering")]);
+fn a_connection_that_is_given_up_fails_what_is_on_the_wire_and_hands_back_the_rest() {
+    let (peer, mut owner) = connect();
+    let mut on_the_wire = owner.send([1, 2]);
+    peer.answer(1);
+    assert_eq!(owner.events(), [Told::Success]);
+    peer.block(true);
+    let mut not_begun = owner.hand(3);
+    assert!(owner.flush().is_pending());
+    owner.give_up();
+    assert_eq!(owner.last_events(), [Told::Unsent(3), Told::Failed("NotAnswering".to_owned())]);
+    assert_eq!(ends_of(&mut on_the_wire), [End::Reply(1), End::MaybeSent("not answering")]);
+    assert_eq!((end_of(&mut not_begun), peer.received()), (End::MaybeSent("dropped"), vec![2]));
 }
 
 // Peers that misbehave

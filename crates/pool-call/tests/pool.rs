@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pool_call::{Call, CallError, CallExt, NotSentReason};
 use pool_conformance::simulated::Clock;
-use pool_driver::{Multiplexer, PoolBuilder, RefusedReason};
+use pool_driver::{Multiplexer, PoolBuilder, RefusedReason, Runtime};
 use support::bench::{Bench, Connector, Peers};
 use support::{End, Item, end_of, request};
 
@@ -77,6 +77,51 @@ fn calls_that_a_broken_connection_had_not_begun_go_to_another() {
     for (number, call) in calls.iter().enumerate() {
         assert_eq!(bench.end(call), End::Reply(number));
     }
+}
+
+#[test]
+fn calls_that_a_connection_can_not_write_before_it_is_given_up_go_to_another() {
+    let drains = Bench::new(256, true, |settings| {
+        settings.lifetime_max(Duration::from_secs(20)).drain_timeout(Duration::from_secs(1))
+    });
+    let is_silent = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(20)));
+    for mut bench in [drains, is_silent] {
+        (0..2).for_each(|index| bench.peer(index).block(true));
+        let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
+        bench.advance(Duration::from_secs(25));
+        bench.peers.all()[2..].iter().for_each(|peer| peer.answer(peer.received().len()));
+        for (number, call) in calls.iter().enumerate() {
+            assert_eq!(bench.end(call), End::Reply(number));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_answer_fails_its_calls_and_is_replaced() {
+    let mut bench = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(20)));
+    let calls = [bench.call(0), bench.call(1)];
+    bench.peer(0).answer(1);
+    bench.advance(Duration::from_secs(19));
+    let (answered, waits) = if calls[0].is_done() { (0, 1) } else { (1, 0) };
+    assert_eq!(bench.end(&calls[answered]), End::Reply(answered));
+    assert_eq!(bench.end(&calls[waits]), End::Waiting);
+    bench.advance(Duration::from_secs(2));
+    assert_eq!(bench.end(&calls[waits]), End::MaybeSent("not answering"));
+    assert_eq!(bench.peers.all().len(), 3);
+}
+
+#[test]
+fn replies_that_have_come_are_read_before_anybody_is_called_silent() {
+    let mut bench = Bench::new(256, true, |settings| settings.outcome_timeout(Duration::from_secs(10)));
+    let calls = [bench.call(0), bench.call(1)];
+    bench.advance(Duration::from_secs(1));
+    bench.peers.all().iter().for_each(|peer| peer.answer(1));
+    // The process is stopped for a while.
+    bench.clock.set(bench.clock.now() + Duration::from_secs(20));
+    for (number, call) in calls.iter().enumerate() {
+        assert_eq!(bench.end(call), End::Reply(number));
+    }
+    assert!(bench.pool.last_error().is_none());
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::time::Duration;
 
-use pool_call::PoolService;
+use pool_call::{CallExt, PoolService};
 use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
 use support::{Answered, End, Reply, Request, request};
@@ -155,4 +157,37 @@ fn t5_a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
     bench.executor.run();
     let queue = bench.snapshot().queue;
     assert_eq!((queue.queued + queue.in_hand, queue.granted), (1, 0));
+}
+
+#[test]
+fn nobody_starves_who_waits_for_readiness() {
+    for direct_callers in [0, 6] {
+        let mut bench = Bench::new(1, true, |settings| settings.queue_size(2));
+        let counts: [Rc<Cell<usize>>; 8] = Default::default();
+        for count in counts.clone() {
+            let mut service = service(&bench);
+            bench.executor.spawn(async move {
+                loop {
+                    poll_fn(|cx| service.poll_ready(cx)).await.expect("never an error");
+                    service.call(request(1)).await.expect("it is answered");
+                    count.set(count.get() + 1);
+                }
+            });
+        }
+        for _ in 0..direct_callers {
+            let pool = bench.pool.clone();
+            bench.executor.spawn(async move {
+                loop {
+                    pool.call(request(2)).await.expect("it is answered");
+                }
+            });
+        }
+        bench.executor.run();
+        for _ in 0..100 {
+            answer_all(&mut bench);
+        }
+        let counts = counts.map(|count| count.get());
+        let (least, most) = (counts.iter().min(), counts.iter().max());
+        assert!(least.is_some_and(|least| *least > 0 && most <= Some(&(least + 2))), "{counts:?}");
+    }
 }

@@ -2,12 +2,14 @@
 
 mod support;
 
+use std::cell::RefCell;
+use std::pin::pin;
 use std::time::Duration;
 
 use pool_call::{Retry, RetryBudget};
 use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
-use support::{Answered, End, Peer, request};
+use support::{Answered, End, Peer, end_of, request};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -56,14 +58,13 @@ fn a_call_that_may_have_been_executed_is_repeated_only_if_that_does_no_harm() {
 
 #[test]
 fn a_call_that_was_dropped_before_it_was_sent_is_repeated_whatever_it_does() {
-    let mut bench = Bench::new(256, true, |settings| {
-        settings.lifetime_max(Duration::from_secs(20)).drain_timeout(Duration::from_secs(1))
-    });
+    let mut bench = Bench::up();
     (0..2).for_each(|index| bench.peer(index).block(true));
     let (once, repeated) = (bench.call(0), call(&mut bench, &Retry::new(), 1));
-    // They come to the end of their lives, and are dropped with what they could not write.
-    bench.advance(Duration::from_secs(25));
+    // A connection that panics is not asked what it had.
+    (0..2).for_each(|index| bench.peer(index).panic());
     assert_eq!(bench.end(&once), End::NotSent(0, "dropped"));
+    bench.advance(MINUTE);
     assert_eq!(bench.end(&repeated), End::Waiting);
     busy_peer(&bench).answer(1);
     assert_eq!(bench.end(&repeated), End::Reply(1));
@@ -139,4 +140,19 @@ fn a_pool_without_connections_is_not_asked_again() {
     let late = call_idempotent(&mut bench, &Retry::new(), 1);
     assert_eq!(bench.end(&late), End::NotSent(1, "refused"));
     assert_eq!(bench.snapshot().counts.accepted, 1);
+}
+
+#[test]
+fn a_deadline_that_comes_in_the_moment_of_a_failure_ends_the_call() {
+    let bench = RefCell::new(Bench::up());
+    let pool = bench.borrow().pool.clone();
+    let retry = Retry::new();
+    // Another thread may do as much between the two looks of one poll.
+    let deadline = async {
+        let mut bench = bench.borrow_mut();
+        bench.executor.run();
+        kill_busy_peer(&mut bench);
+    };
+    let mut calling = pin!(retry.call_idempotent_until(&pool, request(0), deadline));
+    assert_eq!(end_of(&mut calling), End::MaybeSent("closed"));
 }

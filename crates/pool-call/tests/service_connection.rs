@@ -2,9 +2,9 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::{Pending, ready};
+use std::future::{Pending, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -184,6 +184,44 @@ fn t27_the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
 }
 
 #[test]
+fn t27_a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(2).finish_abandoned());
+    let mut answers = owner.send(0..2);
+    drop(answers.remove(0));
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), []);
+    assert_eq!(remote.open(), [0, 1]);
+    assert!(!owner.is_ready());
+    remote.reply(0);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert!(owner.is_ready());
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answers[0]), End::Reply(1));
+}
+
+#[test]
+fn a_connection_with_nothing_but_calls_without_callers_asks_to_be_replaced() {
+    let remote = Remote::default();
+    let connection = ServiceConnection::new(remote.service()).in_flight_max(2).finish_abandoned();
+    let mut owner = Owner::new(connection.background(remote.background()));
+    let mut answers = owner.send(0..2);
+    drop(answers.pop());
+    assert_eq!(owner.events(), []);
+    drop(answers.pop());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::GoingAway]);
+    assert!(owner.close().is_pending());
+    remote.answer(0, Err("no such table".to_owned()));
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled]);
+    remote.end_background(Ok(()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
 fn a_call_whose_caller_has_gone_before_never_reaches_the_service() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
@@ -239,6 +277,33 @@ fn t26_the_end_of_the_background_is_noticed_without_traffic() {
             }
         }
     }
+}
+
+#[test]
+fn a_background_that_nobody_woke_is_asked_before_the_first_request_of_a_batch() {
+    let remote = Remote::default();
+    let (is_over, polls) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+    let (is_over_seen, polls_seen) = (Rc::clone(&is_over), Rc::clone(&polls));
+    let background = poll_fn(move |_| {
+        polls_seen.set(polls_seen.get() + 1);
+        if is_over_seen.get() { Poll::Ready(Ok::<_, String>(())) } else { Poll::Pending }
+    });
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background));
+    polls.set(0);
+    let mut answer = owner.hand(0);
+    let _in_the_same_batch = owner.hand(1);
+    assert_eq!(polls.get(), 1);
+    assert!(owner.flush().is_ready());
+    owner.is_woken();
+
+    is_over.set(true);
+    assert!(!owner.is_ready());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::GoingAway], "it still answers what it has");
+    assert_eq!(remote.0.borrow().calls, 2, "a third would have come to nothing");
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answer), End::Reply(0));
 }
 
 #[test]

@@ -23,7 +23,6 @@ mod hand;
 mod line;
 mod multiplexer;
 mod observer;
-mod onlookers;
 mod panic;
 mod pool;
 mod queue;

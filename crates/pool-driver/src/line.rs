@@ -1,25 +1,35 @@
-//! Senders that wait for a place in the queue: first come, first served.
+//! Senders that wait for a place in the queue, and onlookers that want to know when they would get one:
+//! first come, first served.
 
 use std::mem;
 use std::task::Waker;
 
 use slab::Slab;
 
-/// A line of senders, each with a ticket. Joining, leaving and being granted a place cost the same
+/// A line of senders and onlookers, each with a ticket. Joining, leaving and being granted a place cost the same
 /// however long the line is; it takes as much room as its longest was.
 #[derive(Debug)]
 pub(crate) struct Line {
     senders: Slab<Sender>,
-    /// Those who wait form a list, oldest first; those granted a place have left it.
+    /// Those who wait form a list, oldest first; those whose turn has come have left it.
     first: usize,
     last: usize,
     granted: usize,
+    /// Those who have no use for a place.
+    onlookers: usize,
 }
 
 #[derive(Debug)]
 enum Sender {
-    Waiting { waker: Waker, previous: usize, next: usize },
+    Waiting {
+        waker: Waker,
+        previous: usize,
+        next: usize,
+        is_onlooker: bool,
+    },
     Granted,
+    /// It is an onlooker's turn; there is nothing to keep for it.
+    Told,
 }
 
 /// The end of the list.
@@ -27,7 +37,7 @@ const NOBODY: usize = usize::MAX;
 
 impl Line {
     pub(crate) const fn new() -> Self {
-        Self { senders: Slab::new(), first: NOBODY, last: NOBODY, granted: 0 }
+        Self { senders: Slab::new(), first: NOBODY, last: NOBODY, granted: 0, onlookers: 0 }
     }
 
     /// Senders that were granted a place and haven't used it.
@@ -35,17 +45,39 @@ impl Line {
         self.granted
     }
 
+    /// Senders that wait for one.
     pub(crate) fn waiting(&self) -> usize {
-        self.senders.len() - self.granted
+        self.senders.len() - self.granted - self.onlookers
+    }
+
+    /// Whether somebody waits, be it only to look on.
+    pub(crate) fn is_anybody_waiting(&self) -> bool {
+        self.first != NOBODY
     }
 
     pub(crate) fn is_granted(&self, ticket: usize) -> bool {
         matches!(self.senders.get(ticket), Some(Sender::Granted))
     }
 
+    /// Whether it is this onlooker's turn.
+    pub(crate) fn is_told(&self, ticket: usize) -> bool {
+        matches!(self.senders.get(ticket), Some(Sender::Told))
+    }
+
     /// Joins at the end.
     pub(crate) fn join(&mut self, waker: Waker) -> usize {
-        let ticket = self.senders.insert(Sender::Waiting { waker, previous: self.last, next: NOBODY });
+        self.join_as(waker, false)
+    }
+
+    /// Joins at the end, without wanting a place.
+    pub(crate) fn join_onlooker(&mut self, waker: Waker) -> usize {
+        self.onlookers += 1;
+        self.join_as(waker, true)
+    }
+
+    fn join_as(&mut self, waker: Waker, is_onlooker: bool) -> usize {
+        let sender = Sender::Waiting { waker, previous: self.last, next: NOBODY, is_onlooker };
+        let ticket = self.senders.insert(sender);
         self.link(self.last, ticket);
         self.link(ticket, NOBODY);
         ticket
@@ -61,7 +93,7 @@ impl Line {
     pub(crate) fn set_waker(&mut self, ticket: usize, waker: Waker) -> Waker {
         match &mut self.senders[ticket] {
             Sender::Waiting { waker: before, .. } => mem::replace(before, waker),
-            Sender::Granted => waker,
+            Sender::Granted | Sender::Told => waker,
         }
     }
 
@@ -72,22 +104,32 @@ impl Line {
                 self.granted -= 1;
                 None
             }
-            Sender::Waiting { waker, previous, next } => {
+            Sender::Told => {
+                self.onlookers -= 1;
+                None
+            }
+            Sender::Waiting { waker, previous, next, is_onlooker } => {
+                self.onlookers -= usize::from(is_onlooker);
                 self.link(previous, next);
                 Some(waker)
             }
         }
     }
 
-    /// Grants a place to each of the oldest who wait, `places` in all at most.
-    pub(crate) fn grant(&mut self, places: usize, woken: &mut Vec<Waker>) {
-        for _ in 0..places {
-            let Some(sender) = self.senders.get_mut(self.first) else { return };
-            if let Sender::Waiting { waker, next, .. } = mem::replace(sender, Sender::Granted) {
+    /// Grants a place to each of the oldest who wait, `places` in all at most, and tells onlookers
+    /// whose turn comes before the last of these places is gone.
+    pub(crate) fn grant(&mut self, mut places: usize, woken: &mut Vec<Waker>) {
+        while places > 0
+            && let Some(sender) = self.senders.get_mut(self.first)
+            && let Sender::Waiting { is_onlooker, .. } = *sender
+        {
+            let turn = if is_onlooker { Sender::Told } else { Sender::Granted };
+            if let Sender::Waiting { waker, next, .. } = mem::replace(sender, turn) {
                 woken.push(waker);
-                self.granted += 1;
                 self.link(NOBODY, next);
             }
+            self.granted += usize::from(!is_onlooker);
+            places -= usize::from(!is_onlooker);
         }
     }
 
@@ -95,7 +137,7 @@ impl Line {
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
         let wakers = self.senders.iter_mut().filter_map(|(_, sender)| match sender {
             Sender::Waiting { waker, .. } => Some(mem::replace(waker, Waker::noop().clone())),
-            Sender::Granted => None,
+            Sender::Granted | Sender::Told => None,
         });
         wakers.collect()
     }
@@ -137,6 +179,24 @@ mod tests {
             assert_eq!(seen, expected);
         }
         assert_eq!((line.granted(), line.waiting()), (3, 0));
+    }
+
+    #[test]
+    fn onlookers_are_told_in_their_turn_and_take_no_place() {
+        let mut line = Line::new();
+        let tickets = [line.join_onlooker(waker()), line.join(waker()), line.join_onlooker(waker())];
+        let mut woken = Vec::new();
+        line.grant(1, &mut woken);
+        assert_eq!((woken.len(), line.granted(), line.waiting()), (2, 1, 0));
+        let told = tickets.map(|ticket| line.is_told(ticket));
+        assert_eq!((told, line.is_granted(tickets[1])), ([true, false, false], true));
+        line.grant(1, &mut woken);
+        assert_eq!((woken.len(), line.granted(), line.is_told(tickets[2])), (3, 1, true));
+        tickets.map(|ticket| drop(line.leave(ticket)));
+        assert_eq!(
+            (line.granted(), line.waiting(), line.onlookers, line.is_anybody_waiting()),
+            (0, 0, 0, false)
+        );
     }
 
     #[test]

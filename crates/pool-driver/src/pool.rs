@@ -13,7 +13,6 @@ use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
-use crate::onlookers::Outlook;
 use crate::panic::guard;
 use crate::queue::{Place, Queue};
 use crate::sync::{Mutex, MutexGuard};
@@ -36,7 +35,7 @@ pub struct Pool<T, A = std::net::SocketAddr> {
     /// What the sink's `poll_ready` waits for or was granted.
     place: Place,
     /// Where `poll_room` waits.
-    outlook: Outlook,
+    outlook: Place,
     /// Closed as a sink.
     is_released: bool,
 }
@@ -136,7 +135,7 @@ impl<T, A> Shared<T, A> {
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
         shared.handles.fetch_add(1, Ordering::Relaxed);
-        Self { shared, place: Place::default(), outlook: Outlook::default(), is_released: false }
+        Self { shared, place: Place::default(), outlook: Place::default(), is_released: false }
     }
 
     /// Sends an item: waits for a place in the queue, in line with all other senders.
@@ -174,9 +173,9 @@ impl<T, A> Pool<T, A> {
 
     /// Ready when an item would be taken, or refused, without waiting; reserves nothing.
     ///
-    /// So a handle that then sends nothing holds up nobody, but whoever sends may find that
-    /// somebody else was quicker, and has to wait after all. As a [`Sink`] a handle has its place
-    /// kept.
+    /// Whoever has to wait does so in the line of those who send, and is ready in its turn. But a handle
+    /// that then sends nothing holds up nobody: somebody else may be quicker, and whoever sends has to
+    /// wait in line after all. As a [`Sink`] a handle has its place kept.
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.queue.poll_room(&mut self.outlook, cx.waker()) {
             Poll::Ready(())
@@ -274,7 +273,7 @@ impl<T, A> Clone for Pool<T, A> {
 impl<T, A> Drop for Pool<T, A> {
     fn drop(&mut self) {
         self.shared.queue.leave(&mut self.place);
-        self.shared.queue.look_away(&mut self.outlook);
+        self.shared.queue.leave(&mut self.outlook);
         if !self.is_released {
             self.shared.release();
         }

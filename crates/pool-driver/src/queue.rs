@@ -14,15 +14,13 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::hand::Hand;
 use crate::line::Line;
-use crate::onlookers::{Onlookers, Outlook};
 use crate::panic::guard;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::wake_list::Signal;
 
 pub(crate) struct Queue<T> {
@@ -44,8 +42,6 @@ struct State<T> {
     in_hand: usize,
     capacity: usize,
     line: Line,
-    /// Those who want to know of a free place and don't ask for one.
-    onlookers: Onlookers,
     intake: Intake,
     /// Items that the driver ever took.
     taken: u64,
@@ -105,7 +101,6 @@ impl<T> Queue<T> {
                 in_hand: 0,
                 capacity,
                 line: Line::new(),
-                onlookers: Onlookers::default(),
                 intake: Intake::Open,
                 taken: 0,
                 unwanted: 0,
@@ -220,28 +215,29 @@ impl<T> Queue<T> {
         wake_all(woken);
     }
 
-    /// Whether somebody new would not have to wait: there is a free place, or an answer at once.
-    /// Reserves nothing. If not, the waker is woken when that may have changed.
-    pub(crate) fn poll_room(&self, outlook: &mut Outlook, waker: &Waker) -> bool {
+    /// Whether somebody new would not have to wait, or has waited for long enough: there is a free
+    /// place, an answer at once, or a turn in line has come. Reserves nothing. If not, the waker is
+    /// woken when it is so.
+    pub(crate) fn poll_room(&self, place: &mut Place, waker: &Waker) -> bool {
         let waker = waker.clone();
         let mut state = self.lock();
-        let has_room = state.refusal().is_some() || state.free() > 0;
-        let unused = if has_room {
-            [state.onlookers.leave(outlook), Some(waker)]
-        } else {
-            [state.onlookers.watch(outlook, waker), None]
+        let has_room = state.refusal().is_some()
+            || place.ticket.map_or_else(|| state.free() > 0, |ticket| state.line.is_told(ticket));
+        let unused = match place.ticket {
+            Some(ticket) if has_room => [state.line.leave(ticket), Some(waker)],
+            Some(ticket) => [Some(state.line.set_waker(ticket, waker)), None],
+            None if has_room => [Some(waker), None],
+            None => {
+                place.ticket = Some(state.line.join_onlooker(waker));
+                [None, None]
+            }
         };
         drop(state);
         drop(unused);
-        has_room
-    }
-
-    /// Doesn't want to know of a free place any more.
-    pub(crate) fn look_away(&self, outlook: &mut Outlook) {
-        if outlook.is_looking() {
-            let waker = self.lock().onlookers.leave(outlook);
-            drop(waker);
+        if has_room {
+            place.ticket = None;
         }
+        has_room
     }
 
     /// An item that is here or in the driver's hand is not wanted any more. The driver is told when a
@@ -411,11 +407,8 @@ impl<T> State<T> {
 
     /// Finds out what is free, and gives it to the oldest who wait.
     fn grant(&mut self, woken: &mut Vec<Waker>) {
-        if self.line.waiting() > 0 {
+        if self.line.is_anybody_waiting() {
             self.line.grant(self.free(), woken);
-        }
-        if self.onlookers.are_waiting() && self.free() > 0 {
-            self.onlookers.take_wakers(woken);
         }
         self.update_limit();
     }
@@ -423,9 +416,7 @@ impl<T> State<T> {
     /// The wakers of all who wait for a place, after the intake has stopped.
     fn take_wakers(&mut self) -> Vec<Waker> {
         self.update_limit();
-        let mut woken = self.line.take_wakers();
-        self.onlookers.take_wakers(&mut woken);
-        woken
+        self.line.take_wakers()
     }
 
     /// Whether enough items are unwanted to search them all: each pays for a look at so many others.

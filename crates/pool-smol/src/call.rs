@@ -12,7 +12,8 @@ use crate::runtime::SmolRuntime;
 /// addresses: [`Pipelined`](crate::Pipelined), [`Tagged`](crate::Tagged), or one of your own.
 ///
 /// Calls that can't be delivered come back to their callers, at the latest when no connection has
-/// been up for [`FAIL_FAST_AFTER`](crate::FAIL_FAST_AFTER).
+/// been up for [`FAIL_FAST_AFTER`](crate::FAIL_FAST_AFTER); a connection whose peer doesn't answer is
+/// given up after [`OUTCOME_TIMEOUT`](crate::OUTCOME_TIMEOUT).
 ///
 /// ```
 /// use std::{io, net::SocketAddr, time::Duration};

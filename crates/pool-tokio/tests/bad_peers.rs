@@ -84,6 +84,23 @@ async fn a_second_reply_with_one_id_goes_to_nobody_else() {
     bench.recovers().await;
 }
 
+#[tokio::test]
+async fn a_second_reply_that_is_late_goes_to_nobody_who_has_the_place_of_the_first() {
+    let settings = Settings { in_flight_max: Some(1), ..default() };
+    let mut bench = Bench::up::<ById, _, _>(settings, |mut peer| async move {
+        let first = peer.read(1).await[0];
+        peer.answer(first).await;
+        peer.read(1).await;
+        peer.answer(first).await;
+        peer.answer_none().await;
+    })
+    .await;
+    bench.all_is_well().await;
+    let ends = bench.call(2).ends().await;
+    assert_eq!(bench.ends_at_bad(&ends), [End::MaybeSent("unexpected reply")]);
+    bench.recovers().await;
+}
+
 async fn garbage_breaks_the_connection<K: Kind>() {
     let mut bench = Bench::up::<K, _, _>(default(), |mut peer| async move {
         let first = peer.read(each()).await[0];

@@ -7,31 +7,24 @@ mod frames;
 #[path = "../../pool-call/tests/loopback/watchdog.rs"]
 mod watchdog;
 
-use std::thread;
 use std::time::Duration;
 
 use bench::{Bench, EACH, End, Ends, Kind, Peer, Settings, each, hold_time, on_both_kinds, pass};
 use tokio::time::sleep;
 
 const DEADLINE: Duration = Duration::from_secs(3);
-/// By the machine's clock, and so short that it need not be waited for.
-const REPLY_TIMEOUT: Duration = Duration::from_millis(1);
-/// By Tokio's clock.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 const TIMED_OUT: End = End::MaybeSent("timed out");
-const DROPPED: End = End::MaybeSent("dropped");
+const NOT_ANSWERING: End = End::MaybeSent("not answering");
 
 on_both_kinds! {
     a_peer_that_never_answers_loses_its_connection_when_all_callers_have_gone
     a_peer_that_never_answers_loses_its_connection_when_the_outcome_timeout_is_over
-    the_next_call_finds_that_a_peer_does_not_answer_and_goes_to_another
-    a_caller_that_goes_lets_it_be_seen_that_a_peer_does_not_answer
     a_peer_that_grows_ever_slower_loses_its_connection_when_only_orphans_are_left
     a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_late
     calls_to_a_peer_that_never_reads_are_known_to_be_unsent_but_for_the_first
-    calls_to_a_peer_that_never_reads_go_to_another_when_it_does_not_answer
-    calls_to_a_peer_that_never_reads_come_back_when_the_outcome_timeout_is_over
+    calls_to_a_peer_that_never_reads_go_to_another_when_the_outcome_timeout_is_over
     a_peer_that_never_reads_loses_its_connection_although_callers_come_and_go
 }
 
@@ -61,32 +54,10 @@ async fn a_peer_that_never_answers_loses_its_connection_when_the_outcome_timeout
     let ends = calls.first_ends(EACH).await;
     assert!(bench.ends_at_bad(&ends).is_empty());
     pass(OUTCOME_TIMEOUT).await;
-    assert_eq!(bench.ends_at_bad(&calls.ends().await), vec![DROPPED; each()]);
+    assert_eq!(bench.ends_at_bad(&calls.ends().await), vec![NOT_ANSWERING; each()]);
     let error = bench.bad_row().last_error.expect("it has failed");
     assert_eq!(error.to_string(), "the peer doesn't answer");
     pass(Duration::from_secs(1)).await;
-    bench.recovers().await;
-}
-
-async fn the_next_call_finds_that_a_peer_does_not_answer_and_goes_to_another<K: Kind>() {
-    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
-    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
-    let calls = bench.call(2);
-    bench.bad.has_seen(1).await;
-    thread::sleep(2 * REPLY_TIMEOUT);
-    bench.all_is_well().await;
-    assert_eq!(bench.ends_at_bad(&calls.ends().await), [End::MaybeSent("not answering")]);
-    bench.recovers().await;
-}
-
-async fn a_caller_that_goes_lets_it_be_seen_that_a_peer_does_not_answer<K: Kind>() {
-    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
-    let mut bench = Bench::up::<K, _, _>(settings, Peer::answer_none).await;
-    let calls = bench.call(4);
-    bench.bad.has_seen(2).await;
-    thread::sleep(2 * REPLY_TIMEOUT);
-    calls.give_up(bench.bad.seen()[0]);
-    assert_eq!(bench.ends_at_bad(&calls.ends().await), [End::MaybeSent("not answering")]);
     bench.recovers().await;
 }
 
@@ -111,7 +82,7 @@ async fn a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_
     let _held = hold_time();
     let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
     let mut bench = Bench::up::<K, _, _>(settings, grow_slower).await;
-    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, DROPPED)] {
+    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, NOT_ANSWERING)] {
         bench.call_slow(1, None, seconds, end).await;
     }
     pass(Duration::from_secs(1)).await;
@@ -156,19 +127,7 @@ async fn calls_to_a_peer_that_never_reads_are_known_to_be_unsent_but_for_the_fir
     assert_begun_and_not(&ends, TIMED_OUT, End::NotSent("timed out"));
 }
 
-async fn calls_to_a_peer_that_never_reads_go_to_another_when_it_does_not_answer<K: Kind>() {
-    let settings = Settings { reply_timeout: Some(REPLY_TIMEOUT), ..Settings::default() };
-    let mut bench = Bench::up::<K, _, _>(settings, Peer::never_read).await;
-    let mut calls = bench.call_with(2 * EACH_PADDED, PADDING, None);
-    let mut ends = calls.first_ends(EACH_PADDED).await;
-    thread::sleep(2 * REPLY_TIMEOUT);
-    bench.all_is_well().await;
-    ends.append(&mut calls.ends().await);
-    assert_begun_and_not(&ends, End::MaybeSent("not answering"), End::Reply);
-    bench.recovers().await;
-}
-
-async fn calls_to_a_peer_that_never_reads_come_back_when_the_outcome_timeout_is_over<K: Kind>() {
+async fn calls_to_a_peer_that_never_reads_go_to_another_when_the_outcome_timeout_is_over<K: Kind>() {
     let _held = hold_time();
     let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
     let mut bench = Bench::up::<K, _, _>(settings, Peer::never_read).await;
@@ -176,7 +135,7 @@ async fn calls_to_a_peer_that_never_reads_come_back_when_the_outcome_timeout_is_
     assert!(calls.first_ends(EACH_PADDED).await.values().all(|end| *end == End::Reply));
     pass(OUTCOME_TIMEOUT).await;
     let ends = calls.ends().await;
-    assert_begun_and_not(&ends, DROPPED, End::NotSent("dropped"));
+    assert_begun_and_not(&ends, NOT_ANSWERING, End::Reply);
     pass(Duration::from_secs(1)).await;
     bench.recovers().await;
 }

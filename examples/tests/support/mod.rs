@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses another part")]
 
 pub(crate) mod redis;
+pub(crate) mod services;
 
 use std::future::poll_fn;
 use std::io;

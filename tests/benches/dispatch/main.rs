@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask bench dispatch` runs this program once for each figure; see [`CASES`].
 
+mod connections;
 mod one_way;
 mod request_reply;
 
@@ -14,10 +15,11 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
 const CASES: &str = "\
-once SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS  passes ITEMS on
-pairs PRODUCERS IN_FLIGHT THREADS ITEMS PAIRS   does so PAIRS times with the floor and the pool in
-                                                turn; prints the nanoseconds of both for each pair
-SUBJECT: floor, pool
+once SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS         passes ITEMS on
+pairs SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS PAIRS  does so PAIRS times with the floor and the
+                                                       subject in turn; prints the nanoseconds of
+                                                       both for each pair
+SUBJECT: floor; pool-tokio: without answers; pool-call, pipelined: with answers
 IN_FLIGHT: requests that each producer has under way at a time; 0: items that nobody answers
 THREADS: ct (current_thread), mt (two worker threads)";
 
@@ -36,12 +38,12 @@ fn main() {
             let load = Load::new(producers, in_flight, items);
             run(subject, &runtime(threads), load);
         }
-        ["pairs", producers, in_flight, threads, items, pairs] => {
+        ["pairs", subject, producers, in_flight, threads, items, pairs] => {
             let (load, runtime) = (Load::new(producers, in_flight, items), runtime(threads));
             for _ in 0..number(pairs) {
                 let floor = nanoseconds(|| run("floor", &runtime, load));
-                let pool = nanoseconds(|| run("pool", &runtime, load));
-                println!("{floor} {pool}");
+                let subject = nanoseconds(|| run(subject, &runtime, load));
+                println!("{floor} {subject}");
             }
         }
         [] => try_all(),
@@ -52,8 +54,10 @@ fn main() {
 /// Without arguments: every case once, so small that nothing is measured.
 fn try_all() {
     for threads in ["ct", "mt"] {
-        for in_flight in ["0", "1", "32"] {
-            for subject in ["floor", "pool"] {
+        for (in_flight, subject) in
+            [("0", "pool-tokio"), ("32", "pool-call"), ("1", "pipelined"), ("32", "pipelined")]
+        {
+            for subject in ["floor", subject] {
                 run(subject, &runtime(threads), Load::new("4", in_flight, "1000"));
             }
         }
@@ -86,8 +90,9 @@ fn run(subject: &str, runtime: &Runtime, load: Load) {
     match (subject, load.in_flight) {
         ("floor", 0) => runtime.block_on(one_way::floor(load, &counter)),
         ("floor", _) => runtime.block_on(request_reply::floor(load, &counter)),
-        ("pool", 0) => runtime.block_on(one_way::pool(load, &counter)),
-        ("pool", _) => runtime.block_on(request_reply::pool(load, &counter)),
+        ("pool-tokio", 0) => runtime.block_on(one_way::pool(load, &counter)),
+        ("pool-call", 1..) => runtime.block_on(request_reply::pool(load, &counter)),
+        ("pipelined", 1..) => runtime.block_on(request_reply::pipelined(load, &counter)),
         _ => panic!("no such subject: {subject}"),
     }
     assert_eq!(counter.count(), load.items(), "every item arrives once");

@@ -2,11 +2,11 @@
 
 use core::convert::Infallible;
 use core::pin::Pin;
-use core::task::{Context, Poll};
 
 use futures_channel::mpsc;
 use futures_util::{Sink, SinkExt, StreamExt};
 
+use crate::connections::CountingSink;
 use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN};
 
 /// One bounded channel and one loop, which gives each connection an item in turn.
@@ -53,43 +53,4 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         producer.await.expect("producers don't panic");
     }
     pool.shutdown(SHUTDOWN).await;
-}
-
-/// A connection in memory: always ready.
-struct CountingSink {
-    items: u64,
-    counter: Counter,
-}
-
-impl CountingSink {
-    fn new(counter: &Counter) -> Self {
-        Self { items: 0, counter: counter.clone() }
-    }
-}
-
-impl Drop for CountingSink {
-    fn drop(&mut self) {
-        self.counter.add(self.items);
-    }
-}
-
-impl Sink<u64> for CountingSink {
-    type Error = Infallible;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, _: u64) -> Result<(), Infallible> {
-        self.items += 1;
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
 }

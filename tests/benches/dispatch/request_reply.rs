@@ -4,26 +4,26 @@ use core::convert::Infallible;
 use core::fmt::Debug;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use std::collections::VecDeque;
+use core::task::Poll;
 
 use futures_channel::{mpsc, oneshot};
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Sink, SinkExt, StreamExt};
 use pool_call::{Call, CallExt, Pipelined, ReturnToCaller};
 use pool_tokio::Pool;
 
+use crate::connections::{CountingSink, Item, Loopback};
 use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN};
 
 /// One bounded channel and one loop, which gives each connection a request in turn; a channel of
 /// its own brings each reply.
 pub(crate) async fn floor(load: Load, counter: &Counter) {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
-    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| AnsweringSink::new(counter)).collect();
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| CountingSink::new(counter)).collect();
     let consumer = tokio::spawn(async move {
         let mut turns = (0..connections.len()).cycle();
         while let Some(question) = receiver.next().await {
             let turn = turns.next().expect("turns go on for ever");
-            let Ok(()) = Sink::<Question>::start_send(Pin::new(&mut connections[turn]), question);
+            let Ok(()) = Pin::new(&mut connections[turn]).start_send(question);
         }
     });
     for _ in 0..load.producers {
@@ -44,15 +44,27 @@ pub(crate) async fn floor(load: Load, counter: &Counter) {
     consumer.await.expect("the consumer doesn't panic");
 }
 
+/// A pool whose connections are sinks that answer at once, as those of the floor.
 pub(crate) async fn pool(load: Load, counter: &Counter) {
+    let counter = counter.clone();
+    let connector = move |_: u32| {
+        let connection = CountingSink::new(&counter);
+        async move { Ok::<_, Infallible>(connection) }
+    };
+    let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS);
+    let pool = pool.queue_size(QUEUE).on_undelivered(ReturnToCaller).spawn();
+    ask_all(load, pool.expect("the settings make sense")).await;
+}
+
+/// A pool whose connections write requests to a transport and read replies from it.
+pub(crate) async fn pipelined(load: Load, counter: &Counter) {
     let counter = counter.clone();
     let connector = move |_: u32| {
         let transport = Loopback::new(&counter);
         async move { Ok::<_, Infallible>(Pipelined::new(transport)) }
     };
-    let pool = pool_tokio::pool_for_connections(connector).connect_to_fixed(0..CONNECTIONS);
-    let pool = pool.queue_size(QUEUE).on_undelivered(ReturnToCaller).spawn();
-    ask_all(load, pool.expect("the settings make sense")).await;
+    let pool = pool_tokio::pool_for_calls(connector).connect_to_fixed(0..CONNECTIONS);
+    ask_all(load, pool.queue_size(QUEUE).spawn().expect("the settings make sense")).await;
 }
 
 async fn ask_all(load: Load, pool: Pool<Call<u64, u64>, u32>) {
@@ -153,123 +165,15 @@ struct Question {
     reply: oneshot::Sender<u64>,
 }
 
-/// A connection in memory: always ready, and answers at once.
-struct AnsweringSink {
-    items: u64,
-    counter: Counter,
-}
-
-impl AnsweringSink {
-    fn new(counter: &Counter) -> Self {
-        Self { items: 0, counter: counter.clone() }
+impl Item for Question {
+    fn arrive(self) {
+        self.reply.send(self.request).expect("producers wait for their replies");
     }
 }
 
-impl Drop for AnsweringSink {
-    fn drop(&mut self) {
-        self.counter.add(self.items);
-    }
-}
-
-impl Sink<Question> for AnsweringSink {
-    type Error = Infallible;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, question: Question) -> Result<(), Infallible> {
-        self.items += 1;
-        question.reply.send(question.request).expect("producers wait for their replies");
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Sink<Call<u64, u64>> for AnsweringSink {
-    type Error = Infallible;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, call: Call<u64, u64>) -> Result<(), Infallible> {
-        self.items += 1;
-        if let Some((request, responder)) = call.begin() {
-            responder.reply(request).expect("producers wait for their replies");
-        }
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A transport in memory, always ready: what is written comes back, and a flush wakes its reader.
-struct Loopback {
-    written: VecDeque<u64>,
-    items: u64,
-    reader: Option<Waker>,
-    counter: Counter,
-}
-
-impl Loopback {
-    fn new(counter: &Counter) -> Self {
-        Self { written: VecDeque::new(), reader: None, items: 0, counter: counter.clone() }
-    }
-}
-
-impl Drop for Loopback {
-    fn drop(&mut self) {
-        self.counter.add(self.items);
-    }
-}
-
-impl Sink<u64> for Loopback {
-    type Error = Infallible;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, request: u64) -> Result<(), Infallible> {
-        self.items += 1;
-        self.written.push_back(request);
-        Ok(())
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Stream for Loopback {
-    type Item = Result<u64, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(reply) = self.written.pop_front() {
-            return Poll::Ready(Some(Ok(reply)));
-        }
-        self.reader = Some(cx.waker().clone());
-        Poll::Pending
+impl Item for Call<u64, u64> {
+    fn arrive(self) {
+        let (request, responder) = self.begin().expect("producers wait for their replies");
+        responder.reply(request).expect("producers wait for their replies");
     }
 }

@@ -18,6 +18,8 @@ const BOUNDS: &[Bound] = &[
     Bound::value("core", "keep-100000", Metric::Bytes, 256.0),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Instructions, 0.40),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Time, 0.5),
+    Bound::ratio("dispatch", "w1-64-ct", Metric::Instructions, 0.75),
+    Bound::ratio("dispatch", "w32-4-ct", Metric::Instructions, 0.50),
 ];
 
 struct Bound {

@@ -9,7 +9,7 @@ use futures_sink::Sink;
 use pool_driver::{Closed, Pool, RefusedReason, SendError, SharedError};
 use tower_service::Service;
 
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::call_ext::Calling;
 use crate::error::{CallError, NotSentReason};
 use crate::route::Route;
@@ -105,8 +105,12 @@ impl<Request, Reply, A> ServiceRoute<Request, Reply, A> {
     }
 }
 
-impl<Request, Reply, A> Route<Request, Reply> for ServiceRoute<Request, Reply, A> {
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SharedError>> {
+impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for ServiceRoute<Request, Reply, A> {
+    fn poll_route(
+        &mut self,
+        _: &mut Answer<Request, Reply>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SharedError>> {
         if self.call.is_none() {
             return Poll::Ready(Ok(()));
         }

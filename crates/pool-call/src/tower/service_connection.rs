@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Pending;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
@@ -56,9 +57,12 @@ const IN_FLIGHT_MAX: usize = 256;
 ///   `Service<Query, Response = Result<Rows, QueryError>>`.
 /// - An error of the readiness ends the connection: with calls in flight it takes no more of them,
 ///   answers those, and is replaced.
-/// - The end of the [background](Self::background) ends the connection, however idle it is.
+/// - The end of the [background](Self::background) ends the connection, however idle it is. It is polled
+///   when it is woken, and before the first request of a batch: some know of their end and wake nobody
+///   for it.
 /// - When a caller goes, the future of the response is dropped: HTTP/2 resets the stream then, and
-///   HTTP/1.1 closes the connection.
+///   HTTP/1.1 closes the connection. Where a server is at work on it all the same, it is better
+///   [finished](Self::finish_abandoned).
 #[pin_project]
 pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground> {
     /// Gone when it takes no more requests.
@@ -68,10 +72,14 @@ pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackgr
     background: Option<Background>,
     calls: FuturesUnordered<InFlight<S::Future, Request, S::Response>>,
     in_flight_max: usize,
+    /// Counts calls without callers, if they are finished.
+    abandoned: Option<Arc<AtomicUsize>>,
     /// What became of calls, for whoever asks.
     outcomes: VecDeque<Outcome>,
     /// Somebody asks: a pool.
     is_asked: bool,
+    /// Requests were sent and have not been flushed: a batch goes on.
+    is_unflushed: bool,
     going: Going,
     end: Option<End>,
 }
@@ -81,7 +89,7 @@ pub type NoBackground = Pending<Result<(), BoxError>>;
 
 type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 
-/// Whether the service takes no more requests.
+/// Whether no more requests are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Going {
     No,
@@ -99,19 +107,26 @@ impl<S: Service<Request>, Request> ServiceConnection<S, Request> {
     /// Calls by a service that needs nothing to be polled beside it. Only its readiness tells that
     /// its peer is gone, when the next call comes.
     pub fn new(service: S) -> Self {
-        Self::assemble(service, None, IN_FLIGHT_MAX)
+        Self::assemble(service, None, IN_FLIGHT_MAX, None)
     }
 }
 
 impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Background> {
-    fn assemble(service: S, background: Option<Background>, in_flight_max: usize) -> Self {
+    fn assemble(
+        service: S,
+        background: Option<Background>,
+        in_flight_max: usize,
+        abandoned: Option<Arc<AtomicUsize>>,
+    ) -> Self {
         Self {
             service: Some(service),
             background,
             calls: FuturesUnordered::new(),
             in_flight_max,
+            abandoned,
             outcomes: VecDeque::new(),
             is_asked: false,
+            is_unflushed: false,
             going: Going::No,
             end: None,
         }
@@ -130,7 +145,7 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
         E: Into<BoxError>,
     {
         let service = self.service.expect("it has not been used yet");
-        ServiceConnection::assemble(service, Some(background), self.in_flight_max)
+        ServiceConnection::assemble(service, Some(background), self.in_flight_max, self.abandoned)
     }
 
     /// How many calls may be in flight; 256 by default, 1 at least. The service's readiness may allow
@@ -138,6 +153,16 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
     #[must_use]
     pub fn in_flight_max(mut self, calls: usize) -> Self {
         self.in_flight_max = calls.max(1);
+        self
+    }
+
+    /// Finishes calls whose callers have gone, and throws their responses away. For protocols that
+    /// can't take a request back, such as Postgres': its place is not free before it is done.
+    ///
+    /// With nothing but such calls in all its places the connection asks to be replaced.
+    #[must_use]
+    pub fn finish_abandoned(mut self) -> Self {
+        self.abandoned = Some(Arc::default());
         self
     }
 }
@@ -151,18 +176,23 @@ where
     /// Polls all that is at work, as far as it gets.
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         self.as_mut().poll_calls(cx);
-        let mut this = self.as_mut().project();
-        let Some(Poll::Ready(ended)) = this.background.as_mut().as_pin_mut().map(|future| future.poll(cx))
-        else {
-            return;
-        };
+        if self.as_mut().poll_background(cx).is_ready() {
+            // What it has left behind for them.
+            self.poll_calls(cx);
+        }
+    }
+
+    /// Ready when it has just ended.
+    fn poll_background(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(background) = this.background.as_mut().as_pin_mut() else { return Poll::Pending };
+        let ended = ready!(background.poll(cx));
         this.background.set(None);
         *this.end = Some(match ended {
             Ok(()) => End::Closed,
             Err(error) => End::Failed(ConnectionError::transport(error)),
         });
-        // What it has left behind for them.
-        self.poll_calls(cx);
+        Poll::Ready(())
     }
 
     fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
@@ -171,6 +201,10 @@ where
             if *this.is_asked {
                 this.outcomes.push_back(outcome);
             }
+        }
+        let abandoned = this.abandoned.as_ref().map_or(0, |count| count.load(Ordering::Relaxed));
+        if abandoned >= *this.in_flight_max && *this.going == Going::No {
+            *this.going = Going::Due;
         }
     }
 
@@ -255,6 +289,10 @@ where
         if !self.is_asked {
             self.as_mut().drive(cx);
             self.check_end()?;
+        } else if !self.is_unflushed && self.as_mut().poll_background(cx).is_ready() {
+            // It may have known for a while: hyper keeps a GOAWAY to itself while streams are open, until
+            // it has a request to refuse.
+            cx.waker().wake_by_ref();
         }
         let this = self.as_mut().project();
         let Some(service) = this.service.as_mut().filter(|_| this.end.is_none()) else {
@@ -284,14 +322,16 @@ where
             return Ok(());
         };
         let service = this.service.as_mut().expect("it is ready");
-        this.calls.push(InFlight::new(service.call(request), responder, orphan));
+        *this.is_unflushed = true;
+        this.calls.push(InFlight::new(service.call(request), responder, orphan, this.abandoned.clone()));
         Ok(())
     }
 
     /// Starts what was sent. It is at work on it too, unless a pool is.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        *self.as_mut().project().is_unflushed = false;
         self.as_mut().drive(cx);
-        if self.is_asked && (!self.outcomes.is_empty() || self.end.is_some()) {
+        if self.is_asked && (!self.outcomes.is_empty() || self.end.is_some() || self.going == Going::Due) {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(self.check_end())

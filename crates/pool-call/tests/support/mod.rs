@@ -63,6 +63,7 @@ struct State {
     received: VecDeque<Request>,
     incoming: VecDeque<Result<Reply, String>>,
     has_hung_up: bool,
+    panics: bool,
     is_blocked: bool,
     write_error: Option<String>,
     flushes: usize,
@@ -129,6 +130,11 @@ impl Peer {
 
     pub(crate) fn send_garbage(&self) {
         self.change(|state| state.incoming.push_back(Err("garbage".to_owned())));
+    }
+
+    /// The transport panics when it is read next.
+    pub(crate) fn panic(&self) {
+        self.change(|state| state.panics = true);
     }
 
     pub(crate) fn hang_up(&self) {
@@ -206,6 +212,7 @@ impl Stream for Transport {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.enter(cx);
+        assert!(!state.panics, "a scripted panic");
         match state.incoming.pop_front() {
             Some(reply) => Poll::Ready(Some(reply)),
             None if state.has_hung_up => Poll::Ready(None),
@@ -285,6 +292,10 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
 
     pub(crate) fn close(&mut self) -> Poll<Result<(), ConnectionError>> {
         self.poll(Sink::poll_close)
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        self.connection.as_mut().give_up();
     }
 
     pub(crate) fn next_event(&mut self) -> Poll<Result<Event, ConnectionError>> {

@@ -310,6 +310,12 @@ where
         self.wakes.start_poll(cx.waker(), &mut woken);
         self.now = self.now.max(self.runtime.now());
         if self.deadline.is_some_and(|deadline| deadline <= self.now) {
+            // Whoever comes late must not take for silence what has not been listened to.
+            for source in &woken {
+                if let Source::Slot(slot) = source {
+                    self.listen(*slot);
+                }
+            }
             self.core.handle_timeout(self.now);
             // What has timed out is gone, even if it would be ready now.
             self.carry_out();

@@ -178,6 +178,13 @@ where
         }
     }
 
+    /// Takes what an open connection has to tell, and does nothing else about it.
+    pub(super) fn listen(&mut self, slot: SlotId) {
+        if self.tenant(slot).is_some_and(|tenant| matches!(tenant.stage, Stage::Open(_))) {
+            self.poll_events(slot);
+        }
+    }
+
     /// Takes what the connection has to tell. Returns whether it lives on.
     fn poll_events(&mut self, slot: SlotId) -> bool {
         let mut unsent = Vec::new();

@@ -34,7 +34,6 @@ const SOCKET_BUFFER_LEN: u32 = 16 * 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) in_flight_max: Option<usize>,
-    pub(crate) reply_timeout: Option<Duration>,
     /// Of the pool's.
     pub(crate) outcome_timeout: Option<Duration>,
 }
@@ -70,10 +69,7 @@ impl Kind for InOrder {
         if let Some(calls) = settings.in_flight_max {
             connection = connection.in_flight_max(calls);
         }
-        match settings.reply_timeout {
-            Some(timeout) => connection.reply_timeout(timeout),
-            None => connection,
-        }
+        connection
     }
 }
 
@@ -85,10 +81,7 @@ impl Kind for ById {
         if let Some(calls) = settings.in_flight_max {
             connection = connection.in_flight_max(calls);
         }
-        match settings.reply_timeout {
-            Some(timeout) => connection.reply_timeout(timeout),
-            None => connection,
-        }
+        connection
     }
 }
 
