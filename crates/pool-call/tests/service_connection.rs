@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
-use pool_call::{CallExt, ServiceConnection};
+use pool_call::{CallExt, ConnectionError, ServiceConnection};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{Pool, PoolBuilder, Runtime};
+use pool_driver::{Connection, Pool, PoolBuilder, Runtime};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, request};
 use tower::Service;
 
@@ -304,44 +304,56 @@ fn a_connection_that_is_given_up_fails_its_calls() {
     assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
 }
 
+/// So many times callers go, one after the other.
+fn go_one_by_one(owner: &mut Owner<impl Connection<Item, Error = ConnectionError>>, times: usize) {
+    for number in 0..times {
+        drop(owner.send([number]));
+        assert_eq!(owner.events(), [Told::Cancelled], "{number}");
+        assert!(owner.is_ready());
+    }
+}
+
 #[test]
-fn a_connection_has_failed_when_16_callers_in_a_row_have_gone_without_a_response() {
+fn a_connection_has_failed_when_callers_have_gone_16_times_in_a_row_without_a_response() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
     let mut patient = owner.send([100]);
     for response in [Ok(Reply { id: 0, number: 50 }), Err("no such table".to_owned())] {
-        let mut answers = owner.send(0..15);
+        go_one_by_one(&mut owner, 15);
         let is_success = response.is_ok();
         let answered = owner.send([50]);
-        answers.clear();
-        assert_eq!(owner.events(), vec![Told::Cancelled; 15]);
-        assert!(owner.is_ready());
         remote.answer(50, response);
         assert_eq!(owner.events(), [if is_success { Told::Success } else { Told::Failure }]);
         drop(answered);
     }
-    let mut answers = owner.send(0..17);
-    drop(answers.drain(..15));
-    assert_eq!(owner.events(), vec![Told::Cancelled; 15]);
-    assert!(owner.is_ready());
+    go_one_by_one(&mut owner, 15);
     assert_eq!(end_of(&mut patient[0]), End::Waiting);
-    owner.is_woken();
-    answers.pop();
-    assert!(owner.is_woken());
+    drop(owner.send([15]));
     assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed("NotAnswering".to_owned())]);
     assert_eq!(end_of(&mut patient[0]), End::MaybeSent("not answering"));
-    assert_eq!(end_of(&mut answers[0]), End::MaybeSent("not answering"));
     assert!(!owner.is_ready());
 }
 
 #[test]
-fn a_response_that_comes_as_16_callers_go_saves_the_connection() {
+fn callers_that_go_together_count_once() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
-    let mut answers = owner.send(0..17);
+    for _ in 0..15 {
+        drop(owner.send(0..20));
+        assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
+        assert!(owner.is_ready());
+    }
+}
+
+#[test]
+fn a_response_that_comes_as_callers_go_saves_the_connection() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    go_one_by_one(&mut owner, 15);
+    let mut answers = owner.send(0..2);
     remote.reply(0);
-    drop(answers.drain(1..));
-    assert_eq!(owner.events().len(), 17);
+    drop(answers.remove(1));
+    assert_eq!(owner.events().len(), 2);
     assert!(owner.is_ready());
 }
 

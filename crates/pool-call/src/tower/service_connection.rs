@@ -22,8 +22,9 @@ use crate::orphans::Orphans;
 /// So many calls at a time, unless something else is said.
 const IN_FLIGHT_MAX: usize = 256;
 
-/// When so many callers in a row have gone and no response came, the peer is thought to be dead.
-const ORPHANS_MAX: usize = 16;
+/// When callers have gone so many times in a row and no response came, the peer is thought to be dead.
+/// Those who go together, as of a request that was fanned out, count once.
+const ORPHANINGS_MAX: usize = 16;
 
 /// A connection that answers calls by a [`Service`]: a client of HTTP, gRPC or SQL that is one
 /// connection to one server.
@@ -70,10 +71,10 @@ const ORPHANS_MAX: usize = 16;
 /// - When a caller goes, the future of the response is dropped: HTTP/2 resets the stream then, and
 ///   HTTP/1.1 closes the connection. Where a server is at work on it all the same, it is better
 ///   [finished](Self::finish_abandoned).
-/// - When 16 callers in a row have gone so, and no response came in between, the connection fails with
-///   [`NotAnswering`](ConnectionError::NotAnswering), and so do the calls in flight: a dead peer is
-///   found out even by callers that are less patient than the pool. Calls that are finished without
-///   their callers don't count.
+/// - When callers have gone so 16 times in a row, and no response came in between, the connection fails
+///   with [`NotAnswering`](ConnectionError::NotAnswering), and so do the calls in flight: a dead peer is
+///   found out even by callers that are less patient than the pool. Callers that go together count
+///   once; calls that are finished without their callers don't count.
 #[pin_project]
 pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground> {
     /// Gone when it takes no more requests.
@@ -85,8 +86,8 @@ pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackgr
     in_flight_max: usize,
     /// Counts calls without callers, if they are finished.
     abandoned: Option<Arc<AtomicUsize>>,
-    /// Calls in a row that ended because their callers went.
-    orphaned: usize,
+    /// How many times in a row calls ended because their callers went.
+    orphanings: usize,
     /// Some call was responded to.
     has_responded: bool,
     /// What became of calls, for whoever asks.
@@ -130,7 +131,7 @@ impl<S: Service<Request>, Request> ServiceConnection<S, Request> {
             calls: FuturesUnordered::new(),
             in_flight_max: IN_FLIGHT_MAX,
             abandoned: None,
-            orphaned: 0,
+            orphanings: 0,
             has_responded: false,
             outcomes: VecDeque::new(),
             is_asked: false,
@@ -156,7 +157,7 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
             calls: self.calls,
             in_flight_max: self.in_flight_max,
             abandoned: self.abandoned,
-            orphaned: self.orphaned,
+            orphanings: self.orphanings,
             has_responded: self.has_responded,
             outcomes: self.outcomes,
             is_asked: self.is_asked,
@@ -216,10 +217,10 @@ where
 
     fn poll_calls(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.as_mut().project();
-        let mut is_answering = false;
+        let (mut is_answering, mut is_orphaned) = (false, false);
         while let Poll::Ready(Some(ended)) = this.calls.poll_next_unpin(cx) {
             is_answering |= ended.is_response;
-            *this.orphaned += usize::from(!ended.is_response);
+            is_orphaned |= !ended.is_response;
             if *this.is_asked {
                 this.outcomes.push_back(ended.outcome);
             }
@@ -227,13 +228,15 @@ where
         // A response that was there at the same time counts, whichever was seen first.
         if is_answering {
             *this.has_responded = true;
-            *this.orphaned = 0;
+            *this.orphanings = 0;
+        } else {
+            *this.orphanings += usize::from(is_orphaned);
         }
         let abandoned = this.abandoned.as_ref().map_or(0, |count| count.load(Ordering::Relaxed));
         if abandoned >= *this.in_flight_max && *this.going == Going::No {
             *this.going = Going::Due;
         }
-        if *this.orphaned >= ORPHANS_MAX && this.end.is_none() {
+        if *this.orphanings >= ORPHANINGS_MAX && this.end.is_none() {
             self.fail();
         }
     }
