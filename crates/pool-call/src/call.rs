@@ -157,7 +157,9 @@ impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
 /// The reply to a [`Call`], or why there is none.
 ///
 /// Dropping it gives up the call: one that has not been begun never will be; one that is on the
-/// wire is answered all the same, and the reply thrown away.
+/// wire is answered all the same, and the reply thrown away. Where the call waits in a pool's queue,
+/// tell the pool by [`report_unwanted`](pool_driver::Pool::report_unwanted), so that it leaves its place
+/// to others; [`CallExt`](crate::CallExt) does that by itself.
 #[must_use = "nobody sees the reply unless this is polled"]
 pub struct Answer<Request: 'static, Reply: 'static> {
     stage: Stage<Request, Reply>,

@@ -210,7 +210,7 @@ impl fmt::Display for MaybeSentReason {
     }
 }
 
-/// Why a [`Pipelined`](crate::Pipelined) or [`Tagged`](crate::Tagged) connection is over.
+/// Why a connection of this crate is over.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionError {
@@ -220,8 +220,9 @@ pub enum ConnectionError {
     Closed,
     /// The peer sent a reply that nobody waits for: out of step, or with an id that is not in use.
     UnexpectedReply,
-    /// The pool gave the connection up: it has owed replies and got none for as long as
-    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained.
+    /// The connection was given up: it has owed replies and got none for as long as
+    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained; or
+    /// too many callers in a row have lost their patience with a tower service.
     NotAnswering,
 }
 

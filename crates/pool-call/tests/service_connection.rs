@@ -4,16 +4,17 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::{Pending, poll_fn, ready};
+use std::future::{Pending, pending, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use pool_call::{CallExt, ServiceConnection};
+use futures_sink::Sink;
+use pool_call::{CallExt, ConnectionError, ServiceConnection};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{PoolBuilder, Runtime};
+use pool_driver::{Connection, Pool, PoolBuilder, Runtime};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, request};
 use tower::Service;
 
@@ -28,6 +29,8 @@ struct State {
     /// Set when it takes no more.
     refusal: Option<String>,
     is_busy: bool,
+    /// It needs nobody to answer.
+    answers_at_once: bool,
     readiness_asked: usize,
     calls: usize,
     background: Option<oneshot::Sender<Result<(), String>>>,
@@ -102,10 +105,14 @@ impl Service<Request> for Client {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (sender, receiver) = oneshot::channel();
-        self.0.change(|state| {
-            state.calls += 1;
-            state.open.insert(request.number, sender);
-        });
+        // Without a wake-up: that would hide one that is missing.
+        let mut state = self.0.0.borrow_mut();
+        state.calls += 1;
+        if state.answers_at_once {
+            return Box::pin(ready(Ok(Reply { id: 0, number: request.number })));
+        }
+        state.open.insert(request.number, sender);
+        drop(state);
         Box::pin(async move { receiver.await.map_err(|error| error.to_string())? })
     }
 }
@@ -144,7 +151,7 @@ fn an_error_of_a_response_is_that_of_its_call_and_the_connection_lives_on() {
 }
 
 #[test]
-fn t2_readiness_is_asked_immediately_before_each_request_and_at_no_other_time() {
+fn t2_readiness_is_asked_for_each_request_and_by_no_look_at_events_nor_flush() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
     owner.events();
@@ -235,6 +242,9 @@ fn a_call_whose_caller_has_gone_before_never_reaches_the_service() {
 fn a_service_that_takes_no_more_requests_answers_those_it_has() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
+    let mut first = owner.send([9]);
+    remote.reply(9);
+    assert_eq!((owner.events(), end_of(&mut first[0])), (vec![Told::Success], End::Reply(9)));
     let mut answers = owner.send(0..2);
     remote.change(|state| state.refusal = Some("going away".to_owned()));
     assert!(!owner.is_ready());
@@ -252,6 +262,168 @@ fn a_service_that_takes_no_more_requests_answers_those_it_has() {
     remote.end_background(Ok(()));
     assert!(owner.is_woken());
     assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn a_service_that_takes_no_more_and_never_responded_answers_what_it_has_and_has_failed() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..2);
+    remote.change(|state| state.refusal = Some("certificate revoked".to_owned()));
+    assert!(!owner.is_ready());
+    assert_eq!(owner.events(), [], "it does not ask to be replaced");
+    assert!(!owner.is_ready(), "it is not asked again");
+    remote.reply(0);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Success]);
+    remote.end_background(Ok(()));
+    drop(answers.pop());
+    assert!(owner.is_woken());
+    let told = owner.last_events();
+    assert!(
+        matches!(&told[..], [Told::Cancelled, Told::Failed(error)] if error.contains("certificate revoked")),
+        "{told:?}"
+    );
+    assert_eq!(end_of(&mut answers[0]), End::Reply(0));
+}
+
+#[test]
+fn a_connection_that_is_given_up_fails_its_calls() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut answers = owner.send(0..3);
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success]);
+    owner.give_up();
+    assert_eq!(end_of(&mut answers[0]), End::Reply(0));
+    for answer in &mut answers[1..] {
+        assert_eq!(end_of(answer), End::MaybeSent("not answering"));
+    }
+    assert!(remote.open().is_empty(), "the service is told");
+    assert!(!owner.is_ready());
+    assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
+}
+
+/// So many times callers go, one after the other.
+fn go_one_by_one(owner: &mut Owner<impl Connection<Item, Error = ConnectionError>>, times: usize) {
+    for number in 0..times {
+        drop(owner.send([number]));
+        assert_eq!(owner.events(), [Told::Cancelled], "{number}");
+        assert!(owner.is_ready());
+    }
+}
+
+#[test]
+fn a_connection_has_failed_when_callers_have_gone_16_times_in_a_row_without_a_response() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut patient = owner.send([100]);
+    for response in [Ok(Reply { id: 0, number: 50 }), Err("no such table".to_owned())] {
+        go_one_by_one(&mut owner, 15);
+        let is_success = response.is_ok();
+        let answered = owner.send([50]);
+        remote.answer(50, response);
+        assert_eq!(owner.events(), [if is_success { Told::Success } else { Told::Failure }]);
+        drop(answered);
+    }
+    go_one_by_one(&mut owner, 15);
+    assert_eq!(end_of(&mut patient[0]), End::Waiting);
+    drop(owner.send([15]));
+    assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed("NotAnswering".to_owned())]);
+    assert_eq!(end_of(&mut patient[0]), End::MaybeSent("not answering"));
+    assert!(!owner.is_ready());
+}
+
+#[test]
+fn callers_that_go_together_count_once() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    for _ in 0..15 {
+        drop(owner.send(0..20));
+        assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
+        assert!(owner.is_ready());
+    }
+}
+
+#[test]
+fn a_response_that_comes_as_callers_go_saves_the_connection() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    go_one_by_one(&mut owner, 15);
+    let mut answers = owner.send(0..2);
+    remote.reply(0);
+    drop(answers.remove(1));
+    assert_eq!(owner.events().len(), 2);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn calls_that_are_finished_without_their_callers_do_not_count_against_the_connection() {
+    let remote = Remote::default();
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).finish_abandoned());
+    let mut answers = owner.send(0..20);
+    answers.clear();
+    assert_eq!(owner.events(), []);
+    assert!(owner.is_ready());
+    (0..20).for_each(|number| remote.reply(number));
+    assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn a_response_that_is_ready_at_once_is_told_after_the_flush() {
+    let remote = Remote::default();
+    remote.change(|state| state.answers_at_once = true);
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()));
+    let mut answers = owner.send([0]);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answers[0]), End::Reply(0));
+}
+
+#[test]
+fn a_response_that_is_ready_at_once_is_told_before_the_close() {
+    let remote = Remote::default();
+    remote.change(|state| state.answers_at_once = true);
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()));
+    let mut answer = owner.hand(0);
+    assert!(owner.close().is_pending());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(end_of(&mut answer), End::Reply(0));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn what_the_background_answers_as_it_ends_is_told_before_the_end() {
+    let remote = Remote::default();
+    let peer = remote.clone();
+    let is_over = Rc::new(Cell::new(false));
+    let is_over_seen = Rc::clone(&is_over);
+    let background = poll_fn(move |_| {
+        if !is_over_seen.get() {
+            return Poll::Pending;
+        }
+        peer.reply(0);
+        Poll::Ready(Ok::<_, String>(()))
+    });
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background));
+    let mut answers = owner.send([0]);
+    is_over.set(true);
+    assert_eq!(owner.last_events(), [Told::Success, Told::Closed]);
+    assert_eq!(end_of(&mut answers[0]), End::Reply(0));
+}
+
+#[test]
+fn a_background_can_be_given_to_a_connection_whose_service_is_gone() {
+    let remote = Remote::default();
+    let mut connection = Box::pin(ServiceConnection::new(remote.service()));
+    remote.change(|state| state.refusal = Some("too late".to_owned()));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(matches!(Sink::poll_ready(connection.as_mut(), &mut cx), Poll::Ready(Err(_))));
+    let mut connection = Pin::into_inner(connection).background(pending::<Result<(), String>>());
+    let mut calling = connection.call(request(0));
+    assert_eq!(end_of(&mut calling), End::NotSent(0, "sink failed"));
 }
 
 #[test]
@@ -386,6 +558,8 @@ fn a_pool_of_services_spreads_calls_and_replaces_one_that_takes_no_more() {
         .collect();
     let (one, two) = (remotes.borrow()[0].clone(), remotes.borrow()[1].clone());
     assert_eq!((one.open().len(), two.open().len()), (2, 2));
+    one.reply(one.open()[0]);
+    executor.run();
     one.change(|state| state.refusal = Some("going away".to_owned()));
     let more: Vec<_> = (4..6)
         .map(|number| {
@@ -406,4 +580,109 @@ fn a_pool_of_services_spreads_calls_and_replaces_one_that_takes_no_more() {
         assert_eq!(End::from(call.output().expect("it is answered")), End::Reply(number));
     }
     assert!(pool.last_error().is_none(), "that is no failure");
+}
+
+/// Dials a service, again and again, and counts that.
+fn pool_of_one(
+    service: impl Fn() -> Remote + 'static,
+    dials: &Rc<Cell<usize>>,
+    clock: &Clock,
+    executor: &mut Executor,
+) -> Pool<Item, u16> {
+    let counted = Rc::clone(dials);
+    let connect = move |_: u16| -> Dial {
+        counted.set(counted.get() + 1);
+        ready(Ok(ServiceConnection::new(service().service()).background(std::future::pending())))
+    };
+    let settings = PoolBuilder::new(connect, clock.clone())
+        .connect_to_fixed([1])
+        .outcome_timeout(Duration::from_secs(10))
+        .seed(1);
+    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    executor.spawn(driver);
+    executor.run();
+    pool
+}
+
+fn advance(clock: &Clock, time: Duration, executor: &mut Executor) {
+    let end = clock.now() + time;
+    while let Some(next) = clock.next().filter(|next| *next <= end) {
+        clock.set(next);
+        executor.run();
+    }
+    clock.set(end);
+    executor.run();
+}
+
+#[test]
+fn a_dead_service_is_replaced_whatever_the_callers_patience() {
+    for patience in [20, 1] {
+        let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+        let pool = pool_of_one(Remote::default, &dials, &clock, &mut executor);
+        for caller in 0..4 {
+            let (pool, clock) = (pool.clone(), clock.clone());
+            executor.spawn(async move {
+                for _ in 0..1000 {
+                    let deadline = clock.sleep(Duration::from_secs(patience));
+                    let _ = pool.call_until(request(caller), deadline).await;
+                }
+            });
+        }
+        executor.run();
+        advance(&clock, Duration::from_secs(60), &mut executor);
+        assert!(dials.get() > 1, "patience {patience}: it is replaced");
+        assert!(dials.get() < 20, "patience {patience}: {} dials in a minute", dials.get());
+    }
+}
+
+#[test]
+fn the_error_of_a_readiness_is_remembered_and_backed_off_from() {
+    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+    let remote = Remote::default();
+    let only = remote.clone();
+    let pool = pool_of_one(move || only.clone(), &dials, &clock, &mut executor);
+    let call = |number, executor: &mut Executor| {
+        let pool = pool.clone();
+        let call = executor.spawn(async move { pool.call(request(number)).await });
+        executor.run();
+        call
+    };
+    let first = call(0, &mut executor);
+    remote.change(|state| state.refusal = Some("certificate revoked".to_owned()));
+    let _others: Vec<_> = (1..50).map(|number| call(number, &mut executor)).collect();
+    assert_eq!((dials.get(), remote.0.borrow().calls), (1, 1), "the first is still in flight");
+    executor.cancel(&first);
+    executor.run();
+    assert_eq!(dials.get(), 1, "the next dial is backed off");
+    let error = pool.last_error().expect("it is remembered");
+    assert_eq!(error.to_string(), "certificate revoked");
+    remote.change(|state| state.refusal = None);
+    advance(&clock, Duration::from_secs(60), &mut executor);
+    assert!(dials.get() > 1, "it is replaced in the end");
+}
+
+#[test]
+fn a_pool_asks_for_readiness_also_before_there_is_a_request() {
+    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+    let remote = Remote::default();
+    let only = remote.clone();
+    let pool = pool_of_one(move || only.clone(), &dials, &clock, &mut executor);
+    assert_eq!((remote.0.borrow().readiness_asked, remote.0.borrow().calls), (1, 0));
+    executor.spawn(async move { pool.call(request(0)).await });
+    executor.run();
+    assert_eq!((remote.0.borrow().readiness_asked, remote.0.borrow().calls), (2, 1));
+}
+
+#[test]
+fn a_connection_that_answers_at_once_is_not_thought_silent() {
+    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+    let remote = Remote::default();
+    remote.change(|state| state.answers_at_once = true);
+    let pool = pool_of_one(move || remote.clone(), &dials, &clock, &mut executor);
+    let caller = pool.clone();
+    let call = executor.spawn(async move { caller.call(request(0)).await });
+    executor.run();
+    assert_eq!(call.output().map(End::from), Some(End::Reply(0)));
+    advance(&clock, Duration::from_secs(60), &mut executor);
+    assert_eq!(dials.get(), 1, "it owes nothing");
 }

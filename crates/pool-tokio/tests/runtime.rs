@@ -262,5 +262,6 @@ fn f5_hostile_values_are_refused_with_the_name_of_the_field() {
     assert_eq!(refused(|pool| pool.shutdown_timeout(endless)), "shutdown_timeout");
     assert_eq!(refused(|pool| pool.lifetime_max(second)), "lifetime_max", "shorter than stable_after");
     assert_eq!(refused(|pool| pool.idle_timeout(second)), "idle_timeout", "not lazy");
+    assert_eq!(refused(|pool| pool.outcome_timeout(second)), "outcome_timeout", "sinks report none");
     assert_eq!(refused(|pool| pool.lazy().idle_timeout(second)), "nothing");
 }

@@ -24,10 +24,10 @@ const CASES: [Case; 7] = [
     Case { name: "oneway-1", subject: "pool-tokio", producers: 1, in_flight: 0 },
     Case { name: "oneway-4", subject: "pool-tokio", producers: 4, in_flight: 0 },
     Case { name: "oneway-64", subject: "pool-tokio", producers: 64, in_flight: 0 },
-    Case { name: "w1-64", subject: "pipelined", producers: 64, in_flight: 1 },
-    Case { name: "w32-4", subject: "pipelined", producers: 4, in_flight: 32 },
-    Case { name: "w1-64-sinks", subject: "pool-call", producers: 64, in_flight: 1 },
-    Case { name: "w32-4-sinks", subject: "pool-call", producers: 4, in_flight: 32 },
+    Case { name: "w1-64", subject: "pool-call", producers: 64, in_flight: 1 },
+    Case { name: "w32-4", subject: "pool-call", producers: 4, in_flight: 32 },
+    Case { name: "w1-64-pipelined", subject: "pipelined", producers: 64, in_flight: 1 },
+    Case { name: "w32-4-pipelined", subject: "pipelined", producers: 4, in_flight: 32 },
 ];
 
 pub(super) fn measure(program: &Program, report: &mut Report) -> Result<()> {

@@ -10,7 +10,7 @@ use pin_project::pin_project;
 use pool_driver::{BoxError, FailureKind, Outcome};
 
 use crate::call::Responder;
-use crate::error::MaybeSentReason;
+use crate::error::{ConnectionError, MaybeSentReason};
 use crate::orphans::Orphans;
 
 /// Answers its call, and tells what became of it.
@@ -36,6 +36,26 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
     ) -> Self {
         Self { future, responder: Some(responder), orphan, abandoned, begun: Instant::now() }
     }
+
+    /// Tells the caller that its connection is over.
+    pub(super) fn fail(self: Pin<&mut Self>, error: ConnectionError) {
+        if let Some(responder) = self.project().responder.take() {
+            responder.fail(MaybeSentReason::ConnectionFailed(error));
+        }
+    }
+}
+
+/// What became of a call.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    /// The service has responded, whatever it said and whoever was left to hear it.
+    pub(super) is_response: bool,
+}
+
+impl Ended {
+    fn by_response(outcome: Outcome) -> Self {
+        Self { outcome, is_response: true }
+    }
 }
 
 impl<F, Request, Reply, E> Future for InFlight<F, Request, Reply>
@@ -43,15 +63,17 @@ where
     F: Future<Output = Result<Reply, E>>,
     E: Into<BoxError>,
 {
-    type Output = Outcome;
+    type Output = Ended;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         let this = self.project();
         // Before the look at it: a caller that goes later wakes.
         this.orphan.watch(cx.waker());
         if this.responder.is_some() && this.orphan.count() > 0 {
             *this.responder = None;
-            let Some(abandoned) = this.abandoned else { return Poll::Ready(Outcome::Cancelled) };
+            let Some(abandoned) = this.abandoned else {
+                return Poll::Ready(Ended { outcome: Outcome::Cancelled, is_response: false });
+            };
             abandoned.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
@@ -60,9 +82,9 @@ where
             if let Some(abandoned) = this.abandoned {
                 abandoned.fetch_sub(1, Ordering::Relaxed);
             }
-            return Poll::Ready(Outcome::Cancelled);
+            return Poll::Ready(Ended::by_response(Outcome::Cancelled));
         };
-        Poll::Ready(match result {
+        Poll::Ready(Ended::by_response(match result {
             Ok(reply) => match responder.reply(reply) {
                 Ok(()) => Outcome::Success { latency },
                 Err(_) => Outcome::Cancelled,
@@ -71,6 +93,6 @@ where
                 responder.fail(MaybeSentReason::ServiceFailed(error.into().into()));
                 Outcome::Failure { latency, kind: FailureKind::Error }
             }
-        })
+        }))
     }
 }

@@ -22,6 +22,10 @@ use crate::orphans::Orphans;
 /// So many calls at a time, unless something else is said.
 const IN_FLIGHT_MAX: usize = 256;
 
+/// When callers have gone so many times in a row and no response came, the peer is thought to be dead.
+/// Those who go together, as of a request that was fanned out, count once.
+const ORPHANINGS_MAX: usize = 16;
+
 /// A connection that answers calls by a [`Service`]: a client of HTTP, gRPC or SQL that is one
 /// connection to one server.
 ///
@@ -48,21 +52,29 @@ const IN_FLIGHT_MAX: usize = 256;
 /// }
 /// ```
 ///
-/// The service is asked for its readiness immediately before each request and at no other time, so
-/// none that reserves something on being ready holds on to it.
+/// The service is asked for its readiness immediately before each request. A pool asks also when it
+/// wants to know whether a connection takes calls at all: when it has connected, and when it was busy.
+/// A service that reserves something on being ready keeps it from then until its next request: clones
+/// of tower's `Buffer`, or services that share one `ConcurrencyLimit`, can so keep each other waiting.
+/// Let each connection have a limit of its own.
 ///
 /// - An error of a response is that of its call,
 ///   [`ServiceFailed`](crate::MaybeSentReason::ServiceFailed), and the connection lives on. Errors that a
 ///   caller deals with, like those of a query, are better part of the reply:
 ///   `Service<Query, Response = Result<Rows, QueryError>>`.
-/// - An error of the readiness ends the connection: with calls in flight it takes no more of them,
-///   answers those, and is replaced.
+/// - An error of the readiness ends the connection: it takes no more calls, and answers those in
+///   flight. If it has responded to any call before, it is replaced at once, and that is no failure.
+///   If it never has, it fails with this error when none is in flight any more.
 /// - The end of the [background](Self::background) ends the connection, however idle it is. It is polled
 ///   when it is woken, and before the first request of a batch: some know of their end and wake nobody
 ///   for it.
 /// - When a caller goes, the future of the response is dropped: HTTP/2 resets the stream then, and
 ///   HTTP/1.1 closes the connection. Where a server is at work on it all the same, it is better
 ///   [finished](Self::finish_abandoned).
+/// - When callers have gone so 16 times in a row, and no response came in between, the connection fails
+///   with [`NotAnswering`](ConnectionError::NotAnswering), and so do the calls in flight: a dead peer is
+///   found out even by callers that are less patient than the pool. Callers that go together count
+///   once; calls that are finished without their callers don't count.
 #[pin_project]
 pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground> {
     /// Gone when it takes no more requests.
@@ -74,6 +86,10 @@ pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackgr
     in_flight_max: usize,
     /// Counts calls without callers, if they are finished.
     abandoned: Option<Arc<AtomicUsize>>,
+    /// How many times in a row calls ended because their callers went.
+    orphanings: usize,
+    /// Some call was responded to.
+    has_responded: bool,
     /// What became of calls, for whoever asks.
     outcomes: VecDeque<Outcome>,
     /// Somebody asks: a pool.
@@ -96,6 +112,8 @@ enum Going {
     /// To be told.
     Due,
     Told,
+    /// That is not told: its end is, when no calls are in flight any more.
+    Failing,
 }
 
 enum End {
@@ -107,23 +125,14 @@ impl<S: Service<Request>, Request> ServiceConnection<S, Request> {
     /// Calls by a service that needs nothing to be polled beside it. Only its readiness tells that
     /// its peer is gone, when the next call comes.
     pub fn new(service: S) -> Self {
-        Self::assemble(service, None, IN_FLIGHT_MAX, None)
-    }
-}
-
-impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Background> {
-    fn assemble(
-        service: S,
-        background: Option<Background>,
-        in_flight_max: usize,
-        abandoned: Option<Arc<AtomicUsize>>,
-    ) -> Self {
         Self {
             service: Some(service),
-            background,
+            background: None,
             calls: FuturesUnordered::new(),
-            in_flight_max,
-            abandoned,
+            in_flight_max: IN_FLIGHT_MAX,
+            abandoned: None,
+            orphanings: 0,
+            has_responded: false,
             outcomes: VecDeque::new(),
             is_asked: false,
             is_unflushed: false,
@@ -131,21 +140,31 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
             end: None,
         }
     }
+}
 
+impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Background> {
     /// Polls this future too, for as long as the connection lives: the half of a client that reads
     /// and writes. When it ends, the connection does.
-    ///
-    /// # Panics
-    ///
-    /// After the first call.
     #[must_use]
     pub fn background<B, E>(self, background: B) -> ServiceConnection<S, Request, B>
     where
         B: Future<Output = Result<(), E>>,
         E: Into<BoxError>,
     {
-        let service = self.service.expect("it has not been used yet");
-        ServiceConnection::assemble(service, Some(background), self.in_flight_max, self.abandoned)
+        ServiceConnection {
+            service: self.service,
+            background: Some(background),
+            calls: self.calls,
+            in_flight_max: self.in_flight_max,
+            abandoned: self.abandoned,
+            orphanings: self.orphanings,
+            has_responded: self.has_responded,
+            outcomes: self.outcomes,
+            is_asked: self.is_asked,
+            is_unflushed: self.is_unflushed,
+            going: self.going,
+            end: self.end,
+        }
     }
 
     /// How many calls may be in flight; 256 by default, 1 at least. The service's readiness may allow
@@ -188,24 +207,48 @@ where
         let Some(background) = this.background.as_mut().as_pin_mut() else { return Poll::Pending };
         let ended = ready!(background.poll(cx));
         this.background.set(None);
-        *this.end = Some(match ended {
+        // One that has failed already keeps its reason.
+        this.end.get_or_insert_with(|| match ended {
             Ok(()) => End::Closed,
             Err(error) => End::Failed(ConnectionError::transport(error)),
         });
         Poll::Ready(())
     }
 
-    fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let this = self.project();
-        while let Poll::Ready(Some(outcome)) = this.calls.poll_next_unpin(cx) {
+    fn poll_calls(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let this = self.as_mut().project();
+        let (mut is_answering, mut is_orphaned) = (false, false);
+        while let Poll::Ready(Some(ended)) = this.calls.poll_next_unpin(cx) {
+            is_answering |= ended.is_response;
+            is_orphaned |= !ended.is_response;
             if *this.is_asked {
-                this.outcomes.push_back(outcome);
+                this.outcomes.push_back(ended.outcome);
             }
+        }
+        // A response that was there at the same time counts, whichever was seen first.
+        if is_answering {
+            *this.has_responded = true;
+            *this.orphanings = 0;
+        } else {
+            *this.orphanings += usize::from(is_orphaned);
         }
         let abandoned = this.abandoned.as_ref().map_or(0, |count| count.load(Ordering::Relaxed));
         if abandoned >= *this.in_flight_max && *this.going == Going::No {
             *this.going = Going::Due;
         }
+        if *this.orphanings >= ORPHANINGS_MAX && this.end.is_none() {
+            self.fail();
+        }
+    }
+
+    /// The peer doesn't answer: no call in flight is waited for any longer.
+    fn fail(self: Pin<&mut Self>) {
+        let this = self.project();
+        this.end.get_or_insert(End::Failed(ConnectionError::NotAnswering));
+        for call in Pin::new(&mut *this.calls).iter_pin_mut() {
+            call.fail(ConnectionError::NotAnswering);
+        }
+        this.calls.clear();
     }
 
     fn next_event(self: Pin<&mut Self>) -> Option<Result<Event<Request, S::Response>, ConnectionError>> {
@@ -228,7 +271,9 @@ where
         None
     }
 
-    /// The service takes no more requests. While it has some to answer the connection drains.
+    /// The service takes no more requests. While it has some to answer the connection drains, or, if it
+    /// was never of any use, waits for them and fails: if it were replaced at once, the next might go the
+    /// same way, and so on without a pause.
     fn on_not_ready(
         self: Pin<&mut Self>,
         error: S::Error,
@@ -236,12 +281,19 @@ where
     ) -> Poll<Result<(), ConnectionError>> {
         let this = self.project();
         *this.service = None;
-        if *this.is_asked && !this.calls.is_empty() {
+        let drains = *this.is_asked && !this.calls.is_empty();
+        if drains && *this.has_responded {
             *this.going = Going::Due;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let error = ConnectionError::transport(error);
+        if drains {
+            // The end of the last call wakes whoever is to be told.
+            *this.going = Going::Failing;
+            *this.end = Some(End::Failed(error));
+            return Poll::Pending;
+        }
         *this.end = Some(End::Failed(error.clone()));
         Poll::Ready(Err(error))
     }
@@ -274,6 +326,10 @@ where
             self.as_mut().drive(cx);
         }
         self.next_event().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn give_up(self: Pin<&mut Self>) {
+        self.fail();
     }
 }
 
