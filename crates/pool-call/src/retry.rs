@@ -31,8 +31,8 @@ use crate::retry_budget::RetryBudget;
 /// }
 /// ```
 ///
-/// A call that a broken connection was asked to take and had not begun needs no retry: the pool
-/// gives it to another connection. No call is repeated whose deadline has come, or for which the pool
+/// A call that a connection was asked to take and had not begun when it broke needs no retry: the pool
+/// gives it to another. No call is repeated whose deadline has come, or for which the pool
 /// has no connection at all (it has waited for one for as long as it
 /// [may](pool_driver::PoolBuilder::fail_fast_after)), or that got a reply, whatever it says. There is
 /// no pause before a retry: the connection that failed is out of the way by then.
@@ -40,7 +40,9 @@ use crate::retry_budget::RetryBudget;
 /// Others to the same server may not be. One that is killed closes its connections one after the other,
 /// and lets in new ones until it stops listening; after that its address backs off. So a retry that gets
 /// there can be lost as well. If none may fail, allow for one on each connection to an address, one on
-/// each that replaces it, and one more: `attempts_max(2 * connections_per_address + 1)`.
+/// each that replaces it, and one more: `attempts_max(2 * connections_per_address + 1)`. The error of a
+/// tower service leaves its connection where it is, so that a retry may come to the same one: let a
+/// service that is overloaded say so in its reply.
 ///
 /// Clones have one [budget](Self::budget) together.
 #[derive(Clone, Debug)]
