@@ -6,8 +6,8 @@ use std::task::Waker;
 
 use slab::Slab;
 
-/// A line of senders and onlookers, each with a ticket. Joining, leaving and being granted a place cost the same
-/// however long the line is; it takes as much room as its longest was.
+/// A line of senders and onlookers, each with a ticket. Joining, leaving and being granted a place
+/// cost the same however long the line is; it takes as much room as its longest was.
 #[derive(Debug)]
 pub(crate) struct Line {
     senders: Slab<Sender>,

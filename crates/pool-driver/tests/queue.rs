@@ -3,6 +3,8 @@
 mod support;
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use futures_util::SinkExt;
 use pool_driver::{EndReason, Pool, RefusedReason, UndeliveredReason};
@@ -341,6 +343,8 @@ fn i5_in_a_long_queue_a_search_waits_until_it_is_worth_its_while() {
     assert_eq!(bench.calls.count(), before, "nobody has been asked");
     disown(&mut bench, [9]);
     assert_eq!(bench.ledger.undelivered().len(), 10);
+    disown(&mut bench, [10]);
+    assert_eq!(bench.ledger.undelivered().len(), 10, "those that were found don't count again");
     bench.finish();
 }
 
@@ -411,6 +415,24 @@ fn t2_onlookers_wait_in_line_and_hold_up_nobody() {
     bench.run();
     assert!(late.is_done());
     bench.send([3]);
+    bench.finish();
+}
+
+#[test]
+fn t2_a_handle_that_looks_on_and_is_dropped_leaves_nothing_behind() {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    let mut bench = blocked(1);
+    bench.send([1]);
+    let nobody = Arc::new(Nobody);
+    let waker = Waker::from(Arc::clone(&nobody));
+    let mut handle = bench.pool().clone();
+    assert!(handle.poll_room(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(Arc::strong_count(&nobody), 3, "it waits");
+    drop(handle);
+    assert_eq!(Arc::strong_count(&nobody), 2);
     bench.finish();
 }
 
