@@ -27,10 +27,11 @@ mod panic;
 mod pool;
 mod queue;
 mod runtime;
+mod source;
 mod sync;
 mod wake_list;
 
-pub use addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
+pub use addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource, Update};
 pub use board::{AddressSnapshot, Snapshot};
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
@@ -48,6 +49,7 @@ pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+pub use source::{SourceSnapshot, SourceState};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,
