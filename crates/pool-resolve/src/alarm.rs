@@ -1,5 +1,6 @@
 //! A timer that comes into being when it is needed first, which is inside of the pool's driver.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,7 +10,6 @@ use pool_driver::{Runtime, Timer};
 
 /// A clock and one timer of its runtime.
 #[pin_project]
-#[derive(Debug)]
 pub(crate) struct Alarm<R: Runtime> {
     runtime: R,
     #[pin]
@@ -50,5 +50,11 @@ impl<R: Runtime> Alarm<R> {
         // It fired early: it is set again in the next poll.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Alarm<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").field("set_for", &self.set_for).finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@
 mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
+mod combinators;
 mod host_port;
 mod lookup;
 mod polling;
@@ -23,6 +24,10 @@ mod schedule;
 #[cfg(feature = "system")]
 mod system;
 
+pub use combinators::{
+    AddressStreamExt, ChangeSet, EachSet, FilterEndpoints, MapEndpoints, MapWeights, MergeWith,
+    NoSuchNameIsEmpty, PreferOver, RemovalGrace, ThrottleSets,
+};
 pub use host_port::{HostPort, HostPortError};
 pub use lookup::{Answer, Lookup, LookupError};
 pub use polling::{LookupTimedOut, Polling};
