@@ -7,6 +7,7 @@
 //! | source | feature | learns of changes | how soon | while it can't answer |
 //! |---|---|---|---|---|
 //! | `System`: `host:port` | `system` (default) | asks the system's resolver | 30 s | the last addresses stay; asked again after 1 s to 30 s |
+//! | `File`: a path | `file` (default) | is told by the system, and reads the file every 30 s | 0.1 s | the same |
 //!
 //! Whatever can be asked for addresses is a source too: [`Polling`] makes one of any [`Lookup`], which
 //! closures are. Addresses that never change need nothing of this crate
@@ -16,6 +17,8 @@ mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
 mod combinators;
+#[cfg(feature = "file")]
+mod file;
 mod host_port;
 mod lookup;
 mod polling;
@@ -28,6 +31,8 @@ pub use combinators::{
     AddressStreamExt, ChangeSet, EachSet, FilterEndpoints, MapEndpoints, MapWeights, MergeWith,
     NoSuchNameIsEmpty, PreferOver, RemovalGrace, ThrottleSets,
 };
+#[cfg(feature = "file")]
+pub use file::{File, FileAddresses, FileError, Format};
 pub use host_port::{HostPort, HostPortError};
 pub use lookup::{Answer, Lookup, LookupError};
 pub use polling::{LookupTimedOut, Polling};

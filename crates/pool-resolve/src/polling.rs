@@ -67,6 +67,11 @@ impl<L: Lookup, R: Runtime> Polling<L, R> {
         Self { lookup, schedule, timeout, question: None, alarm: Alarm::new(runtime) }
     }
 
+    #[cfg(feature = "file")]
+    pub(crate) fn is_asking(&self) -> bool {
+        self.question.is_some()
+    }
+
     /// Polls the question that is in flight until it is answered or has taken too long.
     fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Update<L::Address>> {
         let mut this = self.project();
