@@ -264,6 +264,9 @@ where
             return Poll::Ready(ended);
         }
         let handles_woken = this.multiplexer.progress(cx);
+        if let Some(size) = this.multiplexer.take_queue_size() {
+            this.shared.queue.resize(size);
+        }
         if handles_woken {
             this.shared.signal.clear();
             this.handle_requests();

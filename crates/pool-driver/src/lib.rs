@@ -29,6 +29,7 @@ mod queue;
 mod runtime;
 mod source;
 mod spares;
+mod settings;
 mod sync;
 mod wake_list;
 
@@ -51,6 +52,7 @@ pub use pool::{Pool, Sending};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
 pub use source::{SourceSnapshot, SourceState};
+pub use settings::Settings;
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,

@@ -17,6 +17,7 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 pub(crate) enum Source {
     Slot(SlotId),
     Addresses,
+    Settings,
     Timer,
     /// Items came back from a connection.
     Held,
