@@ -158,7 +158,7 @@ impl<A: Adapter + 'static> Player<A> {
             Outside::PanicNames => feed.push(Answer::Panic),
             Outside::HoldNames => feed.hold(),
             Outside::ReleaseNames => feed.release(),
-            Outside::ChangeSettings(list) => settings.push(Change::Settings(Setting::settings(list))),
+            Outside::ChangeSettings(list) => settings.push(Change::Settings(Setting::settings(list).into())),
             Outside::EndSettings => settings.push(Change::End),
             Outside::PanicSettings => settings.push(Change::Panic),
             Outside::HoldSettings => settings.hold(),

@@ -205,14 +205,14 @@ fn a_replacement_under_way_is_not_disturbed_by_other_settings() {
 fn with_fewer_connections_one_at_the_end_of_its_life_goes_without_a_replacement() {
     let mortal = |connections| {
         let mut config = eager(connections);
-        config.lifetime_max = Some(secs(100));
+        (config.lifetime_max, config.dial_timeout) = (Some(secs(100)), secs(60));
         config
     };
     let mut bench = Bench::new(mortal(2));
     bench.set([A]);
     let old = bench.dial(A);
     bench.connect(old);
-    bench.advance(secs(4));
+    bench.advance(secs(30));
     bench.connect_all();
     wait_for_a_replacement(&mut bench);
     bench.busy(old);
@@ -376,6 +376,23 @@ fn an_item_that_was_in_flight_on_a_surplus_connection_is_reported_as_ever() {
     assert_eq!(bench.uniform.handle_outcome(draining, outcome, bench.now), Handled::Applied);
     assert_eq!(bench.event(draining, SlotEvent::Closed), Handled::Applied);
     assert_eq!(bench.dials().len(), 0);
+}
+
+#[test]
+fn a_name_service_is_asked_again_after_the_new_interval() {
+    let interval = |interval| config(|config| config.refresh_interval_min = interval);
+    let mut bench = Bench::new(interval(secs(1_000)));
+    bench.peer(A, Peer::Refuses);
+    bench.set([A]);
+    bench.advance(secs(60));
+    let refreshes =
+        |bench: &mut Bench| bench.take().iter().filter(|output| **output == Output::Refresh).count();
+    assert_eq!(refreshes(&mut bench), 1);
+    bench.configure(interval(secs(70)));
+    bench.advance(secs(9));
+    assert_eq!(refreshes(&mut bench), 0);
+    bench.advance(secs(40));
+    assert_eq!(refreshes(&mut bench), 1);
 }
 
 #[test]

@@ -388,6 +388,7 @@ fn any_change() -> impl Strategy<Value = Config> {
             config.lifetime_max = config.lifetime_max.map(|max| scaled(max, connections));
             config.idle_timeout = config.idle_timeout.map(|max| scaled(max, connections));
             config.drain_timeout = scaled(config.drain_timeout, silence);
+            config.refresh_interval_min = scaled(config.refresh_interval_min, 1 + silence / 10);
             config.outcome_timeout = config.outcome_timeout.map(|max| scaled(max, silence));
             config.fail_fast_after = config.fail_fast_after.map(|after| scaled(after, silence));
             if nonsense == 0 {

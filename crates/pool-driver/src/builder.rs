@@ -271,7 +271,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
 
     /// [`Config::refresh_interval_min`]: 30 s by default.
     pub fn refresh_interval_min(mut self, interval: Duration) -> Self {
-        self.settings.config.refresh_interval_min = interval;
+        self.untyped.settings.config.refresh_interval_min = interval;
         self
     }
 

@@ -27,9 +27,9 @@ mod panic;
 mod pool;
 mod queue;
 mod runtime;
+mod settings;
 mod source;
 mod spares;
-mod settings;
 mod sync;
 mod wake_list;
 
@@ -51,8 +51,8 @@ pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
-pub use source::{SourceSnapshot, SourceState};
 pub use settings::Settings;
+pub use source::{SourceSnapshot, SourceState};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,

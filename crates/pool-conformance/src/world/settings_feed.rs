@@ -32,7 +32,7 @@ struct State {
 #[non_exhaustive]
 pub enum Change {
     /// Other settings.
-    Settings(Settings),
+    Settings(Box<Settings>),
     /// The stream ends.
     End,
     /// The stream panics.
@@ -91,7 +91,7 @@ impl Stream for SettingsFeed {
         let change = self.state.lock().next(&mut waker);
         drop(waker);
         match change {
-            Some(Change::Settings(settings)) => Poll::Ready(Some(settings)),
+            Some(Change::Settings(settings)) => Poll::Ready(Some(*settings)),
             Some(Change::End) => Poll::Ready(None),
             Some(Change::Panic) => self.calls.panic("of the stream of settings"),
             None => Poll::Pending,

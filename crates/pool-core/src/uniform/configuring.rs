@@ -86,6 +86,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if self.config.stable_after > before.stable_after {
             self.acknowledge_stable(before.stable_after);
         }
+        self.change_refresh_interval(before.refresh_interval_min);
         let connections = before.connections_per_address.max(self.config.connections_per_address);
         let draining_max = u16::try_from(connections).unwrap_or(u16::MAX);
         for index in self.addresses.members().to_vec() {

@@ -240,6 +240,8 @@ pub(crate) struct Reference {
     /// Failures of addresses in the set, since it last changed or was last doubted.
     doubts: usize,
     refresh_at: Instant,
+    /// When the last refresh was that still counts.
+    refreshed_at: Option<Instant>,
     /// Since when nothing has been usable, though it should be.
     missed_since: Option<Instant>,
     /// Dials that may be in flight: more than the settings say while there are some from before.
@@ -273,6 +275,7 @@ impl Reference {
             rings: BTreeMap::new(),
             doubts: 0,
             refresh_at: Instant::ZERO,
+            refreshed_at: None,
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
@@ -527,6 +530,9 @@ impl Reference {
                 slot.spoke = self.now;
             }
         }
+        if let Some(at) = self.refreshed_at.filter(|_| self.refresh_at > self.now) {
+            self.refresh_at = at + config.refresh_interval_min;
+        }
         for slot in self.slots.values_mut().filter(|slot| slot.state.is_connected()) {
             slot.was_stable |= self.now.saturating_duration_since(slot.since) >= before.stable_after;
         }
@@ -731,6 +737,7 @@ impl Reference {
             Output::Refresh => {
                 assert!(core::mem::take(&mut self.pending.doubted), "there is no reason to doubt the set");
                 self.doubts = 0;
+                self.refreshed_at = Some(self.now);
                 self.refresh_at = self.now + self.config.refresh_interval_min;
             }
             Output::Event(event) => self.on_told(event),
