@@ -337,10 +337,10 @@ where
             match source {
                 Source::Slot(slot) => self.poll_slot(slot),
                 Source::Addresses => self.poll_addresses(),
-                Source::Settings => self.poll_settings(),
                 // Set anew below, whatever made it fire.
                 Source::Timer => self.timer_deadline = None,
                 Source::Held => self.held_signal.clear(),
+                Source::Settings => self.poll_settings(),
                 Source::Handles => handles_woken = true,
             }
         }
