@@ -25,10 +25,12 @@ mod multiplexer;
 mod observer;
 mod panic;
 mod pool;
+mod pool_map;
 mod queue;
 mod runtime;
 mod sync;
 mod wake_list;
+mod watchers;
 
 pub use addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
 pub use board::{AddressSnapshot, Snapshot};
@@ -46,6 +48,10 @@ pub use multiplexer::Multiplexer;
 pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
+pub use pool_map::{
+    Creator, GetError, NameSnapshot, NoPool, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
+    PoolMapSnapshot,
+};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
 
