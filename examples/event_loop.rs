@@ -136,6 +136,8 @@ impl EventLoop {
                 // A socket that is dropped is closed, and leaves mio's poll by that.
                 Output::Drop { slot } => drop(self.connections.remove(&slot.index())),
                 Output::Availability(availability) => self.voice.availability(availability),
+                // The addresses are fixed.
+                Output::Refresh => {}
                 Output::Event(event) => self.voice.observe_core(&event, self.now),
                 Output::Closed => self.is_closed = true,
                 Output::Timeout(deadline) => return self.deadline = deadline,

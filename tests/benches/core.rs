@@ -153,7 +153,11 @@ fn carry_out(uniform: &mut Uniform<SocketAddr>) -> usize {
         match uniform.poll_output() {
             Output::Dial { slot, .. } => report(uniform, slot, &[SlotEvent::Connected, SlotEvent::Ready]),
             Output::Drain { slot } => report(uniform, slot, &[SlotEvent::Closed]),
-            Output::Drop { .. } | Output::Availability(_) | Output::Event(_) | Output::Closed => {}
+            Output::Drop { .. }
+            | Output::Availability(_)
+            | Output::Refresh
+            | Output::Event(_)
+            | Output::Closed => {}
             Output::Timeout(_) => return carried_out,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pool_driver::{AddressSnapshot, AddressState, Snapshot};
+use pool_driver::{AddressSnapshot, AddressState, Snapshot, SourceState};
 
 use crate::scene::Scene;
 use crate::world::{End, Link, Tally};
@@ -42,6 +42,8 @@ pub enum Observation {
     NamePollsAfterEnd,
     /// Answers of the name service that wait to be read.
     NamesUnread,
+    /// How often the name service was asked to look again.
+    NameRefreshes,
     /// Items that connections were handed without having been ready when asked just before.
     Unasked,
     /// The most answers that were read in one poll of the driver.
@@ -91,6 +93,8 @@ pub enum Observation {
     SetsRefused,
     /// Errors of the name service.
     NameErrors,
+    /// How often it was said that there is no such name.
+    NamesLost,
     /// Ends of the address stream.
     NamesEnded,
     /// How often the pool became able and unable to take items.
@@ -125,6 +129,8 @@ pub enum Observation {
     Rows,
     /// The name service's error.
     NamesError,
+    /// What the name service said last, in a word, as long as its answer can be told from none.
+    NamesState,
     /// Whether items can be taken.
     Availability,
     /// Items in the driver's hand.
@@ -287,6 +293,7 @@ impl Observation {
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
             Self::Unasked => count(world.all_links().iter().map(Link::unasked).sum()),
+            Self::NameRefreshes => count(scene.feed.refreshes()),
             Self::NamesReadAtOnce => count(scene.feed.read_at_once_max()),
             Self::DialsOpen(address) => count(world.dialling(address)),
             _ => return None,
@@ -328,6 +335,7 @@ impl Observation {
             Self::InFlightAtEnd(address) => Value::Number(log.tally(address, |tally| tally.in_flight_at_end)),
             Self::SetsRefused => count(log.count(|event| matches!(event, Event::AddressesRefused { .. }))),
             Self::NameErrors => count(log.count(|event| matches!(event, Event::AddressesFailed { .. }))),
+            Self::NamesLost => count(log.count(|event| matches!(event, Event::NoSuchName))),
             Self::NamesEnded => count(log.count(|event| matches!(event, Event::AddressesEnded { .. }))),
             Self::AvailabilityChanges => {
                 count(log.count(|event| matches!(event, Event::AvailabilityChanged { .. })))
@@ -368,7 +376,19 @@ impl Observation {
                 Some(error.to_string())
             }),
             Self::Rows => number(&|snapshot| snapshot.addresses.len()),
-            Self::NamesError => text(&|snapshot| Some(snapshot.addresses_error.as_ref()?.to_string())),
+            Self::NamesError => text(&|snapshot| Some(snapshot.source.state.error()?.to_string())),
+            Self::NamesState => text(&|snapshot| {
+                let has_answered = snapshot.source.answer_age.is_some();
+                let state = match snapshot.source.state {
+                    SourceState::Pending => "pending",
+                    SourceState::Answered => "answered",
+                    SourceState::Failed(_) => "failed",
+                    SourceState::NoSuchName => "no such name",
+                    SourceState::Ended(_) => "ended",
+                    _ => "unknown",
+                };
+                Some(if has_answered { format!("{state}, with addresses") } else { state.into() })
+            }),
             Self::Availability => text(&|snapshot| Some(format!("{:?}", snapshot.availability))),
             Self::InHand => number(&|snapshot| snapshot.queue.in_hand),
             Self::Places => number(&|snapshot| {

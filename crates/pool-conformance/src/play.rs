@@ -152,6 +152,8 @@ impl<A: Adapter + 'static> Player<A> {
                 feed.push(Answer::Set(set));
             }
             Outside::FailNames(error) => feed.push(Answer::Error(error)),
+            Outside::DelayNames => feed.push(Answer::Pending),
+            Outside::LoseName => feed.push(Answer::NoSuchName),
             Outside::EndNames => feed.push(Answer::End),
             Outside::PanicNames => feed.push(Answer::Panic),
             Outside::HoldNames => feed.hold(),

@@ -158,7 +158,7 @@ impl Scene {
     ) -> Result<ScenarioDriver<A::Runtime>, BuildError> {
         let runtime = Observed::new(adapter.runtime(), A::TIME.speed(), &self.stamp);
         let builder = PoolBuilder::new(self.world.clone(), runtime)
-            .connect_to(self.feed.clone())
+            .follow(self.feed.clone())
             .on_undelivered(self.ledger.clone())
             .observer(self.log.clone())
             .balancer(self.balancer.clone())

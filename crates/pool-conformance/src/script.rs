@@ -67,6 +67,8 @@ pub enum Setting {
     IdleTimeout(Duration),
     /// `outcome_timeout`
     OutcomeTimeout(Duration),
+    /// `refresh_interval_min`
+    RefreshIntervalMin(Duration),
     /// `addresses_max`
     AddressesMax(usize),
     /// `items_per_turn`
@@ -111,6 +113,7 @@ impl Setting {
             Self::LifetimeMax(lifetime) => builder.lifetime_max(lifetime),
             Self::IdleTimeout(timeout) => builder.idle_timeout(timeout),
             Self::OutcomeTimeout(timeout) => builder.outcome_timeout(timeout),
+            Self::RefreshIntervalMin(interval) => builder.refresh_interval_min(interval),
             Self::AddressesMax(addresses) => builder.addresses_max(addresses),
             Self::ItemsPerTurn(items) => builder.items_per_turn(items),
             Self::KeepAddresses => builder.on_addresses_end(OnAddressesEnd::Keep),
@@ -187,6 +190,8 @@ pub(crate) enum Outside {
     Behave(u16, Conduct),
     SetAddresses(Vec<Endpoint<u16>>),
     FailNames(&'static str),
+    DelayNames,
+    LoseName,
     EndNames,
     PanicNames,
     HoldNames,
@@ -343,6 +348,16 @@ impl Script {
     /// The name service has no answer, and says why.
     pub fn fail_names(self, error: &'static str) -> Self {
         self.step(Outside::FailNames(error))
+    }
+
+    /// The name service has no answer yet.
+    pub fn delay_names(self) -> Self {
+        self.step(Outside::DelayNames)
+    }
+
+    /// The name service says that there is no such name.
+    pub fn lose_name(self) -> Self {
+        self.step(Outside::LoseName)
     }
 
     /// The address stream ends.

@@ -70,6 +70,9 @@ pub struct Config {
     /// answer. Off by default, and only for connections that report an outcome for each item; any
     /// other would be dropped so long after its first item.
     pub outcome_timeout: Option<Duration>,
+    /// Ask the name service to look again, when connections keep failing, at most once in this time;
+    /// 30 s by default, which is gRPC's bound too.
+    pub refresh_interval_min: Duration,
     /// A larger address set is refused whole; 65,536 by default.
     pub addresses_max: usize,
     /// Items that an address takes before the turn passes on; 1 by default. Larger turns fill
@@ -91,6 +94,7 @@ impl Default for Config {
             lifetime_max: None,
             idle_timeout: None,
             outcome_timeout: None,
+            refresh_interval_min: Duration::from_secs(30),
             addresses_max: 65_536,
             items_per_turn: 1,
         }
@@ -111,6 +115,7 @@ impl Config {
         self.backoff.validate()?;
         ConfigError::check_duration("stable_after", self.stable_after)?;
         ConfigError::check_duration("drain_timeout", self.drain_timeout)?;
+        ConfigError::check_duration("refresh_interval_min", self.refresh_interval_min)?;
         check_optional_duration("fail_fast_after", self.fail_fast_after)?;
         check_optional_duration("lifetime_max", self.lifetime_max)?;
         check_optional_duration("idle_timeout", self.idle_timeout)?;

@@ -33,6 +33,9 @@ pub enum Output<A> {
     },
     /// Whether items can be taken has changed.
     Availability(Availability),
+    /// Connections keep failing, so the address set may be out of date: ask the name service now, if
+    /// it can be asked.
+    Refresh,
     /// For people and metrics; nothing has to be done.
     Event(Event<A>),
     /// The close is complete: no slot is left, and nothing but `Timeout(None)` will follow.

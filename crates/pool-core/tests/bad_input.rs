@@ -31,6 +31,7 @@ fn f5_counts_of_zero_or_beyond_their_range_are_refused_by_name() {
 fn f5_durations_of_zero_or_without_end_are_refused_by_name() {
     for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         assert_eq!(refused(|config| config.dial_timeout = duration).0, "dial_timeout");
+        assert_eq!(refused(|config| config.refresh_interval_min = duration).0, "refresh_interval_min");
         assert_eq!(refused(|config| config.stable_after = duration).0, "stable_after");
         assert_eq!(refused(|config| config.drain_timeout = duration).0, "drain_timeout");
         assert_eq!(refused(|config| config.fail_fast_after = Some(duration)).0, "fail_fast_after");

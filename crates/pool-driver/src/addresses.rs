@@ -4,27 +4,117 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use pin_project::pin_project;
 use pool_core::AddressSet;
 
-use crate::error::BoxError;
+use crate::error::{BoxError, SharedError};
 
-/// A stream of address sets: every item is all that the name service says at that time.
+/// What a name service says of a name, at one time.
 ///
-/// Implemented for all streams of `Result<AddressSet<A>, E>`. An `Err` is reported and changes
-/// nothing; the set before stays in force.
-pub trait AddressStream: Stream<Item = Result<AddressSet<Self::Address>, Self::Error>> {
-    /// Where to connect.
-    type Address: Clone + Ord;
-    /// Why the name service has no answer.
-    type Error: Into<BoxError>;
+/// Only [`Addresses`](Self::Addresses) acts: whatever else comes, the last set stays in force, and
+/// [`Snapshot::source`](crate::Snapshot::source) shows what has come.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever handles updates must handle all of them")]
+pub enum Update<A> {
+    /// All addresses there are now. An empty set is an instruction too: it drains everything.
+    Addresses(AddressSet<A>),
+    /// It was asked, and there is no answer yet.
+    Pending,
+    /// There was no answer.
+    Failed(SharedError),
+    /// The answer was that there is no such name. That is no empty set: names vanish by mistake
+    /// more often than for good.
+    NoSuchName,
 }
 
-impl<S, A: Clone + Ord, E: Into<BoxError>> AddressStream for S
-where
-    S: Stream<Item = Result<AddressSet<A>, E>>,
-{
+impl<A> Update<A> {
+    /// There was no answer.
+    pub fn failed(error: impl Into<BoxError>) -> Self {
+        Self::Failed(error.into().into())
+    }
+}
+
+/// What a stream that a pool [connects to](crate::PoolBuilder::connect_to) may consist of: address sets,
+/// [`Update`]s, or results of these.
+pub trait IntoUpdate {
+    /// Where to connect.
+    type Address: Clone + Ord;
+
+    /// What it says.
+    fn into_update(self) -> Update<Self::Address>;
+}
+
+impl<A: Clone + Ord> IntoUpdate for Update<A> {
     type Address = A;
-    type Error = E;
+
+    fn into_update(self) -> Self {
+        self
+    }
+}
+
+impl<A: Clone + Ord> IntoUpdate for AddressSet<A> {
+    type Address = A;
+
+    fn into_update(self) -> Update<A> {
+        Update::Addresses(self)
+    }
+}
+
+/// An `Err` is [`Update::Failed`].
+impl<U: IntoUpdate, E: Into<BoxError>> IntoUpdate for Result<U, E> {
+    type Address = U::Address;
+
+    fn into_update(self) -> Update<U::Address> {
+        self.map_or_else(Update::failed, U::into_update)
+    }
+}
+
+/// What a name service says of one name, from now on.
+///
+/// It is polled for as long as the pool lives, whether items are sent or not.
+pub trait AddressStream: Stream<Item = Update<Self::Address>> {
+    /// Where to connect.
+    type Address: Clone + Ord;
+
+    /// Connections to the addresses keep failing, so these may be out of date: ask now, whatever the
+    /// schedule. The pool polls the stream right after this. A source that is told of changes has
+    /// nothing to do here.
+    fn refresh(self: Pin<&mut Self>) {}
+}
+
+impl<S: AddressStream + ?Sized> AddressStream for Pin<Box<S>> {
+    type Address = S::Address;
+
+    fn refresh(mut self: Pin<&mut Self>) {
+        self.as_mut().get_mut().as_mut().refresh();
+    }
+}
+
+/// A stream of address sets as a source that can't be asked.
+#[derive(Clone, Debug)]
+#[pin_project]
+pub struct StreamSource<S> {
+    #[pin]
+    stream: S,
+}
+
+impl<S> StreamSource<S> {
+    /// Whatever this stream says.
+    pub fn new(stream: S) -> Self {
+        Self { stream }
+    }
+}
+
+impl<S: Stream<Item: IntoUpdate>> Stream for StreamSource<S> {
+    type Item = Update<<S::Item as IntoUpdate>::Address>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().stream.poll_next(cx).map(|item| item.map(IntoUpdate::into_update))
+    }
+}
+
+impl<S: Stream<Item: IntoUpdate>> AddressStream for StreamSource<S> {
+    type Address = <S::Item as IntoUpdate>::Address;
 }
 
 /// One set, for ever.
@@ -42,14 +132,18 @@ impl<A> FixedAddresses<A> {
 }
 
 impl<A> Stream for FixedAddresses<A> {
-    type Item = Result<AddressSet<A>, BoxError>;
+    type Item = Update<A>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.set.take() {
-            Some(set) => Poll::Ready(Some(Ok(set))),
+            Some(set) => Poll::Ready(Some(Update::Addresses(set))),
             None => Poll::Pending,
         }
     }
+}
+
+impl<A: Clone + Ord> AddressStream for FixedAddresses<A> {
+    type Address = A;
 }
 
 /// What the end of the address stream means.

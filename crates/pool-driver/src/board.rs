@@ -6,12 +6,13 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as SystemInstant};
 
 use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 
 use crate::error::{Counts, Ended, SharedError};
 use crate::queue::QueueSnapshot;
+use crate::source::{SourceSnapshot, SourceState, SourceStatus};
 use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) struct Board<A> {
@@ -23,7 +24,7 @@ struct State<A> {
     rows: Vec<Option<Row<A>>>,
     figures: Figures,
     last_error: Option<SharedError>,
-    addresses_error: Option<SharedError>,
+    source: SourceStatus,
     ended: Option<Ended>,
 }
 
@@ -85,7 +86,13 @@ impl<A> State<A> {
 impl<A> Board<A> {
     pub(crate) fn new() -> Self {
         let figures = Figures::new();
-        let state = State { rows: Vec::new(), figures, last_error: None, addresses_error: None, ended: None };
+        let state = State {
+            rows: Vec::new(),
+            figures,
+            last_error: None,
+            source: SourceStatus::default(),
+            ended: None,
+        };
         Self { state: Mutex::new(state) }
     }
 
@@ -141,8 +148,13 @@ impl<A> Board<A> {
         drop(previous);
     }
 
-    pub(crate) fn set_addresses_error(&self, error: Option<SharedError>) {
-        let previous = mem::replace(&mut self.lock().addresses_error, error);
+    /// What the name service has said now.
+    pub(crate) fn set_source(&self, said: SourceState) {
+        let answered_at = matches!(said, SourceState::Answered).then(SystemInstant::now);
+        let mut state = self.lock();
+        state.source.answered_at = answered_at.or(state.source.answered_at);
+        let previous = mem::replace(&mut state.source.state, said);
+        drop(state);
         drop(previous);
     }
 
@@ -179,12 +191,12 @@ impl<A> Board<A> {
         let state = self.lock();
         let rows: Vec<Row<A>> = state.rows.iter().flatten().cloned().collect();
         let Figures { now, availability, handed, undelivered, .. } = state.figures;
-        let (addresses_error, ended) = (state.addresses_error.clone(), state.ended);
+        let (source, ended) = (state.source.snapshot(), state.ended);
         drop(state);
         let (queue, accepted) = queue();
         let addresses = rows.into_iter().map(|row| AddressSnapshot::new(row, now)).collect();
         let counts = Counts { accepted, handed: count(handed), undelivered };
-        Snapshot { addresses, queue, counts, availability, addresses_error, ended }
+        Snapshot { addresses, queue, counts, availability, source, ended }
     }
 }
 
@@ -207,8 +219,8 @@ pub struct Snapshot<A> {
     pub counts: Counts,
     /// Whether there is a connection.
     pub availability: Availability,
-    /// The latest error of the name service, until it has an answer again.
-    pub addresses_error: Option<SharedError>,
+    /// What the name service said last, and how old its addresses are.
+    pub source: SourceSnapshot,
     /// Why the pool is over, if it is.
     pub ended: Option<Ended>,
 }
@@ -281,6 +293,7 @@ impl<A: fmt::Display> fmt::Display for Snapshot<A> {
                 None => writeln!(f, "-")?,
             }
         }
+        writeln!(f, "name service: {}", self.source)?;
         let QueueSnapshot { queued, in_hand, granted, waiting, capacity } = self.queue;
         let Counts { accepted, handed, undelivered } = self.counts;
         write!(f, "queue {}/{capacity}, {waiting} waiting; ", queued + in_hand + granted)?;

@@ -4,9 +4,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::Stream;
 use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, Opening, RoundRobin};
 
-use crate::addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
+use crate::addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource};
 use crate::connect::{Connect, PlainConnector};
 use crate::connection::Connection;
 use crate::driver::Driver;
@@ -120,8 +121,18 @@ impl<C, R> PoolBuilder<C, R> {
 }
 
 impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
-    /// Where address sets come from: a stream of `Result<AddressSet<A>, E>`.
-    pub fn connect_to<S2: AddressStream>(self, addresses: S2) -> PoolBuilder<C, R, S2, U, O, B> {
+    /// Where address sets come from: any stream of them, or of results, or of
+    /// [`Update`](crate::Update)s.
+    pub fn connect_to<S2>(self, addresses: S2) -> PoolBuilder<C, R, StreamSource<S2>, U, O, B>
+    where
+        S2: Stream<Item: IntoUpdate>,
+    {
+        self.follow(StreamSource::new(addresses))
+    }
+
+    /// Follows a name: as [`connect_to`](Self::connect_to), for a source that can be asked again when
+    /// connections keep failing. Those of `pool-resolve` can: `.follow(dns.subscribe(&name))`.
+    pub fn follow<S2: AddressStream>(self, addresses: S2) -> PoolBuilder<C, R, S2, U, O, B> {
         PoolBuilder {
             addresses,
             connector: self.connector,
@@ -139,7 +150,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
         addresses: impl IntoIterator<Item = A>,
     ) -> PoolBuilder<C, R, FixedAddresses<A>, U, O, B> {
         let set: AddressSet<A> = addresses.into_iter().collect();
-        self.connect_to(FixedAddresses::new(set))
+        self.follow(FixedAddresses::new(set))
     }
 
     /// Who is given items that were accepted and can't be delivered; by default they are dropped
@@ -252,6 +263,12 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// [report outcomes](Connection::REPORTS_OUTCOMES).
     pub fn outcome_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.config.outcome_timeout = timeout.into();
+        self
+    }
+
+    /// [`Config::refresh_interval_min`]: 30 s by default.
+    pub fn refresh_interval_min(mut self, interval: Duration) -> Self {
+        self.settings.config.refresh_interval_min = interval;
         self
     }
 

@@ -28,11 +28,12 @@ mod pool;
 mod pool_map;
 mod queue;
 mod runtime;
+mod source;
 mod sync;
 mod wake_list;
 mod watchers;
 
-pub use addresses::{AddressStream, FixedAddresses, OnAddressesEnd};
+pub use addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource, Update};
 pub use board::{AddressSnapshot, Snapshot};
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
@@ -54,6 +55,7 @@ pub use pool_map::{
 };
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+pub use source::{SourceSnapshot, SourceState};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,

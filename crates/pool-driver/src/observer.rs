@@ -56,6 +56,10 @@ pub enum Event<A> {
         /// What it said.
         error: SharedError,
     },
+    /// The name service knows no such name; the last set stays in force.
+    NoSuchName,
+    /// Connections keep failing, so the name service was asked to look again.
+    AddressesDoubted,
     /// The address stream is over.
     AddressesEnded {
         /// What it panicked with, if it did.

@@ -2,8 +2,18 @@
 
 mod support;
 
-use pool_driver::{EndReason, Endpoint, Event, OnAddressesEnd, RefusedReason};
-use support::{A, Answer, B, Bench, C, Dial, millis, secs};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::FutureExt;
+use futures_util::sink::Drain;
+use futures_util::stream::{self, StreamExt};
+use pool_driver::{
+    AddressSet, AddressStream, EndReason, Endpoint, Event, FixedAddresses, IntoUpdate, OnAddressesEnd,
+    PoolBuilder, RefusedReason, SourceState, StreamSource, Update,
+};
+use support::{A, Answer, B, Bench, C, Clock, Dial, Executor, millis, secs};
 
 #[test]
 fn a7_connections_are_opened_and_drained_while_no_item_is_sent() {
@@ -108,11 +118,11 @@ fn a4_t14_an_error_of_the_name_service_keeps_the_set_and_is_shown_until_the_next
     bench.feed.push(Answer::Error("no such name"));
     bench.run();
     assert_eq!(bench.world.alive(A), 1);
-    let shown = bench.snapshot().addresses_error.map(|error| error.to_string());
+    let shown = bench.snapshot().source.state.error().map(ToString::to_string);
     assert_eq!(shown.as_deref(), Some("no such name"));
     assert_eq!(bench.count_events(|event| matches!(event, Event::AddressesFailed { .. })), 1);
     bench.set([A]);
-    assert!(bench.snapshot().addresses_error.is_none());
+    assert!(matches!(bench.snapshot().source.state, SourceState::Answered));
     bench.send([1]);
     assert_eq!(bench.world.received(A), [1]);
     bench.finish();
@@ -136,7 +146,7 @@ fn a5_an_error_after_a_set_does_not_undo_it() {
     bench.feed.push(Answer::Error("and now it is down"));
     bench.run();
     assert_eq!(bench.world.alive(A), 1);
-    assert!(bench.snapshot().addresses_error.is_some());
+    assert!(matches!(bench.snapshot().source.state, SourceState::Failed(_)));
 }
 
 #[test]
@@ -229,7 +239,7 @@ fn f1_a_panic_of_the_stream_is_its_end_with_a_reason() {
     assert_eq!(ended.reason, EndReason::AddressesPanicked);
     let told = |event: &Event<u16>| matches!(event, Event::AddressesEnded { error: Some(_) });
     assert_eq!(bench.count_events(told), 1);
-    let shown = bench.snapshot().addresses_error.map(|error| error.to_string());
+    let shown = bench.snapshot().source.state.error().map(ToString::to_string);
     assert_eq!(shown.as_deref(), Some("panicked: a scripted panic of the name service"));
     bench.check_accounts(ended, "");
 }
@@ -243,4 +253,46 @@ fn f4_a_set_that_is_too_large_is_refused_whole_and_costs_nothing() {
     assert_eq!(bench.count_events(refused), 1);
     bench.send([1, 2]);
     bench.finish();
+}
+
+#[test]
+fn a4_streams_of_sets_of_results_and_of_updates_all_do() {
+    fn source<S: Stream<Item: IntoUpdate<Address = u16>>>(stream: S) -> Vec<String> {
+        let said = StreamSource::new(stream).collect::<Vec<_>>().now_or_never().expect("it is all there");
+        said.into_iter().map(|update| format!("{update:?}")).collect()
+    }
+    let set = AddressSet::from([A]);
+    let plain = source(stream::iter([set.clone()]));
+    assert_eq!(plain, source(stream::iter([Update::Addresses(set.clone())])));
+    assert_eq!(plain, source(stream::iter([Ok::<_, String>(set.clone())])));
+    let updates = [Ok(Update::Pending), Ok(Update::NoSuchName), Err("down")];
+    assert_eq!(source(stream::iter(updates)), ["Pending", "NoSuchName", "Failed(\"down\")"]);
+}
+
+#[test]
+fn f1_a_source_that_panics_when_it_is_asked_again_has_ended() {
+    struct Touchy(FixedAddresses<u16>);
+    impl Stream for Touchy {
+        type Item = Update<u16>;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Pin::new(&mut self.0).poll_next(cx)
+        }
+    }
+    impl AddressStream for Touchy {
+        type Address = u16;
+        fn refresh(self: Pin<&mut Self>) {
+            panic!("not again");
+        }
+    }
+    let names = Touchy(FixedAddresses::new([A].into()));
+    let connector = |_: u16| async { Err::<Drain<u32>, _>("refused") };
+    let builder = PoolBuilder::plain(connector, Clock::default()).follow(names);
+    let (pool, driver) =
+        builder.on_addresses_end(OnAddressesEnd::Keep).build::<u32>().expect("it is all set");
+    let mut executor = Executor::default();
+    let driver = executor.spawn(driver);
+    executor.run();
+    let state = pool.snapshot().source.state;
+    assert_eq!(state.error().map(ToString::to_string).as_deref(), Some("panicked: not again"), "{state:?}");
+    assert!(!driver.is_done());
 }

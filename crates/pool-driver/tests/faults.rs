@@ -12,8 +12,8 @@ use futures_sink::Sink;
 use futures_util::stream::{self, StreamExt};
 use pool_core::{AddressId, Instant, Pick, Ring};
 use pool_driver::{
-    Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder, RoundRobin,
-    UndeliveredReason,
+    AddressSet, Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder,
+    RoundRobin, UndeliveredReason,
 };
 use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Fault, Modulo, secs};
 
@@ -230,7 +230,7 @@ impl Sink<u32> for Refusing {
 
 #[test]
 fn f1_a_panic_while_an_error_is_converted_costs_what_returned_the_error() {
-    let names = stream::iter([Ok([A].into_iter().collect()), Err(Touchy)]);
+    let names = stream::iter([Ok(AddressSet::from([A])), Err(Touchy)]);
     let connector = |_: u16| async { Ok::<_, String>(Refusing) };
     let builder = PoolBuilder::plain(connector, Clock::default());
     let builder = builder.connect_to(names.chain(stream::pending())).on_addresses_end(OnAddressesEnd::Keep);

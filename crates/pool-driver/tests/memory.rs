@@ -27,7 +27,7 @@ fn f3_a_year_of_flapping_addresses_leaves_memory_where_it_was() {
         dials += 1;
         ready(if dials.is_multiple_of(3) { Err("connection refused") } else { Ok(drain()) })
     };
-    let builder = PoolBuilder::plain(connect, clock.clone()).connect_to(feed.clone()).seed(1);
+    let builder = PoolBuilder::plain(connect, clock.clone()).follow(feed.clone()).seed(1);
     let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
     executor.spawn(driver);
 

@@ -231,7 +231,7 @@ fn refused(
     ) -> PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
 ) -> &'static str {
     let connector: fn(u16) -> Dial = |_| std::future::ready(Ok(drain()));
-    let builder = change(pool_for(connector).connect_to(FixedAddresses::new(AddressSet::default())));
+    let builder = change(pool_for(connector).follow(FixedAddresses::new(AddressSet::default())));
     match builder.build::<u32>() {
         Err(BuildError::Config(error)) => error.field(),
         Err(other) => panic!("{other}"),

@@ -107,7 +107,7 @@ impl Client {
                 }
                 Output::Drain { slot } => orders.drains.push(self.address_of(slot)),
                 Output::Drop { slot } => unreachable!("{slot:?} needs no force"),
-                Output::Availability(_) | Output::Event(_) => {}
+                Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
                 Output::Closed => orders.is_closed = true,
                 Output::Timeout(deadline) => {
                     orders.next = deadline.map(|deadline| deadline.as_nanos() / 1_000_000);

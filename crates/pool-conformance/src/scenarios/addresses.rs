@@ -448,6 +448,27 @@ pub(super) fn a4_an_error_before_the_first_set_is_waited_out() -> Script {
         .expect(NamesError, "")
 }
 
+pub(super) fn a4_neither_no_such_name_nor_no_answer_yet_undoes_a_set() -> Script {
+    Script::new()
+        .expect(NamesState, "pending")
+        .lose_name()
+        .expect(NamesState, "no such name")
+        .set_addresses([1])
+        .expect(Ready(1), 1)
+        .expect(NamesState, "answered, with addresses")
+        .never_above(Removed(1), 0)
+        .never_above(Dials(1), 1)
+        .delay_names()
+        .expect(NamesState, "pending, with addresses")
+        .lose_name()
+        .expect(NamesLost, 2)
+        .expect(NamesState, "no such name, with addresses")
+        .send(0..3)
+        .expect(ReceivedOver(1, 0), 3)
+        .set_addresses([1])
+        .expect(NamesState, "answered, with addresses")
+}
+
 pub(super) fn a4_an_error_that_comes_right_after_a_set_does_not_undo_it() -> Script {
     Script::new()
         .hold_names()

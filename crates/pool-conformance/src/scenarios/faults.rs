@@ -547,6 +547,42 @@ pub(super) fn f4_a_name_service_that_panics_costs_nothing_that_works() -> Script
         .expect(EndsTold, 0)
 }
 
+pub(super) fn f4_addresses_that_keep_failing_make_the_pool_ask_again() -> Script {
+    Script::new()
+        .set_addresses([1, 2])
+        .expect(Ready(1), 1)
+        .expect(Ready(2), 1)
+        .expect(NameRefreshes, 0)
+        .kill(1)
+        .expect(NameRefreshes, 1)
+        // It has moved.
+        .set_addresses([2, 3])
+        .expect(Ready(3), 1)
+        .send(0..2)
+        .expect(ReceivedOver(3, 0), 1)
+}
+
+pub(super) fn f4_a_pool_that_keeps_asking_does_so_at_intervals() -> Script {
+    Script::new()
+        .with(Backoff(millis(10), millis(10)))
+        .with(RefreshIntervalMin(AN_HOUR))
+        .serve(1, Dial::Refuse)
+        .set_addresses([1])
+        .expect_at_least(BackOffs(1), 10)
+        .expect(NameRefreshes, 1)
+}
+
+pub(super) fn f4_one_address_of_many_that_fails_now_and_then_is_no_reason_to_ask() -> Script {
+    Script::new()
+        .with(StableAfter(millis(1)))
+        .set_addresses(1..=8)
+        .expect(Connected(8), 1)
+        .expect(Ready(1), 1)
+        .break_connections(1)
+        .expect(Connections(1), 2)
+        .expect_to_stay(secs(1), NameRefreshes, 0)
+}
+
 pub(super) fn f4_errors_disturb_neither_a_dial_nor_a_backoff_nor_a_drain() -> Script {
     Script::new()
         .with(Backoff(secs(3), secs(3)))

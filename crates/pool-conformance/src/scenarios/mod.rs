@@ -214,6 +214,7 @@ macro_rules! for_each_scenario {
             a4_an_empty_set_drops_dials_and_ends_retries
             a4_an_error_keeps_the_set_and_is_shown_until_the_next_answer
             a4_an_error_before_the_first_set_is_waited_out
+            a4_neither_no_such_name_nor_no_answer_yet_undoes_a_set
             a4_an_error_that_comes_right_after_a_set_does_not_undo_it
             a4_connections_are_replaced_while_the_name_service_is_down
             a5_of_several_sets_at_once_only_the_last_is_applied
@@ -422,6 +423,9 @@ macro_rules! for_each_scenario {
             f4_the_same_set_over_and_over_costs_a_poll_at_most_each_time
             f4_a_name_service_that_panics_costs_nothing_that_works
             f4_errors_disturb_neither_a_dial_nor_a_backoff_nor_a_drain
+            f4_addresses_that_keep_failing_make_the_pool_ask_again
+            f4_a_pool_that_keeps_asking_does_so_at_intervals
+            f4_one_address_of_many_that_fails_now_and_then_is_no_reason_to_ask
             f5_no_connections_are_refused
             f5_too_many_connections_are_refused
             f5_a_queue_without_a_place_is_refused

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use parking_lot::Mutex;
-use pool_driver::AddressSet;
+use pool_driver::{AddressSet, AddressStream, Update};
 
 use super::ledger::Calls;
 
@@ -29,6 +29,7 @@ struct State {
     /// Answers that were read in this poll of the driver, and the most in any.
     read_now: usize,
     read_at_once_max: usize,
+    refreshes: usize,
 }
 
 /// What a name service can come up with.
@@ -39,6 +40,10 @@ pub enum Answer {
     Set(AddressSet<u16>),
     /// No answer, for once.
     Error(&'static str),
+    /// No answer yet.
+    Pending,
+    /// There is no such name.
+    NoSuchName,
     /// The stream ends.
     End,
     /// The stream panics.
@@ -103,6 +108,11 @@ impl Feed {
         self.state.lock().polls_after_end
     }
 
+    /// How often it was asked to look again.
+    pub fn refreshes(&self) -> usize {
+        self.state.lock().refreshes
+    }
+
     /// Answers that were not read yet.
     pub fn len(&self) -> usize {
         self.state.lock().answers.len()
@@ -115,7 +125,7 @@ impl Feed {
 }
 
 impl Stream for Feed {
-    type Item = Result<AddressSet<u16>, &'static str>;
+    type Item = Update<u16>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let _entered = self.calls.enter();
@@ -124,12 +134,23 @@ impl Stream for Feed {
         let answer = self.state.lock().next(&mut waker);
         drop(waker);
         match answer {
-            Some(Answer::Set(set)) => Poll::Ready(Some(Ok(set))),
-            Some(Answer::Error(error)) => Poll::Ready(Some(Err(error))),
+            Some(Answer::Set(set)) => Poll::Ready(Some(Update::Addresses(set))),
+            Some(Answer::Error(error)) => Poll::Ready(Some(Update::failed(error))),
+            Some(Answer::Pending) => Poll::Ready(Some(Update::Pending)),
+            Some(Answer::NoSuchName) => Poll::Ready(Some(Update::NoSuchName)),
             Some(Answer::End) => Poll::Ready(None),
             Some(Answer::Panic) => self.calls.panic("of the name service"),
             None => Poll::Pending,
         }
+    }
+}
+
+impl AddressStream for Feed {
+    type Address = u16;
+
+    fn refresh(self: Pin<&mut Self>) {
+        let _entered = self.calls.enter();
+        self.state.lock().refreshes += 1;
     }
 }
 

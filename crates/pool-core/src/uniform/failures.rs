@@ -43,11 +43,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(index);
         known.retry_at = until;
         let address = known.address.clone();
-        if is_first && known.present {
+        let is_present = known.present;
+        if is_first && is_present {
             known.since = self.now;
             self.addresses.failing += 1;
         }
         self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
+        if is_present {
+            self.doubt_addresses();
+        }
     }
 
     /// A connection has shown that its address works. Only one that came up after the last failure

@@ -130,6 +130,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
+        self.trust_addresses();
         let Endpoint { address, weight, priority } = endpoint;
         let index = if let Some(index) = self.addresses.departed.remove(address) {
             let known = self.addresses.get_mut(index);
@@ -162,6 +163,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn depart(&mut self, index: u32) {
+        self.trust_addresses();
         let key = self.addresses.known.key(index);
         let known = self.addresses.get_mut(index);
         known.present = false;

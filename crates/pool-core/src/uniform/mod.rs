@@ -7,6 +7,7 @@ mod failures;
 mod inspect;
 mod life_cycle;
 mod membership;
+mod refresh;
 
 use alloc::collections::VecDeque;
 
@@ -26,6 +27,7 @@ use crate::timers::Timers;
 use closing::Phase;
 use dialling::Dials;
 use membership::Addresses;
+use refresh::Doubts;
 
 /// A pool's decisions: whom to dial, when to retry, whom to give an item, when to give up.
 ///
@@ -61,7 +63,7 @@ use membership::Addresses;
 ///             uniform.handle_slot(slot, SlotEvent::Ready, now);
 ///         }
 ///         Output::Drain { .. } | Output::Drop { .. } | Output::Closed => unreachable!("nothing left"),
-///         Output::Availability(_) | Output::Event(_) => {}
+///         Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
 ///         Output::Timeout(deadline) => {
 ///             assert_eq!(deadline, None);
 ///             break;
@@ -89,6 +91,7 @@ pub struct Uniform<A, B = RoundRobin> {
     dials: Dials,
     timers: Timers,
     phase: Phase,
+    doubts: Doubts,
     /// Items that wait.
     demand: usize,
     availability: Availability,
@@ -123,6 +126,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dials: Dials::default(),
             timers: Timers::default(),
             phase: Phase::Open,
+            doubts: Doubts::default(),
             demand: 0,
             availability: Availability::Waiting,
             fail_fast_at: None,

@@ -201,6 +201,7 @@ struct Pending {
     removed: BTreeSet<u32>,
     changed: BTreeSet<u32>,
     refused: bool,
+    doubted: bool,
 }
 
 pub(crate) struct Reference {
@@ -217,6 +218,9 @@ pub(crate) struct Reference {
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
     fail_fast_at: Option<Instant>,
+    /// Failures of addresses in the set, since it last changed or was last doubted.
+    doubts: usize,
+    refresh_at: Instant,
     rings: BTreeMap<u16, Turns>,
     pending: Pending,
     /// Whether a recovery in this step may have started dials before all that was due was done.
@@ -240,6 +244,8 @@ impl Reference {
             availability: Availability::Waiting,
             fail_fast_at: None,
             rings: BTreeMap::new(),
+            doubts: 0,
+            refresh_at: Instant::ZERO,
             pending: Pending::default(),
             is_out_of_order: false,
             was_over: false,
@@ -446,6 +452,9 @@ impl Reference {
         let new: BTreeSet<u32> = set.addresses().copied().collect();
         self.pending.added = new.difference(&self.set).copied().collect();
         self.pending.removed = self.set.difference(&new).copied().collect();
+        if !self.pending.added.is_empty() || !self.pending.removed.is_empty() {
+            self.doubts = 0;
+        }
         for address in &self.pending.removed {
             self.known.get_mut(address).expect("known").retiring = false;
         }
@@ -603,6 +612,7 @@ impl Reference {
                 matches!(output, Output::Event(Event::SlotEnded { slot: ended, .. }) if *ended == slot);
             assert!(is_its_end, "{output:?} after the drop of {slot:?}");
         }
+        assert!(!self.pending.doubted || *output == Output::Refresh, "{output:?} instead of a refresh");
         match output {
             Output::Dial { slot, address } => self.on_dial(*slot, *address),
             Output::Drain { slot } => self.on_drain(*slot),
@@ -611,6 +621,11 @@ impl Reference {
                 self.pending.dropped = Some(*slot);
             }
             Output::Availability(availability) => self.on_availability(*availability),
+            Output::Refresh => {
+                assert!(core::mem::take(&mut self.pending.doubted), "there is no reason to doubt the set");
+                self.doubts = 0;
+                self.refresh_at = self.now + self.config.refresh_interval_min;
+            }
             Output::Event(event) => self.on_told(event),
             Output::Closed => {
                 assert!(self.phase == Phase::Draining && self.slots.is_empty(), "closed in {:?}", self.phase);
@@ -810,6 +825,11 @@ impl Reference {
         let found = until.saturating_duration_since(known.dialled_at).as_secs_f64();
         let is_near = (found - delay).abs() <= delay * jitter + 1e-6;
         assert!(is_near, "the delay after failure {failures} is {found} s instead of about {delay} s");
+        if self.is_present(address) {
+            self.doubts += 1;
+            let is_enough = self.doubts >= self.set.len() && self.now >= self.refresh_at;
+            self.pending.doubted = is_enough && self.phase == Phase::Open;
+        }
     }
 
     fn on_recovered(&mut self, address: u32) {

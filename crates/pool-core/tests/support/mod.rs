@@ -424,7 +424,7 @@ impl<P: Balance> Bench<P> {
                 }
                 Output::Drop { slot } => drop(self.slots.remove(slot).expect("a slot that the driver holds")),
                 Output::Closed => self.is_closed = true,
-                Output::Availability(_) | Output::Event(_) => {}
+                Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
             }
             self.outputs.push(output);
         }

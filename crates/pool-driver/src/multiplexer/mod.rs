@@ -1,6 +1,7 @@
 //! Carries out what the state machine decides: makes connections, drives them, closes them.
 
 mod dispatch;
+mod names;
 mod outputs;
 mod tenant;
 
@@ -19,7 +20,7 @@ use crate::addresses::{AddressStream, OnAddressesEnd};
 use crate::board::{Board, Figures, Handed, Snapshot, count};
 use crate::connect::Connect;
 use crate::connection::Connection;
-use crate::error::{BoxError, Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
+use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
 use crate::hand::Hand;
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
@@ -371,60 +372,6 @@ where
 
     pub(crate) fn count_undelivered(&mut self, items: usize) {
         self.figures.undelivered += items as u64;
-    }
-
-    /// At most this many sets are read in one poll; a stream that never pauses is asked again in
-    /// the next.
-    const SETS_PER_POLL_MAX: usize = 32;
-
-    fn poll_addresses(&mut self) {
-        self.addresses_signal.clear();
-        let waker = self.addresses_signal.clone().into();
-        let mut latest = None;
-        for _ in 0..Self::SETS_PER_POLL_MAX {
-            let Some(stream) = &mut self.addresses else { break };
-            let mut cx = Context::from_waker(&waker);
-            let polled = guard(|| stream.as_mut().poll_next(&mut cx).map_err(Into::<BoxError>::into));
-            match polled {
-                Ok(Poll::Ready(Some(Ok(set)))) => {
-                    self.board.set_addresses_error(None);
-                    latest = Some(set);
-                }
-                Ok(Poll::Ready(Some(Err(error)))) => {
-                    let error: SharedError = error.into();
-                    self.board.set_addresses_error(Some(error.clone()));
-                    self.observe(|| Event::AddressesFailed { error });
-                }
-                Ok(Poll::Ready(None)) => self.on_addresses_end(EndReason::AddressesEnded, None),
-                Ok(Poll::Pending) => {
-                    self.apply_addresses(latest);
-                    return;
-                }
-                Err(panic) => {
-                    self.on_addresses_end(EndReason::AddressesPanicked, Some(Arc::new(panic)));
-                }
-            }
-        }
-        if self.addresses.is_some() {
-            self.addresses_signal.raise();
-        }
-        self.apply_addresses(latest);
-    }
-
-    fn apply_addresses(&mut self, set: Option<pool_core::AddressSet<S::Address>>) {
-        if let Some(set) = set {
-            self.core.handle_addresses(&set, self.now);
-            self.carry_out();
-        }
-    }
-
-    fn on_addresses_end(&mut self, reason: EndReason, error: Option<SharedError>) {
-        discard(self.addresses.take());
-        self.board.set_addresses_error(error.clone());
-        self.observe(|| Event::AddressesEnded { error });
-        if self.on_addresses_end == OnAddressesEnd::Shutdown {
-            self.close_because(reason, self.shutdown_timeout);
-        }
     }
 
     /// Polls the timer only after setting it; otherwise it wakes its own signal.

@@ -41,6 +41,7 @@ where
                     self.figures.availability = availability;
                     self.observe(|| Event::AvailabilityChanged { availability });
                 }
+                Output::Refresh => self.refresh_addresses(),
                 Output::Event(event) => self.on_core_event(event),
                 Output::Closed => self.is_closed = true,
                 Output::Timeout(deadline) => {

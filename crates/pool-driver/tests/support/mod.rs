@@ -65,7 +65,7 @@ impl Outside {
     /// Settings with everything scripted, and the same seed each time.
     pub(crate) fn settings(&self) -> Settings {
         PoolBuilder::new(self.world.clone(), self.clock.clone())
-            .connect_to(self.feed.clone())
+            .follow(self.feed.clone())
             .on_undelivered(self.ledger.clone())
             .observer(self.events.clone())
             .seed(SEED)

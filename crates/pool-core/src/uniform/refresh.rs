@@ -1,0 +1,37 @@
+//! When the address set is doubted.
+//!
+//! A pool whose connections keep failing may be working with addresses that are no longer true. Each
+//! time it has counted as many failures as it has addresses, it asks for the name service to look
+//! again, as gRPC's pick-first does (gRFC A61), but not more often than
+//! [`Config::refresh_interval_min`](crate::Config::refresh_interval_min).
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::instant::Instant;
+use crate::output::Output;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doubts {
+    /// Failures of addresses in the set, since it last changed or was last doubted.
+    failures: usize,
+    /// No refresh before this.
+    refresh_at: Instant,
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// An address of the set has failed.
+    pub(super) fn doubt_addresses(&mut self) {
+        self.doubts.failures += 1;
+        let is_enough = self.doubts.failures >= self.addresses.len();
+        if is_enough && self.now >= self.doubts.refresh_at && self.phase.is_open() {
+            self.doubts.failures = 0;
+            self.doubts.refresh_at = self.now + self.config.refresh_interval_min;
+            self.outputs.push_back(Output::Refresh);
+        }
+    }
+
+    /// The name service has said something else.
+    pub(super) fn trust_addresses(&mut self) {
+        self.doubts.failures = 0;
+    }
+}
