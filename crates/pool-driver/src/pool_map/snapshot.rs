@@ -47,7 +47,7 @@ impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
             write!(f, "{:<24} {handles:>7} {addresses:>9} {open:>6} {queue:>6} ", name.to_string())?;
             write!(f, "{handed:>9} {undelivered:>11}  ")?;
             let errors = pool.addresses.iter().filter_map(|row| row.last_error.as_ref());
-            match pool.addresses_error.iter().chain(errors).next() {
+            match pool.source.state.error().into_iter().chain(errors).next() {
                 Some(error) => writeln!(f, "{error}")?,
                 None => writeln!(f, "-")?,
             }
