@@ -24,8 +24,11 @@ pub struct PoolMapBuilder<N, T, A, F, R> {
     names_max: usize,
     idle_after: Option<Duration>,
     shutdown_timeout: Duration,
-    creates: PhantomData<fn(&N) -> Pool<T, A>>,
+    creates: PhantomData<Creates<N, T, A>>,
 }
+
+/// What a creator makes of what; a builder holds neither.
+type Creates<N, T, A> = fn(&N) -> Pool<T, A>;
 
 /// A sweep looks at all names.
 const NAMES_MAX: usize = 65_536;
