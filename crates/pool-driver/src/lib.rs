@@ -29,6 +29,7 @@ mod pool_map;
 mod queue;
 mod runtime;
 mod source;
+mod spares;
 mod sync;
 mod wake_list;
 mod watchers;
