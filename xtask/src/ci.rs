@@ -6,7 +6,7 @@ use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
 use crate::{bench, conformance, msrv, no_std};
 
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 12] = [
     "quickstart",
     "quickstart_smol",
     "event_loop",
@@ -17,6 +17,7 @@ const EXAMPLES: [&str; 11] = [
     "memcached",
     "http1",
     "http2",
+    "poolmap",
     "postgres",
 ];
 

@@ -393,7 +393,8 @@ where
         let (on_undelivered, multiplexer) = self.into_multiplexer(Some(queue_size))?;
         let signal = multiplexer.signal(Source::Handles);
         let board = Arc::clone(multiplexer.board());
-        let shared = Arc::new(Shared::new(queue_size, signal, board));
+        let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
+        let shared = Arc::new(Shared::new(queue_size, signal, board, reports_outcomes));
         let pool = Pool::new(Arc::clone(&shared));
         Ok((pool, Driver::new(multiplexer, shared, on_undelivered)))
     }

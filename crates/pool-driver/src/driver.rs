@@ -243,6 +243,7 @@ where
         self.ended = Some(ended);
         self.multiplexer.tell_end(ended);
         self.shared.tell_watchers();
+        self.shared.tell_keeper();
         ended
     }
 }
@@ -282,6 +283,7 @@ where
         this.update_closing();
         let polled = this.multiplexer.finish_poll();
         this.tell_watchers();
+        this.shared.tell_maybe_idle();
         match polled {
             // What senders were told first is the reason.
             Poll::Ready(ended) => Poll::Ready(this.end(this.shared.queue.closed().unwrap_or(ended.reason))),

@@ -25,6 +25,7 @@ mod multiplexer;
 mod observer;
 mod panic;
 mod pool;
+mod pool_map;
 mod queue;
 mod runtime;
 mod settings;
@@ -32,6 +33,7 @@ mod source;
 mod spares;
 mod sync;
 mod wake_list;
+mod watchers;
 
 pub use addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource, Update};
 pub use board::{AddressSnapshot, Snapshot};
@@ -49,6 +51,10 @@ pub use multiplexer::Multiplexer;
 pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
+pub use pool_map::{
+    Creator, GetError, NameSnapshot, NoPool, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
+    PoolMapSnapshot,
+};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
 pub use settings::Settings;
