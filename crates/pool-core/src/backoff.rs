@@ -76,7 +76,12 @@ impl Backoff {
         Duration::from_nanos(cap - random.up_to(cap / 100 * u64::from(self.jitter_percent)))
     }
 
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    /// Says which field makes no sense, if one does.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] for the first field that is out of its range or contradicts another.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check_duration("backoff.base", self.base)?;
         ConfigError::check_duration("backoff.cap", self.cap)?;
         check_percent("backoff.growth_percent", self.growth_percent, 100, 1000)?;

@@ -74,10 +74,15 @@
 //! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out;
 //! without `call`, so is all that belongs to [calls](pool_for_calls).
 //!
+//! With the feature `resolve`, which is not on by default, the module `resolve` has host names and files
+//! as sources of addresses.
+//!
 //! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
 
 #[cfg(feature = "call")]
 mod call;
+#[cfg(feature = "resolve")]
+pub mod resolve;
 mod runtime;
 #[cfg(feature = "tcp")]
 mod tcp;

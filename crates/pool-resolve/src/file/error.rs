@@ -1,0 +1,121 @@
+//! Why a file gives no addresses.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::parse::Format;
+
+/// Why a file gives no addresses, or not all: which file, where in it, and what would be right.
+#[derive(Debug)]
+pub struct FileError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+impl FileError {
+    pub(super) fn new(path: PathBuf, problem: Problem) -> Self {
+        Self { path, problem }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Problem {
+    Io(io::Error),
+    NoFile,
+    TooLarge { bytes_max: u64 },
+    KeepsChanging,
+    StillReading,
+    Empty { format: Format },
+    NotText { line: usize },
+    CutOff { line: usize },
+    NoneAndOthers { line: usize },
+    Json(serde_json::Error),
+    Bad(Vec<BadEntry>),
+}
+
+/// A line or an entry that can't be understood.
+#[derive(Debug)]
+pub(super) struct BadEntry {
+    kind: &'static str,
+    number: usize,
+    excerpt: String,
+    reason: String,
+}
+
+impl BadEntry {
+    pub(super) fn line(number: usize, text: &str, reason: String) -> Self {
+        Self::new("line", number, text, reason)
+    }
+
+    pub(super) fn entry(number: usize, text: &str, reason: String) -> Self {
+        Self::new("entry", number, text, reason)
+    }
+
+    /// Keeps little of it, for a file may be large and all of it bad.
+    fn new(kind: &'static str, number: usize, text: &str, mut reason: String) -> Self {
+        if let Some((end, _)) = reason.char_indices().nth(300) {
+            reason.truncate(end);
+        }
+        Self { kind, number, excerpt: text.chars().take(60).collect(), reason }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the file of addresses {}: {}", self.path.display(), self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::NoFile => f.write_str("is not a regular file"),
+            Self::TooLarge { bytes_max } => write!(f, "is larger than {bytes_max} bytes"),
+            Self::KeepsChanging => f.write_str("keeps changing while it is read: rename a new file over it"),
+            Self::StillReading => f.write_str("is still being read since the last time"),
+            Self::Empty { format: Format::Lines } => {
+                f.write_str("has no addresses: if that is meant, write the line `none`")
+            }
+            Self::Empty { format: Format::Json } => {
+                f.write_str("has no addresses: if that is meant, write `[]`")
+            }
+            Self::NotText { line } => write!(f, "line {line} is not UTF-8"),
+            Self::CutOff { line } => {
+                write!(f, "line {line} may be cut off: end the file with a newline")
+            }
+            Self::NoneAndOthers { line } => {
+                write!(f, "line {line} says `none`, and other lines name addresses")
+            }
+            Self::Json(error) => write!(f, "is not a JSON array: {error}"),
+            Self::Bad(bad) => fmt_bad(bad, f),
+        }
+    }
+}
+
+fn fmt_bad(bad: &[BadEntry], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(first) = bad.first() else { return Ok(()) };
+    write!(f, "{} {} ({:?}): {}", first.kind, first.number, first.excerpt, first.reason)?;
+    match bad.len() - 1 {
+        0 => Ok(()),
+        more => write!(f, "; and {more} more"),
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            Problem::Io(error) => error.source(),
+            Problem::Json(error) => error.source(),
+            _ => None,
+        }
+    }
+}

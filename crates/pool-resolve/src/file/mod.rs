@@ -1,0 +1,325 @@
+//! Files, watched.
+
+mod error;
+mod parse;
+mod quiet;
+mod read;
+mod watch;
+
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_channel::mpsc;
+use futures_core::Stream;
+use pin_project::pin_project;
+use pool_core::ConfigError;
+use pool_driver::{AddressStream, Runtime, Update};
+
+use crate::alarm::Alarm;
+use crate::lookup::{Answer, Lookup, LookupError};
+use crate::polling::Polling;
+use crate::resolve::Resolve;
+use crate::schedule::PollConfig;
+use error::Problem;
+use quiet::Quiet;
+use watch::Watch;
+
+pub use error::FileError;
+pub use parse::Format;
+
+/// Files of addresses, which are read again when they change.
+///
+/// A file has one address in a line, and after it `weight=` and `priority=` if they are not 1 and 0.
+/// What follows a `#` is a comment. A file whose name ends in `.json` is an array of strings or of objects:
+///
+/// ```text
+/// # two, and one for emergencies            [
+/// 10.0.0.1:6379                               "10.0.0.1:6379",
+/// 10.0.0.2:6379 weight=3                      {"address": "10.0.0.2:6379", "weight": 3},
+/// 10.1.0.1:6379 priority=1                    {"address": "10.1.0.1:6379", "priority": 1}
+///                                           ]
+/// ```
+///
+/// # What never empties a pool
+///
+/// A file is taken whole or not at all, and while it is not, the last addresses stay in force:
+///
+/// - One without addresses is an error. That there are none is said by a line `none`, or by `[]`.
+/// - A line that makes no sense is an error, which tells its number, unless lines like this are
+///   [skipped](Self::skip_bad_lines).
+/// - A last line without a newline is an error: it may be half of one. JSON that is cut off is no JSON.
+/// - A file that changes while it is read is read again.
+/// - No file at all is [`NoSuchName`](pool_driver::Update::NoSuchName), which keeps the last addresses,
+///   too, unless you say [`no_such_name_is_empty`](crate::AddressStreamExt::no_such_name_is_empty).
+///
+/// # How changes are noticed
+///
+/// The system tells of changes in the file's directory, and in that of what a symbolic link leads to;
+/// so files that are renamed over it, deleted and made again, and mounted `ConfigMap`s are noticed. It
+/// is read when it has been quiet for a moment. In case that nothing is told (a network's file
+/// system, a limit of the system), it is also read every 30 s.
+///
+/// ```
+/// # use pool_conformance::simulated::Clock as MyRuntime;
+/// use std::path::Path;
+/// use pool_resolve::{File, Resolve};
+///
+/// let files = File::new(MyRuntime::default());
+/// let addresses = files.subscribe(Path::new("/etc/my-program/addresses")); // for `.follow(addresses)`
+/// ```
+///
+/// Addresses of other types are read where they are [`FromStr`]:
+/// `File::<_, HostPort>::with_addresses(runtime)`.
+pub struct File<R, A = SocketAddr> {
+    runtime: R,
+    settings: Settings,
+    config: PollConfig,
+    quiet: Duration,
+    addresses: PhantomData<fn() -> A>,
+}
+
+type OnBadLines = Arc<dyn Fn(&FileError) + Send + Sync>;
+
+#[derive(Clone)]
+struct Settings {
+    format: Option<Format>,
+    bytes_max: u64,
+    on_bad_lines: Option<OnBadLines>,
+}
+
+const BYTES_MAX: u64 = 16 << 20;
+const QUIET: Duration = Duration::from_millis(100);
+
+impl<R: Runtime> File<R> {
+    /// Files of IP addresses with ports.
+    #[must_use]
+    pub fn new(runtime: R) -> Self {
+        Self::with_addresses(runtime)
+    }
+}
+
+impl<R: Runtime, A> File<R, A> {
+    /// Files of any addresses.
+    #[must_use]
+    pub fn with_addresses(runtime: R) -> Self {
+        let mut config = PollConfig::default();
+        // Changes that are told of are read after the quiet time, not after a second.
+        config.interval_min = Duration::from_millis(1);
+        let settings = Settings { format: None, bytes_max: BYTES_MAX, on_bad_lines: None };
+        Self { runtime, settings, config, quiet: QUIET, addresses: PhantomData }
+    }
+
+    /// How files are written, whatever their names end in.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.settings.format = Some(format);
+        self
+    }
+
+    /// Larger files are refused; 16 MiB by default.
+    #[must_use]
+    pub fn bytes_max(mut self, bytes: u64) -> Self {
+        // One more is read, to see that there is more.
+        self.settings.bytes_max = bytes.min(u64::MAX - 1);
+        self
+    }
+
+    /// Takes what makes sense and leaves out the rest, unless nothing makes sense. Each time a file
+    /// is read of which something was left out, `on_bad_lines` is told what, on a thread of its own: the
+    /// pool shows an answer like any other then.
+    #[must_use]
+    pub fn skip_bad_lines(mut self, on_bad_lines: impl Fn(&FileError) + Send + Sync + 'static) -> Self {
+        self.settings.on_bad_lines = Some(Arc::new(on_bad_lines));
+        self
+    }
+
+    /// A file that has changed is read when it hasn't for so long, 100 ms by default; at the latest
+    /// after ten times as long.
+    ///
+    /// # Errors
+    ///
+    /// When the duration makes no sense.
+    pub fn quiet(mut self, quiet: Duration) -> Result<Self, ConfigError> {
+        ConfigError::check_duration("quiet", quiet)?;
+        self.quiet = quiet;
+        Ok(self)
+    }
+
+    /// How often a file is read of which nothing is heard.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that makes no sense.
+    pub fn with_config(self, config: PollConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self { config, ..self })
+    }
+}
+
+impl<R, A> fmt::Debug for File<R, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("config", &self.config)
+            .field("quiet", &self.quiet)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R, A> Resolve for File<R, A>
+where
+    R: Runtime + Clone,
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    type Name = Path;
+    type Subscription = FileAddresses<R, A>;
+
+    fn subscribe(&self, path: &Path) -> FileAddresses<R, A> {
+        let (sender, changes) = mpsc::channel(0);
+        let lookup = ReadFile {
+            path: path.to_owned(),
+            settings: self.settings.clone(),
+            watch: Arc::new(Mutex::new(Watch::new(path.to_owned(), sender))),
+            addresses: PhantomData,
+        };
+        FileAddresses {
+            polling: Polling::with_valid_config(lookup, self.runtime.clone(), self.config.clone()),
+            changes,
+            quiet: Quiet::new(self.quiet),
+            alarm: Alarm::new(self.runtime.clone()),
+        }
+    }
+}
+
+/// Reads a file once, off the executor.
+struct ReadFile<A> {
+    path: PathBuf,
+    settings: Settings,
+    /// Shared with the thread that reads, if one does.
+    watch: Arc<Mutex<Watch>>,
+    addresses: PhantomData<fn() -> A>,
+}
+
+impl<A> Lookup for ReadFile<A>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    type Address = A;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer<A>, LookupError>> + Send>>;
+
+    fn lookup(&mut self) -> Self::Future {
+        let path = self.path.clone();
+        if Arc::strong_count(&self.watch) > 1 {
+            // A thread can't be interrupted. A file system that hangs keeps one, not one for each try.
+            let error = FileError::new(path, Problem::StillReading);
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
+        let (watch, settings) = (Arc::clone(&self.watch), self.settings.clone());
+        Box::pin(blocking::unblock(move || {
+            // Before it is read, so that no change falls between.
+            watch.lock().unwrap_or_else(PoisonError::into_inner).renew();
+            let answer = read_once(path, &settings);
+            drop(watch);
+            answer
+        }))
+    }
+}
+
+fn read_once<A>(path: PathBuf, settings: &Settings) -> Result<Answer<A>, LookupError>
+where
+    A: FromStr<Err: Display> + Clone + Ord,
+{
+    let format = settings.format.unwrap_or_else(|| {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+            Format::Json
+        } else {
+            Format::Lines
+        }
+    });
+    let read = read::read(&path, settings.bytes_max)
+        .and_then(|bytes| parse::parse(&bytes, format))
+        .and_then(|parsed| parsed.into_set(settings.on_bad_lines.is_some()));
+    match read {
+        Ok((set, bad)) => {
+            if let Some(on_bad_lines) = settings.on_bad_lines.as_ref().filter(|_| !bad.is_empty()) {
+                on_bad_lines(&FileError::new(path, Problem::Bad(bad)));
+            }
+            Ok(Answer::new(set))
+        }
+        Err(problem) if read::is_missing(&problem) => Err(LookupError::NoSuchName { valid_for: None }),
+        Err(problem) => Err(FileError::new(path, problem).into()),
+    }
+}
+
+/// The addresses in one file; made by [`File`].
+#[pin_project]
+pub struct FileAddresses<R: Runtime, A = SocketAddr>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    #[pin]
+    polling: Polling<ReadFile<A>, R>,
+    changes: mpsc::Receiver<()>,
+    quiet: Quiet,
+    #[pin]
+    alarm: Alarm<R>,
+}
+
+impl<R: Runtime, A> FileAddresses<R, A>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    /// Hears of changes, and has the file read when they are over.
+    fn poll_changes(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut this = self.project();
+        while let Poll::Ready(Some(())) = Pin::new(&mut *this.changes).poll_next(cx) {
+            this.quiet.changed(this.alarm.now());
+        }
+        let Some(due) = this.quiet.due() else { return };
+        // What changes while it is read may be missed by that, so it is read again afterwards.
+        if this.polling.is_asking() || this.alarm.as_mut().poll_at(due, cx).is_pending() {
+            return;
+        }
+        this.quiet.clear();
+        this.polling.refresh();
+    }
+}
+
+impl<R: Runtime, A> Stream for FileAddresses<R, A>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    type Item = Update<A>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Update<A>>> {
+        self.as_mut().poll_changes(cx);
+        // After its answer the pool polls again, which is when changes meanwhile are seen to.
+        self.project().polling.poll_next(cx)
+    }
+}
+
+impl<R: Runtime, A> AddressStream for FileAddresses<R, A>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    type Address = A;
+
+    fn refresh(self: Pin<&mut Self>) {
+        self.project().polling.refresh();
+    }
+}
+
+impl<R: Runtime, A> fmt::Debug for FileAddresses<R, A>
+where
+    A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileAddresses").field("polling", &self.polling).finish_non_exhaustive()
+    }
+}
