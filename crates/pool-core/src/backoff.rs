@@ -70,7 +70,12 @@ impl Backoff {
         Duration::from_nanos(delay - spread + random.up_to(2 * spread))
     }
 
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    /// Says which field makes no sense, if one does.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] for the first field that is out of its range or contradicts another.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check_duration("backoff.base", self.base)?;
         ConfigError::check_duration("backoff.cap", self.cap)?;
         check_percent("backoff.growth_percent", self.growth_percent, 100, 1000)?;

@@ -189,6 +189,12 @@ impl ConfigError {
         Self::new(field, Problem::Count { found, max })
     }
 
+    /// For settings of the layers above: `field` must not be shorter than the setting `other`, but is.
+    #[must_use]
+    pub fn shorter_than(field: &'static str, other: &'static str) -> Self {
+        Self::new(field, Problem::ShorterThan(other))
+    }
+
     /// For the layer above: `field` is set for connections that don't report what becomes of items.
     #[must_use]
     pub fn needs_outcomes(field: &'static str) -> Self {

@@ -1,9 +1,32 @@
 //! Name services as streams of addresses: what a pool follows.
+//!
+//! A pool [follows](pool_driver::PoolBuilder::follow) an [`AddressStream`](pool_driver::AddressStream). A
+//! resolver makes them of names ([`Resolve`]); all of these run under any runtime that
+//! `pool_driver::Runtime` is implemented for:
+//!
+//! | source | feature | learns of changes | how soon | while it can't answer |
+//! |---|---|---|---|---|
+//! | `System`: `host:port` | `system` (default) | asks the system's resolver | 30 s | the last addresses stay; asked again after 1 s to 30 s |
+//!
+//! Whatever can be asked for addresses is a source too: [`Polling`] makes one of any [`Lookup`], which
+//! closures are. Addresses that never change need nothing of this crate
+//! (`connect_to_fixed` of the pool's builder).
 
+mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
+mod host_port;
 mod lookup;
+mod polling;
 mod resolve;
+mod schedule;
+#[cfg(feature = "system")]
+mod system;
 
+pub use host_port::{HostPort, HostPortError};
 pub use lookup::{Answer, Lookup, LookupError};
+pub use polling::{LookupTimedOut, Polling};
 pub use resolve::Resolve;
+pub use schedule::PollConfig;
+#[cfg(feature = "system")]
+pub use system::{System, SystemLookup};

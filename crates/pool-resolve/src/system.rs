@@ -1,0 +1,198 @@
+//! Host names, by the system's resolver.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use pool_core::{AddressSet, ConfigError};
+use pool_driver::Runtime;
+
+use crate::host_port::HostPort;
+use crate::lookup::{Answer, Lookup, LookupError};
+use crate::polling::Polling;
+use crate::resolve::Resolve;
+use crate::schedule::PollConfig;
+
+/// Host names, as the system's resolver knows them: `getaddrinfo`, which is DNS, `/etc/hosts` and
+/// whatever else the system is set up with. Addresses of both families are taken.
+///
+/// It runs in a pool of threads, so that it holds up no executor, and under any runtime. It tells no
+/// times to live: names are asked for every 30 s ([`PollConfig::interval`]).
+///
+/// `getaddrinfo` doesn't say portably whether a name doesn't exist or nobody could be asked. So both
+/// are [`Failed`](pool_driver::Update::Failed), asked for again with backoff; only an answer without
+/// addresses is [`NoSuchName`](pool_driver::Update::NoSuchName), and there never is an empty set.
+///
+/// ```
+/// # use pool_conformance::simulated::Clock as MyRuntime;
+/// use pool_resolve::{HostPort, Resolve, System};
+///
+/// let names = System::new(MyRuntime::default());
+/// let name: HostPort = "redis.example.com:6379".parse()?;
+/// let addresses = names.subscribe(&name); // for `.follow(addresses)`
+/// # Ok::<(), pool_resolve::HostPortError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct System<R> {
+    runtime: R,
+    config: PollConfig,
+}
+
+impl<R: Runtime> System<R> {
+    /// Asks as often as the default says.
+    #[must_use]
+    pub fn new(runtime: R) -> Self {
+        Self { runtime, config: PollConfig::default() }
+    }
+
+    /// Asks as often as `config` says.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that makes no sense.
+    pub fn with_config(self, config: PollConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self { config, ..self })
+    }
+}
+
+impl<R: Runtime + Clone> Resolve for System<R> {
+    type Name = HostPort;
+    type Subscription = Polling<SystemLookup, R>;
+
+    fn subscribe(&self, name: &HostPort) -> Self::Subscription {
+        let lookup = SystemLookup::new(name.clone());
+        Polling::with_valid_config(lookup, self.runtime.clone(), self.config.clone())
+    }
+}
+
+/// Asks the system's resolver for one name.
+#[derive(Clone, Debug)]
+pub struct SystemLookup {
+    name: HostPort,
+    /// As many as there are threads that wait for the resolver, and one.
+    asking: Arc<()>,
+}
+
+impl SystemLookup {
+    /// Asks for this name.
+    #[must_use]
+    pub fn new(name: HostPort) -> Self {
+        Self { name, asking: Arc::new(()) }
+    }
+}
+
+impl Lookup for SystemLookup {
+    type Address = SocketAddr;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer<SocketAddr>, LookupError>> + Send>>;
+
+    fn lookup(&mut self) -> Self::Future {
+        if Arc::strong_count(&self.asking) > 1 {
+            // A thread can't be interrupted. A resolver that hangs keeps one, not one for each question.
+            let error = StillAsking { name: self.name.clone() };
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
+        let (name, asking) = (self.name.clone(), Arc::clone(&self.asking));
+        Box::pin(blocking::unblock(move || {
+            let answer = ask(name, |name| (name.host(), name.port()).to_socket_addrs());
+            drop(asking);
+            answer
+        }))
+    }
+}
+
+fn ask<I>(
+    name: HostPort,
+    resolver: impl FnOnce(&HostPort) -> io::Result<I>,
+) -> Result<Answer<SocketAddr>, LookupError>
+where
+    I: Iterator<Item = SocketAddr>,
+{
+    let addresses = match resolver(&name) {
+        Ok(addresses) => addresses.collect::<AddressSet<_>>(),
+        Err(error) => return Err(SystemError { name, error }.into()),
+    };
+    if addresses.is_empty() {
+        return Err(LookupError::NoSuchName { valid_for: None });
+    }
+    Ok(Answer::new(addresses))
+}
+
+#[derive(Debug)]
+struct SystemError {
+    name: HostPort,
+    error: io::Error,
+}
+
+impl fmt::Display for SystemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system's resolver has no address of `{}`: {}", self.name, self.error)
+    }
+}
+
+impl Error for SystemError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+#[derive(Debug)]
+struct StillAsking {
+    name: HostPort,
+}
+
+impl fmt::Display for StillAsking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system's resolver has not answered the last question for `{}` yet", self.name)
+    }
+}
+
+impl Error for StillAsking {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> HostPort {
+        "redis.example.com:80".parse().expect("a host and a port")
+    }
+
+    #[test]
+    fn a_resolver_that_says_nothing_at_all_knows_no_such_name() {
+        let answer = ask(name(), |_| Ok(std::iter::empty()));
+        assert!(matches!(answer, Err(LookupError::NoSuchName { valid_for: None })));
+    }
+
+    #[test]
+    fn an_error_of_the_resolver_names_what_was_asked_for() {
+        let answer = ask(name(), |_| Err::<std::iter::Empty<_>, _>(io::Error::other("Try again")));
+        let Err(LookupError::Failed(error)) = answer else { panic!("{answer:?}") };
+        assert_eq!(
+            error.to_string(),
+            "the system's resolver has no address of `redis.example.com:80`: Try again"
+        );
+    }
+
+    #[test]
+    fn addresses_of_both_families_are_taken_and_doubles_collapse_to_one() {
+        let found = ["10.0.0.1:80", "[::1]:80", "[::1]:80"].map(|found| found.parse().expect("an address"));
+        let answer = ask(name(), |_| Ok(found.into_iter())).expect("an answer");
+        assert_eq!(answer.addresses.len(), 2);
+    }
+
+    #[test]
+    fn a_resolver_that_hangs_is_not_asked_by_another_thread() {
+        let mut lookup = SystemLookup::new(name());
+        let hangs = Arc::clone(&lookup.asking);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(Err(LookupError::Failed(error))) = lookup.lookup().as_mut().poll(&mut cx)
+        else {
+            panic!("it is refused at once")
+        };
+        assert!(error.to_string().contains("has not answered the last question"), "{error}");
+        drop(hangs);
+    }
+}
