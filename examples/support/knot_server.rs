@@ -139,7 +139,8 @@ impl KnotServer {
     }
 
     fn control(&self, words: &[&str]) -> io::Result<()> {
-        let output = Command::new("knotc").arg("-s").arg(self.directory.join("knot.sock")).args(words).output()?;
+        let output =
+            Command::new("knotc").arg("-s").arg(self.directory.join("knot.sock")).args(words).output()?;
         if output.status.success() {
             return Ok(());
         }

@@ -15,6 +15,8 @@
 mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
+#[cfg(feature = "dns")]
+mod dns;
 mod host_port;
 mod lookup;
 mod polling;
@@ -23,6 +25,8 @@ mod schedule;
 #[cfg(feature = "system")]
 mod system;
 
+#[cfg(feature = "dns")]
+pub use dns::{Dns, DnsFuture, DnsLookup, DnsName, DnsNameError, IpVersion};
 pub use host_port::{HostPort, HostPortError};
 pub use lookup::{Answer, Lookup, LookupError};
 pub use polling::{LookupTimedOut, Polling};
