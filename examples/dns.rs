@@ -70,7 +70,7 @@ async fn show_changes(pool: &Pool<Bytes>, is_sending: bool) -> Result<(), BoxErr
         let snapshot = pool.snapshot();
         let states = states(&snapshot)?;
         if states != shown {
-            println!("{}", Table(&snapshot));
+            print!("{}", Table(&snapshot));
             shown = states;
         }
     }

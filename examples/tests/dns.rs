@@ -445,11 +445,11 @@ fn no_such_name_is_told_from_no_answer() -> TestResult {
             assert!(is_negative, "{name}: {answer:?}");
         }
         for (name, says) in [
-            ("host.broken.test:80", "A of host.broken.test.: Server Failure"),
-            ("_line._tcp.broken.test", "SRV of _line._tcp.broken.test.: Server Failure"),
+            ("host.broken.test:80", "A of host.broken.test: Server Failure"),
+            ("_line._tcp.broken.test", "SRV of _line._tcp.broken.test: Server Failure"),
             ("abroad.svc.test:80", "Server Failure"),
-            ("_shaky._tcp.svc.test", "of host.broken.test.: Server Failure"),
-            ("host.elsewhere.test:80", "of host.elsewhere.test.: Query Refused"),
+            ("_shaky._tcp.svc.test", "of host.broken.test: Server Failure"),
+            ("host.elsewhere.test:80", "of host.elsewhere.test: Query Refused"),
             ("self.svc.test:80", "its CNAME records lead in a circle"),
             ("circle1.svc.test:80", "its CNAME records lead in a circle"),
             ("_circle._tcp.svc.test", "its CNAME records lead in a circle"),

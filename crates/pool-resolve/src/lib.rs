@@ -7,6 +7,7 @@
 //! | source | feature | learns of changes | how soon | while it can't answer |
 //! |---|---|---|---|---|
 //! | `System`: `host:port` | `system` (default) | asks the system's resolver | 30 s | the last addresses stay; asked again after 1 s to 30 s |
+//! | `Dns`: `host:port`, `_service._tcp.name` | `dns` | asks name servers, from a thread of its own | when the records' time to live is over, 1 s to 5 min | the last addresses stay, also while there is no such name; asked again after 1 s to 30 s |
 //!
 //! Whatever can be asked for addresses is a source too: [`Polling`] makes one of any [`Lookup`], which
 //! closures are. Addresses that never change need nothing of this crate

@@ -27,7 +27,8 @@ pub(super) struct Client {
 /// The addresses of a host, if it has any, and how long that is so.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    ips: Vec<IpAddr>,
+    /// Each once, whatever a server repeats: their weights would add up.
+    ips: BTreeSet<IpAddr>,
     valid_for: Option<Duration>,
 }
 
@@ -110,7 +111,7 @@ impl Client {
                 let ips = records.answers.iter().filter_map(as_address).collect();
                 Ok(Found { ips, valid_for: records.valid_for })
             }
-            Err(LookupError::NoSuchName { valid_for }) => Ok(Found { ips: Vec::new(), valid_for }),
+            Err(LookupError::NoSuchName { valid_for }) => Ok(Found { ips: BTreeSet::new(), valid_for }),
             Err(error) => Err(error),
         }
     }
@@ -124,7 +125,7 @@ impl Found {
             (true, false) => other.valid_for,
             _ => shorter(self.valid_for, other.valid_for),
         };
-        Self { ips: [self.ips, other.ips].concat(), valid_for }
+        Self { ips: self.ips.into_iter().chain(other.ips).collect(), valid_for }
     }
 }
 
@@ -159,7 +160,7 @@ fn known(additionals: &[Record]) -> Known {
     for record in additionals {
         let Some(ip) = as_address(record) else { continue };
         let found = known.entry((record.name.clone(), record.record_type())).or_default();
-        found.ips.push(ip);
+        found.ips.insert(ip);
         found.valid_for = shorter(found.valid_for, Some(seconds(record.ttl)));
     }
     known

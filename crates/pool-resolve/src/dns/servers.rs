@@ -120,7 +120,11 @@ impl Servers {
                 Ok(Ok(Records { answers, additionals, valid_for }))
             }
             Err(NetError::Dns(DnsError::NoRecordsFound(no_records))) => Ok(Err(no_records)),
-            Err(error) => Err(self.failed(format_args!("{kind} of {name}"), Reason::Net(error))),
+            Err(error) => {
+                let name = name.to_string();
+                let question = format!("{kind} of {}", name.trim_end_matches('.'));
+                Err(self.failed(question, Reason::Net(error)))
+            }
         }
     }
 
