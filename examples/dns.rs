@@ -78,14 +78,14 @@ async fn show_changes(pool: &Pool<Bytes>, is_sending: bool) -> Result<(), BoxErr
 
 /// All that is worth a new table: not how much was sent, nor how long ago anything was.
 fn states(snapshot: &Snapshot<SocketAddr>) -> Result<String, fmt::Error> {
-    let mut states = format!("{:?} ", snapshot.source.state);
+    let mut text = format!("{:?} ", snapshot.source.state);
     for row in &snapshot.addresses {
         let status = &row.status;
         let is_open = status.busy + status.ready > 0;
-        write!(states, "{} {is_open} {} {} ", row.address, status.priority, status.weight)?;
-        write!(states, "{} {} ", status.draining, status.failures)?;
+        write!(text, "{} {is_open} {} {} ", row.address, status.priority, status.weight)?;
+        write!(text, "{} {} ", status.draining, status.failures)?;
     }
-    Ok(states)
+    Ok(text)
 }
 
 /// What `Snapshot` prints, and priorities, weights and shares.

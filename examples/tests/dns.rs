@@ -66,7 +66,7 @@ impl World {
         let pool = impatient(pool_tokio::pool_for_connections(self.ledger.track(connector)))
             .follow(self.subscribe(name, TokioRuntime::new())?)
             .on_undelivered(move |line: String, reason: UndeliveredReason| {
-                undelivered.undelivered(&line, reason)
+                undelivered.undelivered(&line, reason);
             })
             .spawn()?;
         Ok(pool)
@@ -78,7 +78,7 @@ impl World {
         let pool = impatient(pool_smol::pool_for_connections(self.ledger.track(connector)))
             .follow(self.subscribe(name, SmolRuntime::new())?)
             .on_undelivered(move |line: String, reason: UndeliveredReason| {
-                undelivered.undelivered(&line, reason)
+                undelivered.undelivered(&line, reason);
             })
             .spawn()?;
         Ok(pool)
@@ -149,8 +149,8 @@ async fn send_during(
         is_over.set(true);
         told
     };
-    let (sent, told) = join(send, tell).await;
-    told.and(sent)
+    let (sending, telling) = join(send, tell).await;
+    telling.and(sending)
 }
 
 async fn tokio_pause() {
