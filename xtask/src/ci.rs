@@ -37,6 +37,8 @@ pub(crate) fn run() -> Result<()> {
         let check = format!("cargo check -p {library} --no-default-features");
         steps.run(&format!("{library} without features"), &mut command(&check));
     }
+    let dns = "cargo check -p pool-resolve --no-default-features --features dns";
+    steps.run("pool-resolve with dns alone", &mut command(dns));
     steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));
     steps.check("conformance: mutants", || conformance::check_mutants().map(|()| Verdict::Passed));
     let mut doc = command("cargo doc --no-deps --workspace");

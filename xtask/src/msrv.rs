@@ -22,6 +22,7 @@ fn check(toolchain: &str) -> Result<Verdict> {
     for library in fs::read_dir(root().join("crates"))? {
         check.arg("--package").arg(library?.file_name());
     }
+    check.args(["--features", "pool-resolve/dns"]);
     output(&mut check)?;
     Ok(Verdict::Passed)
 }

@@ -8,6 +8,7 @@
 //! |---|---|---|---|---|
 //! | `System`: `host:port` | `system` (default) | asks the system's resolver | 30 s | the last addresses stay; asked again after 1 s to 30 s |
 //! | `File`: a path | `file` (default) | is told by the system, and reads the file every 30 s | 0.1 s | the same |
+//! | `Dns`: `host:port`, `_service._tcp.name` | `dns` | asks name servers, from a thread of its own | when the records' time to live is over, 1 s to 5 min | the last addresses stay, also while there is no such name; asked again after 1 s to 30 s |
 //!
 //! Whatever can be asked for addresses is a source too: [`Polling`] makes one of any [`Lookup`], which
 //! closures are. Addresses that never change need nothing of this crate
@@ -17,6 +18,8 @@ mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
 mod combinators;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "file")]
 mod file;
 mod host_port;
@@ -31,6 +34,8 @@ pub use combinators::{
     AddressStreamExt, ChangeSet, EachSet, FilterEndpoints, MapEndpoints, MapWeights, MergeWith,
     NoSuchNameIsEmpty, PreferOver, RemovalGrace, ThrottleSets,
 };
+#[cfg(feature = "dns")]
+pub use dns::{Dns, DnsFuture, DnsLookup, DnsName, DnsNameError, IpVersion};
 #[cfg(feature = "file")]
 pub use file::{File, FileAddresses, FileError, Format};
 pub use host_port::{HostPort, HostPortError};
