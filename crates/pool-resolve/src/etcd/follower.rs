@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +39,16 @@ pub(super) struct Follower {
 
 /// Everything has to be read again.
 struct ReadAgain;
+
+/// What there is to make of what etcd said, the weightiest last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Heard {
+    Nothing,
+    /// What is known is so, and may be new.
+    Answer,
+    /// What is known may be wrong.
+    Doubts,
+}
 
 impl Follower {
     pub(super) fn new(
@@ -93,22 +102,24 @@ impl Follower {
         let mut check = interval_at(Instant::now() + CHECK_INTERVAL, CHECK_INTERVAL);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            let heard = tokio::select! {
                 message = watch.message() => {
                     let first = message.map_err(|error| member.failed(error))?;
-                    if self.on_messages(member, first, &mut watch)?.is_break() {
-                        return Ok(ReadAgain);
-                    }
+                    self.on_messages(member, first, &mut watch)?
                 }
-                () = self.refresh.notified() => return Ok(ReadAgain),
-                _ = check.tick() => {
-                    if self.history.contradicts(member.check(&self.prefix).await?) {
-                        return Ok(ReadAgain);
-                    }
-                }
+                () = self.refresh.notified() => Heard::Doubts,
+                _ = check.tick() => self.on_check(member.check(&self.prefix).await?),
+            };
+            match heard {
+                Heard::Nothing => {}
+                Heard::Answer => self.publish(),
+                Heard::Doubts => return Ok(ReadAgain),
             }
-            self.publish();
         }
+    }
+
+    fn on_check(&self, now: Point) -> Heard {
+        if self.history.contradicts(now) { Heard::Doubts } else { Heard::Answer }
     }
 
     /// What has come meanwhile is taken with it: one set for all.
@@ -117,26 +128,27 @@ impl Follower {
         member: &Member<'_>,
         first: Option<WatchResponse>,
         watch: &mut WatchStream,
-    ) -> Result<ControlFlow<ReadAgain>, EtcdError> {
-        let mut message = first;
+    ) -> Result<Heard, EtcdError> {
+        let mut heard = self.on_message(member, first)?;
         for _ in 1..MESSAGES_PER_SET_MAX {
-            if self.on_message(member, message)?.is_break() {
-                return Ok(ControlFlow::Break(ReadAgain));
+            if heard == Heard::Doubts {
+                break;
             }
-            let Some(next) = watch.message().now_or_never() else { return Ok(ControlFlow::Continue(())) };
-            message = next.map_err(|error| member.failed(error))?;
+            let Some(message) = watch.message().now_or_never() else { break };
+            let message = message.map_err(|error| member.failed(error))?;
+            heard = heard.max(self.on_message(member, message)?);
         }
-        self.on_message(member, message)
+        Ok(heard)
     }
 
     fn on_message(
         &mut self,
         member: &Member<'_>,
         message: Option<WatchResponse>,
-    ) -> Result<ControlFlow<ReadAgain>, EtcdError> {
+    ) -> Result<Heard, EtcdError> {
         let Some(message) = message else { return Err(member.watch_ended("")) };
         if message.compact_revision() > 0 {
-            return Ok(ControlFlow::Break(ReadAgain));
+            return Ok(Heard::Doubts);
         }
         if message.canceled() {
             return Err(member.watch_ended(message.cancel_reason()));
@@ -148,7 +160,7 @@ impl Follower {
         }
         message.events().iter().try_for_each(|event| self.keys.apply(event))?;
         self.history.advance(now.map_or(0, |now| now.revision));
-        Ok(ControlFlow::Continue(()))
+        Ok(if message.events().is_empty() { Heard::Nothing } else { Heard::Answer })
     }
 
     /// Says what is known now, new or not: an answer is as old as the last word of etcd.
