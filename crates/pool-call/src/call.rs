@@ -41,8 +41,20 @@ pub struct Call<Request, Reply> {
 impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// A call, and the future of its answer.
     pub fn new(request: Request) -> (Self, Answer<Request, Reply>) {
-        let slot = Slot::new(request, None);
+        let slot = Slot::with(Slot::take_free(), request, None);
         (Self { slot: Some(Arc::clone(&slot)) }, Answer { stage: Stage::Called(slot) })
+    }
+
+    /// A call of this thread that is over.
+    pub(crate) fn spare() -> Option<Self> {
+        Slot::take_free().map(|slot| Self { slot: Some(slot) })
+    }
+
+    /// Keeps a call that is over for this thread.
+    pub(crate) fn keep(mut self) {
+        if let Some(slot) = self.slot.take() {
+            Slot::keep_free(slot);
+        }
     }
 }
 
@@ -117,7 +129,8 @@ impl<Request, Reply> Responder<Request, Reply> {
     /// # Errors
     ///
     /// The reply, if the caller has gone.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call, by each kind of connection")]
     pub fn reply(mut self, reply: Reply) -> Result<(), Reply> {
         match self.slot.take() {
             Some(slot) => slot.reply(reply),
@@ -181,10 +194,15 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
     /// Makes the call, if that has not been done. With a waker the caller waits for the answer already,
     /// and needn't be polled before it is there.
     #[inline]
-    pub(crate) fn call(&mut self, waker: Option<&Waker>) -> Option<Call<Request, Reply>> {
+    pub(crate) fn call(
+        &mut self,
+        spare: impl FnOnce() -> Option<Call<Request, Reply>>,
+        waker: Option<&Waker>,
+    ) -> Option<Call<Request, Reply>> {
         let Stage::Asked(_) = self.stage else { return None };
         let Stage::Asked(request) = mem::replace(&mut self.stage, Stage::Done) else { return None };
-        let slot = Slot::new(request, waker.cloned());
+        let spare = spare().and_then(|mut call| call.slot.take());
+        let slot = Slot::with(spare, request, waker.cloned());
         self.stage = Stage::Called(Arc::clone(&slot));
         Some(Call { slot: Some(slot) })
     }
@@ -197,6 +215,35 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
     /// Whether there is nothing left to wait for.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
+    }
+
+    /// The reply, if it is there and whoever gave it has let go of the call, which is over then.
+    #[inline]
+    pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
+        let Stage::Called(_) = self.stage else { return None };
+        let Stage::Called(mut slot) = mem::replace(&mut self.stage, Stage::Done) else { return None };
+        if let Some(reply) = slot.take_reply() {
+            return Some((reply, Call { slot: Some(slot) }));
+        }
+        self.stage = Stage::Called(slot);
+        None
+    }
+
+    /// The reply, or why there is none. After a reply the answer is to be [ended](Self::end).
+    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
+        let Stage::Called(slot) = &mut self.stage else { panic!("`Answer` is polled after it was done") };
+        match ready!(slot.poll(cx.waker())) {
+            Some(reply) => Poll::Ready(Ok(reply)),
+            None => Poll::Ready(Err(self.take_error())),
+        }
+    }
+
+    /// The reply has been taken. The call is over, and can be used again if nobody else has it.
+    pub(crate) fn end(&mut self) -> Option<Call<Request, Reply>> {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),
+            _ => None,
+        }
     }
 
     /// Stops waiting, for these reasons; a reply that is there already is taken all the same.
@@ -245,10 +292,9 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     /// If it is polled again after it was done.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Stage::Called(slot) = &mut self.stage else { panic!("`Answer` is polled after it was done") };
-        let Some(reply) = ready!(slot.poll(cx.waker())) else { return Poll::Ready(Err(self.take_error())) };
-        if let Stage::Called(slot) = mem::replace(&mut self.stage, Stage::Done) {
-            Slot::recycle(slot);
+        let reply = ready!(self.poll_reply(cx))?;
+        if let Some(spare) = self.end() {
+            spare.keep();
         }
         Poll::Ready(Ok(reply))
     }

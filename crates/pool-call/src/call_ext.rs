@@ -124,6 +124,29 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
         self.explain(result)
     }
 
+    /// Brings the call on its way, if that hasn't been done, and asks for the answer.
+    #[inline(never)]
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
+        let polled = match self.route.poll_route(&mut self.answer, cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => match self.answer.poll_reply(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(reply)) => {
+                    if let Some(spare) = self.answer.end() {
+                        self.route.keep_spare(spare);
+                    }
+                    return Poll::Ready(Ok(reply));
+                }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            },
+            Poll::Ready(Err(error)) => {
+                let not_sent = NotSentReason::of_sink_error(&error);
+                Poll::Ready(self.answer.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
+            }
+        };
+        polled.map(|result| self.explain(result))
+    }
+
     #[cold]
     fn abandon(&mut self) {
         if self.answer.abandon() {
@@ -160,21 +183,16 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     /// # Panics
     ///
     /// If it is polled again after it was done.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let polled = match this.route.poll_route(&mut this.answer, cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => match Pin::new(&mut this.answer).poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(reply)) => return Poll::Ready(Ok(reply)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            },
-            Poll::Ready(Err(error)) => {
-                let not_sent = NotSentReason::of_sink_error(&error);
-                Poll::Ready(this.answer.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
+        // Most of the time a caller is woken because its reply is there.
+        match self.answer.take_reply() {
+            Some((reply, spare)) => {
+                self.route.keep_spare(spare);
+                Poll::Ready(Ok(reply))
             }
-        };
-        polled.map(|result| this.explain(result))
+            None => self.poll_answer(cx),
+        }
     }
 }
 

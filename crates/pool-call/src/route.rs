@@ -20,6 +20,12 @@ pub trait Route<Request: 'static, Reply: 'static> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>>;
 
+    /// Keeps a call that is over, to be used again.
+    #[inline]
+    fn keep_spare(&self, call: Call<Request, Reply>) {
+        call.keep();
+    }
+
     /// The latest error of any connection, where it is known.
     fn last_error(&self) -> Option<SharedError>;
 
@@ -47,7 +53,7 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_
         answer: &mut Answer<Request, Reply>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>> {
-        if let Some(call) = answer.call(Some(cx.waker())) {
+        if let Some(call) = answer.call(|| self.pool.take_spare(), Some(cx.waker())) {
             match self.pool.try_send(call) {
                 // Whoever answers it wakes.
                 Ok(()) => return Poll::Pending,
@@ -62,6 +68,12 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn keep_spare(&self, call: Call<Request, Reply>) {
+        // If the pool has enough of them, it goes.
+        let _ = self.pool.keep_spare(call);
     }
 
     fn last_error(&self) -> Option<SharedError> {
@@ -99,7 +111,7 @@ where
         let mut sink = Pin::new(&mut *self.sink);
         if answer.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = answer.call(None) {
+            if let Some(call) = answer.call(Call::spare, None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

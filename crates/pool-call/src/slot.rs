@@ -82,7 +82,8 @@ impl<Request, Reply> Slot<Request, Reply> {
     }
 
     /// Hands the end back if the caller has gone.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call; `reply` has to be no call of its own")]
     fn settle<T>(self: Arc<Self>, end: T, done: impl FnOnce(T) -> Stage<Request, Reply>) -> Result<(), T> {
         let mut state = self.state.lock();
         let Stage::Begun(orphans) = &mut state.stage else {
@@ -104,6 +105,18 @@ impl<Request, Reply> Slot<Request, Reply> {
         drop(self);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// The reply, if it is there and nobody but the caller has the slot: no need to lock it.
+    #[inline]
+    pub(crate) fn take_reply(self: &mut Arc<Self>) -> Option<Reply> {
+        if Arc::strong_count(self) > 1 {
+            return None;
+        }
+        match Arc::get_mut(self)?.state.get_mut().take_reply() {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => None,
         }
     }
 
@@ -184,18 +197,16 @@ pub(crate) enum GivenUp<Request, Reply> {
 const FREE_MAX: usize = 1024;
 
 thread_local! {
-    /// Slots that are not in use: a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one
+    /// Slots that are not in use, of calls that go through no pool (a pool keeps its own): a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one
     /// that was used last first.
     static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
-    /// A slot with a request in it, one that was used before if there is any.
+    /// A slot with a request in it: the one that is spare, if there is one.
     #[inline]
-    pub(crate) fn new(request: Request, waker: Option<Waker>) -> Arc<Self> {
-        let Some(mut slot) = Self::with_free(Vec::pop).flatten() else {
-            return Self::new_one(request, waker);
-        };
+    pub(crate) fn with(spare: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
+        let Some(mut slot) = spare else { return Self::new_one(request, waker) };
         match Arc::get_mut(&mut slot) {
             Some(free) => {
                 let state = free.state.get_mut();
@@ -212,12 +223,13 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
         Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker }) })
     }
 
-    /// Keeps a slot that is empty for later, if nobody else has it.
-    #[inline]
-    pub(crate) fn recycle(slot: Arc<Self>) {
-        if Arc::strong_count(&slot) > 1 {
-            return;
-        }
+    /// A slot that this thread has kept.
+    pub(crate) fn take_free() -> Option<Arc<Self>> {
+        Self::with_free(Vec::pop).flatten()
+    }
+
+    /// Keeps a slot that is empty for later.
+    pub(crate) fn keep_free(slot: Arc<Self>) {
         Self::with_free(|free| {
             if free.len() < FREE_MAX {
                 free.push(slot);

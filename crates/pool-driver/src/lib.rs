@@ -28,6 +28,7 @@ mod pool;
 mod queue;
 mod runtime;
 mod source;
+mod spares;
 mod sync;
 mod wake_list;
 

@@ -15,6 +15,7 @@ use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
 use crate::panic::guard;
 use crate::queue::{Place, Queue};
+use crate::spares::Spares;
 use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
 
@@ -38,12 +39,15 @@ pub struct Pool<T, A = std::net::SocketAddr> {
     outlook: Place,
     /// Closed as a sink.
     is_released: bool,
+    /// Where it keeps used items.
+    shelf: usize,
 }
 
 /// What handles and driver have in common.
 pub(crate) struct Shared<T, A> {
     pub(crate) queue: Queue<T>,
     pub(crate) signal: Arc<Signal>,
+    spares: Spares<T>,
     board: Arc<Board<A>>,
     handles: AtomicUsize,
     control: Mutex<Control<A>>,
@@ -80,6 +84,7 @@ impl<T, A> Shared<T, A> {
         Self {
             queue: Queue::new(queue_size, Arc::clone(&signal)),
             signal,
+            spares: Spares::new(),
             board,
             handles: AtomicUsize::new(0),
             control: Mutex::new(control),
@@ -134,8 +139,8 @@ impl<T, A> Shared<T, A> {
 
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
-        shared.handles.fetch_add(1, Ordering::Relaxed);
-        Self { shared, place: Place::default(), outlook: Place::default(), is_released: false }
+        let shelf = shared.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared, place: Place::default(), outlook: Place::default(), is_released: false, shelf }
     }
 
     /// Sends an item: waits for a place in the queue, in line with all other senders.
@@ -169,6 +174,26 @@ impl<T, A> Pool<T, A> {
     /// unwanted. An item that a connection has is not looked for.
     pub fn report_unwanted(&self) {
         self.shared.queue.report_unwanted();
+    }
+
+    /// An item that was [kept](Self::keep_spare): its maker can use what it once allocated.
+    #[doc(hidden)]
+    #[inline]
+    #[must_use]
+    pub fn take_spare(&self) -> Option<T> {
+        self.shared.spares.take(self.shelf)
+    }
+
+    /// Keeps an item that is used up. It is never sent, only [taken](Self::take_spare) by whoever makes the
+    /// next.
+    ///
+    /// # Errors
+    ///
+    /// The item, if there are enough.
+    #[doc(hidden)]
+    #[inline]
+    pub fn keep_spare(&self, item: T) -> Result<(), T> {
+        self.shared.spares.keep(self.shelf, item)
     }
 
     /// Ready when an item would be taken, or refused, without waiting; reserves nothing.
