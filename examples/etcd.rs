@@ -68,7 +68,7 @@ fn table(snapshot: &Snapshot<SocketAddr>) -> String {
         SourceState::Failed(error) => format!("etcd failed: {error}\n"),
         state => format!("etcd: {state:?}\n").to_lowercase(),
     };
-    let row = |AddressSnapshot { address, status, .. }: &AddressSnapshot<_>| {
+    let row = |AddressSnapshot { address, status, .. }: &AddressSnapshot<SocketAddr>| {
         let (address, state, open) = (address.to_string(), status.state, status.busy + status.ready);
         let (weight, priority) = (status.weight, status.priority);
         format!("  {address:<22} {state:<9} {open} open, weight {weight}, priority {priority}\n")

@@ -1,5 +1,6 @@
 //! Who puts keys into etcd.
 
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::thread;
 
@@ -24,9 +25,8 @@ impl Admin {
         Ok(Self { client: wait(Client::connect(endpoints, None))? })
     }
 
-    pub(super) fn put(&self, key: impl Into<Vec<u8>> + Send, value: impl ToString) -> TestResult {
-        let value = value.to_string();
-        wait(self.client.kv_client().put(key, value, None))?;
+    pub(super) fn put(&self, key: impl Into<Vec<u8>> + Send, value: &(impl ToString + ?Sized)) -> TestResult {
+        wait(self.client.kv_client().put(key, value.to_string(), None))?;
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Admin {
     }
 
     /// A key that goes by itself, in the shortest time there is.
-    pub(super) fn put_for_a_while(&self, key: String, value: impl ToString) -> TestResult {
+    pub(super) fn put_for_a_while(&self, key: String, value: SocketAddr) -> TestResult {
         let lease = wait(self.client.lease_client().grant(1, None))?.id();
         let options = PutOptions::new().with_lease(lease);
         wait(self.client.kv_client().put(key, value.to_string(), Some(options)))?;

@@ -39,7 +39,7 @@ fn a_pool_serves_on_while_etcd_is_dead_and_sees_what_changed_right_after() -> Te
     let Some(mut world) = World::start_or_skip(1)? else { return Ok(()) };
     run_on_tokio(async {
         let pool = world.tokio_pool()?;
-        world.admin.put(key("a"), world.servers[0].address())?;
+        world.admin.put(key("a"), &world.servers[0].address())?;
         until(|| addresses(&pool) == [world.servers[0].address()]).await;
 
         world.cluster.kill(0)?;
@@ -50,7 +50,7 @@ fn a_pool_serves_on_while_etcd_is_dead_and_sees_what_changed_right_after() -> Te
 
         world.cluster.restart(0)?;
         let admin = Admin::new(&world.cluster.endpoints())?;
-        until(|| admin.put(key("b"), world.servers[1].address()).is_ok()).await;
+        until(|| admin.put(key("b"), &world.servers[1].address()).is_ok()).await;
         admin.delete(key("a"))?;
         until(|| addresses(&pool) == [world.servers[1].address()]).await;
         assert!(pool.snapshot().source.state.error().is_none());
@@ -64,7 +64,7 @@ fn a_pool_serves_on_without_quorum_which_is_noticed() -> TestResult {
     let Some(mut world) = World::start_or_skip(3)? else { return Ok(()) };
     run_on_tokio(async {
         let pool = world.tokio_pool()?;
-        world.admin.put(key("a"), world.servers[0].address())?;
+        world.admin.put(key("a"), &world.servers[0].address())?;
         until(|| addresses(&pool) == [world.servers[0].address()]).await;
 
         world.cluster.kill(0)?;
@@ -75,7 +75,7 @@ fn a_pool_serves_on_without_quorum_which_is_noticed() -> TestResult {
 
         world.cluster.restart(0)?;
         let admin = Admin::new(&world.cluster.endpoints()[2..])?;
-        until(|| admin.put(key("b"), world.servers[1].address()).is_ok()).await;
+        until(|| admin.put(key("b"), &world.servers[1].address()).is_ok()).await;
         let mut both = [world.servers[0].address(), world.servers[1].address()];
         both.sort();
         until(|| addresses(&pool) == both && pool.snapshot().source.state.error().is_none()).await;
@@ -128,7 +128,7 @@ impl World {
 
     /// One server comes and another goes, again and again, while lines are sent.
     async fn churn(self, pool: Pool<String>) -> TestResult {
-        self.admin.put(key(0), self.servers[0].address())?;
+        self.admin.put(key(0), &self.servers[0].address())?;
         pool.ready().await?;
         let (stop, mut is_over) = futures_channel::oneshot::channel::<()>();
         let send = async {
@@ -139,9 +139,8 @@ impl World {
         };
         let change = async {
             for round in 0..ROUNDS {
-                let [leaves, comes] =
-                    [round, round + 1].map(|number| self.servers[number % SERVERS].address());
-                self.admin.put(key(round + 1), comes)?;
+                let comes = self.servers[(round + 1) % SERVERS].address();
+                self.admin.put(key(round + 1), &comes)?;
                 until(|| addresses(&pool).len() == 2).await;
                 self.admin.delete(key(round))?;
                 // Until the one that left has drained: of those that drain too often, the oldest are dropped.

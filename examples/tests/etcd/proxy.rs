@@ -77,7 +77,7 @@ fn connect(client: TcpStream, etcd: TcpStream, gate: &Arc<Gate>, close_at: &'sta
 }
 
 fn pass_on(mut from: TcpStream, mut to: TcpStream, before: impl Fn(&[u8])) -> io::Result<()> {
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     loop {
         let length = from.read(&mut buffer)?;
         if length == 0 {
