@@ -25,6 +25,7 @@ fn key(name: impl std::fmt::Display) -> String {
     format!("{PREFIX}{name}")
 }
 
+/// Only the subscription is kept: it needs nobody else.
 fn subscribe(endpoints: Vec<String>, options: EtcdOptions) -> EtcdSubscription {
     let etcd = Etcd::connect(endpoints, options).expect("the endpoints make sense");
     etcd.subscribe(&prefix())

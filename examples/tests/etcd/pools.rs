@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::join;
 use pool_driver::{AddressState, BoxError, Pool};
 use pool_examples::{EtcdCluster, Ledger, LineServer};
-use pool_resolve::{Etcd, EtcdOptions, EtcdSubscription, Resolve};
+use pool_resolve::EtcdOptions;
 use tokio_util::codec::LinesCodec;
 
 use super::admin::Admin;
 use super::support::{TestResult, run_on_smol, run_on_tokio, until};
-use super::{key, prefix};
+use super::{key, subscribe};
 
 const SERVERS: usize = 4;
 const ROUNDS: usize = 24;
@@ -20,7 +20,7 @@ const ROUNDS: usize = 24;
 fn servers_come_and_go_under_load_on_tokio_and_no_line_is_lost() -> TestResult {
     let Some(world) = World::start_or_skip(1)? else { return Ok(()) };
     run_on_tokio(async {
-        let pool = world.tokio_pool()?;
+        let pool = world.tokio_pool(&world.cluster.endpoints())?;
         world.churn(pool).await
     })
 }
@@ -29,7 +29,7 @@ fn servers_come_and_go_under_load_on_tokio_and_no_line_is_lost() -> TestResult {
 fn servers_come_and_go_under_load_on_smol_and_no_line_is_lost() -> TestResult {
     let Some(world) = World::start_or_skip(1)? else { return Ok(()) };
     run_on_smol(async {
-        let pool = world.smol_pool()?;
+        let pool = world.smol_pool(&world.cluster.endpoints())?;
         world.churn(pool).await
     })
 }
@@ -38,7 +38,7 @@ fn servers_come_and_go_under_load_on_smol_and_no_line_is_lost() -> TestResult {
 fn a_pool_serves_on_while_etcd_is_dead_and_sees_what_changed_right_after() -> TestResult {
     let Some(mut world) = World::start_or_skip(1)? else { return Ok(()) };
     run_on_tokio(async {
-        let pool = world.tokio_pool()?;
+        let pool = world.tokio_pool(&world.cluster.endpoints())?;
         world.admin.put(key("a"), &world.servers[0].address())?;
         until(|| addresses(&pool) == [world.servers[0].address()]).await;
 
@@ -63,7 +63,8 @@ fn a_pool_serves_on_while_etcd_is_dead_and_sees_what_changed_right_after() -> Te
 fn a_pool_serves_on_without_quorum_which_is_noticed() -> TestResult {
     let Some(mut world) = World::start_or_skip(3)? else { return Ok(()) };
     run_on_tokio(async {
-        let pool = world.tokio_pool()?;
+        // The member that will survive.
+        let pool = world.tokio_pool(&world.cluster.endpoints()[2..])?;
         world.admin.put(key("a"), &world.servers[0].address())?;
         until(|| addresses(&pool) == [world.servers[0].address()]).await;
 
@@ -100,27 +101,21 @@ impl World {
         Ok(Some(Self { cluster, admin, ledger, servers }))
     }
 
-    fn subscribe(&self) -> EtcdSubscription {
-        // Only the subscription is kept: it needs nobody else.
-        let etcd = Etcd::connect(self.cluster.endpoints(), EtcdOptions::default());
-        etcd.expect("the endpoints make sense").subscribe(&prefix())
-    }
-
-    fn tokio_pool(&self) -> Result<Pool<String>, BoxError> {
+    fn tokio_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
         let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
         let connector = pool_tokio::tcp(LinesCodec::new, move |_: String| answers.answered());
         let pool = pool_tokio::pool_for_connections(self.ledger.track(connector))
-            .follow(self.subscribe())
+            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
             .connections_per_address(2)
             .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
         Ok(pool.spawn::<String>()?)
     }
 
-    fn smol_pool(&self) -> Result<Pool<String>, BoxError> {
+    fn smol_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
         let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
         let connector = pool_smol::tcp(LinesCodec::new, move |_: String| answers.answered());
         let pool = pool_smol::pool_for_connections(self.ledger.track(connector))
-            .follow(self.subscribe())
+            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
             .connections_per_address(2)
             .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
         Ok(pool.spawn::<String>()?)
