@@ -1,6 +1,8 @@
 //! What the examples share: nothing here knows of a runtime.
 
 mod counter_reader;
+mod etcd_cluster;
+mod knot_server;
 mod ledger;
 mod line_server;
 mod line_socket;
@@ -16,6 +18,8 @@ mod table;
 mod tracked;
 
 pub use counter_reader::CounterReader;
+pub use etcd_cluster::EtcdCluster;
+pub use knot_server::KnotServer;
 pub use ledger::{Ledger, Report};
 pub use line_server::LineServer;
 pub use line_socket::{LineSocket, Reading};

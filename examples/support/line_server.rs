@@ -42,7 +42,15 @@ impl LineServer {
     ///
     /// When there is none.
     pub fn start(ledger: &Ledger) -> io::Result<Self> {
-        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), ledger)
+    }
+
+    /// Starts a server at this address.
+    ///
+    /// # Errors
+    ///
+    /// When it is taken.
+    pub fn start_at(address: SocketAddr, ledger: &Ledger) -> io::Result<Self> {
         let mut server = Self { address, ledger: ledger.clone(), life: None };
         server.restart()?;
         Ok(server)

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 
 use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
-use crate::{bench, conformance, msrv, no_std};
+use crate::{bench, conformance, etcd, msrv, no_std};
 
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 12] = [
     "quickstart",
     "quickstart_smol",
     "event_loop",
@@ -17,6 +17,7 @@ const EXAMPLES: [&str; 11] = [
     "memcached",
     "http1",
     "http2",
+    "poolmap",
     "postgres",
 ];
 
@@ -36,6 +37,8 @@ pub(crate) fn run() -> Result<()> {
         let check = format!("cargo check -p {library} --no-default-features");
         steps.run(&format!("{library} without features"), &mut command(&check));
     }
+    let dns = "cargo check -p pool-resolve --no-default-features --features dns";
+    steps.run("pool-resolve with dns alone", &mut command(dns));
     steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));
     steps.check("conformance: mutants", || conformance::check_mutants().map(|()| Verdict::Passed));
     let mut doc = command("cargo doc --no-deps --workspace");
@@ -47,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
         let run = format!("cargo run --quiet -p pool-examples --example {example}");
         steps.run(&format!("examples: {example}"), &mut command(&run));
     }
+    etcd::add_to(&mut steps);
     msrv::add_to(&mut steps);
     // Without arguments they do next to nothing, but they do it optimised.
     steps.run("benches", &mut command("cargo bench -p pool-tests"));

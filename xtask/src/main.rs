@@ -5,6 +5,7 @@ mod callgrind;
 mod ci;
 mod command;
 mod conformance;
+mod etcd;
 mod msrv;
 mod no_std;
 mod steps;
@@ -28,6 +29,8 @@ enum Command {
     NoStd(no_std::Arguments),
     /// Whether the libraries build with the oldest Rust they promise to support.
     Msrv,
+    /// What has to do with etcd: needs protoc, and for its tests etcd.
+    Etcd,
     /// Whether the pool keeps its promises on every runtime.
     Conformance(conformance::Arguments),
     /// Measures, and checks what has a bound.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::NoStd(arguments) => no_std::run(&arguments),
         Command::Msrv => msrv::run(),
+        Command::Etcd => etcd::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };

@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 pub(crate) fn add_to(steps: &mut Steps) {
-    steps.check("msrv", || or_skip_when_missing(toolchain(&rust_version()?), |name| check(&name)));
+    steps.check("msrv", || or_skip_when_missing(toolchain(), |name| check(&name)));
 }
 
 fn check(toolchain: &str) -> Result<Verdict> {
@@ -22,6 +22,7 @@ fn check(toolchain: &str) -> Result<Verdict> {
     for library in fs::read_dir(root().join("crates"))? {
         check.arg("--package").arg(library?.file_name());
     }
+    check.args(["--features", "pool-resolve/dns"]);
     output(&mut check)?;
     Ok(Verdict::Passed)
 }
@@ -34,8 +35,9 @@ fn rust_version() -> Result<String> {
     Ok(value.trim_matches('"').to_owned())
 }
 
-/// The name of an installed toolchain of that version; installs one if there is none.
-fn toolchain(version: &str) -> Result<String> {
+/// The name of an installed toolchain of that Rust; installs one if there is none.
+pub(crate) fn toolchain() -> Result<String> {
+    let version = &*rust_version()?;
     let (installed, _) = output(&mut command("rustup toolchain list"))?;
     let mut names = installed.split_whitespace();
     let is_it = |name: &&str| name.strip_prefix(version).is_some_and(|rest| rest.starts_with(['.', '-']));

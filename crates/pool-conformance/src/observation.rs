@@ -38,6 +38,8 @@ pub enum Observation {
     VainLooksMax(u16),
     /// Whether the pool holds the n-th connection, counted from 0: 1 or 0.
     OpenLink(u16, usize),
+    /// Polls of the stream of settings after its end.
+    SettingsPollsAfterEnd,
     /// Polls of the address stream after its end.
     NamePollsAfterEnd,
     /// Answers of the name service that wait to be read.
@@ -97,6 +99,14 @@ pub enum Observation {
     NamesLost,
     /// Ends of the address stream.
     NamesEnded,
+    /// Settings that were put in force while the pool ran.
+    SettingsApplied,
+    /// Settings that were refused while it ran.
+    SettingsRefused,
+    /// Why the latest of them were.
+    SettingsError,
+    /// Ends of the stream of settings.
+    SettingsEnded,
     /// How often the pool became able and unable to take items.
     AvailabilityChanges,
     /// How often the observer was told of the pool's end.
@@ -137,6 +147,8 @@ pub enum Observation {
     InHand,
     /// Items in the queue and in the driver's hand, and places granted.
     Places,
+    /// Places that the queue has.
+    Capacity,
     /// Senders in line.
     Waiting,
     /// Items that the pool took.
@@ -290,6 +302,7 @@ impl Observation {
             Self::OpenLink(address, link) => {
                 count(world.links(address).get(link).is_some_and(Link::is_open).into())
             }
+            Self::SettingsPollsAfterEnd => count(scene.settings.polls_after_end()),
             Self::NamePollsAfterEnd => count(scene.feed.polls_after_end()),
             Self::NamesUnread => count(scene.feed.len()),
             Self::Unasked => count(world.all_links().iter().map(Link::unasked).sum()),
@@ -336,6 +349,19 @@ impl Observation {
             Self::SetsRefused => count(log.count(|event| matches!(event, Event::AddressesRefused { .. }))),
             Self::NameErrors => count(log.count(|event| matches!(event, Event::AddressesFailed { .. }))),
             Self::NamesLost => count(log.count(|event| matches!(event, Event::NoSuchName))),
+            Self::SettingsApplied => count(log.count(|event| matches!(event, Event::SettingsApplied { .. }))),
+            Self::SettingsRefused => count(log.count(|event| matches!(event, Event::SettingsRefused { .. }))),
+            Self::SettingsError => {
+                let mut latest = String::new();
+                let _: Option<()> = log.find(|event| {
+                    if let Event::SettingsRefused { error } = event {
+                        latest = error.to_string();
+                    }
+                    None
+                });
+                Value::Text(latest)
+            }
+            Self::SettingsEnded => count(log.count(|event| matches!(event, Event::SettingsEnded { .. }))),
             Self::NamesEnded => count(log.count(|event| matches!(event, Event::AddressesEnded { .. }))),
             Self::AvailabilityChanges => {
                 count(log.count(|event| matches!(event, Event::AvailabilityChanged { .. })))
@@ -395,6 +421,7 @@ impl Observation {
                 let queue = snapshot.queue;
                 queue.queued + queue.in_hand + queue.granted
             }),
+            Self::Capacity => number(&|snapshot| snapshot.queue.capacity),
             Self::Waiting => number(&|snapshot| snapshot.queue.waiting),
             Self::Accepted => Value::Number(scene.snapshot().map_or(0, |snapshot| snapshot.counts.accepted)),
             _ => return None,

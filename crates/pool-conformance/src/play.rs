@@ -14,9 +14,9 @@ use crate::adapter::{Adapter, Time};
 use crate::observation::{Observation, Value};
 use crate::pacer::Alarm;
 use crate::scene::{Cancel, Limit, Scene};
-use crate::script::{Check, Outside, Script, Step, Use, Wait};
+use crate::script::{Check, Outside, Script, Setting, Step, Use, Wait};
 use crate::task::Task;
-use crate::world::{Answer, Dial, End, Item, Link};
+use crate::world::{Answer, Change, Dial, End, Item, Link};
 
 /// Why a script could not be played to its end.
 pub(crate) type Failure = String;
@@ -138,7 +138,7 @@ impl<A: Adapter + 'static> Player<A> {
     }
 
     fn change_outside(&self, step: &Outside) -> Result<(), Failure> {
-        let Scene { world, feed, log, balancer, ledger, .. } = &*self.scene;
+        let Scene { world, feed, settings, log, balancer, ledger, .. } = &*self.scene;
         match step {
             Outside::Serve(address, dial) => world.answer(*address, *dial),
             Outside::Behave(address, conduct) => {
@@ -158,6 +158,11 @@ impl<A: Adapter + 'static> Player<A> {
             Outside::PanicNames => feed.push(Answer::Panic),
             Outside::HoldNames => feed.hold(),
             Outside::ReleaseNames => feed.release(),
+            Outside::ChangeSettings(list) => settings.push(Change::Settings(Setting::settings(list).into())),
+            Outside::EndSettings => settings.push(Change::End),
+            Outside::PanicSettings => settings.push(Change::Panic),
+            Outside::HoldSettings => settings.hold(),
+            Outside::ReleaseSettings => settings.release(),
             Outside::Kill(address) => {
                 world.answer(*address, Dial::Refuse);
                 return self.each_link(*address, Link::break_off);

@@ -15,7 +15,7 @@ use crate::observed::{Observed, Stamp};
 use crate::script::Setting;
 use crate::simulated::Clock;
 use crate::task::{DriverWatch, ScenarioDriver};
-use crate::world::{Calls, End, EventLog, Feed, Item, Ledger, World};
+use crate::world::{Calls, End, EventLog, Feed, Item, Ledger, SettingsFeed, World};
 
 /// What script, driver and users of the pool share.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) struct Scene {
     pub(crate) calls: Calls,
     pub(crate) world: World,
     pub(crate) feed: Feed,
+    pub(crate) settings: SettingsFeed,
     pub(crate) ledger: Ledger,
     pub(crate) log: EventLog,
     pub(crate) balancer: ScriptedBalancer,
@@ -132,6 +133,7 @@ impl Scene {
         Arc::new(Self {
             world: World::new(&ledger, &calls, &clock),
             feed: Feed::new(&calls),
+            settings: SettingsFeed::new(&calls),
             log: EventLog::new(&calls, &stamp),
             ledger,
             balancer: ScriptedBalancer::new(&calls),
@@ -159,12 +161,12 @@ impl Scene {
         let runtime = Observed::new(adapter.runtime(), A::TIME.speed(), &self.stamp);
         let builder = PoolBuilder::new(self.world.clone(), runtime)
             .follow(self.feed.clone())
+            .settings_from(self.settings.clone())
             .on_undelivered(self.ledger.clone())
             .observer(self.log.clone())
             .balancer(self.balancer.clone())
             .seed(seed);
-        let builder = Setting::far_away().iter().chain(settings).fold(builder, Setting::apply);
-        let (pool, driver) = builder.build()?;
+        let (pool, driver) = Setting::apply_all(builder, settings).build()?;
         *self.pool.lock() = Some(pool);
         Ok(driver)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pool_driver::{Backoff, Balance, Endpoint, OnAddressesEnd, Outcome, PoolBuilder};
+use pool_driver::{Backoff, Balance, Endpoint, OnAddressesEnd, Outcome, PoolBuilder, Settings};
 
 use crate::observation::{Observation, Value};
 use crate::world::{Behaviour, Call, Dial, Fault};
@@ -81,7 +81,7 @@ const AN_HOUR: Duration = Duration::from_secs(3600);
 
 impl Setting {
     /// Timeouts that no scenario runs into unless it sets them.
-    pub(crate) fn far_away() -> [Self; 4] {
+    fn far_away() -> [Self; 4] {
         [
             Self::DialTimeout(AN_HOUR),
             Self::StableAfter(AN_HOUR),
@@ -90,7 +90,19 @@ impl Setting {
         ]
     }
 
-    pub(crate) fn apply<C, R, S, U, O, B: Balance>(
+    pub(crate) fn apply_all<C, R, S, U, O, B: Balance>(
+        builder: PoolBuilder<C, R, S, U, O, B>,
+        settings: &[Self],
+    ) -> PoolBuilder<C, R, S, U, O, B> {
+        Self::far_away().iter().chain(settings).fold(builder, Self::apply)
+    }
+
+    /// What a builder would make of them.
+    pub(crate) fn settings(settings: &[Self]) -> Settings {
+        Self::apply_all(PoolBuilder::new((), ()), settings).settings()
+    }
+
+    fn apply<C, R, S, U, O, B: Balance>(
         builder: PoolBuilder<C, R, S, U, O, B>,
         setting: &Self,
     ) -> PoolBuilder<C, R, S, U, O, B> {
@@ -196,6 +208,11 @@ pub(crate) enum Outside {
     PanicNames,
     HoldNames,
     ReleaseNames,
+    ChangeSettings(Vec<Setting>),
+    EndSettings,
+    PanicSettings,
+    HoldSettings,
+    ReleaseSettings,
 
     Kill(u16),
     BreakConnections(u16),
@@ -378,6 +395,32 @@ impl Script {
     /// The answers that the name service kept back come, all at once.
     pub fn release_names(self) -> Self {
         self.step(Outside::ReleaseNames)
+    }
+
+    /// The pool is sent other settings: these, in place of all that it has. What can't be changed is
+    /// not.
+    pub fn change_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
+        self.step(Outside::ChangeSettings(settings.into_iter().collect()))
+    }
+
+    /// The stream of settings ends.
+    pub fn end_settings(self) -> Self {
+        self.step(Outside::EndSettings)
+    }
+
+    /// The stream of settings panics.
+    pub fn panic_settings(self) -> Self {
+        self.step(Outside::PanicSettings)
+    }
+
+    /// From now on changes of the settings are kept back.
+    pub fn hold_settings(self) -> Self {
+        self.step(Outside::HoldSettings)
+    }
+
+    /// The changes that were kept back come, all at once.
+    pub fn release_settings(self) -> Self {
+        self.step(Outside::ReleaseSettings)
     }
 
     /// The server dies: all its connections break, and it refuses dials. It must have some.

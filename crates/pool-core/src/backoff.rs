@@ -70,6 +70,12 @@ impl Backoff {
         Duration::from_nanos(delay - spread + random.up_to(2 * spread))
     }
 
+    /// The longest delay, less up to the jitter.
+    pub(crate) fn jittered_cap(&self, random: &mut Random) -> Duration {
+        let cap = duration_nanos(self.cap);
+        Duration::from_nanos(cap - random.up_to(cap / 100 * u64::from(self.jitter_percent)))
+    }
+
     /// Says which field makes no sense, if one does.
     ///
     /// # Errors

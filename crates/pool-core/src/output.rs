@@ -152,6 +152,8 @@ pub enum DrainReason {
     Lifetime,
     /// It was idle for too long.
     Idle,
+    /// The settings changed, and its address needs fewer connections.
+    Surplus,
     /// The pool closes.
     PoolClosing,
 }
@@ -172,6 +174,8 @@ pub enum SlotEnd {
     AddressLeft,
     /// It was a dial, and the pool closes.
     PoolClosing,
+    /// It was a dial, and the settings changed: its address needs fewer connections.
+    Surplus,
 }
 
 /// What became of an item that a connection was handed.

@@ -84,6 +84,16 @@ impl Rings {
         }
     }
 
+    /// Turns that have begun are as long as the others: what was taken in them counts.
+    pub(crate) fn set_items_per_turn(&mut self, items: u32) {
+        let before = core::mem::replace(&mut self.items_per_turn, items);
+        for tier in core::iter::once(&mut self.active).chain(self.others.values_mut()) {
+            let taken = before.saturating_sub(tier.turn_left);
+            // One that has had its fill, and more, is over after its next item.
+            tier.turn_left = items.saturating_sub(taken).max(1);
+        }
+    }
+
     pub(crate) fn reserve_total(&mut self, count: usize) {
         self.nodes.reserve_exact(count.saturating_sub(self.nodes.len()));
     }

@@ -94,6 +94,13 @@ impl<T: Tenant> Slab<T> {
             Place::Vacant { .. } => None,
         })
     }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(|place| match place {
+            Place::Taken(value) => Some(value),
+            Place::Vacant { .. } => None,
+        })
+    }
 }
 
 impl<T> Index<u32> for Slab<T> {

@@ -43,6 +43,11 @@ impl Pair {
                 self.uniform.handle_addresses(set, now);
                 Answer::Nothing
             }
+            Input::Config(config) => {
+                let answer = Answer::Configured(self.uniform.handle_config(config.clone(), now).is_ok());
+                self.compare_backoffs();
+                answer
+            }
             Input::Slot(slot, event) => Answer::Handled(self.uniform.handle_slot(*slot, *event, now)),
             Input::Outcome(slot, outcome) => {
                 Answer::Handled(self.uniform.handle_outcome(*slot, *outcome, now))
@@ -74,6 +79,24 @@ impl Pair {
         self.reference.end_step(self.wake_at);
         self.reference.on_selected(self.uniform.select(&Pick::any(), self.now));
         self.check();
+    }
+
+    fn compare_backoffs(&mut self) {
+        for (address, status) in self.uniform.addresses() {
+            self.reference.on_retry_at(*address, status.retry_at);
+        }
+    }
+
+    /// Other settings; what they make overdue is done when the machine asks for it, which is at once.
+    fn configure(&mut self, config: &Config) {
+        self.input(&Input::Config(config.clone()));
+        let is_urgent = self.wake_at.is_some_and(|at| at <= self.now);
+        if is_urgent {
+            self.input(&Input::Timeout);
+        }
+        let outputs = self.trace.len();
+        self.input(&Input::Config(config.clone()));
+        assert_eq!(self.trace[outputs..], [], "unchanged settings");
     }
 
     /// Lets time pass, waking the machine whenever it asked for it.
@@ -108,7 +131,7 @@ impl Pair {
             self.check_address(*address);
         }
         assert_eq!(uniform.dials_in_flight(), reference.dialling(), "permits are dials");
-        assert!(reference.dialling() <= reference.config.dials_max as usize);
+        assert!(reference.dialling() <= reference.dials_max);
         assert_eq!(uniform.addresses_len(), reference.set.len());
         assert_eq!(uniform.availability(), reference.availability);
         assert_eq!(uniform.is_failing(), reference.is_failing());
@@ -138,7 +161,7 @@ impl Pair {
             (known.failures, reference.retry_at(address)),
             "{address}"
         );
-        let [dialling, busy, ready, draining] = counts;
+        let [dialling, busy, ready, _] = counts;
         if reference.is_present(address) {
             assert_eq!((status.priority, status.weight), (known.priority, known.weight));
         } else {
@@ -146,8 +169,9 @@ impl Pair {
         }
         let n = reference.config.connections_per_address as usize;
         let spare = usize::from(reference.config.lifetime_max.is_some());
-        assert!(dialling + busy + ready <= n + spare && busy + ready <= n && draining <= n, "{counts:?}");
-        assert!(!reference.has_stable(address), "{address} ought to be cleared of failures");
+        assert!(dialling + busy + ready <= n + spare && busy + ready <= n, "{counts:?}");
+        let is_urgent = self.wake_at.is_some_and(|at| at <= self.now);
+        assert!(!reference.has_stable(address) || is_urgent, "{address} ought to be cleared of failures");
     }
 }
 
@@ -157,6 +181,7 @@ enum Op {
     Set(Vec<(u32, u16, u32)>),
     SetTooLarge,
     SetAgain,
+    Config(Config),
     Connect(usize),
     Live(usize, SlotEvent),
     Any(usize, SlotEvent),
@@ -184,6 +209,7 @@ impl Pair {
             }
             Op::SetTooLarge => self.input(&Input::Set((100..=100 + ADDRESSES_MAX).collect())),
             Op::SetAgain => self.set_again(),
+            Op::Config(config) => self.configure(config),
             Op::Connect(which) => {
                 if let Some(slot) = chosen(&self.slots(|state| state == SlotState::Dialling), *which) {
                     self.input(&Input::Slot(slot, SlotEvent::Connected));
@@ -260,7 +286,9 @@ impl Pair {
     /// From now on every dial succeeds and every drain completes: the pool must be whole again.
     fn heal(&mut self) {
         let backoff = self.reference.config.backoff;
-        let end = self.now + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
+        // Nobody reports any more: connections that owe outcomes are lost first.
+        let silence = self.reference.config.outcome_timeout.unwrap_or_default();
+        let end = self.now + silence + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
         self.input(&Input::Demand(100));
         self.live_well_until(end);
         if self.reference.phase != Phase::Open {
@@ -270,7 +298,9 @@ impl Pair {
         let is_old = |address: &u32| self.reference.came_up_after_last_failure(*address);
         let proving: Vec<u32> = self.reference.set.iter().copied().filter(is_old).collect();
         assert!(
-            self.reference.is_lazy() || proving.len() == self.reference.set.len(),
+            self.reference.is_lazy()
+                || self.reference.was_reconfigured
+                || proving.len() == self.reference.set.len(),
             "every address of an eager pool has been dialled anew since it failed"
         );
         self.live_well_until(self.now + self.reference.config.stable_after);
@@ -346,6 +376,29 @@ fn any_config() -> impl Strategy<Value = Config> {
     )
 }
 
+/// Other settings, now and then ones that make no sense.
+fn any_change() -> impl Strategy<Value = Config> {
+    let percent = || prop_oneof![Just(100_u32), 20..300_u32];
+    (any_config(), percent(), percent(), percent(), 0..20_u32).prop_map(
+        |(mut config, dials, connections, silence, nonsense)| {
+            let scaled = |duration: Duration, percent: u32| duration * percent / 100;
+            config.dial_timeout = scaled(config.dial_timeout, dials);
+            config.backoff.cap = scaled(config.backoff.cap, dials);
+            config.stable_after = scaled(config.stable_after, connections);
+            config.lifetime_max = config.lifetime_max.map(|max| scaled(max, connections));
+            config.idle_timeout = config.idle_timeout.map(|max| scaled(max, connections));
+            config.drain_timeout = scaled(config.drain_timeout, silence);
+            config.refresh_interval_min = scaled(config.refresh_interval_min, 1 + silence / 10);
+            config.outcome_timeout = config.outcome_timeout.map(|max| scaled(max, silence));
+            config.fail_fast_after = config.fail_fast_after.map(|after| scaled(after, silence));
+            if nonsense == 0 {
+                config.dials_max = 0;
+            }
+            config
+        },
+    )
+}
+
 fn any_event() -> impl Strategy<Value = SlotEvent> {
     prop_oneof![
         2 => Just(SlotEvent::Connected),
@@ -375,6 +428,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         6 => endpoints.prop_map(Op::Set),
         1 => Just(Op::SetTooLarge),
         1 => Just(Op::SetAgain),
+        4 => any_change().prop_map(Op::Config),
         20 => which().prop_map(Op::Connect),
         14 => (which(), any_event()).prop_map(|(which, event)| Op::Live(which, event)),
         3 => (which(), any_event()).prop_map(|(which, event)| Op::Any(which, event)),
@@ -434,7 +488,8 @@ proptest! {
         for op in &after {
             pair.carry_out(op);
         }
-        pair.advance(Duration::from_millis(grace_millis) + config.drain_timeout);
+        let drain_timeout = pair.reference.config.drain_timeout;
+        pair.advance(Duration::from_millis(grace_millis) + drain_timeout);
         prop_assert_eq!(pair.reference.phase, Phase::Closed);
         prop_assert_eq!(pair.trace.last(), Some(&Output::Closed));
     }

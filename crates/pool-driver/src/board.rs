@@ -177,6 +177,15 @@ impl<A> Board<A> {
         state.figures = figures;
     }
 
+    /// Whether all of these items are dealt with, as far as connections report on them.
+    pub(crate) fn has_settled(&self, accepted: u64, reports_outcomes: bool) -> bool {
+        let state = self.lock();
+        let Figures { handed, undelivered, .. } = state.figures;
+        let mut rows = state.rows.iter().flatten();
+        count(handed) + undelivered == accepted
+            && !(reports_outcomes && rows.any(|row| row.status.in_flight > 0))
+    }
+
     /// The queue is looked at last: what was handed on by then has been accepted.
     pub(crate) fn snapshot(&self, queue: impl FnOnce() -> (QueueSnapshot, u64)) -> Snapshot<A> {
         let state = self.lock();

@@ -16,6 +16,7 @@ use crate::multiplexer::{Multiplexer, Parts};
 use crate::observer::{DropUndelivered, NoObserver, Observer, OnUndelivered};
 use crate::pool::{Pool, Shared};
 use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::settings::{Settings, SettingsStream};
 use crate::wake_list::Source;
 
 /// The settings of a pool on their way to becoming one.
@@ -31,28 +32,27 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
     on_undelivered: U,
     observer: Option<O>,
     balancer: B,
-    settings: Settings,
+    untyped: Untyped,
 }
 
-/// The settings that have nothing to do with types.
-#[derive(Clone, Debug)]
-struct Settings {
-    config: Config,
-    queue_size: usize,
-    shutdown_timeout: Duration,
+/// What of a builder has nothing to do with types.
+struct Untyped {
+    settings: Settings,
+    settings_stream: Option<SettingsStream>,
     on_addresses_end: OnAddressesEnd,
     seed: Option<u64>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            config: Config::default(),
-            queue_size: 100,
-            shutdown_timeout: Duration::from_secs(30),
-            on_addresses_end: OnAddressesEnd::default(),
-            seed: None,
-        }
+impl Clone for Untyped {
+    /// Streams can't be cloned.
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), settings_stream: None, ..*self }
+    }
+}
+
+impl std::fmt::Debug for Untyped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.settings.fmt(f)
     }
 }
 
@@ -96,8 +96,6 @@ impl From<ConfigError> for BuildError {
     }
 }
 
-const QUEUE_SIZE_MAX: usize = 1 << 30;
-
 impl<C, R> PoolBuilder<PlainConnector<C>, R> {
     /// A pool whose connector makes plain sinks.
     pub fn plain(connector: C, runtime: R) -> Self {
@@ -115,7 +113,12 @@ impl<C, R> PoolBuilder<C, R> {
             on_undelivered: DropUndelivered,
             observer: None,
             balancer: RoundRobin::new(),
-            settings: Settings::default(),
+            untyped: Untyped {
+                settings: Settings::default(),
+                settings_stream: None,
+                on_addresses_end: OnAddressesEnd::default(),
+                seed: None,
+            },
         }
     }
 }
@@ -140,7 +143,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             on_undelivered: self.on_undelivered,
             observer: self.observer,
             balancer: self.balancer,
-            settings: self.settings,
+            untyped: self.untyped,
         }
     }
 
@@ -163,7 +166,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             observer: self.observer,
             balancer: self.balancer,
-            settings: self.settings,
+            untyped: self.untyped,
         }
     }
 
@@ -176,7 +179,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             on_undelivered: self.on_undelivered,
             balancer: self.balancer,
-            settings: self.settings,
+            untyped: self.untyped,
         }
     }
 
@@ -189,124 +192,180 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses: self.addresses,
             on_undelivered: self.on_undelivered,
             observer: self.observer,
-            settings: self.settings,
+            untyped: self.untyped,
         }
     }
 
     /// All of the state machine's settings at once, in place of those made before.
     pub fn config(mut self, config: Config) -> Self {
-        self.settings.config = config;
+        self.untyped.settings.config = config;
         self
     }
 
     /// [`Config::connections_per_address`]: 1 by default.
     pub fn connections_per_address(mut self, connections: u32) -> Self {
-        self.settings.config.connections_per_address = connections;
+        self.untyped.settings.config.connections_per_address = connections;
         self
     }
 
     /// Opens connections when items wait for them, not before.
     pub fn lazy(mut self) -> Self {
-        self.settings.config.opening = Opening::Lazy;
+        self.untyped.settings.config.opening = Opening::Lazy;
         self
     }
 
     /// [`Config::dials_max`]: 64 by default.
     pub fn dials_max(mut self, dials: u32) -> Self {
-        self.settings.config.dials_max = dials;
+        self.untyped.settings.config.dials_max = dials;
         self
     }
 
     /// [`Config::dial_timeout`]: 5 s by default.
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.config.dial_timeout = timeout;
+        self.untyped.settings.config.dial_timeout = timeout;
         self
     }
 
     /// [`Config::backoff`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.settings.config.backoff = backoff;
+        self.untyped.settings.config.backoff = backoff;
         self
     }
 
     /// [`Config::stable_after`]: 10 s by default.
     pub fn stable_after(mut self, duration: Duration) -> Self {
-        self.settings.config.stable_after = duration;
+        self.untyped.settings.config.stable_after = duration;
         self
     }
 
     /// [`Config::drain_timeout`]: 30 s by default.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.config.drain_timeout = timeout;
+        self.untyped.settings.config.drain_timeout = timeout;
         self
     }
 
     /// [`Config::fail_fast_after`]: off by default, and off with `None`.
     pub fn fail_fast_after(mut self, duration: impl Into<Option<Duration>>) -> Self {
-        self.settings.config.fail_fast_after = duration.into();
+        self.untyped.settings.config.fail_fast_after = duration.into();
         self
     }
 
     /// [`Config::lifetime_max`]: off by default, and off with `None`.
     pub fn lifetime_max(mut self, lifetime: impl Into<Option<Duration>>) -> Self {
-        self.settings.config.lifetime_max = lifetime.into();
+        self.untyped.settings.config.lifetime_max = lifetime.into();
         self
     }
 
     /// [`Config::idle_timeout`]: off by default, and off with `None`; only for lazy pools.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.config.idle_timeout = timeout.into();
+        self.untyped.settings.config.idle_timeout = timeout.into();
         self
     }
 
     /// [`Config::outcome_timeout`]: off by default, and off with `None`; only for connections that
     /// [report outcomes](Connection::REPORTS_OUTCOMES).
     pub fn outcome_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.config.outcome_timeout = timeout.into();
+        self.untyped.settings.config.outcome_timeout = timeout.into();
         self
     }
 
     /// [`Config::refresh_interval_min`]: 30 s by default.
     pub fn refresh_interval_min(mut self, interval: Duration) -> Self {
-        self.settings.config.refresh_interval_min = interval;
+        self.untyped.settings.config.refresh_interval_min = interval;
         self
     }
 
     /// [`Config::addresses_max`]: 65,536 by default.
     pub fn addresses_max(mut self, addresses: usize) -> Self {
-        self.settings.config.addresses_max = addresses;
+        self.untyped.settings.config.addresses_max = addresses;
         self
     }
 
     /// [`Config::items_per_turn`]: 1 by default.
     pub fn items_per_turn(mut self, items: u32) -> Self {
-        self.settings.config.items_per_turn = items;
+        self.untyped.settings.config.items_per_turn = items;
         self
     }
 
     /// How many items the pool holds that no connection has taken, at most; 100 by default. The
     /// number of handles doesn't change it.
     pub fn queue_size(mut self, items: usize) -> Self {
-        self.settings.queue_size = items;
+        self.untyped.settings.queue_size = items;
         self
     }
 
     /// How long the pool may go on to deliver what is queued, when all handles are dropped or the
     /// address stream ends; 30 s by default.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.shutdown_timeout = timeout;
+        self.untyped.settings.shutdown_timeout = timeout;
         self
     }
 
     /// What the end of the address stream means: by default a shutdown.
     pub fn on_addresses_end(mut self, policy: OnAddressesEnd) -> Self {
-        self.settings.on_addresses_end = policy;
+        self.untyped.on_addresses_end = policy;
+        self
+    }
+
+    /// What of these settings can be changed while the pool runs.
+    pub fn settings(&self) -> Settings {
+        self.untyped.settings.clone()
+    }
+
+    /// Where other settings come from while the pool runs. Each that comes replaces all [`Settings`];
+    /// only the difference acts, nothing is reconnected for it and no item is lost. Of several that
+    /// are there at once only the last counts.
+    ///
+    /// Settings that make no sense change nothing, and the observer is told why
+    /// ([`Event::SettingsRefused`](crate::Event::SettingsRefused)). When the stream ends or panics,
+    /// the last settings stay. A clone of the builder is without the stream.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// # struct Clock;
+    /// # impl pool_driver::Runtime for Clock {
+    /// #     type Timer = Never;
+    /// #     fn now(&self) -> pool_driver::Instant { pool_driver::Instant::ZERO }
+    /// #     fn timer(&self) -> Never { Never }
+    /// # }
+    /// # struct Never;
+    /// # impl pool_driver::Timer for Never {
+    /// #     fn reset(self: std::pin::Pin<&mut Self>, _: pool_driver::Instant) {}
+    /// #     fn poll_expired(
+    /// #         self: std::pin::Pin<&mut Self>,
+    /// #         _: &mut std::task::Context<'_>,
+    /// #     ) -> std::task::Poll<()> {
+    /// #         std::task::Poll::Pending
+    /// #     }
+    /// # }
+    /// # async fn connect(_: SocketAddr) -> std::io::Result<futures_util::sink::Drain<String>> {
+    /// #     Ok(futures_util::sink::drain())
+    /// # }
+    /// let (sender, receiver) = futures_channel::mpsc::unbounded();
+    /// # let pool_for = |connector| pool_driver::PoolBuilder::plain(connector, Clock);
+    /// let builder = pool_for(connect)
+    ///     .connect_to_fixed([SocketAddr::from(([127, 0, 0, 1], 6379))])
+    ///     .connections_per_address(2)
+    ///     .settings_from(receiver);
+    /// let mut settings = builder.settings();
+    /// let (pool, driver) = builder.build::<String>()?;
+    /// // Later, when the configuration file has changed:
+    /// settings.config.connections_per_address = 4;
+    /// settings.queue_size = 1_000;
+    /// sender.unbounded_send(settings).expect("the driver lives");
+    /// # futures_util::FutureExt::now_or_never(driver);
+    /// # assert_eq!(pool.snapshot().queue.capacity, 1_000);
+    /// # Ok::<(), pool_driver::BuildError>(())
+    /// ```
+    pub fn settings_from(mut self, settings: impl Stream<Item = Settings> + Send + 'static) -> Self {
+        self.untyped.settings_stream = Some(Box::pin(settings));
         self
     }
 
     /// Makes all that is left to chance repeatable. By default every pool has another seed.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = Some(seed);
+        self.untyped.seed = Some(seed);
         self
     }
 }
@@ -329,14 +388,13 @@ where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: OnUndelivered<T>,
     {
-        if self.settings.queue_size == 0 || self.settings.queue_size > QUEUE_SIZE_MAX {
-            let (found, max) = (self.settings.queue_size as u64, QUEUE_SIZE_MAX as u64);
-            return Err(ConfigError::out_of_range("queue_size", found, max).into());
-        }
-        let (queue_size, on_undelivered, multiplexer) = self.into_multiplexer()?;
+        self.untyped.settings.check_queue_size()?;
+        let queue_size = self.untyped.settings.queue_size;
+        let (on_undelivered, multiplexer) = self.into_multiplexer(Some(queue_size))?;
         let signal = multiplexer.signal(Source::Handles);
         let board = Arc::clone(multiplexer.board());
-        let shared = Arc::new(Shared::new(queue_size, signal, board));
+        let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
+        let shared = Arc::new(Shared::new(queue_size, signal, board, reports_outcomes));
         let pool = Pool::new(Arc::clone(&shared));
         Ok((pool, Driver::new(multiplexer, shared, on_undelivered)))
     }
@@ -352,32 +410,33 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
     {
-        Ok(self.into_multiplexer()?.2)
+        Ok(self.into_multiplexer(None)?.1)
     }
 
     #[expect(clippy::type_complexity, reason = "what is left of a builder")]
-    fn into_multiplexer<T>(self) -> Result<(usize, U, Multiplexer<T, C, S, R, O, B>), BuildError>
+    fn into_multiplexer<T>(
+        self,
+        queue_size: Option<usize>,
+    ) -> Result<(U, Multiplexer<T, C, S, R, O, B>), BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
     {
-        if !self.settings.shutdown_timeout.is_zero() {
-            ConfigError::check_duration("shutdown_timeout", self.settings.shutdown_timeout)?;
-        }
-        if self.settings.config.outcome_timeout.is_some() && !C::Connection::REPORTS_OUTCOMES {
-            return Err(ConfigError::needs_outcomes("outcome_timeout").into());
-        }
+        let Untyped { settings, settings_stream, on_addresses_end, seed } = self.untyped;
+        settings.check(C::Connection::REPORTS_OUTCOMES)?;
         let parts = Parts {
-            config: self.settings.config,
-            seed: self.settings.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            config: settings.config,
+            seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
             connector: self.connector,
             addresses: self.addresses,
-            on_addresses_end: self.settings.on_addresses_end,
-            shutdown_timeout: self.settings.shutdown_timeout,
+            on_addresses_end,
+            shutdown_timeout: settings.shutdown_timeout,
+            settings: settings_stream,
+            queue_size,
             runtime: self.runtime,
             observer: self.observer,
             balancer: self.balancer,
         };
-        Ok((self.settings.queue_size, self.on_undelivered, Multiplexer::new(parts)?))
+        Ok((self.on_undelivered, Multiplexer::new(parts)?))
     }
 
     /// Makes a pool and spawns its driver where the caller runs.

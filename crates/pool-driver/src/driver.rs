@@ -243,6 +243,7 @@ where
         self.ended = Some(ended);
         self.multiplexer.tell_end(ended);
         self.shared.tell_watchers();
+        self.shared.tell_keeper();
         ended
     }
 }
@@ -264,6 +265,9 @@ where
             return Poll::Ready(ended);
         }
         let handles_woken = this.multiplexer.progress(cx);
+        if let Some(size) = this.multiplexer.take_queue_size() {
+            this.shared.queue.resize(size);
+        }
         if handles_woken {
             this.shared.signal.clear();
             this.handle_requests();
@@ -279,6 +283,7 @@ where
         this.update_closing();
         let polled = this.multiplexer.finish_poll();
         this.tell_watchers();
+        this.shared.tell_maybe_idle();
         match polled {
             // What senders were told first is the reason.
             Poll::Ready(ended) => Poll::Ready(this.end(this.shared.queue.closed().unwrap_or(ended.reason))),

@@ -25,12 +25,15 @@ mod multiplexer;
 mod observer;
 mod panic;
 mod pool;
+mod pool_map;
 mod queue;
 mod runtime;
+mod settings;
 mod source;
 mod spares;
 mod sync;
 mod wake_list;
+mod watchers;
 
 pub use addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource, Update};
 pub use board::{AddressSnapshot, Snapshot};
@@ -48,8 +51,13 @@ pub use multiplexer::Multiplexer;
 pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
+pub use pool_map::{
+    Creator, GetError, NameSnapshot, NoPool, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
+    PoolMapSnapshot,
+};
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+pub use settings::Settings;
 pub use source::{SourceSnapshot, SourceState};
 
 pub use pool_core::{

@@ -1,10 +1,12 @@
 //! What people and metrics may want to know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pool_core::{Availability, DrainReason, SlotEnd, SlotId, SlotState};
+use pool_core::{Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
 
 use crate::error::{Ended, SharedError, UndeliveredReason};
+use crate::settings::Settings;
 
 /// Is told what happens in a pool. Closures `|event: &Event<A>| …` do.
 ///
@@ -62,6 +64,21 @@ pub enum Event<A> {
     AddressesDoubted,
     /// The address stream is over.
     AddressesEnded {
+        /// What it panicked with, if it did.
+        error: Option<SharedError>,
+    },
+    /// The pool works by other settings now.
+    SettingsApplied {
+        /// All of them.
+        settings: Arc<Settings>,
+    },
+    /// Other settings made no sense; those before stay in force.
+    SettingsRefused {
+        /// Which of them, and why.
+        error: ConfigError,
+    },
+    /// The stream of settings is over; the last ones stay.
+    SettingsEnded {
         /// What it panicked with, if it did.
         error: Option<SharedError>,
     },

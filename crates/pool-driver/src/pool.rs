@@ -3,21 +3,20 @@
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_channel::oneshot;
 use futures_sink::Sink;
 use pool_core::Availability;
 
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
-use crate::panic::guard;
 use crate::queue::{Place, Queue};
 use crate::spares::Spares;
 use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
+use crate::watchers::Watchers;
 
 /// A handle to a pool of connections: send to it and forget about addresses.
 ///
@@ -51,13 +50,18 @@ pub(crate) struct Shared<T, A> {
     board: Arc<Board<A>>,
     handles: AtomicUsize,
     control: Mutex<Control<A>>,
+    watchers: Watchers,
+    reports_outcomes: bool,
+    /// The keeper wants to be told when the pool may be idle.
+    is_idle_wanted: AtomicBool,
 }
 
 struct Control<A> {
     shutdown: Option<Duration>,
     is_connection_wanted: bool,
     retries: Vec<A>,
-    watchers: Vec<oneshot::Sender<()>>,
+    /// Whoever keeps a handle in case somebody asks for one.
+    keeper: Option<Waker>,
 }
 
 /// What the handles have asked for since the driver last looked.
@@ -74,13 +78,14 @@ pub(crate) struct Requests<A> {
 const RETRIES_MAX: usize = 1024;
 
 impl<T, A> Shared<T, A> {
-    pub(crate) fn new(queue_size: usize, signal: Arc<Signal>, board: Arc<Board<A>>) -> Self {
-        let control = Control {
-            shutdown: None,
-            is_connection_wanted: false,
-            retries: Vec::new(),
-            watchers: Vec::new(),
-        };
+    pub(crate) fn new(
+        queue_size: usize,
+        signal: Arc<Signal>,
+        board: Arc<Board<A>>,
+        reports_outcomes: bool,
+    ) -> Self {
+        let control =
+            Control { shutdown: None, is_connection_wanted: false, retries: Vec::new(), keeper: None };
         Self {
             queue: Queue::new(queue_size, Arc::clone(&signal)),
             signal,
@@ -88,6 +93,9 @@ impl<T, A> Shared<T, A> {
             board,
             handles: AtomicUsize::new(0),
             control: Mutex::new(control),
+            watchers: Watchers::new(),
+            reports_outcomes,
+            is_idle_wanted: AtomicBool::new(false),
         }
     }
 
@@ -110,30 +118,89 @@ impl<T, A> Shared<T, A> {
     }
 
     pub(crate) fn tell_watchers(&self) {
-        let watchers = mem::take(&mut self.control().watchers);
-        for watcher in watchers {
-            // One that has given up needs telling nothing, and one that panics is not ours.
-            let _ = guard(|| watcher.send(()));
-        }
-    }
-
-    /// To be called before the look that decides whether to wait.
-    fn watch(&self) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
-        let gone: Vec<_> = {
-            let mut control = self.control();
-            let gone = control.watchers.extract_if(.., |watcher| watcher.is_canceled()).collect();
-            control.watchers.push(sender);
-            gone
-        };
-        drop(gone);
-        receiver
+        self.watchers.tell();
     }
 
     fn release(&self) {
-        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.signal.raise();
+        match self.handles.fetch_sub(1, Ordering::AcqRel) {
+            1 => self.signal.raise(),
+            2 => {
+                // Either the keeper sees that this handle is gone, or its wish is seen here.
+                fence(Ordering::SeqCst);
+                self.tell_maybe_idle();
+            }
+            _ => {}
         }
+    }
+
+    pub(crate) fn handles(&self) -> usize {
+        self.handles.load(Ordering::Acquire)
+    }
+
+    /// From now on this is who keeps a handle: it is told of the pool's end.
+    pub(crate) fn set_keeper(&self, keeper: Waker) {
+        let previous = self.control().keeper.replace(keeper);
+        drop(previous);
+    }
+
+    pub(crate) fn tell_keeper(&self) {
+        // One of ours: no code of users runs under the lock.
+        let keeper = self.control().keeper.clone();
+        if let Some(keeper) = keeper {
+            keeper.wake();
+        }
+    }
+
+    /// Lets the keeper know, once, when the pool may have become idle. To be called before the look
+    /// that decides whether to wait.
+    pub(crate) fn want_idle(&self) {
+        self.is_idle_wanted.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// After the board was written, and after handles are gone.
+    pub(crate) fn tell_maybe_idle(&self) {
+        if self.is_idle_wanted.load(Ordering::Relaxed) && self.handles() <= 1 {
+            self.is_idle_wanted.store(false, Ordering::Relaxed);
+            self.tell_keeper();
+        }
+    }
+
+    /// Nobody but the keeper has a handle, and all that was sent is dealt with.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.handles() <= 1 && self.board.has_settled(self.queue.snapshot().1, self.reports_outcomes)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.closed().is_some()
+    }
+
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.board.ended()
+    }
+
+    pub(crate) fn shut_down(&self, deadline: Duration) {
+        self.queue.close(EndReason::Shutdown);
+        {
+            let mut control = self.control();
+            control.shutdown = Some(control.shutdown.map_or(deadline, |earlier| earlier.min(deadline)));
+        }
+        self.signal.raise();
+    }
+
+    pub(crate) async fn closed(&self) -> Ended {
+        loop {
+            let changed = self.watchers.watch();
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            // Cancelled or not: it is time to look again.
+            let _ = changed.await;
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot<A> {
+        self.board.snapshot(|| self.queue.snapshot())
     }
 }
 
@@ -141,6 +208,10 @@ impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
         let shelf = shared.handles.fetch_add(1, Ordering::Relaxed);
         Self { shared, place: Place::default(), outlook: Place::default(), is_released: false, shelf }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<T, A>> {
+        &self.shared
     }
 
     /// Sends an item: waits for a place in the queue, in line with all other senders.
@@ -217,7 +288,7 @@ impl<T, A> Pool<T, A> {
     /// [`NotReady::Closed`] when the pool takes no more items.
     pub async fn ready(&self) -> Result<(), NotReady> {
         loop {
-            let changed = self.shared.watch();
+            let changed = self.shared.watchers.watch();
             let board = &self.shared.board;
             let figures = board.figures();
             if let Some(reason) = self.shared.queue.closed() {
@@ -243,32 +314,20 @@ impl<T, A> Pool<T, A> {
     /// connections flush and close, for which they have `drain_timeout`. The earliest deadline of
     /// several calls counts.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = Ended> + use<'_, T, A> {
-        self.shared.queue.close(EndReason::Shutdown);
-        {
-            let mut control = self.shared.control();
-            control.shutdown = Some(control.shutdown.map_or(deadline, |earlier| earlier.min(deadline)));
-        }
-        self.shared.signal.raise();
+        self.shared.shut_down(deadline);
         self.closed()
     }
 
     /// Waits until the pool is over, and tells why.
     pub async fn closed(&self) -> Ended {
-        loop {
-            let changed = self.shared.watch();
-            if let Some(ended) = self.shared.board.ended() {
-                return ended;
-            }
-            // Cancelled or not: it is time to look again.
-            let _ = changed.await;
-        }
+        self.shared.closed().await
     }
 
     /// A look at the queue, all addresses and connections: as of the last time that the driver did
     /// something, without waiting for it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<A> {
-        self.shared.board.snapshot(|| self.shared.queue.snapshot())
+        self.shared.snapshot()
     }
 
     /// The latest error of any dial or connection, however long ago; a panic counts as one.

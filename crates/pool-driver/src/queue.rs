@@ -2,7 +2,7 @@
 //!
 //! A place of the queue is held by an item in it, by an item in the driver's hand, or by a sender
 //! that was granted the place and hasn't used it yet; together they are never more than the
-//! capacity, whatever the number of handles. Senders that find no place take a ticket, and a
+//! capacity, whatever the number of handles (nor more than there were when it became smaller). Senders that find no place take a ticket, and a
 //! place that becomes free is granted to the oldest. A sender that gives up passes its grant on.
 //! The driver takes all items in one go when its hand is empty.
 //!
@@ -85,7 +85,7 @@ pub struct QueueSnapshot {
     pub granted: usize,
     /// Senders that wait for a place.
     pub waiting: usize,
-    /// The most that the first three can be together.
+    /// The most that the first three can be together, if it wasn't more before.
     pub capacity: usize,
 }
 
@@ -338,6 +338,17 @@ impl<T> Queue<T> {
             }
             _ => {}
         }
+        drop(state);
+        wake_all(woken);
+    }
+
+    /// Another size. Those in line have what was added at once; while there is more than fits, nothing
+    /// is taken.
+    pub(crate) fn resize(&self, capacity: usize) {
+        let mut woken = Vec::new();
+        let mut state = self.lock();
+        state.capacity = capacity;
+        state.grant(&mut woken);
         drop(state);
         wake_all(woken);
     }

@@ -17,6 +17,7 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 pub(crate) enum Source {
     Slot(SlotId),
     Addresses,
+    Settings,
     Timer,
     /// Items came back from a connection.
     Held,
@@ -24,22 +25,28 @@ pub(crate) enum Source {
     Handles,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct WakeList {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub(crate) struct WakeList<S = Source> {
+    state: Mutex<State<S>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    woken: Vec<Source>,
+#[derive(Debug)]
+struct State<S> {
+    woken: Vec<S>,
     /// The driver's own waker; gone once it has been woken, until it polls again.
     driver: Option<Waker>,
 }
 
-impl WakeList {
+impl<S> Default for WakeList<S> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { woken: Vec::new(), driver: None }) }
+    }
+}
+
+impl<S> WakeList<S> {
     /// Starts a poll of the driver: moves the list into `woken`, which should be empty, and keeps
     /// the waker in the same step, so that whatever is woken from now on wakes the driver.
-    pub(crate) fn start_poll(&self, waker: &Waker, woken: &mut Vec<Source>) {
+    pub(crate) fn start_poll(&self, waker: &Waker, woken: &mut Vec<S>) {
         let waker = Some(waker.clone());
         let previous = {
             let mut state = self.lock();
@@ -56,7 +63,7 @@ impl WakeList {
         drop(driver);
     }
 
-    fn push(&self, source: Source) {
+    fn push(&self, source: S) {
         let driver = {
             let mut state = self.lock();
             state.woken.push(source);
@@ -67,22 +74,22 @@ impl WakeList {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock()
     }
 }
 
 /// The waker of one source.
 #[derive(Debug)]
-pub(crate) struct Signal {
-    list: Arc<WakeList>,
-    source: Source,
+pub(crate) struct Signal<S = Source> {
+    list: Arc<WakeList<S>>,
+    source: S,
     /// Whether the source is on the list.
     listed: AtomicBool,
 }
 
-impl Signal {
-    pub(crate) fn new(list: &Arc<WakeList>, source: Source) -> Arc<Self> {
+impl<S: Copy> Signal<S> {
+    pub(crate) fn new(list: &Arc<WakeList<S>>, source: S) -> Arc<Self> {
         Arc::new(Self { list: Arc::clone(list), source, listed: AtomicBool::new(false) })
     }
 
@@ -99,7 +106,7 @@ impl Signal {
     }
 }
 
-impl Wake for Signal {
+impl<S: Copy + Send + Sync + 'static> Wake for Signal<S> {
     fn wake(self: Arc<Self>) {
         self.raise();
     }

@@ -134,3 +134,39 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> 
 pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
     PoolBuilder::new(connector, SmolRuntime::new())
 }
+
+/// One pool per name: `creator` makes the pool of a name when it is first asked for.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # smol::block_on(async {
+/// use std::net::SocketAddr;
+/// use std::time::Duration;
+/// use pool_smol::{pool_for_connections, pool_map, tcp};
+/// use tokio_util::codec::LinesCodec;
+///
+/// let pools = pool_map(|name: &String| {
+///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     let pool = pool_for_connections(connector).dial_timeout(Duration::from_secs(1));
+///     let pool = if name == "127.0.0.1:7003" { pool.connections_per_address(4) } else { pool };
+///     let address: SocketAddr = name.parse()?;
+///     Ok::<_, pool_smol::BoxError>(pool.connect_to_fixed([address]).spawn::<String>()?)
+/// })
+/// .names_max(64)
+/// .idle_after(Duration::from_secs(60))
+/// .spawn()?;
+///
+/// pools.get("127.0.0.1:7001").await?.send("hello".into()).await?;
+/// assert!(pools.get("nonsense").await.is_err());
+/// println!("{}", pools.snapshot());
+/// pools.shutdown(Duration::ZERO).await;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+pub fn pool_map<N, T, A, E, F>(creator: F) -> PoolMapBuilder<N, T, A, F, SmolRuntime>
+where
+    F: Fn(&N) -> Result<Pool<T, A>, E>,
+{
+    PoolMapBuilder::new(creator, SmolRuntime::new())
+}

@@ -99,6 +99,41 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
     PoolBuilder::new(connector, TokioRuntime::new())
 }
 
+/// One pool per name: `creator` makes the pool of a name when it is first asked for.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::net::SocketAddr;
+/// use std::time::Duration;
+/// use pool_tokio::{pool_for_connections, pool_map, tcp};
+/// use tokio_util::codec::LinesCodec;
+///
+/// let pools = pool_map(|name: &String| {
+///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     let pool = pool_for_connections(connector).dial_timeout(Duration::from_secs(1));
+///     let pool = if name == "127.0.0.1:7003" { pool.connections_per_address(4) } else { pool };
+///     let address: SocketAddr = name.parse()?;
+///     Ok::<_, pool_tokio::BoxError>(pool.connect_to_fixed([address]).spawn::<String>()?)
+/// })
+/// .names_max(64)
+/// .idle_after(Duration::from_secs(60))
+/// .spawn()?;
+///
+/// pools.get("127.0.0.1:7001").await?.send("hello".into()).await?;
+/// assert!(pools.get("nonsense").await.is_err());
+/// println!("{}", pools.snapshot());
+/// pools.shutdown(Duration::ZERO).await;
+/// # Ok(())
+/// # }
+/// ```
+pub fn pool_map<N, T, A, E, F>(creator: F) -> PoolMapBuilder<N, T, A, F, TokioRuntime>
+where
+    F: Fn(&N) -> Result<Pool<T, A>, E>,
+{
+    PoolMapBuilder::new(creator, TokioRuntime::new())
+}
+
 /// The program in the README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

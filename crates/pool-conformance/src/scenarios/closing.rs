@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AN_HOUR, blocked, millis, secs};
+use super::{AN_HOUR, blocked, connected, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::Dial;
@@ -292,6 +292,16 @@ pub(super) fn d2_a_backoff_can_be_ended_during_the_shutdown() -> Script {
         .retry_now(1)
         .expect(ReceivedItems(1), [0])
         .expect(EndReason, "it was shut down")
+}
+
+pub(super) fn d2_a_shorter_drain_timeout_ends_a_shutdown_that_hangs() -> Script {
+    connected(Script::new(), 1..=1)
+        .behave(1, Conduct::NeverCloses)
+        .shutdown(secs(0))
+        .expect(Draining(1), 1)
+        .change_settings([DrainTimeout(secs(1))])
+        .expect(EndReason, "it was shut down")
+        .expect(Ends(1), "DrainTimedOut")
 }
 
 pub(super) fn d3_everybody_who_waits_for_the_end_is_told_of_it_once() -> Script {

@@ -168,6 +168,81 @@ pub(super) fn c1_connections_at_the_end_of_their_lives_are_replaced_one_by_one()
         .expect_between(Connected(1), 3, 4)
 }
 
+pub(super) fn c1_more_connections_are_opened_when_the_settings_say_so_and_those_there_are_stay() -> Script {
+    connected(Script::new(), 1..=2)
+        .never_above(SlotsMax(1), 3)
+        .change_settings([ConnectionsPerAddress(3)])
+        .expect(Ready(1), 3)
+        .expect(Ready(2), 3)
+        .expect(SettingsApplied, 1)
+        .expect(Connections(1), 3)
+        .expect(OpenLink(1, 0), 1)
+        .expect(Draining(1), 0)
+}
+
+pub(super) fn c1_fewer_connections_drain_when_the_settings_say_so_and_none_is_redialled() -> Script {
+    Script::new()
+        .with(ConnectionsPerAddress(5))
+        .set_addresses([1])
+        .expect(Ready(1), 5)
+        .send_some(50)
+        .change_settings([ConnectionsPerAddress(2)])
+        .expect(Open(1), 2)
+        .expect(DrainReasons(1), "Surplus, Surplus, Surplus")
+        .send_some(50)
+        .expect(Received(1), 100)
+        .expect_to_stay(secs(10), Connections(1), 5)
+        .expect(Ends(1), "Closed, Closed, Closed")
+        .expect(Ready(1), 2)
+}
+
+pub(super) fn c1_connections_that_there_are_too_many_of_finish_what_they_hold() -> Script {
+    Script::new()
+        .with(ConnectionsPerAddress(3))
+        .behave(1, Conduct::NeverFlushes)
+        .set_addresses([1])
+        .expect(Ready(1), 3)
+        .send(0..3)
+        .expect(Unflushed(1), 3)
+        .change_settings([ConnectionsPerAddress(1)])
+        .expect(Draining(1), 2)
+        .expect_to_stay(secs(1), Unflushed(1), 3)
+        .resume(1)
+        .expect(Open(1), 1)
+        .expect(Received(1), 3)
+        .expect(Ends(1), "Closed, Closed")
+}
+
+pub(super) fn c1_dials_that_there_are_too_many_of_are_dropped_and_are_no_failures() -> Script {
+    Script::new()
+        .with(ConnectionsPerAddress(2))
+        .set_addresses([1])
+        .expect(Ready(1), 2)
+        .serve(1, Dial::Hang)
+        .change_settings([ConnectionsPerAddress(6)])
+        .expect(DiallingTo(1), 4)
+        .change_settings([ConnectionsPerAddress(3)])
+        .expect(DiallingTo(1), 1)
+        .expect(DialsOpen(1), 1)
+        .expect(Ends(1), "Surplus, Surplus, Surplus")
+        .expect(BackOffs(1), 0)
+        .expect(Connected(1), 2)
+        .expect(Draining(1), 0)
+}
+
+pub(super) fn c1_the_limit_of_dials_changes_with_the_settings() -> Script {
+    Script::new()
+        .with(DialsMax(2))
+        .for_each(1..=6, |script, address| script.serve(address, Dial::Hang))
+        .set_addresses(1..=6)
+        .expect_to_stay(millis(300), Dialling, 2)
+        .change_settings([DialsMax(5)])
+        .expect_to_stay(millis(300), Dialling, 5)
+        .change_settings([DialsMax(1)])
+        .expect(SettingsApplied, 2)
+        .expect_to_stay(millis(300), Dialling, 5)
+}
+
 // C2: eager opens without traffic, lazy only when an item waits.
 
 pub(super) fn c2_an_eager_pool_opens_all_connections_without_traffic_and_no_more() -> Script {
@@ -280,6 +355,29 @@ pub(super) fn c2_a_sender_that_gives_up_cancels_no_dial() -> Script {
         .serve(1, Dial::Accept)
         .expect(ReceivedItems(1), [1])
         .expect(Dials(1), 1)
+}
+
+pub(super) fn c2_a_pool_that_becomes_lazy_keeps_its_connections_and_opens_no_others() -> Script {
+    connected(Script::new(), 1..=1)
+        .change_settings([Lazy, ConnectionsPerAddress(3)])
+        .expect(SettingsApplied, 1)
+        .set_addresses([1, 2])
+        .expect(Added(2), 1)
+        .expect_to_stay(secs(1), Dials(2), 0)
+        .send_some(10)
+        .expect(Received(1), 10)
+        .expect(Connections(1), 1)
+}
+
+pub(super) fn c2_a_pool_that_becomes_eager_opens_all_connections_without_traffic() -> Script {
+    Script::new()
+        .with(Lazy)
+        .set_addresses([1, 2])
+        .expect(Rows, 2)
+        .expect_to_stay(secs(1), Dialling, 0)
+        .change_settings([ConnectionsPerAddress(2)])
+        .expect(Ready(1), 2)
+        .expect(Ready(2), 2)
 }
 
 // C3: an address that fails backs off and slows no other.
@@ -457,6 +555,28 @@ pub(super) fn c3_an_address_in_backoff_is_dialled_at_once_when_somebody_knows_th
         .expect(Failures(1), 1)
 }
 
+pub(super) fn c3_a_lower_cap_shortens_the_backoff_that_an_address_is_in() -> Script {
+    Script::new()
+        .with(Backoff(secs(1_800), secs(1_800)))
+        .serve(1, Dial::Refuse)
+        .set_addresses([1])
+        .expect(State(1), "backoff")
+        .serve(1, Dial::Accept)
+        .change_settings([Backoff(millis(100), secs(1))])
+        .expect_within(secs(2), Ready(1), 1)
+        .expect(BackOffs(1), 1)
+}
+
+pub(super) fn c3_a_dial_that_hangs_is_cut_off_by_a_shorter_timeout_at_once() -> Script {
+    Script::new()
+        .serve(1, Dial::Hang)
+        .set_addresses([1])
+        .expect(DiallingTo(1), 1)
+        .advance(secs(2))
+        .change_settings([DialTimeout(secs(1))])
+        .expect_at_least(BackOffs(1), 1)
+}
+
 // C4: a connection that dies while idle is noticed and replaced.
 
 pub(super) fn c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic() -> Script {
@@ -579,6 +699,16 @@ pub(super) fn c4_only_the_connections_that_died_are_replaced() -> Script {
         .expect(Connections(1), 4)
         .expect(Ready(1), 2)
         .expect_to_stay(millis(500), Connected(2), 2)
+}
+
+pub(super) fn c4_a_drain_is_cut_off_by_a_shorter_timeout_at_once() -> Script {
+    connected(Script::new(), 1..=1)
+        .behave(1, Conduct::NeverCloses)
+        .set_no_addresses()
+        .expect(Draining(1), 1)
+        .advance(secs(2))
+        .change_settings([DrainTimeout(secs(1))])
+        .expect(Ends(1), "DrainTimedOut")
 }
 
 // C5: a connection that dies young backs off like a failed dial.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pool_driver::Endpoint;
 
-use super::{AN_HOUR, and_is_left_alone, blocked, millis, secs};
+use super::{AN_HOUR, and_is_left_alone, blocked, connected, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting, Setting::*};
 use crate::world::{Call, Dial};
@@ -212,6 +212,20 @@ pub(super) fn f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_w
         .expect(EndReason, "it was shut down")
 }
 
+pub(super) fn f1_a_panic_of_the_stream_of_settings_costs_the_stream() -> Script {
+    connected(Script::new(), 1..=1)
+        .change_settings([ConnectionsPerAddress(2)])
+        .expect(Ready(1), 2)
+        .panic_settings()
+        .expect(Panics, 1)
+        .expect(SettingsEnded, 1)
+        .change_settings([ConnectionsPerAddress(1)])
+        .send_some(10)
+        .expect(Received(1), 10)
+        .expect_to_stay(secs(1), SettingsPollsAfterEnd, 0)
+        .expect(Connected(1), 2)
+}
+
 pub(super) fn f2_a_pool_with_nothing_to_do_is_not_polled() -> Script {
     and_is_left_alone(
         Script::new()
@@ -338,6 +352,17 @@ pub(super) fn f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps() -> Script
         .never_above(PollsSinceMark, 6)
         .drop_handles()
         .expect(EndReason, "all its handles were dropped")
+}
+
+pub(super) fn f2_settings_that_change_nothing_cost_a_poll_at_most_each_time() -> Script {
+    connected(Script::new(), 1..=2)
+        .mark_polls()
+        .repeat(20, |script| script.change_settings([]))
+        .never_above(PollsSinceMark, 30)
+        .expect_to_stay(secs(1), SettingsApplied, 0)
+        .end_settings()
+        .expect(SettingsEnded, 1)
+        .advance(secs(5))
 }
 
 pub(super) fn f3_an_address_that_keeps_coming_and_going_leaves_no_row_and_no_connection_behind() -> Script {
@@ -766,4 +791,20 @@ pub(super) fn f5_the_extremes_that_make_sense_are_taken_and_work() -> Script {
         .send(0..10)
         .expect(ReceivedItems(1), 0..10)
         .expect(BuildError, "")
+}
+
+pub(super) fn f5_settings_of_a_running_pool_that_make_no_sense_change_nothing() -> Script {
+    connected(Script::new().with(ConnectionsPerAddress(2)), 1..=1)
+        .expect(Ready(1), 2)
+        .change_settings([ConnectionsPerAddress(0), QueueSize(7)])
+        .expect(SettingsError, "connections_per_address must be from 1 to 4096, but is 0")
+        .change_settings([ConnectionsPerAddress(1), QueueSize(0)])
+        .expect(SettingsError, "queue_size must be from 1 to 1073741824, but is 0")
+        .change_settings([ConnectionsPerAddress(1), ShutdownTimeout(Duration::MAX)])
+        .expect(SettingsRefused, 3)
+        .expect_to_stay(secs(1), Connected(1), 2)
+        .expect(Capacity, 100)
+        .expect(SettingsApplied, 0)
+        .send_some(10)
+        .expect(Received(1), 10)
 }

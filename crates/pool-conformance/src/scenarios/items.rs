@@ -1,6 +1,6 @@
 //! I1 to I6: items.
 
-use super::{SUCCESS, connected, millis, secs};
+use super::{SUCCESS, blocked, connected, millis, secs};
 use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
@@ -142,6 +142,24 @@ pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double
         .expect(Handed, 300)
         .expect(Places, 0)
         .expect(Doubled, 0)
+}
+
+pub(super) fn i1_settings_that_change_under_traffic_lose_no_item_and_double_none() -> Script {
+    let more = [ConnectionsPerAddress(4), QueueSize(50), ItemsPerTurn(3)];
+    connected(Script::new().with(QueueSize(10)), 1..=3)
+        .repeat(10, |script| {
+            script
+                .send_some(40)
+                .change_settings(more)
+                .send_some(40)
+                .change_settings([ConnectionsPerAddress(1), QueueSize(2), Lazy])
+                .send_some(40)
+                .change_settings([ConnectionsPerAddress(2)])
+        })
+        .expect(Handed, 1_200)
+        .expect(Doubled, 0)
+        .expect(Undelivered, 0)
+        .expect(Refused, 0)
 }
 
 // I2: an item goes only to a connection that is ready just then. That each is asked just before is
@@ -316,6 +334,20 @@ pub(super) fn i3_sets_that_come_all_the_time_do_not_start_the_round_afresh() -> 
                 .send_some(1)
         })
         .for_each(1..=4, |script, address| script.expect(Received(address), 5))
+}
+
+pub(super) fn i3_turns_become_longer_when_the_settings_say_so() -> Script {
+    connected(Script::new(), 1..=2)
+        .send(0..4)
+        .expect(Received(1), 2)
+        .expect(Received(2), 2)
+        .change_settings([ItemsPerTurn(5)])
+        .expect(SettingsApplied, 1)
+        .send(4..9)
+        .expect(Handed, 9)
+        .send(9..24)
+        .expect(Received(1), 12)
+        .expect(Received(2), 12)
 }
 
 // I4: a busy connection delays nobody else.
@@ -614,6 +646,57 @@ pub(super) fn i5_items_keep_their_order_while_there_are_no_addresses() -> Script
         .expect(Refused, 1)
         .set_addresses([1])
         .expect(ReceivedItems(1), 0..100)
+}
+
+pub(super) fn i5_a_queue_that_grows_lets_those_in_who_wait_in_line() -> Script {
+    line_up(blocked().with(QueueSize(1)).send([0]), 1..=5)
+        .never_above(Places, 4)
+        .change_settings([QueueSize(4)])
+        .expect(Sending, 2)
+        .expect_to_stay(millis(300), Waiting, 2)
+        .expect(Places, 4)
+        .expect(Capacity, 4)
+        .resume(1)
+        .expect(Received(1), 6)
+        .expect(Undelivered, 0)
+}
+
+pub(super) fn i5_a_queue_that_shrinks_drops_nothing_and_takes_nothing_until_it_has_room() -> Script {
+    blocked_with_queue(6)
+        .send(0..6)
+        .change_settings([QueueSize(2)])
+        .expect(Capacity, 2)
+        .expect(Places, 6)
+        .try_send(9)
+        .expect(Refused, 1)
+        .start_send(6)
+        .expect(Waiting, 1)
+        .expect_to_stay(millis(300), Waiting, 1)
+        .resume(1)
+        .expect(ReceivedItems(1), 0..7)
+        .expect(Places, 0)
+        .never_above(Places, 2)
+        .send_some(20)
+        .expect(Received(1), 27)
+        .expect(Undelivered, 0)
+}
+
+pub(super) fn i5_the_last_of_several_sizes_at_once_counts() -> Script {
+    blocked()
+        .with(QueueSize(2))
+        .hold_settings()
+        .change_settings([QueueSize(50)])
+        .change_settings([QueueSize(5)])
+        .change_settings([QueueSize(3)])
+        .release_settings()
+        .expect(Capacity, 3)
+        .never_above(Places, 3)
+        .send(0..3)
+        .try_send(9)
+        .expect(Refused, 1)
+        .expect(SettingsApplied, 1)
+        .resume(1)
+        .expect(ReceivedItems(1), 0..3)
 }
 
 // I6: when the driver sleeps nothing is unflushed.

@@ -255,6 +255,11 @@ macro_rules! for_each_scenario {
             c1_asking_again_while_a_dial_is_in_flight_starts_no_second_one
             c1_connections_that_drain_do_not_count_and_are_no_more_than_the_others
             c1_connections_at_the_end_of_their_lives_are_replaced_one_by_one
+            c1_more_connections_are_opened_when_the_settings_say_so_and_those_there_are_stay
+            c1_fewer_connections_drain_when_the_settings_say_so_and_none_is_redialled
+            c1_connections_that_there_are_too_many_of_finish_what_they_hold
+            c1_dials_that_there_are_too_many_of_are_dropped_and_are_no_failures
+            c1_the_limit_of_dials_changes_with_the_settings
             c2_an_eager_pool_opens_all_connections_without_traffic_and_no_more
             c2_a_lazy_pool_opens_nothing_before_an_item_waits
             c2_a_lazy_pool_opens_no_more_while_an_open_connection_takes_the_items
@@ -263,6 +268,8 @@ macro_rules! for_each_scenario {
             c2_a_lazy_pool_does_not_replace_a_connection_before_the_next_item
             c2_a_lazy_pool_connects_for_somebody_who_asks_whether_it_is_ready
             c2_a_sender_that_gives_up_cancels_no_dial
+            c2_a_pool_that_becomes_lazy_keeps_its_connections_and_opens_no_others
+            c2_a_pool_that_becomes_eager_opens_all_connections_without_traffic
             c3_delays_grow_from_failure_to_failure_up_to_the_cap
             c3_delays_are_jittered_at_the_cap_too
             c3_an_address_that_refuses_slows_no_other
@@ -275,6 +282,8 @@ macro_rules! for_each_scenario {
             c3_the_connector_is_told_how_often_the_address_has_failed
             c3_no_dial_starts_during_backoff_whatever_else_happens
             c3_an_address_in_backoff_is_dialled_at_once_when_somebody_knows_that_it_is_up
+            c3_a_lower_cap_shortens_the_backoff_that_an_address_is_in
+            c3_a_dial_that_hangs_is_cut_off_by_a_shorter_timeout_at_once
             c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic
             c4_a_peer_that_hangs_up_is_noticed_without_traffic
             c4_after_a_restart_all_connections_are_back_without_traffic
@@ -285,6 +294,7 @@ macro_rules! for_each_scenario {
             c4_a_connection_that_owes_outcomes_and_is_silent_is_replaced
             c4_a_connection_that_owes_nothing_may_be_silent
             c4_only_the_connections_that_died_are_replaced
+            c4_a_drain_is_cut_off_by_a_shorter_timeout_at_once
             c5_a_connection_that_dies_young_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_hangs_up_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_sends_away_backs_off_like_a_failed_dial
@@ -312,6 +322,7 @@ macro_rules! for_each_scenario {
             i1_items_that_come_back_while_nothing_is_connected_wait
             i1_a_driver_that_dies_returns_all_that_was_not_handed_over
             i1_servers_that_die_under_traffic_lose_no_item_silently_and_double_none
+            i1_settings_that_change_under_traffic_lose_no_item_and_double_none
             i2_a_connection_that_drains_gets_no_item
             i2_an_address_that_has_left_gets_no_item
             i2_an_address_that_comes_back_gets_items_over_its_new_connection_only
@@ -326,6 +337,7 @@ macro_rules! for_each_scenario {
             i3_an_address_that_leaves_leaves_equal_shares_to_the_others
             i3_an_address_that_pauses_has_its_share_before_and_after
             i3_sets_that_come_all_the_time_do_not_start_the_round_afresh
+            i3_turns_become_longer_when_the_settings_say_so
             i4_an_item_that_a_connection_pushes_back_goes_to_another
             i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic
             i4_an_address_that_takes_nothing_delays_no_other
@@ -346,6 +358,9 @@ macro_rules! for_each_scenario {
             i5_items_that_nobody_wants_leave_their_places_to_those_in_line
             i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too
             i5_items_keep_their_order_while_there_are_no_addresses
+            i5_a_queue_that_grows_lets_those_in_who_wait_in_line
+            i5_a_queue_that_shrinks_drops_nothing_and_takes_nothing_until_it_has_room
+            i5_the_last_of_several_sizes_at_once_counts
             i6_every_connection_that_a_batch_has_touched_is_flushed
             i6_a_single_item_is_flushed_without_another_to_follow
             i6_a_connection_that_takes_an_item_for_each_flush_gets_them_all
@@ -376,6 +391,7 @@ macro_rules! for_each_scenario {
             d2_a_deadline_beyond_all_time_is_no_deadline
             d2_what_connections_hold_is_flushed_before_they_close
             d2_a_backoff_can_be_ended_during_the_shutdown
+            d2_a_shorter_drain_timeout_ends_a_shutdown_that_hangs
             d3_everybody_who_waits_for_the_end_is_told_of_it_once
             d3_the_end_comes_once_however_many_reasons_there_are
             d3_a_driver_that_is_dropped_loses_nothing_silently
@@ -399,6 +415,7 @@ macro_rules! for_each_scenario {
             f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason
             f1_a_panic_of_the_observer_costs_the_observer
             f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_with_the_next
+            f1_a_panic_of_the_stream_of_settings_costs_the_stream
             f2_a_pool_with_nothing_to_do_is_not_polled
             f2_a_pool_whose_connections_take_nothing_is_not_polled
             f2_a_pool_that_waits_for_a_dial_a_flush_a_close_and_a_backoff_is_not_polled
@@ -409,6 +426,7 @@ macro_rules! for_each_scenario {
             f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
             f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiting
             f2_a_handle_that_is_dropped_wakes_a_driver_that_sleeps
+            f2_settings_that_change_nothing_cost_a_poll_at_most_each_time
             f3_an_address_that_keeps_coming_and_going_leaves_no_row_and_no_connection_behind
             f3_addresses_that_come_but_once_are_forgotten
             f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff_is_over
@@ -458,6 +476,7 @@ macro_rules! for_each_scenario {
             f5_more_addresses_than_can_be_numbered_are_refused
             f5_a_backoff_that_explodes_is_refused
             f5_the_extremes_that_make_sense_are_taken_and_work
+            f5_settings_of_a_running_pool_that_make_no_sense_change_nothing
 
             // runtime.rs
             r1_the_clock_never_goes_back_while_a_driver_looks_at_it

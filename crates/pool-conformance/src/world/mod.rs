@@ -7,6 +7,7 @@ mod events;
 mod feed;
 mod ledger;
 mod link;
+mod settings_feed;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -24,6 +25,7 @@ pub use events::{EventLog, Level, Tally};
 pub use feed::{Answer, Feed};
 pub use ledger::{Calls, End, Entered, Item, Ledger};
 pub use link::{Behaviour, Call, Fault, Link, Wire};
+pub use settings_feed::{Change, SettingsFeed};
 
 /// How a server answers dials.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

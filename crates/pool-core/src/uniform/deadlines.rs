@@ -180,11 +180,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         // A lazy pool without items has no connection because it needs none.
         let is_missed = !self.is_lazy() || self.demand > 0;
         let counts = self.availability == Availability::Waiting && is_missed && self.phase.is_open();
-        let due = match (self.config.fail_fast_after, self.fail_fast_at) {
-            (Some(after), None) if counts => Some(self.now + after),
-            (_, set) if counts => set,
-            _ => None,
-        };
+        if counts {
+            self.missed_since.get_or_insert(self.now);
+        } else if self.availability != Availability::FailingFast {
+            self.missed_since = None;
+        }
+        let after = self.config.fail_fast_after.filter(|_| counts);
+        let due = after.zip(self.missed_since).map(|(after, since)| since + after);
         if due != self.fail_fast_at {
             if let Some(at) = self.fail_fast_at {
                 self.timers.disarm(at, Timer::FailFast);
@@ -196,11 +198,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    fn set_availability(&mut self, availability: Availability) {
+    pub(super) fn set_availability(&mut self, availability: Availability) {
         if self.availability != availability {
             self.availability = availability;
             self.outputs.push_back(Output::Availability(availability));
         }
+    }
+
+    /// Whether a connection has reached its lifetime.
+    pub(super) fn has_outlived(&self, slot: u32) -> bool {
+        let lifetime = self.config.lifetime_max.map(|max| self.shortened(max, slot));
+        lifetime.is_some_and(|lifetime| self.slots[slot].since + lifetime <= self.now)
     }
 
     /// A duration less up to a tenth of it, the same for a slot's tenant whenever it is asked.

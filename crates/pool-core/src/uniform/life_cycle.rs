@@ -127,12 +127,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Makes a connection drain. An address keeps at most as many draining connections as it may
     /// have open ones; beyond that the oldest is dropped.
     pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
+        self.drain_among(index, reason, self.connections_per_address());
+    }
+
+    /// The same, if so many of the address may drain.
+    pub(super) fn drain_among(&mut self, index: u32, reason: DrainReason, draining_max: u16) {
         debug_assert_eq!(
             transition(self.slots[index].state, Input::Drain),
             Transition::To(SlotState::Draining)
         );
         let address = self.slots[index].address;
-        if self.addresses.get(address).draining >= self.connections_per_address()
+        if self.addresses.get(address).draining >= draining_max
             && let Some(oldest) = self.oldest_draining(address)
         {
             self.drop_slot(oldest, SlotEnd::DrainDisplaced);

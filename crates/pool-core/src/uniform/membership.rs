@@ -120,7 +120,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Exactly as much as the set needs, so that a large one doesn't cost twice its size.
-    fn reserve(&mut self, addresses: usize) {
+    pub(super) fn reserve(&mut self, addresses: usize) {
         self.addresses.known.reserve_total(addresses);
         self.rings.reserve_total(addresses);
         if self.config.opening == Opening::Eager {

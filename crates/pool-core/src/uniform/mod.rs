@@ -1,6 +1,7 @@
 //! The machine: a uniform number of connections to every address.
 
 mod closing;
+mod configuring;
 mod deadlines;
 mod dialling;
 mod failures;
@@ -39,7 +40,7 @@ use refresh::Doubts;
 /// **In:** [`handle_addresses`](Self::handle_addresses), [`handle_slot`](Self::handle_slot),
 /// [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
 /// [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
-/// [`close`](Self::close). All take the time; one that is earlier than the latest seen counts as
+/// [`handle_config`](Self::handle_config), [`close`](Self::close). All take the time; one that is earlier than the latest seen counts as
 /// the latest.
 ///
 /// **Out:** after any of them, [`poll_output`](Self::poll_output) until it returns
@@ -95,6 +96,8 @@ pub struct Uniform<A, B = RoundRobin> {
     /// Items that wait.
     demand: usize,
     availability: Availability,
+    /// Since when nothing has been usable, though it should be.
+    missed_since: Option<Instant>,
     /// When failing fast starts, if nothing becomes usable.
     fail_fast_at: Option<Instant>,
     outputs: VecDeque<Output<A>>,
@@ -129,6 +132,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             doubts: Doubts::default(),
             demand: 0,
             availability: Availability::Waiting,
+            missed_since: None,
             fail_fast_at: None,
             outputs: VecDeque::new(),
             config,

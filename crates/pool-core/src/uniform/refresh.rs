@@ -5,9 +5,11 @@
 //! again, as gRPC's pick-first does (gRFC A61), but not more often than
 //! [`Config::refresh_interval_min`](crate::Config::refresh_interval_min).
 
+use core::time::Duration;
+
 use super::Uniform;
 use crate::balance::Balance;
-use crate::instant::Instant;
+use crate::instant::{Instant, duration_nanos};
 use crate::output::Output;
 
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.doubts.failures = 0;
             self.doubts.refresh_at = self.now + self.config.refresh_interval_min;
             self.outputs.push_back(Output::Refresh);
+        }
+    }
+
+    /// The time between two refreshes is another: one that has begun is as long as the others.
+    pub(super) fn change_refresh_interval(&mut self, before: Duration) {
+        if self.doubts.refresh_at > self.now {
+            let begun = self.doubts.refresh_at.as_nanos().saturating_sub(duration_nanos(before));
+            self.doubts.refresh_at = Instant::from_nanos(begun) + self.config.refresh_interval_min;
         }
     }
 

@@ -15,6 +15,7 @@ use pool_core::{
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Set(AddressSet<u32>),
+    Config(Config),
     Slot(SlotId, SlotEvent),
     Outcome(SlotId, Outcome),
     Demand(usize),
@@ -29,6 +30,8 @@ pub(crate) enum Answer {
     Nothing,
     Handled(Handled),
     WasInBackoff(bool),
+    /// Whether the settings make sense.
+    Configured(bool),
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -48,6 +51,10 @@ pub(crate) struct Known {
     answered: bool,
     episode: u32,
     retiring: bool,
+    /// It may still be so after a change of the lifetime, which is drawn for each connection.
+    may_be_retiring: bool,
+    /// How many were draining at the start of the step: more than there may be, after a change.
+    was_draining: usize,
     dialled_at: Instant,
     retry_at: Instant,
     /// The ready slots, the one whose turn it is first.
@@ -74,8 +81,19 @@ pub(crate) struct Tenant {
     spoke: Instant,
     /// When it last was busy, or owed outcomes.
     occupied_until: Instant,
+    /// When it was last seen to push back before it was watched: from then on it may be silent.
+    seen_until: Instant,
+    /// It was up for long enough by earlier settings.
+    was_stable: bool,
     /// What it has reported so far.
     outcomes: Vec<Outcome>,
+}
+
+impl Known {
+    fn stop_retiring(&mut self) {
+        self.retiring = false;
+        self.may_be_retiring = false;
+    }
 }
 
 impl Tenant {
@@ -202,6 +220,8 @@ struct Pending {
     changed: BTreeSet<u32>,
     refused: bool,
     doubted: bool,
+    /// The settings before, in a step that changes them.
+    reconfigured: Option<Config>,
 }
 
 pub(crate) struct Reference {
@@ -217,14 +237,22 @@ pub(crate) struct Reference {
     pub(crate) demand: usize,
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
-    fail_fast_at: Option<Instant>,
     /// Failures of addresses in the set, since it last changed or was last doubted.
     doubts: usize,
     refresh_at: Instant,
+    /// When the last refresh was that still counts.
+    refreshed_at: Option<Instant>,
+    /// Since when nothing has been usable, though it should be.
+    missed_since: Option<Instant>,
+    /// Dials that may be in flight: more than the settings say while there are some from before.
+    pub(crate) dials_max: usize,
     rings: BTreeMap<u16, Turns>,
     pending: Pending,
     /// Whether a recovery in this step may have started dials before all that was due was done.
     is_out_of_order: bool,
+    /// Whether there were other settings: an address that needs fewer connections may need no dial to be
+    /// whole, and nothing then shows that it works.
+    pub(crate) was_reconfigured: bool,
     /// Whether the pool was closed before this step.
     was_over: bool,
 }
@@ -232,6 +260,7 @@ pub(crate) struct Reference {
 impl Reference {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            dials_max: config.dials_max as usize,
             config,
             now: Instant::ZERO,
             set: BTreeSet::new(),
@@ -242,12 +271,14 @@ impl Reference {
             demand: 0,
             phase: Phase::Open,
             availability: Availability::Waiting,
-            fail_fast_at: None,
+            missed_since: None,
             rings: BTreeMap::new(),
             doubts: 0,
             refresh_at: Instant::ZERO,
+            refreshed_at: None,
             pending: Pending::default(),
             is_out_of_order: false,
+            was_reconfigured: false,
             was_over: false,
         }
     }
@@ -408,13 +439,14 @@ impl Reference {
         let mut answer = Answer::Nothing;
         match input {
             Input::Set(set) => self.on_set(set),
+            Input::Config(config) => answer = Answer::Configured(self.on_config(config)),
             Input::Slot(slot, event) => answer = Answer::Handled(self.on_event(*slot, *event)),
             Input::Outcome(slot, outcome) => {
                 answer = Answer::Handled(self.on_outcome(*slot, *outcome));
             }
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
-                self.pending.fails_fast = self.fail_fast_at.is_some_and(|at| at <= self.now);
+                self.pending.fails_fast = self.fail_fast_at().is_some_and(|at| at <= self.now);
             }
             Input::RetryNow(address) => {
                 let mut was_in_backoff = false;
@@ -436,7 +468,7 @@ impl Reference {
             && (self.demand == 0 || deadline <= self.now)
         {
             self.phase = Phase::Draining;
-            self.known.values_mut().for_each(|known| known.retiring = false);
+            self.known.values_mut().for_each(Known::stop_retiring);
         }
         answer
     }
@@ -456,7 +488,7 @@ impl Reference {
             self.doubts = 0;
         }
         for address in &self.pending.removed {
-            self.known.get_mut(address).expect("known").retiring = false;
+            self.known.get_mut(address).expect("known").stop_retiring();
         }
         for (priority, turns) in &mut self.rings {
             // Of a priority that nobody stays in it may be forgotten who had the last turn.
@@ -481,6 +513,86 @@ impl Reference {
                 self.rings.entry(endpoint.priority).or_insert_with(Turns::new).join(endpoint.address);
             }
         }
+    }
+
+    /// Who goes is the machine's choice, which is checked; what follows from it is seen to.
+    fn on_config(&mut self, config: &Config) -> bool {
+        if config.validate().is_err() {
+            return false;
+        }
+        if *config == self.config || self.phase == Phase::Closed {
+            self.config = config.clone();
+            return true;
+        }
+        let before = core::mem::replace(&mut self.config, config.clone());
+        if before.outcome_timeout.is_some() && config.outcome_timeout.is_none() {
+            for slot in self.slots.values_mut().filter(|slot| slot.in_flight > 0) {
+                slot.spoke = self.now;
+            }
+        }
+        if let Some(at) = self.refreshed_at.filter(|_| self.refresh_at > self.now) {
+            self.refresh_at = at + config.refresh_interval_min;
+        }
+        for slot in self.slots.values_mut().filter(|slot| slot.state.is_connected()) {
+            slot.was_stable |= self.now.saturating_duration_since(slot.since) >= before.stable_after;
+        }
+        if before.outcome_timeout.is_none() && config.outcome_timeout.is_some() {
+            for slot in self.slots.values_mut() {
+                slot.seen_until = slot.occupied_until;
+            }
+        }
+        for round in self.rings.values_mut().flat_map(|turns| &mut turns.rounds) {
+            // Whoever has had enough for a turn has one item more.
+            round.taken = round.taken.min(config.items_per_turn - 1);
+        }
+        self.pending.reconfigured = Some(before);
+        self.was_reconfigured = true;
+        for address in self.known.keys().copied().collect::<Vec<_>>() {
+            self.reconsider_retirement(address);
+        }
+        true
+    }
+
+    fn reconsider_retirement(&mut self, address: u32) {
+        let may = !self.is_lazy() && self.connected(address) <= self.n() && self.has_outlived(address);
+        let must = self.tenants(address).any(|(_, slot)| {
+            let lifetime = self.config.lifetime_max.filter(|_| slot.state.is_connected());
+            lifetime.is_some_and(|max| slot.since + max <= self.now)
+        });
+        let known = self.known.get_mut(&address).expect("known");
+        // It is known of only when a replacement is dialled.
+        known.may_be_retiring = may;
+        known.retiring &= may && must;
+    }
+
+    /// A change of settings may shorten backoffs, and only those that are longer than the new cap.
+    pub(crate) fn on_retry_at(&mut self, address: u32, found: Option<Instant>) {
+        let (before, backoff) = (self.retry_at(address), self.config.backoff);
+        if before.is_none_or(|at| at <= self.now + backoff.cap) {
+            return assert_eq!(found, before, "{address}");
+        }
+        let found = found.expect("still in backoff");
+        let least = backoff.cap * (100 - backoff.jitter_percent) / 100;
+        assert!(self.now + least <= found && found <= self.now + backoff.cap, "{address}: {found:?}");
+        self.known.get_mut(&address).expect("known").retry_at = found;
+    }
+
+    /// When failing fast starts.
+    fn fail_fast_at(&self) -> Option<Instant> {
+        let since = self.missed_since.filter(|_| self.availability == Availability::Waiting)?;
+        self.config.fail_fast_after.map(|after| since + after)
+    }
+
+    fn has_missed_for_long(&self) -> bool {
+        let due = self.config.fail_fast_after.zip(self.missed_since).map(|(after, since)| since + after);
+        due.is_some_and(|due| due <= self.now)
+    }
+
+    /// How many of an address may drain: in the step that changes that, as many as either says.
+    fn draining_max(&self, address: u32) -> usize {
+        let before = self.pending.reconfigured.as_ref();
+        let before = before.filter(|_| self.is_present(address));
+        before.map_or(0, |config| config.connections_per_address as usize).max(self.n())
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -530,7 +642,8 @@ impl Reference {
 
     fn on_sent(&mut self, id: SlotId) {
         let slot = self.slots.get_mut(&id).expect("live");
-        if slot.in_flight == 0 {
+        // Nobody listens to one that isn't watched: its silence begins when it is.
+        if slot.in_flight == 0 || self.config.outcome_timeout.is_none() {
             slot.spoke = self.now;
         }
         slot.sent += 1;
@@ -594,7 +707,7 @@ impl Reference {
 
     fn is_failure(&self, slot: &Tenant, in_good_order: bool) -> bool {
         let age = self.now.saturating_duration_since(slot.since);
-        let has_worked = slot.has_sent() || age >= self.config.stable_after;
+        let has_worked = slot.has_sent() || slot.was_stable || age >= self.config.stable_after;
         match slot.state {
             SlotState::Dialling => true,
             SlotState::Busy | SlotState::Ready => !(in_good_order && has_worked),
@@ -624,6 +737,7 @@ impl Reference {
             Output::Refresh => {
                 assert!(core::mem::take(&mut self.pending.doubted), "there is no reason to doubt the set");
                 self.doubts = 0;
+                self.refreshed_at = Some(self.now);
                 self.refresh_at = self.now + self.config.refresh_interval_min;
             }
             Output::Event(event) => self.on_told(event),
@@ -640,7 +754,6 @@ impl Reference {
         if availability == Availability::FailingFast {
             assert!(self.config.fail_fast_after.is_some(), "nobody wants to fail fast");
             assert!(core::mem::take(&mut self.pending.fails_fast), "it was not yet time to fail fast");
-            self.fail_fast_at = None;
         }
         self.availability = availability;
     }
@@ -677,6 +790,8 @@ impl Reference {
             last_sent: self.now,
             spoke: self.now,
             occupied_until: self.now,
+            seen_until: self.now,
+            was_stable: false,
             outcomes: Vec::new(),
         };
         self.used.push(id);
@@ -686,7 +801,8 @@ impl Reference {
     fn on_drain(&mut self, id: SlotId) {
         let slot = self.slots.get(&id).expect("a live slot drains").clone();
         assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
-        assert!(self.count(slot.address, SlotState::Draining) < self.n(), "too many drain");
+        let max = self.draining_max(slot.address).max(self.known[&slot.address].was_draining);
+        assert!(self.count(slot.address, SlotState::Draining) < max, "too many drain");
         self.leave(id);
         self.pending.drained = Some((id, slot));
         let slot = self.slots.get_mut(&id).expect("live");
@@ -751,7 +867,15 @@ impl Reference {
             }
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
-                assert!(core::mem::take(&mut self.known.get_mut(&address).expect("known").retiring));
+                let known = self.known.get_mut(&address).expect("known");
+                assert!(known.retiring || known.may_be_retiring);
+                known.stop_retiring();
+            }
+            DrainReason::Surplus => {
+                assert!(self.pending.reconfigured.is_some(), "the settings are the same");
+                assert_eq!(self.count(address, SlotState::Dialling), 0, "dials go first");
+                assert!(self.connected(address) >= self.n(), "more than needed");
+                self.check_first_to_go(&slot);
             }
             _ => panic!("a reason that the reference doesn't know: {reason:?}"),
         }
@@ -770,7 +894,21 @@ impl Reference {
     fn call_off_retirement(&mut self, address: u32) {
         let held = self.connected(address) + self.count(address, SlotState::Dialling);
         if self.connected(address) < self.n() && held <= self.n() {
-            self.known.get_mut(&address).expect("known").retiring = false;
+            self.known.get_mut(&address).expect("known").stop_retiring();
+        }
+    }
+
+    /// Whoever drains because there are too many is at the end of its life, or has no more to do than
+    /// any that stays.
+    fn check_first_to_go(&self, gone: &Tenant) {
+        let may_have_outlived = self.is_older_than_nine_tenths(gone.since, self.config.lifetime_max);
+        for (_, other) in self.tenants(gone.address).filter(|(_, slot)| slot.state.is_connected()) {
+            let rank = |slot: &Tenant| {
+                (slot.state == SlotState::Busy || slot.owes_outcomes(&self.config), slot.since)
+            };
+            assert!(may_have_outlived || rank(gone) <= rank(other), "{gone:?} instead of {other:?}");
+            let has_outlived = self.config.lifetime_max.is_some_and(|max| other.since + max <= self.now);
+            assert!(may_have_outlived || !has_outlived, "{gone:?} instead of {other:?}");
         }
     }
 
@@ -793,11 +931,16 @@ impl Reference {
                 let draining =
                     self.tenants(tenant.address).filter(|(_, slot)| slot.state == SlotState::Draining);
                 let oldest = draining.map(|(_, slot)| slot.since).min();
-                assert_eq!(self.count(tenant.address, SlotState::Draining), self.n(), "there was room");
+                let count = self.count(tenant.address, SlotState::Draining);
+                assert!(count >= self.draining_max(tenant.address), "there was room");
                 assert!(is_drain && oldest == Some(tenant.since));
             }
             SlotEnd::AddressLeft => assert!(is_dial && !self.is_present(tenant.address)),
             SlotEnd::PoolClosing => assert!(is_dial && self.phase == Phase::Draining),
+            SlotEnd::Surplus => {
+                let held = self.connected(tenant.address) + self.count(tenant.address, SlotState::Dialling);
+                assert!(is_dial && self.pending.reconfigured.is_some() && held > self.n(), "{held} dialled");
+            }
             _ => panic!("{id:?} ended by {end:?}, though nobody said so"),
         }
         self.leave(id);
@@ -868,7 +1011,7 @@ impl Reference {
     pub(crate) fn has_stable(&self, address: u32) -> bool {
         self.tenants(address).any(|(_, slot)| {
             let age = self.now.saturating_duration_since(slot.since);
-            self.may_clear(slot) && age >= self.config.stable_after
+            self.may_clear(slot) && (slot.was_stable || age >= self.config.stable_after)
         })
     }
 
@@ -888,7 +1031,7 @@ impl Reference {
         }
         let mut due: Vec<Instant> = self.slots.values().filter_map(|slot| self.deadline(slot)).collect();
         due.extend(self.known.values().map(|known| known.retry_at).filter(|at| *at > self.now));
-        due.extend(self.fail_fast_at);
+        due.extend(self.fail_fast_at());
         if let Phase::Closing(deadline) = self.phase {
             due.push(deadline);
         }
@@ -912,7 +1055,7 @@ impl Reference {
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
                 let silent = self.config.outcome_timeout.filter(|_| slot.owes_outcomes(&self.config));
-                let silent = silent.map(|max| slot.spoke.max(slot.since) + max);
+                let silent = silent.map(|max| slot.spoke.max(slot.since).max(slot.seen_until) + max);
                 [stable, lifetime, idle, silent].into_iter().flatten().min()
             }
         }
@@ -920,6 +1063,7 @@ impl Reference {
 
     /// Ends a step: nothing may be left to be said, and what is over is forgotten.
     pub(crate) fn end_step(&mut self, wake_at: Option<Instant>) {
+        let is_reconfigured = self.pending.reconfigured.take().is_some();
         let pending = format!("{:?}", self.pending);
         assert_eq!(pending, format!("{:?}", Pending::default()), "not done: {pending}");
         let (set, slots, now) = (&self.set, &self.slots, self.now);
@@ -935,14 +1079,25 @@ impl Reference {
         assert_eq!(named, self.known.keys().copied().collect(), "the machine tells whom it forgets");
         let expected = match self.availability {
             _ if self.active().is_some() => Availability::Usable,
-            Availability::FailingFast => Availability::FailingFast,
+            Availability::FailingFast if !is_reconfigured || self.has_missed_for_long() => {
+                Availability::FailingFast
+            }
             _ => Availability::Waiting,
         };
         assert_eq!(self.availability, expected);
         let is_missed = !self.is_lazy() || self.demand > 0;
         let counts = expected == Availability::Waiting && is_missed && self.phase == Phase::Open;
-        let after = self.config.fail_fast_after.filter(|_| counts);
-        self.fail_fast_at = after.map(|after| self.fail_fast_at.unwrap_or(self.now + after));
+        if counts {
+            self.missed_since.get_or_insert(self.now);
+        } else if expected != Availability::FailingFast {
+            self.missed_since = None;
+        }
+        let draining: BTreeMap<u32, usize> =
+            self.known.keys().map(|&address| (address, self.count(address, SlotState::Draining))).collect();
+        for (address, count) in draining {
+            self.known.get_mut(&address).expect("known").was_draining = count;
+        }
+        self.dials_max = self.dials_max.min(self.dialling()).max(self.config.dials_max as usize);
         self.check_wake_up(wake_at);
     }
 }

@@ -217,6 +217,12 @@ impl<P: Balance> Bench<P> {
         self.drain();
     }
 
+    /// Other settings.
+    pub(crate) fn configure(&mut self, config: Config) {
+        self.uniform.handle_config(config, self.now).expect("a valid configuration");
+        self.drain();
+    }
+
     /// Connects all dials there are, and those that follow, until there are none.
     pub(crate) fn connect_all(&mut self) {
         while let Some(&slot) = self.dials().first() {

@@ -3,6 +3,7 @@
 mod dispatch;
 mod names;
 mod outputs;
+mod settings;
 mod tenant;
 
 use std::collections::BTreeMap;
@@ -26,9 +27,11 @@ use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
 use crate::queue::QueueSnapshot;
 use crate::runtime::{Runtime, Timer};
+use crate::settings::SettingsStream;
 use crate::wake_list::{Signal, Source, WakeList};
 
 use dispatch::UserCode;
+use settings::LiveSettings;
 use tenant::Tenant;
 
 /// A sink over the connections to all addresses of a set.
@@ -54,6 +57,7 @@ where
     connector: C,
     addresses: Option<Pin<Box<S>>>,
     on_addresses_end: OnAddressesEnd,
+    settings: LiveSettings,
     shutdown_timeout: Duration,
     runtime: R,
     timer: Option<Pin<Box<R::Timer>>>,
@@ -119,6 +123,9 @@ pub(crate) struct Parts<C, S, R, O, B> {
     pub(crate) addresses: S,
     pub(crate) on_addresses_end: OnAddressesEnd,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) settings: Option<SettingsStream>,
+    /// Of the queue above, if there is one.
+    pub(crate) queue_size: Option<usize>,
     pub(crate) runtime: R,
     pub(crate) observer: Option<O>,
     pub(crate) balancer: B,
@@ -134,6 +141,7 @@ where
     fn drop(&mut self) {
         self.tenants.drain(..).for_each(discard);
         discard(self.addresses.take());
+        self.settings.discard();
         discard(self.observer.take());
         discard(mem::replace(&mut self.held, Hand::new()));
         self.wakes.stop();
@@ -161,6 +169,8 @@ where
     pub(crate) fn new(parts: Parts<C, S, R, O, B>) -> Result<Self, ConfigError> {
         let core = Uniform::new(parts.config, parts.balancer, parts.seed)?;
         let wakes = Arc::new(WakeList::default());
+        // Before the addresses: what is known at once is dialled by what is set at once.
+        let settings = LiveSettings::new(&wakes, parts.settings, parts.queue_size);
         let addresses_signal = Signal::new(&wakes, Source::Addresses);
         addresses_signal.raise();
         let board = Arc::new(Board::new());
@@ -169,6 +179,7 @@ where
             connector: parts.connector,
             addresses: Some(Box::pin(parts.addresses)),
             on_addresses_end: parts.on_addresses_end,
+            settings,
             shutdown_timeout: parts.shutdown_timeout,
             runtime: parts.runtime,
             timer: None,
@@ -329,6 +340,7 @@ where
                 // Set anew below, whatever made it fire.
                 Source::Timer => self.timer_deadline = None,
                 Source::Held => self.held_signal.clear(),
+                Source::Settings => self.poll_settings(),
                 Source::Handles => handles_woken = true,
             }
         }
@@ -360,6 +372,7 @@ where
             self.evict(slot);
         }
         discard(self.addresses.take());
+        self.settings.discard();
         self.counts()
     }
 

@@ -1,0 +1,193 @@
+//! Settings that change while the pool runs.
+//!
+//! Everything follows from what is there and from the settings in force, so a change needs no plan:
+//! what there is too much of goes, deadlines are counted anew from when they began, and what is
+//! missing is dialled under the usual limits.
+
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use super::Uniform;
+use super::closing::Phase;
+use crate::balance::Balance;
+use crate::config::{Config, ConfigError};
+use crate::instant::Instant;
+use crate::output::{Availability, DrainReason, SlotEnd};
+use crate::slot::{Slot, SlotState};
+use crate::timers::Timer;
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// Works by other settings from now on. Only the difference acts, and nothing is reconnected
+    /// for it; the settings in force change nothing.
+    ///
+    /// - More connections per address are dialled under the usual limits. Fewer: dials in flight
+    ///   are dropped first ([`SlotEnd::Surplus`]); then connections drain
+    ///   ([`DrainReason::Surplus`]), never more than there are too many. Those at the end of their
+    ///   lives go first, as they would go anyway; then those that neither push back nor are known to
+    ///   be at work, as they are done soonest; the oldest of several, as it is the next to reach its
+    ///   lifetime.
+    /// - Dials in flight above a smaller [`dials_max`](Config::dials_max) go on. A pool that becomes
+    ///   lazy keeps the connections and dials it has.
+    /// - Timeouts count from when they began, whatever the settings were then. What is overdue by a
+    ///   shorter one is done by the [`handle_timeout`](Self::handle_timeout) that
+    ///   [`poll_output`](Self::poll_output) then asks for at once. A connection was last heard of,
+    ///   for an [`outcome_timeout`](Config::outcome_timeout) that was off, when it last took an item.
+    /// - A pool that fails fast, and would not yet by the new settings, takes items again.
+    /// - Addresses in backoff stay there for as long as they were told, but no longer than the new
+    ///   cap from now, less the jitter.
+    /// - [`addresses_max`](Config::addresses_max) is for the next set: the one in force stays whole.
+    ///
+    /// A pool that closes goes by new settings, too. Takes time in proportion to the number of
+    /// addresses and slots.
+    ///
+    /// ```
+    /// use pool_core::{Config, Instant, RoundRobin, SlotEvent, Uniform};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
+    /// uniform.handle_addresses(&["a:1"].into(), now);
+    /// let slot = uniform.slots().next().expect("a dial").id;
+    /// uniform.handle_slot(slot, SlotEvent::Connected, now);
+    ///
+    /// let mut config = uniform.config().clone();
+    /// config.connections_per_address = 3;
+    /// uniform.handle_config(config.clone(), now)?;
+    /// assert_eq!(uniform.dials_in_flight(), 2);
+    ///
+    /// config.connections_per_address = 0;
+    /// let error = uniform.handle_config(config, now).unwrap_err();
+    /// assert_eq!(error.field(), "connections_per_address");
+    /// assert_eq!(uniform.config().connections_per_address, 3, "nothing has changed");
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] names the field of `config` that makes no sense. Then nothing has changed.
+    pub fn handle_config(&mut self, config: Config, now: Instant) -> Result<(), ConfigError> {
+        config.validate()?;
+        self.advance(now);
+        if config != self.config {
+            let before = mem::replace(&mut self.config, config);
+            if self.phase != Phase::Closed {
+                self.reconfigure(&before);
+                self.settle();
+            }
+        }
+        Ok(())
+    }
+
+    fn reconfigure(&mut self, before: &Config) {
+        self.rings.set_items_per_turn(self.config.items_per_turn);
+        if before.outcome_timeout.is_some() && self.config.outcome_timeout.is_none() {
+            self.stop_watching();
+        }
+        if self.config.stable_after > before.stable_after {
+            self.acknowledge_stable(before.stable_after);
+        }
+        self.change_refresh_interval(before.refresh_interval_min);
+        let connections = before.connections_per_address.max(self.config.connections_per_address);
+        let draining_max = u16::try_from(connections).unwrap_or(u16::MAX);
+        for index in self.addresses.members().to_vec() {
+            self.remove_surplus(index, draining_max);
+        }
+        self.reserve(self.addresses.len());
+        for slot in self.slots.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
+            self.update_deadline(slot);
+        }
+        for index in self.addresses.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
+            self.limit_backoff(index);
+            self.update_dialling(index);
+        }
+        self.reconsider_failing_fast();
+    }
+
+    /// Connections that may or may not report are idle from now, at the earliest: while they were
+    /// watched, the time of their last item wasn't kept.
+    fn stop_watching(&mut self) {
+        let now = self.now;
+        for slot in self.slots.iter_mut().filter(|slot| slot.unreported > 0) {
+            slot.quiet_since = now;
+        }
+    }
+
+    /// What connections have shown by the settings before, they have shown.
+    fn acknowledge_stable(&mut self, stable_after: Duration) {
+        let age = |slot: &Slot| self.now.saturating_duration_since(slot.since);
+        let slots =
+            self.slots.iter().filter(|(_, slot)| slot.state.is_connected() && age(slot) >= stable_after);
+        for slot in slots.map(|(key, _)| key.index).collect::<Vec<_>>() {
+            self.prove(slot);
+        }
+    }
+
+    /// Takes from an address what it has too much of. What then drains may be as many as either
+    /// settings allow: a pool that shrinks must not drop what it has just told to drain.
+    fn remove_surplus(&mut self, address: u32, draining_max: u16) {
+        let usual = self.connections_per_address();
+        let known = self.addresses.get(address);
+        // With one too many there is no need for a replacement; whoever stays and is old enough gets
+        // one when its deadline is found to be over.
+        if known.retiring && (known.connected() > usual || !self.has_outlived_connection(address)) {
+            self.addresses.get_mut(address).retiring = false;
+        }
+        let known = self.addresses.get(address);
+        let allowed = usual + u16::from(known.retiring);
+        let surplus = (known.connected() + known.dialling).saturating_sub(allowed);
+        if surplus == 0 {
+            return;
+        }
+        let surplus = usize::from(surplus);
+        let dialling = self.siblings(address).filter(|&slot| self.slots[slot].state == SlotState::Dialling);
+        let dials: Vec<u32> = dialling.take(surplus).collect();
+        let connections = self.first_to_go(address, surplus - dials.len());
+        for dial in dials {
+            self.drop_slot(dial, SlotEnd::Surplus);
+        }
+        for slot in connections {
+            self.drain_among(slot, DrainReason::Surplus, draining_max);
+        }
+    }
+
+    fn first_to_go(&self, address: u32, count: usize) -> Vec<u32> {
+        let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
+        let mut ranked: Vec<_> = connected
+            .map(|slot| {
+                let tenant = &self.slots[slot];
+                let is_at_work = tenant.state == SlotState::Busy || tenant.owes_outcomes(&self.config);
+                (!self.has_outlived(slot), is_at_work, tenant.since, slot)
+            })
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().take(count).map(|(.., slot)| slot).collect()
+    }
+
+    /// Whether an eager pool has a connection that waits for its replacement.
+    fn has_outlived_connection(&self, address: u32) -> bool {
+        let mut connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
+        !self.is_lazy() && connected.any(|slot| self.has_outlived(slot))
+    }
+
+    /// Draws the end of a long backoff anew, so that not all addresses come back at once.
+    fn limit_backoff(&mut self, index: u32) {
+        let known = self.addresses.get(index);
+        if known.retry_at <= self.now + self.config.backoff.cap {
+            return;
+        }
+        if known.backoff_armed {
+            self.timers.disarm(known.retry_at, Timer::Backoff(index));
+        }
+        let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
+        let known = self.addresses.get_mut(index);
+        known.backoff_armed = false;
+        known.retry_at = until;
+    }
+
+    fn reconsider_failing_fast(&mut self) {
+        let due = self.config.fail_fast_after.zip(self.missed_since).map(|(after, since)| since + after);
+        if self.availability == Availability::FailingFast && due.is_none_or(|due| due > self.now) {
+            self.set_availability(Availability::Waiting);
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Settings that change while the machine runs.
+
+mod support;
+
+use pool_core::{
+    Availability, Config, DrainReason, Event, FailureKind, Handled, Opening, Outcome, Output, SlotEnd,
+    SlotEvent, SlotId,
+};
+use support::{A, B, Bench, Peer, config, eager, lazy, millis, secs};
+
+/// Lets time pass until a connection is to be replaced.
+fn wait_for_a_replacement(bench: &mut Bench) {
+    while bench.dials().is_empty() {
+        bench.advance(millis(100));
+    }
+}
+
+fn drained(bench: &mut Bench) -> Vec<(SlotId, DrainReason)> {
+    let events = bench.take_events().into_iter().filter_map(|event| match event {
+        Event::Draining { slot, reason, .. } => Some((slot, reason)),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn more_connections_are_dialled_at_once_and_those_that_are_open_stay() {
+    let mut bench = Bench::up(eager(1), [A, B]);
+    let before = [bench.open(A), bench.open(B)].concat();
+    bench.configure(eager(3));
+    bench.connect_all();
+    assert_eq!((bench.open(A).len(), bench.open(B).len(), bench.dials_made()), (3, 3, 6));
+    assert!(before.iter().all(|slot| bench.state(*slot).is_some()));
+}
+
+#[test]
+fn more_connections_are_dialled_within_the_limits() {
+    let limited =
+        |connections| config(|config| (config.connections_per_address, config.dials_max) = (connections, 4));
+    let mut bench = Bench::up(limited(1), [A, B]);
+    bench.configure(limited(10));
+    assert_eq!(bench.dials().len(), 4);
+    bench.set([]);
+    bench.set([A]);
+    bench.configure(limited(11));
+    assert_eq!(bench.dials_to(A).len(), 4);
+}
+
+#[test]
+fn fewer_connections_drain_the_oldest_and_never_more_than_there_are_too_many() {
+    let mut bench = Bench::new(eager(4));
+    bench.set([A]);
+    let mut slots = Vec::new();
+    while let Some(&slot) = bench.dials().first() {
+        bench.advance(millis(1));
+        bench.connect(slot);
+        slots.push(slot);
+    }
+    bench.take();
+    bench.configure(eager(2));
+    assert_eq!(drained(&mut bench), [(slots[0], DrainReason::Surplus), (slots[1], DrainReason::Surplus)]);
+    assert_eq!((bench.open(A).len(), bench.dials_made()), (2, 4));
+    bench.advance(secs(100));
+    assert_eq!((bench.open(A).len(), bench.dials_made()), (2, 4));
+}
+
+#[test]
+fn whoever_pushes_back_or_owes_outcomes_drains_last() {
+    let mut bench = Bench::up(eager(4), [A]);
+    let slots = bench.open(A);
+    bench.busy(slots[0]);
+    for _ in 0..2 {
+        bench.sent(slots[1]);
+    }
+    bench.succeed(slots[1]);
+    bench.configure(eager(2));
+    assert_eq!(bench.open(A), [slots[0], slots[1]]);
+}
+
+#[test]
+fn dials_go_before_connections() {
+    let mut bench = Bench::new(eager(4));
+    bench.set([A]);
+    bench.connect(bench.dial(A));
+    let dials = bench.dials();
+    bench.connect(dials[1]);
+    bench.take();
+    bench.configure(eager(3));
+    assert_eq!((bench.dials().len(), bench.open(A).len()), (1, 2));
+    assert_eq!(bench.take_ends().len(), 1);
+    bench.configure(eager(1));
+    assert_eq!((bench.dials().len(), bench.open(A).len(), bench.draining(A).len()), (0, 1, 1));
+    assert!(bench.take_ends().iter().all(|(_, end)| *end == SlotEnd::Surplus));
+    assert_eq!(bench.status(A).failures, 0, "nothing has failed");
+}
+
+#[test]
+fn a_pool_that_shrinks_to_one_drops_none_of_those_it_drains() {
+    let mut bench = Bench::up(eager(10), [A]);
+    bench.take();
+    bench.configure(eager(1));
+    assert_eq!((bench.draining(A).len(), bench.take_ends()), (9, Vec::new()));
+    let last = bench.open(A)[0];
+    bench.going_away(last);
+    let ends = bench.take_ends();
+    assert_eq!((bench.draining(A).len(), ends[0].1), (9, SlotEnd::DrainDisplaced), "one, by the usual rule");
+}
+
+#[test]
+fn settings_that_make_no_sense_change_nothing() {
+    let mut bench = Bench::up(eager(3), [A]);
+    bench.take();
+    let mut nonsense = eager(1);
+    nonsense.drain_timeout = millis(0);
+    let error = bench.uniform.handle_config(nonsense, bench.now).expect_err("it makes no sense");
+    assert_eq!(error.field(), "drain_timeout");
+    assert_eq!((bench.uniform.config(), bench.open(A).len()), (&eager(3), 3));
+    assert_eq!(bench.uniform.poll_output(), Output::Timeout(bench.wake_at));
+}
+
+#[test]
+fn the_same_settings_again_do_nothing() {
+    let mut bench = Bench::up(eager(3), [A]);
+    bench.take();
+    bench.configure(eager(3));
+    assert_eq!(bench.take(), []);
+}
+
+#[test]
+fn a_shorter_drain_timeout_ends_drains_that_take_longer() {
+    let mut bench = Bench::up(eager(1), [A]);
+    bench.set([]);
+    bench.advance(secs(5));
+    bench.take();
+    bench.configure(config(|config| config.drain_timeout = secs(4)));
+    assert!(bench.wake_at <= Some(bench.now), "at once");
+    bench.advance(millis(0));
+    assert_eq!(bench.take_ends()[0].1, SlotEnd::DrainTimedOut);
+}
+
+#[test]
+fn a_longer_drain_timeout_lets_drains_go_on() {
+    let mut bench = Bench::up(eager(1), [A]);
+    bench.set([]);
+    bench.configure(config(|config| config.drain_timeout = secs(40)));
+    bench.advance(secs(39));
+    assert_eq!(bench.draining_all().len(), 1);
+    bench.advance(secs(1));
+    assert_eq!(bench.draining_all().len(), 0);
+}
+
+#[test]
+fn a_shorter_dial_timeout_ends_dials_that_take_longer() {
+    let mut bench = Bench::new(eager(1));
+    bench.set([A]);
+    bench.advance(secs(2));
+    bench.take();
+    bench.configure(config(|config| config.dial_timeout = secs(3)));
+    bench.advance(millis(999));
+    assert_eq!(bench.take_ends(), []);
+    bench.advance(millis(1));
+    assert_eq!(bench.take_ends()[0].1, SlotEnd::Failed(FailureKind::TimedOut));
+}
+
+#[test]
+fn a_lifetime_that_is_set_replaces_those_that_are_older_one_by_one() {
+    let mut bench = Bench::up(eager(2), [A]);
+    bench.advance(secs(1_000));
+    let mut shorter = eager(2);
+    shorter.lifetime_max = Some(secs(100));
+    bench.configure(shorter);
+    bench.advance(millis(0));
+    assert_eq!((bench.open(A).len(), bench.dials().len()), (2, 1));
+    bench.connect(bench.dial(A));
+    assert_eq!((bench.open(A).len(), bench.draining(A).len()), (2, 1));
+}
+
+#[test]
+fn a_replacement_that_is_no_longer_needed_is_not_dialled_to_the_end() {
+    let mut mortal = eager(2);
+    mortal.lifetime_max = Some(secs(100));
+    let mut bench = Bench::up(mortal, [A]);
+    wait_for_a_replacement(&mut bench);
+    bench.configure(eager(2));
+    assert_eq!((bench.dials().len(), bench.open(A).len()), (0, 2));
+    bench.advance(secs(1_000));
+    assert_eq!((bench.dials_made(), bench.open(A).len(), bench.draining(A).len()), (3, 2, 0));
+}
+
+#[test]
+fn a_replacement_under_way_is_not_disturbed_by_other_settings() {
+    let mut mortal = eager(2);
+    mortal.lifetime_max = Some(secs(100));
+    let mut bench = Bench::up(mortal.clone(), [A]);
+    wait_for_a_replacement(&mut bench);
+    let dial = bench.dial(A);
+    mortal.drain_timeout = secs(7);
+    bench.configure(mortal);
+    assert_eq!(bench.dials(), [dial]);
+    bench.connect(dial);
+    assert_eq!((bench.open(A).len(), bench.draining(A).len()), (2, 1));
+}
+
+#[test]
+fn with_fewer_connections_one_at_the_end_of_its_life_goes_without_a_replacement() {
+    let mortal = |connections| {
+        let mut config = eager(connections);
+        (config.lifetime_max, config.dial_timeout) = (Some(secs(100)), secs(60));
+        config
+    };
+    let mut bench = Bench::new(mortal(2));
+    bench.set([A]);
+    let old = bench.dial(A);
+    bench.connect(old);
+    bench.advance(secs(30));
+    bench.connect_all();
+    wait_for_a_replacement(&mut bench);
+    bench.busy(old);
+    bench.configure(mortal(1));
+    bench.advance(millis(0));
+    assert_eq!((bench.dials().len(), bench.draining(A)), (0, vec![old]));
+}
+
+#[test]
+fn a_pool_that_becomes_lazy_keeps_what_it_has_and_opens_no_more() {
+    let mut bench = Bench::up(eager(2), [A]);
+    bench.configure(lazy(4));
+    assert_eq!((bench.open(A).len(), bench.dials().len()), (2, 0));
+    let mut idle = lazy(4);
+    idle.idle_timeout = Some(secs(10));
+    bench.advance(secs(20));
+    bench.configure(idle);
+    bench.advance(millis(0));
+    assert_eq!(bench.draining(A).len(), 2, "they have been idle for longer");
+}
+
+#[test]
+fn a_pool_that_becomes_eager_opens_all_connections() {
+    let mut bench = Bench::new(lazy(2));
+    bench.set([A, B]);
+    assert_eq!(bench.dials().len(), 0);
+    bench.configure(eager(2));
+    bench.connect_all();
+    assert_eq!((bench.open(A).len(), bench.open(B).len()), (2, 2));
+}
+
+#[test]
+fn fewer_dials_at_once_let_those_in_flight_go_on() {
+    let mut bench = Bench::new(config(|config| config.dials_max = 4));
+    bench.set((0..8).collect::<Vec<u32>>());
+    bench.configure(config(|config| config.dials_max = 2));
+    assert_eq!(bench.dials().len(), 4);
+    for _ in 0..3 {
+        bench.connect(bench.dials()[0]);
+    }
+    assert_eq!(bench.dials().len(), 2);
+    bench.configure(config(|config| config.dials_max = 4));
+    assert_eq!(bench.dials().len(), 4);
+}
+
+#[test]
+fn an_address_stays_in_backoff_unless_the_new_cap_is_lower_than_what_is_left() {
+    let mut bench = Bench::new(eager(1));
+    bench.peer(A, Peer::Refuses);
+    bench.set([A]);
+    bench.advance(secs(60));
+    bench.wait_out_backoff(A);
+    let until = bench.status(A).retry_at.expect("in backoff");
+    let capped = |cap| config(|config| config.backoff.cap = cap);
+    bench.configure(capped(secs(100)));
+    assert_eq!(bench.status(A).retry_at, Some(until));
+    bench.configure(capped(secs(2)));
+    let left = bench.status(A).retry_at.expect("in backoff").saturating_duration_since(bench.now);
+    assert!(millis(1_600) <= left && left <= secs(2), "{left:?}");
+    let dials = bench.dials_made();
+    bench.advance(secs(2));
+    assert_eq!(bench.dials_made(), dials + 1);
+}
+
+#[test]
+fn a_pool_fails_fast_as_soon_as_it_shall_and_no_longer_than_it_shall() {
+    let failing = |after| config(|config| config.fail_fast_after = after);
+    let mut bench = Bench::new(failing(None));
+    bench.set([A]);
+    bench.advance(secs(4));
+    bench.configure(failing(Some(secs(3))));
+    bench.advance(millis(0));
+    assert_eq!(bench.uniform.availability(), Availability::FailingFast);
+    bench.configure(failing(Some(secs(10))));
+    assert_eq!(bench.uniform.availability(), Availability::Waiting);
+    bench.advance(secs(6));
+    assert_eq!(bench.uniform.availability(), Availability::FailingFast);
+    bench.configure(failing(None));
+    assert_eq!(bench.uniform.availability(), Availability::Waiting);
+    bench.advance(secs(100));
+    assert_eq!(bench.uniform.availability(), Availability::Waiting);
+}
+
+#[test]
+fn a_smaller_limit_of_addresses_is_for_the_next_set() {
+    let mut bench = Bench::up(eager(1), [A, B]);
+    bench.configure(config(|config| config.addresses_max = 1));
+    assert_eq!((bench.open(A).len(), bench.open(B).len()), (1, 1));
+    bench.take();
+    bench.set([A, B, 9]);
+    assert_eq!(bench.take_events(), [Event::AddressesRefused { len: 3, max: 1 }]);
+    bench.set([A]);
+    assert_eq!(bench.draining(B).len(), 1);
+}
+
+#[test]
+fn turns_that_have_begun_become_longer_and_shorter() {
+    let turns = |items| config(|config| config.items_per_turn = items);
+    let mut bench = Bench::up(turns(2), [A, B]);
+    let first = bench.send();
+    bench.configure(turns(4));
+    let second = if first == A { B } else { A };
+    assert_eq!(bench.sends(4), [first, first, first, second]);
+    bench.configure(turns(1));
+    assert_eq!(bench.sends(4), [second, first, second, first]);
+}
+
+#[test]
+fn a_connection_that_owes_outcomes_is_given_time_from_its_last_item_when_it_comes_to_be_watched() {
+    let watched = |timeout| config(|config| config.outcome_timeout = timeout);
+    let mut bench = Bench::up(watched(None), [A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.advance(secs(100));
+    bench.sent(slot);
+    bench.configure(watched(Some(secs(30))));
+    bench.advance(secs(29));
+    assert_eq!(bench.open(A), [slot]);
+    bench.advance(secs(1));
+    assert_eq!(bench.open(A), []);
+}
+
+#[test]
+fn a_connection_that_was_stable_stays_so() {
+    let stable = |after| config(|config| config.stable_after = after);
+    let mut bench = Bench::up(stable(secs(10)), [A]);
+    bench.advance(secs(10));
+    let slot = bench.open(A)[0];
+    bench.configure(stable(secs(60)));
+    bench.closed(slot);
+    assert_eq!(bench.status(A).failures, 0);
+}
+
+#[test]
+fn a_pool_that_closes_goes_by_new_settings_too() {
+    let mut bench = Bench::up(eager(1), [A]);
+    bench.demand(1);
+    bench.close(secs(60));
+    bench.configure(eager(2));
+    bench.connect(bench.dial(A));
+    bench.demand(0);
+    assert_eq!(bench.draining(A).len(), 2);
+    bench.advance(secs(5));
+    bench.configure(config(|config| config.drain_timeout = secs(1)));
+    bench.advance(millis(0));
+    assert!(bench.is_closed);
+    bench.configure(eager(7));
+    assert_eq!(bench.uniform.config().connections_per_address, 7);
+}
+
+#[test]
+fn an_item_that_was_in_flight_on_a_surplus_connection_is_reported_as_ever() {
+    let mut bench = Bench::up(eager(2), [A]);
+    let slots = bench.open(A);
+    for slot in &slots {
+        bench.sent(*slot);
+    }
+    bench.configure(eager(1));
+    let draining = bench.draining(A)[0];
+    let outcome = Outcome::Success { latency: millis(1) };
+    assert_eq!(bench.uniform.handle_outcome(draining, outcome, bench.now), Handled::Applied);
+    assert_eq!(bench.event(draining, SlotEvent::Closed), Handled::Applied);
+    assert_eq!(bench.dials().len(), 0);
+}
+
+#[test]
+fn a_name_service_is_asked_again_after_the_new_interval() {
+    let interval = |interval| config(|config| config.refresh_interval_min = interval);
+    let mut bench = Bench::new(interval(secs(1_000)));
+    bench.peer(A, Peer::Refuses);
+    bench.set([A]);
+    bench.advance(secs(60));
+    let refreshes =
+        |bench: &mut Bench| bench.take().iter().filter(|output| **output == Output::Refresh).count();
+    assert_eq!(refreshes(&mut bench), 1);
+    bench.configure(interval(secs(70)));
+    bench.advance(secs(9));
+    assert_eq!(refreshes(&mut bench), 0);
+    bench.advance(secs(40));
+    assert_eq!(refreshes(&mut bench), 1);
+}
+
+#[test]
+fn an_address_that_left_is_not_dialled_for_more_connections() {
+    let mut bench = Bench::up(eager(1), [A, B]);
+    bench.set([A]);
+    bench.configure(eager(2));
+    assert_eq!((bench.dials_to(A).len(), bench.dials_to(B).len(), bench.draining(B).len()), (1, 0, 1));
+    let other: Config = config(|config| config.opening = Opening::Lazy);
+    bench.configure(other);
+    assert_eq!(bench.dials(), []);
+}

@@ -1,0 +1,59 @@
+//! A look at a map of pools.
+
+use std::fmt;
+
+use crate::board::Snapshot;
+
+/// A look at a [`PoolMap`](crate::PoolMap). It prints as a table, if names can be printed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PoolMapSnapshot<N, A> {
+    /// All names that have a pool, in their order.
+    pub names: Vec<NameSnapshot<N, A>>,
+    /// Pools that are being created, or have a place to be.
+    pub creating: usize,
+    /// Pools that have lost their names and are not over yet.
+    pub closing: usize,
+    /// Names that wait for a place.
+    pub waiting: usize,
+    /// The most that the first three can be together.
+    pub names_max: usize,
+}
+
+/// A look at the pool of one name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NameSnapshot<N, A> {
+    /// Which.
+    pub name: N,
+    /// Handles of the pool that somebody outside the map has.
+    pub handles: usize,
+    /// The pool.
+    pub pool: Snapshot<A>,
+}
+
+impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<24} {:>7} {:>9} {:>6} {:>6} {:>9} {:>11}  last error",
+            "name", "handles", "addresses", "open", "queue", "handed", "undelivered"
+        )?;
+        for NameSnapshot { name, handles, pool } in &self.names {
+            let open: usize =
+                pool.addresses.iter().map(|row| usize::from(row.status.busy + row.status.ready)).sum();
+            let (addresses, queue) = (pool.addresses.len(), pool.queue.queued + pool.queue.in_hand);
+            let (handed, undelivered) = (pool.counts.handed, pool.counts.undelivered);
+            write!(f, "{:<24} {handles:>7} {addresses:>9} {open:>6} {queue:>6} ", name.to_string())?;
+            write!(f, "{handed:>9} {undelivered:>11}  ")?;
+            let errors = pool.addresses.iter().filter_map(|row| row.last_error.as_ref());
+            match pool.source.state.error().into_iter().chain(errors).next() {
+                Some(error) => writeln!(f, "{error}")?,
+                None => writeln!(f, "-")?,
+            }
+        }
+        let Self { names, creating, closing, waiting, names_max } = self;
+        write!(f, "{} of at most {names_max} names; ", names.len())?;
+        writeln!(f, "{creating} being created, {closing} closing, {waiting} waiting")
+    }
+}

@@ -1,0 +1,59 @@
+//! The settings that may change while a pool runs.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_core::Stream;
+use pool_core::{Config, ConfigError};
+
+/// What of a pool can be set anew while it runs: see
+/// [`PoolBuilder::settings_from`](crate::PoolBuilder::settings_from).
+///
+/// Settings are always whole: start from [`PoolBuilder::settings`](crate::PoolBuilder::settings), or
+/// from those that were sent last, and change what shall be another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The state machine's: how many connections, when they are opened, all timeouts. What a change
+    /// of each does is told at [`Uniform::handle_config`](pool_core::Uniform::handle_config).
+    pub config: Config,
+    /// [`PoolBuilder::queue_size`](crate::PoolBuilder::queue_size). A larger queue lets those in at
+    /// once who wait in line. A smaller one drops nothing: it takes no item until it has room again.
+    /// A multiplexer has no queue, and ignores it.
+    pub queue_size: usize,
+    /// [`PoolBuilder::shutdown_timeout`](crate::PoolBuilder::shutdown_timeout). A shutdown that has
+    /// begun keeps its deadline.
+    pub shutdown_timeout: Duration,
+}
+
+/// Where settings come from while the pool runs.
+pub(crate) type SettingsStream = Pin<Box<dyn Stream<Item = Settings> + Send>>;
+
+const QUEUE_SIZE_MAX: usize = 1 << 30;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { config: Config::default(), queue_size: 100, shutdown_timeout: Duration::from_secs(30) }
+    }
+}
+
+impl Settings {
+    pub(crate) fn check_queue_size(&self) -> Result<(), ConfigError> {
+        if self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX {
+            let (found, max) = (self.queue_size as u64, QUEUE_SIZE_MAX as u64);
+            return Err(ConfigError::out_of_range("queue_size", found, max));
+        }
+        Ok(())
+    }
+
+    /// Checks what neither the queue nor the state machine does.
+    pub(crate) fn check(&self, reports_outcomes: bool) -> Result<(), ConfigError> {
+        if !self.shutdown_timeout.is_zero() {
+            ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
+        }
+        if self.config.outcome_timeout.is_some() && !reports_outcomes {
+            return Err(ConfigError::needs_outcomes("outcome_timeout"));
+        }
+        Ok(())
+    }
+}

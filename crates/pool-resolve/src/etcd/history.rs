@@ -1,0 +1,107 @@
+//! Whether an etcd is still the one it was.
+
+use etcd_client::ResponseHeader;
+
+use super::error::EtcdError;
+
+/// A point in an etcd's history. The cluster id alone would not do: it is made of the members' URLs, and so
+/// it outlives the loss of all data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) cluster: u64,
+    pub(super) term: u64,
+    pub(super) revision: i64,
+}
+
+impl From<&ResponseHeader> for Point {
+    fn from(header: &ResponseHeader) -> Self {
+        let (cluster, term, revision) = (header.cluster_id(), header.raft_term(), header.revision());
+        Self { cluster, term, revision }
+    }
+}
+
+/// How far etcd's history was seen, and whether it goes on from there.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    seen: Option<Point>,
+    /// The end of the history that was believed, once another has begun.
+    lost: Option<Point>,
+}
+
+impl History {
+    /// Whether this can't come after what was seen. Terms and revisions only grow, on all members.
+    pub(super) fn contradicts(&self, now: Point) -> bool {
+        self.seen.is_some_and(|seen| {
+            now.cluster != seen.cluster || now.term < seen.term || now.revision < seen.revision
+        })
+    }
+
+    pub(super) fn see(&mut self, now: Point) {
+        if self.contradicts(now) {
+            // If it is lost a second time, the first end is still the last that was believed.
+            self.lost = self.lost.or(self.seen);
+        }
+        self.seen = Some(now);
+    }
+
+    /// The revision goes on; members that lag say nothing new.
+    pub(super) fn advance(&mut self, revision: i64) {
+        if let Some(seen) = &mut self.seen {
+            seen.revision = seen.revision.max(revision);
+        }
+    }
+
+    /// From now on this is the true history.
+    pub(super) fn believe(&mut self) {
+        self.lost = None;
+    }
+
+    /// Whether this is another history than the one that was believed last.
+    pub(super) fn lost(&self) -> Option<EtcdError> {
+        let (lost, seen) = (self.lost?, self.seen?);
+        Some(EtcdError::DataLost { revision: seen.revision, revision_before: lost.revision })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: Point = Point { cluster: 7, term: 3, revision: 10 };
+
+    #[test]
+    fn a_history_that_goes_on_is_believed() {
+        let mut history = History::default();
+        for (term, revision) in [(2, 1), (2, 1), (2, 5), (3, 5), (9, 100)] {
+            history.see(Point { term, revision, ..LATER });
+            assert!(history.lost().is_none());
+        }
+    }
+
+    #[test]
+    fn what_can_not_come_after_what_was_seen_is_another_history() {
+        for other in [
+            Point { revision: 9, ..LATER },
+            Point { term: 2, revision: 11, ..LATER },
+            Point { cluster: 8, revision: 11, ..LATER },
+        ] {
+            let mut history = History::default();
+            history.see(LATER);
+            history.see(other);
+            assert!(history.lost().is_some(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn it_stays_another_one_until_it_is_believed_however_far_it_gets() {
+        let mut history = History::default();
+        history.see(LATER);
+        history.see(Point { revision: 1, ..LATER });
+        history.see(Point { revision: 1000, ..LATER });
+        history.advance(2000);
+        assert!(history.lost().is_some());
+        history.believe();
+        assert!(history.lost().is_none());
+        assert!(history.contradicts(Point { revision: 1999, ..LATER }));
+    }
+}

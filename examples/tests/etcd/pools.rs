@@ -1,0 +1,182 @@
+//! Pools that follow a prefix, on both runtimes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join;
+use pool_driver::{AddressState, BoxError, Pool};
+use pool_examples::{EtcdCluster, Ledger, LineServer};
+use pool_resolve::EtcdOptions;
+use tokio_util::codec::LinesCodec;
+
+use super::admin::Admin;
+use super::support::{TestResult, run_on_smol, run_on_tokio, until};
+use super::{key, subscribe};
+
+const SERVERS: usize = 4;
+const ROUNDS: usize = 24;
+
+#[test]
+fn servers_come_and_go_under_load_on_tokio_and_no_line_is_lost() -> TestResult {
+    let Some(world) = World::start_or_skip(1)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = world.tokio_pool(&world.cluster.endpoints())?;
+        world.churn(pool).await
+    })
+}
+
+#[test]
+fn servers_come_and_go_under_load_on_smol_and_no_line_is_lost() -> TestResult {
+    let Some(world) = World::start_or_skip(1)? else { return Ok(()) };
+    run_on_smol(async {
+        let pool = world.smol_pool(&world.cluster.endpoints())?;
+        world.churn(pool).await
+    })
+}
+
+#[test]
+fn a_pool_serves_on_while_etcd_is_dead_and_sees_what_changed_right_after() -> TestResult {
+    let Some(mut world) = World::start_or_skip(1)? else { return Ok(()) };
+    run_on_tokio(async {
+        let pool = world.tokio_pool(&world.cluster.endpoints())?;
+        world.admin.put(key("a"), &world.servers[0].address())?;
+        until(|| addresses(&pool) == [world.servers[0].address()]).await;
+
+        world.cluster.kill(0)?;
+        until(|| pool.snapshot().source.state.error().is_some()).await;
+        world.send_some(&pool).await?;
+        let source = pool.snapshot().source;
+        assert!(source.answer_age.is_some() && source.to_string().contains("etcd at http://"), "{source}");
+
+        world.cluster.restart(0)?;
+        let admin = Admin::new(&world.cluster.endpoints())?;
+        until(|| admin.put(key("b"), &world.servers[1].address()).is_ok()).await;
+        admin.delete(key("a"))?;
+        until(|| addresses(&pool) == [world.servers[1].address()]).await;
+        assert!(pool.snapshot().source.state.error().is_none());
+        world.send_some(&pool).await?;
+        world.finish(pool).await
+    })
+}
+
+#[test]
+fn a_pool_serves_on_without_quorum_which_is_noticed() -> TestResult {
+    let Some(mut world) = World::start_or_skip(3)? else { return Ok(()) };
+    run_on_tokio(async {
+        // The member that will survive.
+        let pool = world.tokio_pool(&world.cluster.endpoints()[2..])?;
+        world.admin.put(key("a"), &world.servers[0].address())?;
+        until(|| addresses(&pool) == [world.servers[0].address()]).await;
+
+        world.cluster.kill(0)?;
+        world.cluster.kill(1)?;
+        until(|| pool.snapshot().source.state.error().is_some()).await;
+        world.send_some(&pool).await?;
+        assert_eq!(addresses(&pool), [world.servers[0].address()]);
+
+        world.cluster.restart(0)?;
+        let admin = Admin::new(&world.cluster.endpoints()[2..])?;
+        until(|| admin.put(key("b"), &world.servers[1].address()).is_ok()).await;
+        let mut both = [world.servers[0].address(), world.servers[1].address()];
+        both.sort();
+        until(|| addresses(&pool) == both && pool.snapshot().source.state.error().is_none()).await;
+        world.finish(pool).await
+    })
+}
+
+/// An etcd, who puts keys there, and servers that the keys may name.
+struct World {
+    cluster: EtcdCluster,
+    admin: Admin,
+    ledger: Ledger,
+    servers: Vec<LineServer>,
+}
+
+impl World {
+    fn start_or_skip(members: usize) -> Result<Option<Self>, BoxError> {
+        let Some(cluster) = EtcdCluster::start_or_skip(members)? else { return Ok(None) };
+        let admin = Admin::new(&cluster.endpoints())?;
+        let ledger = Ledger::default();
+        let servers = (0..SERVERS).map(|_| LineServer::start(&ledger)).collect::<Result<_, _>>()?;
+        Ok(Some(Self { cluster, admin, ledger, servers }))
+    }
+
+    fn tokio_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
+        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
+        let connector = pool_tokio::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let pool = pool_tokio::pool_for_connections(self.ledger.track(connector))
+            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
+            .connections_per_address(2)
+            .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
+        Ok(pool.spawn::<String>()?)
+    }
+
+    fn smol_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
+        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
+        let connector = pool_smol::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let pool = pool_smol::pool_for_connections(self.ledger.track(connector))
+            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
+            .connections_per_address(2)
+            .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
+        Ok(pool.spawn::<String>()?)
+    }
+
+    /// One server comes and another goes, again and again, while lines are sent.
+    async fn churn(self, pool: Pool<String>) -> TestResult {
+        self.admin.put(key(0), &self.servers[0].address())?;
+        pool.ready().await?;
+        let (stop, mut is_over) = futures_channel::oneshot::channel::<()>();
+        let send = async {
+            while is_over.try_recv() == Ok(None) {
+                pool.send(self.ledger.write_line()).await?;
+            }
+            TestResult::Ok(())
+        };
+        let change = async {
+            for round in 0..ROUNDS {
+                let comes = self.servers[(round + 1) % SERVERS].address();
+                self.admin.put(key(round + 1), &comes)?;
+                until(|| addresses(&pool).len() == 2).await;
+                self.admin.delete(key(round))?;
+                // Until the one that left has drained: of those that drain too often, the oldest are dropped.
+                until(|| addresses(&pool) == [comes] && pool.snapshot().addresses.len() == 1).await;
+                // So that all have their share.
+                let before = self.ledger.handed_to(comes);
+                until(|| self.ledger.handed_to(comes) > before).await;
+            }
+            drop(stop);
+            TestResult::Ok(())
+        };
+        let (lines, changes) = join(send, change).await;
+        lines?;
+        changes?;
+        self.finish(pool).await
+    }
+
+    async fn send_some(&self, pool: &Pool<String>) -> TestResult {
+        for _ in 0..100 {
+            pool.send(self.ledger.write_line()).await?;
+        }
+        Ok(())
+    }
+
+    /// Every line that was sent has arrived.
+    async fn finish(mut self, pool: Pool<String>) -> TestResult {
+        pool.shutdown(Duration::from_secs(30)).await;
+        for server in &mut self.servers {
+            server.finish()?;
+        }
+        let report = self.ledger.report();
+        assert!(report.is_balanced() && report.received == report.sent && report.sent > 0, "{report}");
+        Ok(())
+    }
+}
+
+/// Those in force, in order.
+fn addresses(pool: &Pool<String>) -> Vec<SocketAddr> {
+    let rows = pool.snapshot().addresses.into_iter();
+    let mut addresses: Vec<SocketAddr> =
+        rows.filter(|row| row.status.state != AddressState::Departed).map(|row| *row.address).collect();
+    addresses.sort();
+    addresses
+}
