@@ -221,6 +221,21 @@ fn t6_a_caller_that_gives_up_before_or_after_the_creation_takes_nothing_from_oth
 }
 
 #[test]
+fn t6_when_the_caller_whose_turn_it_is_gives_up_the_next_who_wants_the_name_makes_its_pool() {
+    let mut bench = Bench::new(1, None);
+    let held = bench.pool(1);
+    let [first, second, third] = [2, 2, 2].map(|name| bench.get(name));
+    bench.run();
+    drop(held);
+    while bench.figures()[0] == 0 {
+        assert!(bench.executor.step(), "somebody runs");
+    }
+    bench.executor.cancel(&first);
+    assert!(bench.output(&second).is_ok() && bench.output(&third).is_ok());
+    assert_eq!(bench.creations(), [1, 2]);
+}
+
+#[test]
 fn a_creator_that_fails_tells_everybody_who_waits_and_leaves_nothing_behind() {
     for (fate, cause) in [(Fate::Fails, "2 is out of order"), (Fate::Panics, "panicked: at 2")] {
         let mut bench = Bench::new(1, None);
