@@ -109,9 +109,8 @@ impl<R: Runtime, A> File<R, A> {
     /// Files of any addresses.
     #[must_use]
     pub fn with_addresses(runtime: R) -> Self {
-        let mut config = PollConfig::default();
         // Changes that are told of are read after the quiet time, not after a second.
-        config.interval_min = Duration::from_millis(1);
+        let config = PollConfig { interval_min: Duration::from_millis(1), ..PollConfig::default() };
         let settings = Settings { format: None, bytes_max: BYTES_MAX, on_bad_lines: None };
         Self { runtime, settings, config, quiet: QUIET, addresses: PhantomData }
     }

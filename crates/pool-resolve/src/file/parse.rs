@@ -29,7 +29,7 @@ where
     A: FromStr<Err: Display>,
 {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
         Problem::NotText { line }
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -238,10 +238,10 @@ mod tests {
 
     #[test]
     fn bad_lines_are_skipped_on_request_but_never_all_of_them() {
-        let parsed = parse::<SocketAddr>(b"10.0.0.1:80\nfoo\n", Format::Lines).ok().expect("it is text");
-        let (set, bad) = parsed.into_set(true).ok().expect("one is good");
+        let parsed = parse::<SocketAddr>(b"10.0.0.1:80\nfoo\n", Format::Lines).expect("it is text");
+        let (set, bad) = parsed.into_set(true).expect("one is good");
         assert_eq!((set.len(), bad.len()), (1, 1));
-        let parsed = parse::<SocketAddr>(b"foo\nbar\n", Format::Lines).ok().expect("it is text");
+        let parsed = parse::<SocketAddr>(b"foo\nbar\n", Format::Lines).expect("it is text");
         assert!(parsed.into_set(true).is_err());
     }
 }
