@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
     match &arguments[..] {
         [] => demonstrate().await,
         [endpoints, prefix] => {
-            show_until(&follow(endpoints.split(','), prefix)?, |_| false).await;
+            show_until(&follow(endpoints.split(','), prefix)?, &mut String::new(), |_| false).await;
             Ok(())
         }
         _ => Err("usage: etcd [ENDPOINTS PREFIX]".into()),
@@ -46,14 +46,17 @@ fn follow<'a>(endpoints: impl Iterator<Item = &'a str>, prefix: &str) -> Result<
 }
 
 /// Prints how things are whenever that has changed.
-async fn show_until(pool: &Pool<String>, is_enough: impl Fn(&Snapshot<SocketAddr>) -> bool) {
-    let mut shown = String::new();
+async fn show_until(
+    pool: &Pool<String>,
+    shown: &mut String,
+    is_enough: impl Fn(&Snapshot<SocketAddr>) -> bool,
+) {
     loop {
         let snapshot = pool.snapshot();
         let table = table(&snapshot);
-        if table != shown {
+        if table != *shown {
             println!("{table}");
-            shown = table;
+            *shown = table;
         }
         if is_enough(&snapshot) {
             return;
@@ -83,6 +86,7 @@ async fn demonstrate() -> Result<(), BoxError> {
     let mut client = Client::connect(&endpoints, None).await?;
     let servers = [LineServer::start(&Ledger::default())?, LineServer::start(&Ledger::default())?];
     let pool = follow(endpoints.iter().map(String::as_str), "/services/lines/")?;
+    let mut shown = String::new();
     let are_ready = |snapshot: &Snapshot<_>, count: usize| {
         snapshot.addresses.len() == count && snapshot.addresses.iter().all(|row| row.status.ready > 0)
     };
@@ -90,10 +94,13 @@ async fn demonstrate() -> Result<(), BoxError> {
     client.put("/services/lines/a", servers[0].address().to_string(), None).await?;
     let json = format!(r#"{{"address": "{}", "weight": 2, "priority": 1}}"#, servers[1].address());
     client.put("/services/lines/b", json, None).await?;
-    show_until(&pool, |snapshot| are_ready(snapshot, 2)).await;
+    show_until(&pool, &mut shown, |snapshot| are_ready(snapshot, 2)).await;
     client.delete("/services/lines/a", None).await?;
-    show_until(&pool, |snapshot| are_ready(snapshot, 1)).await;
+    show_until(&pool, &mut shown, |snapshot| are_ready(snapshot, 1)).await;
     cluster.kill(0)?;
-    show_until(&pool, |snapshot| snapshot.source.state.error().is_some() && are_ready(snapshot, 1)).await;
+    show_until(&pool, &mut shown, |snapshot| {
+        snapshot.source.state.error().is_some() && are_ready(snapshot, 1)
+    })
+    .await;
     Ok(())
 }

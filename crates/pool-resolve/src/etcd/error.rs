@@ -94,6 +94,12 @@ pub enum EtcdError {
 impl fmt::Display for EtcdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // The rest of a status is for programs.
+            Self::Endpoint { endpoint, error: etcd_client::Error::GRpcStatus(status) }
+                if !status.message().is_empty() =>
+            {
+                write!(f, "etcd at {endpoint}: {}", status.message())
+            }
             Self::Endpoint { endpoint, error } => write!(f, "etcd at {endpoint}: {error}"),
             Self::TimedOut { endpoint, after } => write!(f, "etcd at {endpoint} didn't answer in {after:?}"),
             Self::WatchEnded { endpoint, reason } if reason.is_empty() => {
