@@ -181,7 +181,7 @@ impl<Request, Reply> State<Request, Reply> {
     }
 }
 
-/// Writes over what has nothing to drop, which only its owner knows: it is not even looked at.
+/// Writes over a value that has nothing to drop, without looking whether that is so: only its owner can know.
 #[inline]
 pub(crate) fn overwrite<T>(place: &mut T, value: T) {
     mem::forget(mem::replace(place, value));

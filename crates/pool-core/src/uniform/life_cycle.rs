@@ -33,6 +33,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
+    /// To a slot that is not in the round.
     #[cold]
     fn commit_sent_out_of_turn(&mut self, slot: SlotId) -> Handled {
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
