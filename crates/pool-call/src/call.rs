@@ -1,5 +1,6 @@
 //! A request on its way, its caller, and whoever answers it.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::orphans::Orphans;
-use crate::slot::{GivenUp, Slot};
+use crate::slot::{GivenUp, Slot, overwrite};
 
 /// A request, and where its reply goes: the item of pools and connections that answer.
 ///
@@ -42,7 +43,8 @@ impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// A call, and the future of its answer.
     pub fn new(request: Request) -> (Self, Answer<Request, Reply>) {
         let slot = Slot::with(Slot::take_free(), request, None);
-        (Self { slot: Some(Arc::clone(&slot)) }, Answer { stage: Stage::Called(slot) })
+        let caller = Caller { stage: Stage::Called(Arc::clone(&slot)) };
+        (Self { slot: Some(slot) }, Answer { caller })
     }
 
     /// A call of this thread that is over.
@@ -175,18 +177,26 @@ impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
 /// to others; [`CallExt`](crate::CallExt) does that by itself.
 #[must_use = "nobody sees the reply unless this is polled"]
 pub struct Answer<Request: 'static, Reply: 'static> {
-    stage: Stage<Request, Reply>,
+    pub(crate) caller: Caller<Request, Reply, Infallible>,
 }
 
-enum Stage<Request, Reply> {
+/// Whoever waits for the answer of a call, with all that there is to drop while it is not over: so for one
+/// that is over one look is enough.
+pub struct Caller<Request: 'static, Reply: 'static, Sending> {
+    stage: Stage<Request, Reply, Sending>,
+}
+
+enum Stage<Request, Reply, Sending> {
     /// There is no call yet.
     Asked(Request),
+    /// The call waits for its place in a queue.
+    Sending(Arc<Slot<Request, Reply>>, Sending),
     Called(Arc<Slot<Request, Reply>>),
     Done,
 }
 
-impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
-    /// The answer of a call that is still to be [made](Self::call).
+impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> {
+    /// The caller of a call that is still to be [made](Self::call).
     pub(crate) fn to(request: Request) -> Self {
         Self { stage: Stage::Asked(request) }
     }
@@ -200,10 +210,10 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         waker: Option<&Waker>,
     ) -> Option<Call<Request, Reply>> {
         let Stage::Asked(_) = self.stage else { return None };
-        let Stage::Asked(request) = mem::replace(&mut self.stage, Stage::Done) else { return None };
+        let Stage::Asked(request) = self.take_stage() else { return None };
         let spare = spare().and_then(|mut call| call.slot.take());
         let slot = Slot::with(spare, request, waker.cloned());
-        self.stage = Stage::Called(Arc::clone(&slot));
+        overwrite(&mut self.stage, Stage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
     }
 
@@ -212,16 +222,41 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         matches!(self.stage, Stage::Asked(_))
     }
 
+    /// Whether the call is on its way.
+    pub(crate) fn is_called(&self) -> bool {
+        matches!(self.stage, Stage::Called(_))
+    }
+
+    /// How the call waits for its place, if it does.
+    pub(crate) fn sending(&mut self) -> Option<&mut Sending> {
+        if let Stage::Sending(_, sending) = &mut self.stage { Some(sending) } else { None }
+    }
+
+    /// The call has to wait for its place.
+    pub(crate) fn wait_for_place(&mut self, sending: Sending) {
+        if let Stage::Called(slot) = self.take_stage() {
+            self.stage = Stage::Sending(slot, sending);
+        }
+    }
+
+    /// The call has its place.
+    pub(crate) fn end_sending(&mut self) {
+        if let Stage::Sending(slot, _) = self.take_stage() {
+            self.stage = Stage::Called(slot);
+        }
+    }
+
     /// Whether there is nothing left to wait for.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
 
     /// The reply, if it is there and whoever gave it has let go of the call, which is over then.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the last that a caller has to do; a call costs a third more")]
     pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
         let Stage::Called(_) = self.stage else { return None };
-        let Stage::Called(mut slot) = mem::replace(&mut self.stage, Stage::Done) else { return None };
+        let Stage::Called(mut slot) = self.take_stage() else { return None };
         if let Some(reply) = slot.take_reply() {
             return Some((reply, Call { slot: Some(slot) }));
         }
@@ -229,7 +264,7 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         None
     }
 
-    /// The reply, or why there is none. After a reply the answer is to be [ended](Self::end).
+    /// The reply, or why there is none. After a reply the call is to be [ended](Self::end).
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
         let Stage::Called(slot) = &mut self.stage else { panic!("`Answer` is polled after it was done") };
         match ready!(slot.poll(cx.waker())) {
@@ -240,7 +275,7 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
 
     /// The reply has been taken. The call is over, and can be used again if nobody else has it.
     pub(crate) fn end(&mut self) -> Option<Call<Request, Reply>> {
-        match mem::replace(&mut self.stage, Stage::Done) {
+        match self.take_stage() {
             Stage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),
             _ => None,
         }
@@ -252,35 +287,64 @@ impl<Request: 'static, Reply: 'static> Answer<Request, Reply> {
         not_sent: NotSentReason,
         maybe_sent: MaybeSentReason,
     ) -> Result<Reply, CallError<Request>> {
-        match self.leave() {
+        match self.take_stage().give_up() {
             GivenUp::NotSent(request) => Err(CallError::NotSent { request, reason: not_sent }),
             GivenUp::Done(result) => result,
             GivenUp::MaybeSent => Err(CallError::MaybeSent { reason: maybe_sent }),
         }
     }
 
-    /// Stops waiting. Whether there is a call that was not begun, and so never will be.
-    #[cold]
-    pub(crate) fn abandon(&mut self) -> bool {
-        !self.is_asked() && matches!(self.leave(), GivenUp::NotSent(_))
+    /// Moves whoever waits to where there is time to drop what there is. Nothing is left here.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        Self { stage: self.take_stage() }
     }
 
-    #[cold]
-    fn leave(&mut self) -> GivenUp<Request, Reply> {
-        match mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Asked(request) => GivenUp::NotSent(request),
-            Stage::Called(slot) => slot.give_up(),
-            Stage::Done => GivenUp::MaybeSent,
-        }
+    #[inline]
+    fn take_stage(&mut self) -> Stage<Request, Reply, Sending> {
+        mem::replace(&mut self.stage, Stage::Done)
+    }
+
+    /// Stops waiting. Whether the call was on its way, and will never be begun.
+    pub(crate) fn abandon(mut self) -> bool {
+        self.take_stage().abandon()
     }
 
     #[cold]
     fn take_error(&mut self) -> CallError<Request> {
-        let error = match mem::replace(&mut self.stage, Stage::Done) {
+        let error = match self.take_stage() {
             Stage::Called(slot) => slot.take_error(),
-            Stage::Asked(_) | Stage::Done => None,
+            Stage::Asked(_) | Stage::Sending(..) | Stage::Done => None,
         };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
+    }
+}
+
+impl<Request, Reply, Sending> Stage<Request, Reply, Sending> {
+    /// What had become of the call by now is known for certain.
+    fn give_up(self) -> GivenUp<Request, Reply> {
+        match self {
+            Self::Asked(request) => GivenUp::NotSent(request),
+            Self::Sending(slot, _) | Self::Called(slot) => slot.give_up(),
+            Self::Done => GivenUp::MaybeSent,
+        }
+    }
+
+    /// Whether the call was on its way, and will never be begun.
+    #[cold]
+    #[inline(never)]
+    fn abandon(self) -> bool {
+        let is_called = matches!(self, Self::Called(_));
+        matches!(self.give_up(), GivenUp::NotSent(_)) && is_called
+    }
+}
+
+impl<Request, Reply, Sending> Drop for Caller<Request, Reply, Sending> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_done() {
+            self.take_stage().abandon();
+        }
     }
 }
 
@@ -292,8 +356,8 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     /// If it is polled again after it was done.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let reply = ready!(self.poll_reply(cx))?;
-        if let Some(spare) = self.end() {
+        let reply = ready!(self.caller.poll_reply(cx))?;
+        if let Some(spare) = self.caller.end() {
             spare.keep();
         }
         Poll::Ready(Ok(reply))
@@ -303,17 +367,8 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
 // Nothing in it is pinned.
 impl<Request, Reply> Unpin for Answer<Request, Reply> {}
 
-impl<Request, Reply> Drop for Answer<Request, Reply> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.is_done() {
-            self.abandon();
-        }
-    }
-}
-
 impl<Request, Reply> fmt::Debug for Answer<Request, Reply> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("is_done", &self.is_done()).finish()
+        f.debug_struct("Answer").field("is_done", &self.caller.is_done()).finish()
     }
 }

@@ -8,7 +8,7 @@ use futures_sink::Sink;
 use pin_project::pin_project;
 use pool_driver::{BoxError, Pool};
 
-use crate::call::{Answer, Call};
+use crate::call::{Call, Caller};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::route::{PoolRoute, Route, SinkRoute};
 
@@ -81,7 +81,7 @@ impl<'a, Request: 'static, Reply: 'static, A> CallExt<Request, Reply> for &'a Po
     type Route = PoolRoute<'a, Request, Reply, A>;
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
-        Calling::new(PoolRoute::new(self), Answer::to(request))
+        Calling::new(PoolRoute::new(self), Caller::to(request))
     }
 }
 
@@ -94,7 +94,7 @@ where
     type Route = SinkRoute<'a, S>;
 
     fn call(self, request: Request) -> Calling<Self::Route, Request, Reply> {
-        Calling::new(SinkRoute::new(self), Answer::to(request))
+        Calling::new(SinkRoute::new(self), Caller::to(request))
     }
 }
 
@@ -107,32 +107,40 @@ where
     Reply: 'static,
 {
     route: R,
-    answer: Answer<Request, Reply>,
+    caller: Caller<Request, Reply, R::Sending>,
 }
 
 impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
-    pub(crate) fn new(route: R, answer: Answer<Request, Reply>) -> Self {
-        Self { route, answer }
+    pub(crate) fn new(route: R, caller: Caller<Request, Reply, R::Sending>) -> Self {
+        Self { route, caller }
     }
 
     fn give_up(&mut self) -> Result<Reply, CallError<Request>> {
         let not_sent = NotSentReason::TimedOut { last_error: None };
-        let result = self.answer.give_up(not_sent, MaybeSentReason::TimedOut);
-        if result.as_ref().is_err_and(CallError::is_not_sent) {
+        let is_called = self.caller.is_called();
+        let result = self.caller.give_up(not_sent, MaybeSentReason::TimedOut);
+        if is_called && result.as_ref().is_err_and(CallError::is_not_sent) {
             self.route.on_abandoned();
         }
         self.explain(result)
     }
 
-    /// Brings the call on its way, if that hasn't been done, and asks for the answer.
+    /// Makes the call and brings it on its way, if that takes no waiting: apart from all that may follow,
+    /// which seldom does.
+    #[inline(never)]
+    fn start(&mut self, cx: &mut Context<'_>) -> bool {
+        self.route.start(&mut self.caller, cx)
+    }
+
+    /// Goes on bringing the call on its way, and asks for the answer.
     #[inline(never)]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
-        let polled = match self.route.poll_route(&mut self.answer, cx) {
+        let polled = match self.route.poll_route(&mut self.caller, cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => match self.answer.poll_reply(cx) {
+            Poll::Ready(Ok(())) => match self.caller.poll_reply(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(reply)) => {
-                    if let Some(spare) = self.answer.end() {
+                    if let Some(spare) = self.caller.end() {
                         self.route.keep_spare(spare);
                     }
                     return Poll::Ready(Ok(reply));
@@ -141,16 +149,17 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
             },
             Poll::Ready(Err(error)) => {
                 let not_sent = NotSentReason::of_sink_error(&error);
-                Poll::Ready(self.answer.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
+                Poll::Ready(self.caller.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
             }
         };
         polled.map(|result| self.explain(result))
     }
 
     #[cold]
-    fn abandon(&mut self) {
-        if self.answer.abandon() {
-            self.route.on_abandoned();
+    #[inline(never)]
+    fn abandon(route: &R, caller: Caller<Request, Reply, R::Sending>) {
+        if caller.abandon() {
+            route.on_abandoned();
         }
     }
 
@@ -171,8 +180,8 @@ impl<R: Route<Request, Reply>, Request, Reply> Unpin for Calling<R, Request, Rep
 impl<R: Route<Request, Reply>, Request, Reply> Drop for Calling<R, Request, Reply> {
     #[inline]
     fn drop(&mut self) {
-        if !self.answer.is_done() {
-            self.abandon();
+        if !self.caller.is_done() {
+            Self::abandon(&self.route, self.caller.take());
         }
     }
 }
@@ -183,14 +192,16 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     /// # Panics
     ///
     /// If it is polled again after it was done.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "no more than a look; as a call it costs a tenth of all")]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Most of the time a caller is woken because its reply is there.
-        match self.answer.take_reply() {
+        match self.caller.take_reply() {
             Some((reply, spare)) => {
                 self.route.keep_spare(spare);
                 Poll::Ready(Ok(reply))
             }
+            None if self.start(cx) => Poll::Pending,
             None => self.poll_answer(cx),
         }
     }
@@ -198,7 +209,7 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
 
 impl<R: Route<Request, Reply>, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calling").field("answer", &self.answer).finish_non_exhaustive()
+        f.debug_struct("Calling").field("is_done", &self.caller.is_done()).finish_non_exhaustive()
     }
 }
 

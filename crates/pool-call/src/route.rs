@@ -1,22 +1,32 @@
 //! How a call gets to a connection: through a pool's queue, or into a sink. Public only as far as it bounds
 //! an associated type.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 use pool_driver::{BoxError, Pool, SendError, Sending, SharedError};
 
-use crate::call::{Answer, Call};
+use crate::call::{Call, Caller};
 use crate::error::NotSentReason;
 
 /// How a call gets to a connection. Only this crate implements it.
 pub trait Route<Request: 'static, Reply: 'static> {
+    /// How a call waits for a place.
+    type Sending;
+
+    /// Makes the call and brings it on its way at once, if that can be done: then there is nothing left
+    /// but to wait to be woken.
+    fn start(&mut self, _: &mut Caller<Request, Reply, Self::Sending>, _: &mut Context<'_>) -> bool {
+        false
+    }
+
     /// Brings the call on its way, and drives whatever it waits for. Ready whenever the answer is to
     /// be asked for.
     fn poll_route(
         &mut self,
-        answer: &mut Answer<Request, Reply>,
+        caller: &mut Caller<Request, Reply, Self::Sending>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>>;
 
@@ -29,40 +39,46 @@ pub trait Route<Request: 'static, Reply: 'static> {
     /// The latest error of any connection, where it is known.
     fn last_error(&self) -> Option<SharedError>;
 
-    /// The caller has gone, and the call was not begun.
+    /// The caller has gone, and the call, which was on its way, was not begun.
     fn on_abandoned(&self);
 }
 
 /// Through a pool's queue.
 pub struct PoolRoute<'a, Request, Reply, A> {
     pool: &'a Pool<Call<Request, Reply>, A>,
-    /// While the call waits for a place.
-    sending: Option<Sending<'a, Call<Request, Reply>, A>>,
 }
 
 impl<'a, Request, Reply, A> PoolRoute<'a, Request, Reply, A> {
     pub(crate) fn new(pool: &'a Pool<Call<Request, Reply>, A>) -> Self {
-        Self { pool, sending: None }
+        Self { pool }
     }
 }
 
-impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_, Request, Reply, A> {
+impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'a, Request, Reply, A> {
+    /// In a box: it is seldom there, and without one every look at a call's stage costs more.
+    type Sending = Box<Sending<'a, Call<Request, Reply>, A>>;
+
     #[inline]
-    fn poll_route(
-        &mut self,
-        answer: &mut Answer<Request, Reply>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SharedError>> {
-        if let Some(call) = answer.call(|| self.pool.take_spare(), Some(cx.waker())) {
-            match self.pool.try_send(call) {
-                // Whoever answers it wakes.
-                Ok(()) => return Poll::Pending,
-                Err(SendError { item, .. }) => self.sending = Some(self.pool.send(item)),
+    fn start(&mut self, caller: &mut Caller<Request, Reply, Self::Sending>, cx: &mut Context<'_>) -> bool {
+        let Some(call) = caller.call(|| self.pool.take_spare(), Some(cx.waker())) else { return false };
+        match self.pool.try_send(call) {
+            // Whoever answers it wakes.
+            Ok(()) => true,
+            Err(SendError { item, .. }) => {
+                caller.wait_for_place(Box::new(self.pool.send(item)));
+                false
             }
         }
-        if let Some(sending) = &mut self.sending {
+    }
+
+    fn poll_route(
+        &mut self,
+        caller: &mut Caller<Request, Reply, Self::Sending>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SharedError>> {
+        if let Some(sending) = caller.sending() {
             let sent = ready!(Pin::new(sending).poll(cx));
-            self.sending = None;
+            caller.end_sending();
             if let Err(SendError { item, reason }) = sent {
                 item.give_back(NotSentReason::Refused { reason, last_error: None });
             }
@@ -81,9 +97,7 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'_
     }
 
     fn on_abandoned(&self) {
-        if self.sending.is_none() {
-            self.pool.report_unwanted();
-        }
+        self.pool.report_unwanted();
     }
 }
 
@@ -102,16 +116,18 @@ impl<S, Request: 'static, Reply: 'static> Route<Request, Reply> for SinkRoute<'_
 where
     S: Sink<Call<Request, Reply>, Error: Into<BoxError>> + Unpin,
 {
+    type Sending = Infallible;
+
     fn poll_route(
         &mut self,
-        answer: &mut Answer<Request, Reply>,
+        caller: &mut Caller<Request, Reply, Self::Sending>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>> {
         let shared = |error: S::Error| SharedError::from(error.into());
         let mut sink = Pin::new(&mut *self.sink);
-        if answer.is_asked() {
+        if caller.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = answer.call(Call::spare, None) {
+            if let Some(call) = caller.call(Call::spare, None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

@@ -111,9 +111,6 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// The reply, if it is there and nobody but the caller has the slot: no need to lock it.
     #[inline]
     pub(crate) fn take_reply(self: &mut Arc<Self>) -> Option<Reply> {
-        if Arc::strong_count(self) > 1 {
-            return None;
-        }
         match Arc::get_mut(self)?.state.get_mut().take_reply() {
             Poll::Ready(reply) => reply,
             Poll::Pending => None,
@@ -124,9 +121,7 @@ impl<Request, Reply> Slot<Request, Reply> {
     /// [`take_error`](Self::take_error) gives.
     #[inline]
     pub(crate) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Poll<Option<Reply>> {
-        if Arc::strong_count(self) == 1
-            && let Some(slot) = Arc::get_mut(self)
-        {
+        if let Some(slot) = Arc::get_mut(self) {
             // Whoever had the call has settled it and let go: no need to lock.
             return slot.state.get_mut().take_reply();
         }
@@ -186,6 +181,12 @@ impl<Request, Reply> State<Request, Reply> {
     }
 }
 
+/// Writes over a value that has nothing to drop, without looking whether that is so: only its owner can know.
+#[inline]
+pub(crate) fn overwrite<T>(place: &mut T, value: T) {
+    mem::forget(mem::replace(place, value));
+}
+
 /// What had become of a call when its caller gave it up.
 pub(crate) enum GivenUp<Request, Reply> {
     NotSent(Request),
@@ -206,21 +207,17 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// A slot with a request in it: the one that is spare, if there is one.
     #[inline]
     pub(crate) fn with(spare: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
-        let Some(mut slot) = spare else { return Self::new_one(request, waker) };
-        match Arc::get_mut(&mut slot) {
-            Some(free) => {
-                let state = free.state.get_mut();
-                state.stage = Stage::Queued(request);
-                state.waker = waker;
-                slot
-            }
-            None => Self::new_one(request, waker),
-        }
+        let mut slot = spare.unwrap_or_else(Self::new_one);
+        let state = Arc::get_mut(&mut slot).expect("nobody else has a spare slot").state.get_mut();
+        debug_assert!(matches!(state.stage, Stage::Empty) && state.waker.is_none(), "a spare slot is empty");
+        overwrite(&mut state.stage, Stage::Queued(request));
+        overwrite(&mut state.waker, waker);
+        slot
     }
 
     #[cold]
-    fn new_one(request: Request, waker: Option<Waker>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { stage: Stage::Queued(request), waker }) })
+    fn new_one() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { stage: Stage::Empty, waker: None }) })
     }
 
     /// A slot that this thread has kept.

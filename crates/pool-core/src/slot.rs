@@ -210,6 +210,14 @@ pub(crate) enum Reported {
 }
 
 impl Slot {
+    /// It was handed an item.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, now: Instant) {
+        self.sent += 1;
+        self.unreported = self.unreported.wrapping_add(1);
+        self.quiet_since = now;
+    }
+
     /// Items it was handed and has not reported on: all of them, if it never reports.
     pub(crate) fn in_flight(&self) -> u32 {
         match self.reported {

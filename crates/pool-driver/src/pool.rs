@@ -13,7 +13,7 @@ use pool_core::Availability;
 use crate::board::{Board, Snapshot};
 use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
 use crate::queue::{Place, Queue};
-use crate::spares::Spares;
+use crate::spares::{Shelf, Spares};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
 use crate::watchers::Watchers;
@@ -39,7 +39,7 @@ pub struct Pool<T, A = std::net::SocketAddr> {
     /// Closed as a sink.
     is_released: bool,
     /// Where it keeps used items.
-    shelf: usize,
+    shelf: Arc<Shelf<T>>,
 }
 
 /// What handles and driver have in common.
@@ -206,7 +206,7 @@ impl<T, A> Shared<T, A> {
 
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
-        let shelf = shared.handles.fetch_add(1, Ordering::Relaxed);
+        let shelf = shared.spares.shelf(shared.handles.fetch_add(1, Ordering::Relaxed));
         Self { shared, place: Place::default(), outlook: Place::default(), is_released: false, shelf }
     }
 
@@ -252,7 +252,7 @@ impl<T, A> Pool<T, A> {
     #[inline]
     #[must_use]
     pub fn take_spare(&self) -> Option<T> {
-        self.shared.spares.take(self.shelf)
+        self.shelf.take()
     }
 
     /// Keeps an item that is used up. It is never sent, only [taken](Self::take_spare) by whoever makes the
@@ -264,7 +264,7 @@ impl<T, A> Pool<T, A> {
     #[doc(hidden)]
     #[inline]
     pub fn keep_spare(&self, item: T) -> Result<(), T> {
-        self.shared.spares.keep(self.shelf, item)
+        self.shelf.keep(item)
     }
 
     /// Ready when an item would be taken, or refused, without waiting; reserves nothing.

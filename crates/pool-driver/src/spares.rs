@@ -1,5 +1,7 @@
 //! Items that are used up, kept for whoever makes the next.
 
+use std::sync::Arc;
+
 use crate::sync::{Mutex, MutexGuard};
 
 /// Handles share so many shelves.
@@ -11,34 +13,37 @@ const KEPT_MAX: usize = 1024;
 /// A few shelves, so that those who send from several threads, through handles of their own, don't wait for
 /// each other.
 pub(crate) struct Spares<T> {
-    shelves: [Shelf<T>; SHELVES],
+    shelves: [Arc<Shelf<T>>; SHELVES],
 }
 
 /// On cache lines of its own.
 #[repr(align(64))]
-struct Shelf<T>(Mutex<Vec<T>>);
+pub(crate) struct Shelf<T> {
+    items: Mutex<Vec<T>>,
+}
 
 impl<T> Spares<T> {
     pub(crate) fn new() -> Self {
-        Self { shelves: std::array::from_fn(|_| Shelf(Mutex::new(Vec::new()))) }
+        Self { shelves: std::array::from_fn(|_| Arc::new(Shelf { items: Mutex::new(Vec::new()) })) }
     }
 
     /// The shelf of the handle with this number.
-    #[inline]
-    fn shelf(&self, number: usize) -> &Mutex<Vec<T>> {
-        &self.shelves[number % SHELVES].0
+    pub(crate) fn shelf(&self, number: usize) -> Arc<Shelf<T>> {
+        Arc::clone(&self.shelves[number % SHELVES])
     }
+}
 
+impl<T> Shelf<T> {
     /// Takes the item that was kept last.
     #[inline]
-    pub(crate) fn take(&self, number: usize) -> Option<T> {
-        self.shelf(number).lock().pop()
+    pub(crate) fn take(&self) -> Option<T> {
+        self.items.lock().pop()
     }
 
     /// Keeps an item, or hands it back if there are enough.
     #[inline]
-    pub(crate) fn keep(&self, number: usize, item: T) -> Result<(), T> {
-        let mut items = self.shelf(number).lock();
+    pub(crate) fn keep(&self, item: T) -> Result<(), T> {
+        let mut items = self.items.lock();
         if items.len() == items.capacity() {
             return Self::keep_more(items, item);
         }
@@ -66,17 +71,17 @@ mod tests {
     fn what_was_kept_last_is_taken_first_from_the_same_shelf_only() {
         let spares = Spares::new();
         for item in [1, 2] {
-            spares.keep(3, item).expect("there is room");
+            spares.shelf(3).keep(item).expect("there is room");
         }
-        assert_eq!(spares.take(4), None);
-        let taken: Vec<_> = (0..3).map(|_| spares.take(3 + SHELVES)).collect();
+        assert_eq!(spares.shelf(4).take(), None);
+        let taken: Vec<_> = (0..3).map(|_| spares.shelf(3 + SHELVES).take()).collect();
         assert_eq!(taken, [Some(2), Some(1), None]);
     }
 
     #[test]
     fn a_shelf_keeps_a_bounded_number() {
-        let spares = Spares::new();
-        let kept = (0..2 * KEPT_MAX).filter(|&item| spares.keep(0, item).is_ok()).count();
+        let shelf = Spares::new().shelf(0);
+        let kept = (0..2 * KEPT_MAX).filter(|&item| shelf.keep(item).is_ok()).count();
         assert_eq!(kept, KEPT_MAX);
     }
 }

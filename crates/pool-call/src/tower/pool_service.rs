@@ -1,5 +1,6 @@
 //! Pools as tower services.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use futures_sink::Sink;
 use pool_driver::{Closed, Pool, RefusedReason, SendError, SharedError};
 use tower_service::Service;
 
-use crate::call::{Answer, Call};
+use crate::call::{Call, Caller};
 use crate::call_ext::Calling;
 use crate::error::{CallError, NotSentReason};
 use crate::route::Route;
@@ -80,7 +81,7 @@ impl<Request: 'static, Reply: 'static, A> Service<Request> for PoolService<Reque
     /// The request is in the queue at once if there is room.
     fn call(&mut self, request: Request) -> Self::Future {
         let (call, answer) = Call::new(request);
-        Calling::new(ServiceRoute::new(self.pool.clone(), call), answer)
+        Calling::new(ServiceRoute::new(self.pool.clone(), call), answer.caller)
     }
 }
 
@@ -106,9 +107,11 @@ impl<Request, Reply, A> ServiceRoute<Request, Reply, A> {
 }
 
 impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for ServiceRoute<Request, Reply, A> {
+    type Sending = Infallible;
+
     fn poll_route(
         &mut self,
-        _: &mut Answer<Request, Reply>,
+        _: &mut Caller<Request, Reply, Infallible>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>> {
         if self.call.is_none() {

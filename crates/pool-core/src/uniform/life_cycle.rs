@@ -22,19 +22,26 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "as above")]
     fn commit_sent(&mut self, slot: SlotId) -> Handled {
         let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
-        if tenant.state != SlotState::Ready && transition(tenant.state, Input::Sent) == Transition::Invalid {
+        if tenant.state != SlotState::Ready {
+            return self.commit_sent_out_of_turn(slot);
+        }
+        tenant.count_sent(self.now);
+        let (address, next) = (tenant.address, tenant.ready_next);
+        let next = if next == slot.0.index { slot.0 } else { self.slots.key(next) };
+        let address = self.rings.commit_turn(address, next);
+        self.balancer.on_sent(address, self.now);
+        Handled::Applied
+    }
+
+    /// To a slot that is not in the round.
+    #[cold]
+    fn commit_sent_out_of_turn(&mut self, slot: SlotId) -> Handled {
+        let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
+        if transition(tenant.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
-        tenant.sent += 1;
-        tenant.unreported = tenant.unreported.wrapping_add(1);
-        tenant.quiet_since = self.now;
-        let address = if tenant.state == SlotState::Ready {
-            let (address, next) = (tenant.address, tenant.ready_next);
-            let next = if next == slot.0.index { slot.0 } else { self.slots.key(next) };
-            self.rings.commit_turn(address, next)
-        } else {
-            self.rings.count_sent(tenant.address)
-        };
+        tenant.count_sent(self.now);
+        let address = self.rings.count_sent(tenant.address);
         self.balancer.on_sent(address, self.now);
         Handled::Applied
     }

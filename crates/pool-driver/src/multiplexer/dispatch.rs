@@ -69,6 +69,8 @@ where
         max - (offered - self.offered)
     }
 
+    /// A function of its own, so that nothing around it takes registers from it.
+    #[inline(never)]
     fn dispatch_unguarded(&mut self, items: &mut impl Iterator<Item = T>) -> Result<(), Broken> {
         let now = self.now;
         self.running = UserCode::Balancer;
