@@ -58,7 +58,7 @@ pub use pool_map::{
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
 pub use settings::Settings;
-pub use source::{SourceSnapshot, SourceState};
+pub use source::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,

@@ -33,6 +33,24 @@ impl SourceState {
     }
 }
 
+/// A name service said more addresses than a pool takes; the last ones are still in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TooManyAddresses {
+    /// How many it said.
+    pub len: usize,
+    /// [`Config::addresses_max`](pool_core::Config::addresses_max).
+    pub max: usize,
+}
+
+impl fmt::Display for TooManyAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} addresses are more than the {} that may be (addresses_max)", self.len, self.max)
+    }
+}
+
+impl std::error::Error for TooManyAddresses {}
+
 /// A look at a pool's name service.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

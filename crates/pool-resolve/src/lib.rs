@@ -18,6 +18,8 @@
 mod alarm;
 #[cfg(any(feature = "dns", feature = "etcd"))]
 mod background;
+#[cfg(any(feature = "file", feature = "system"))]
+mod blocking_lookup;
 mod combinators;
 #[cfg(feature = "dns")]
 mod dns;

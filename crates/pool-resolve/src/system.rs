@@ -5,11 +5,11 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::Arc;
 
 use pool_core::{AddressSet, ConfigError};
 use pool_driver::Runtime;
 
+use crate::blocking_lookup::BlockingLookup;
 use crate::host_port::HostPort;
 use crate::lookup::{Answer, Lookup, LookupError};
 use crate::polling::Polling;
@@ -20,7 +20,8 @@ use crate::schedule::PollConfig;
 /// whatever else the system is set up with. Addresses of both families are taken.
 ///
 /// It runs in a pool of threads, so that it holds up no executor, and under any runtime. It tells no
-/// times to live: names are asked for every 30 s ([`PollConfig::interval`]).
+/// times to live: names are asked for every 30 s ([`PollConfig::interval`]). An answer that takes longer
+/// than [`PollConfig::timeout`] is shown as a failure, and counts when it comes.
 ///
 /// `getaddrinfo` doesn't say portably whether a name doesn't exist or nobody could be asked. So both
 /// are [`Failed`](pool_driver::Update::Failed), asked for again with backoff; only an answer without
@@ -70,18 +71,25 @@ impl<R: Runtime + Clone> Resolve for System<R> {
 }
 
 /// Asks the system's resolver for one name.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SystemLookup {
     name: HostPort,
-    /// As many as there are threads that wait for the resolver, and one.
-    asking: Arc<()>,
+    /// Resolvers may take their time, and longer than anybody waits: glibc asks the second server after 5 s.
+    asking: BlockingLookup<SocketAddr>,
 }
 
 impl SystemLookup {
     /// Asks for this name.
     #[must_use]
     pub fn new(name: HostPort) -> Self {
-        Self { name, asking: Arc::new(()) }
+        Self { name, asking: BlockingLookup::new() }
+    }
+}
+
+/// Each asks for itself.
+impl Clone for SystemLookup {
+    fn clone(&self) -> Self {
+        Self::new(self.name.clone())
     }
 }
 
@@ -90,17 +98,8 @@ impl Lookup for SystemLookup {
     type Future = Pin<Box<dyn Future<Output = Result<Answer<SocketAddr>, LookupError>> + Send>>;
 
     fn lookup(&mut self) -> Self::Future {
-        if Arc::strong_count(&self.asking) > 1 {
-            // A thread can't be interrupted. A resolver that hangs keeps one, not one for each question.
-            let error = StillAsking { name: self.name.clone() };
-            return Box::pin(std::future::ready(Err(error.into())));
-        }
-        let (name, asking) = (self.name.clone(), Arc::clone(&self.asking));
-        Box::pin(blocking::unblock(move || {
-            let answer = ask(name, |name| (name.host(), name.port()).to_socket_addrs());
-            drop(asking);
-            answer
-        }))
+        let name = self.name.clone();
+        self.asking.ask(|| ask(name, |name| (name.host(), name.port()).to_socket_addrs()))
     }
 }
 
@@ -139,19 +138,6 @@ impl Error for SystemError {
     }
 }
 
-#[derive(Debug)]
-struct StillAsking {
-    name: HostPort,
-}
-
-impl fmt::Display for StillAsking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the system's resolver has not answered the last question for `{}` yet", self.name)
-    }
-}
-
-impl Error for StillAsking {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,18 +167,5 @@ mod tests {
         let found = ["10.0.0.1:80", "[::1]:80", "[::1]:80"].map(|found| found.parse().expect("an address"));
         let answer = ask(name(), |_| Ok(found.into_iter())).expect("an answer");
         assert_eq!(answer.addresses.len(), 2);
-    }
-
-    #[test]
-    fn a_resolver_that_hangs_is_not_asked_by_another_thread() {
-        let mut lookup = SystemLookup::new(name());
-        let hangs = Arc::clone(&lookup.asking);
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        let std::task::Poll::Ready(Err(LookupError::Failed(error))) = lookup.lookup().as_mut().poll(&mut cx)
-        else {
-            panic!("it is refused at once")
-        };
-        assert!(error.to_string().contains("has not answered the last question"), "{error}");
-        drop(hangs);
     }
 }

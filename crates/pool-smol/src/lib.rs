@@ -75,7 +75,7 @@
 //! without `call`, so is all that belongs to [calls](pool_for_calls).
 //!
 //! With the feature `resolve`, which is not on by default, the module `resolve` has host names and files
-//! as sources of addresses.
+//! as sources of addresses; with `dns` and `etcd` it has these too.
 //!
 //! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
 

@@ -24,6 +24,16 @@ pub fn system() -> System<TokioRuntime> {
     System::new(TokioRuntime::new())
 }
 
+/// Hosts and services in DNS, asked for from the servers of this machine.
+///
+/// # Errors
+///
+/// When it is not known which these are, or there is no thread for it.
+#[cfg(feature = "dns")]
+pub fn dns() -> Result<Dns<TokioRuntime>, crate::BoxError> {
+    Dns::system(TokioRuntime::new())
+}
+
 /// Files of IP addresses with ports.
 #[must_use]
 pub fn file() -> File<TokioRuntime> {

@@ -13,7 +13,7 @@ use crate::error::{EndReason, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::{discard, guard};
 use crate::runtime::Runtime;
-use crate::source::SourceState;
+use crate::source::{SourceState, TooManyAddresses};
 
 /// At most this many updates are read in one poll; a stream that never pauses is asked again in
 /// the next.
@@ -57,7 +57,11 @@ where
     fn on_update(&mut self, update: Update<S::Address>) -> Option<AddressSet<S::Address>> {
         match update {
             Update::Addresses(set) => {
-                self.board.set_source(SourceState::Answered);
+                let (len, max) = (set.len(), self.core.config().addresses_max);
+                // The state machine refuses it; here it is shown.
+                let is_too_large = len > max;
+                let refused = || SourceState::Failed(Arc::new(TooManyAddresses { len, max }));
+                self.board.set_source(if is_too_large { refused() } else { SourceState::Answered });
                 return Some(set);
             }
             Update::Pending => self.board.set_source(SourceState::Pending),
@@ -93,9 +97,11 @@ where
     pub(super) fn refresh_addresses(&mut self) {
         let Some(stream) = &mut self.addresses else { return };
         match guard(|| stream.as_mut().refresh()) {
-            Ok(()) => self.addresses_signal.raise(),
+            Ok(()) => {}
             Err(panic) => self.on_addresses_end(EndReason::AddressesPanicked, Some(Arc::new(panic))),
         }
+        // What follows from it does so in the next poll.
+        self.addresses_signal.raise();
         self.observe(|| Event::AddressesDoubted);
     }
 }

@@ -70,7 +70,7 @@ where
             }
             left -= 1;
             match guard(|| stream.as_mut().poll_next(&mut cx)) {
-                Ok(Poll::Ready(Some(settings))) => latest = Some(settings),
+                Ok(Poll::Ready(Some(settings))) => latest = self.accept_settings(settings).or(latest),
                 Ok(Poll::Pending) => break,
                 Ok(Poll::Ready(None)) => ended = Some(None),
                 Err(panic) => ended = Some(Some(Arc::new(panic) as SharedError)),
@@ -85,6 +85,25 @@ where
         if let Some(error) = ended {
             self.observe(|| Event::SettingsEnded { error });
         }
+    }
+
+    /// Settings that make no sense are refused when they are read, so that they don't displace good ones.
+    fn accept_settings(&mut self, settings: Settings) -> Option<Settings> {
+        match self.check_settings(&settings) {
+            Ok(()) => Some(settings),
+            Err(error) => {
+                self.observe(|| Event::SettingsRefused { error });
+                None
+            }
+        }
+    }
+
+    fn check_settings(&self, settings: &Settings) -> Result<(), ConfigError> {
+        settings.check(C::Connection::REPORTS_OUTCOMES)?;
+        if self.settings.queue_size.is_some() {
+            settings.check_queue_size()?;
+        }
+        settings.config.validate()
     }
 
     fn apply_settings(&mut self, settings: Settings) {
@@ -108,12 +127,7 @@ where
             && *shutdown_timeout == self.shutdown_timeout
     }
 
-    /// All or nothing.
     fn put_in_force(&mut self, settings: &Settings) -> Result<(), ConfigError> {
-        settings.check(C::Connection::REPORTS_OUTCOMES)?;
-        if self.settings.queue_size.is_some() {
-            settings.check_queue_size()?;
-        }
         self.core.handle_config(settings.config.clone(), self.now)?;
         self.shutdown_timeout = settings.shutdown_timeout;
         if let Some(size) = &mut self.settings.queue_size {

@@ -63,7 +63,7 @@ impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
                     self.timer_signal.clear();
                     self.timer_deadline = None;
                 }
-                Woken::Pool(key) => self.shared.with(|state, errands| state.look_at(key, timeout, errands)),
+                Woken::Pool(key) => self.shared.with(|state, errands| state.look_at(key, errands)),
             }
         }
     }

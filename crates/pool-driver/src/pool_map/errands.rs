@@ -47,8 +47,6 @@ impl<N, T, A> Errands<N, T, A> {
 
     pub(super) fn shut_down(&mut self, kept: &Kept<T, A>, deadline: Duration) {
         self.shut_down.push((Arc::clone(kept.pool.shared()), deadline));
-        // Its end may have been told before anybody waited for it.
-        self.raise(&kept.signal);
     }
 
     pub(super) fn drop_kept(&mut self, kept: Kept<T, A>) {

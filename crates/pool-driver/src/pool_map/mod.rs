@@ -341,7 +341,7 @@ where
             Step::Got(key, pool) if pool.shared().is_closed() => {
                 drop(pool);
                 let timeout = self.shared.shutdown_timeout;
-                self.shared.with(|state, errands| state.retire_closed(key, timeout, errands));
+                self.shared.with(|state, errands| state.retire_closed(key, errands));
                 return None;
             }
             Step::Got(_, pool) => Ok(pool),

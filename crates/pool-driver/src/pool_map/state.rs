@@ -291,6 +291,10 @@ impl<N, T, A> State<N, T, A> {
         if let Some(index) = self.creators.iter().rposition(|&thread| thread == here) {
             self.creators.swap_remove(index);
         }
+        if self.closed.is_some() {
+            // Perhaps it waits for this one alone.
+            errands.tell_driver();
+        }
         match (made, self.closed) {
             (Err(reason), _) => {
                 self.fail(key, &reason, errands);
@@ -315,7 +319,9 @@ impl<N, T, A> State<N, T, A> {
             kept.pool.shared().want_idle();
         }
         let pool = kept.pool.clone();
-        // It may be over already; and there may be something to sweep now.
+        // It may be over already, and that may have been told while nobody looked at this slot; and there
+        // may be something to sweep now.
+        kept.signal.clear();
         errands.raise(&kept.signal);
         self.by_use.insert(tick, key);
         if let Some(slot) = self.slots.get_mut(&key) {
@@ -362,14 +368,22 @@ impl<N, T, A> State<N, T, A> {
         Some(shared)
     }
 
-    /// It has a place until it is over.
     fn close_pool(&mut self, key: Key, kept: Kept<T, A>, deadline: Duration, errands: &mut Errands<N, T, A>) {
+        if kept.pool.shared().ended().is_none() {
+            errands.shut_down(&kept, deadline);
+        }
+        self.await_end(key, kept, errands);
+    }
+
+    /// A pool that closes has a place until it is over.
+    fn await_end(&mut self, key: Key, kept: Kept<T, A>, errands: &mut Errands<N, T, A>) {
         if let Some(ended) = kept.pool.shared().ended() {
             self.count_end(ended);
             errands.drop_kept(kept);
             self.grant(errands);
         } else {
-            errands.shut_down(&kept, deadline);
+            // Its end may have been told before anybody waited for it.
+            errands.raise(&kept.signal);
             self.closing.insert(key, kept);
         }
     }
@@ -381,16 +395,18 @@ impl<N, T, A> State<N, T, A> {
         self.counts.undelivered += ended.counts.undelivered;
     }
 
-    /// Drops a pool that takes no items any more.
-    pub(super) fn retire_closed(&mut self, key: Key, deadline: Duration, errands: &mut Errands<N, T, A>) {
+    /// Drops a pool that takes no items any more. Whoever closed it has said how long that may take.
+    pub(super) fn retire_closed(&mut self, key: Key, errands: &mut Errands<N, T, A>) {
         let is_closed = |open: &Open<T, A>| open.kept.pool.shared().is_closed();
-        if self.slots.get(&key).and_then(Slot::open).is_some_and(is_closed) {
-            self.retire(key, deadline, errands);
+        if self.slots.get(&key).and_then(Slot::open).is_some_and(is_closed)
+            && let Some(kept) = self.take_open(key, errands)
+        {
+            self.await_end(key, kept, errands);
         }
     }
 
     /// A pool has something to tell.
-    pub(super) fn look_at(&mut self, key: Key, deadline: Duration, errands: &mut Errands<N, T, A>) {
+    pub(super) fn look_at(&mut self, key: Key, errands: &mut Errands<N, T, A>) {
         if let Some(kept) = self.closing.get(&key) {
             kept.signal.clear();
             if let Some(ended) = kept.pool.shared().ended() {
@@ -405,7 +421,7 @@ impl<N, T, A> State<N, T, A> {
             if self.is_idle_wanted {
                 open.kept.pool.shared().want_idle();
             }
-            self.retire_closed(key, deadline, errands);
+            self.retire_closed(key, errands);
         }
     }
 

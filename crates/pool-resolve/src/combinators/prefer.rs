@@ -21,6 +21,8 @@ pub struct PreferOver<A: AddressStream, B: AddressStream> {
     fallback: Side<B>,
     /// Whose set was told last; neither, if that doesn't count any more.
     in_force: InForce,
+    /// Whose turn it is, so that one that always has something to say doesn't drown the other.
+    turn: Speaker,
     /// What is to be said after the set that was said just now.
     and_then: Option<Trouble>,
 }
@@ -33,7 +35,7 @@ enum InForce {
 }
 
 /// Who spoke.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Speaker {
     Primary,
     Fallback,
@@ -42,7 +44,7 @@ enum Speaker {
 impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> {
     pub(crate) fn new(primary: A, fallback: B) -> Self {
         let (primary, fallback) = (Side::new(primary), Side::new(fallback));
-        Self { primary, fallback, in_force: InForce::Neither, and_then: None }
+        Self { primary, fallback, in_force: InForce::Neither, turn: Speaker::Primary, and_then: None }
     }
 
     /// Whose set counts. An empty one of the primary does only if the fallback can't do better.
@@ -98,12 +100,14 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> Stream for Prefer
         }
         for _ in 0..UPDATES_PER_POLL_MAX {
             let mut is_silent = true;
-            for speaker in [Speaker::Primary, Speaker::Fallback] {
+            for _ in 0..2 {
                 let this = self.as_mut().project();
-                let heard = match speaker {
-                    Speaker::Primary => this.primary.poll(cx),
-                    Speaker::Fallback => this.fallback.poll(cx),
+                let speaker = *this.turn;
+                let (heard, next) = match speaker {
+                    Speaker::Primary => (this.primary.poll(cx), Speaker::Fallback),
+                    Speaker::Fallback => (this.fallback.poll(cx), Speaker::Primary),
                 };
+                *this.turn = next;
                 is_silent &= matches!(heard, Heard::Nothing);
                 if let Some(update) = self.as_mut().respond(speaker, &heard) {
                     return Poll::Ready(Some(update));

@@ -57,8 +57,9 @@ impl<A> Held<A> {
             && let Some(set) = self.set.take()
         {
             self.sets_open_at = now + interval;
-            // It hides the trouble, which is shown again then.
+            // It hides the trouble, which is shown again at once: nobody shall think that all is well.
             self.is_trouble_shown = false;
+            self.troubles_open_at = now;
             return Some(Update::Addresses(set));
         }
         if self.is_trouble_shown || now < self.troubles_open_at {

@@ -20,6 +20,9 @@ use crate::lookup::LookupError;
 /// So many names may stand for each other. hickory follows as many for addresses.
 const ALIASES_MAX: usize = 8;
 
+/// The next servers are asked after this.
+const SERVER_TIMEOUT_MAX: Duration = Duration::from_millis(1500);
+
 pub(super) struct Servers {
     resolver: TokioResolver,
     /// For messages.
@@ -58,6 +61,8 @@ impl Servers {
         if list.is_empty() {
             return Err("there is no name server to ask".into());
         }
+        // Two servers are asked at a time: a third must have its turn before whoever asks gives up.
+        options.timeout = options.timeout.min(SERVER_TIMEOUT_MAX);
         // Whoever asks decides when; a cache would answer for the servers when it matters most.
         options.cache_size = 0;
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());

@@ -113,12 +113,14 @@ impl Member<'_> {
         }
     }
 
-    /// Whether etcd as a whole still answers, and where in its history it is: a member alone can't tell.
-    pub(super) async fn check(&self, prefix: &EtcdPrefix) -> Result<Point, EtcdError> {
+    /// Whether etcd as a whole still answers, where in its history it is, and how many keys there are: a
+    /// member alone can't tell, and a watch may be stuck.
+    pub(super) async fn check(&self, prefix: &EtcdPrefix) -> Result<(Point, i64), EtcdError> {
         let mut client = self.client.kv_client();
         let get = client.get(prefix.start(), Some(GetOptions::new().with_count_only()));
         let answer = in_time(self.endpoint, get).await?;
-        answer.header().map(Point::from).ok_or_else(|| self.no_header())
+        let at = answer.header().map(Point::from).ok_or_else(|| self.no_header())?;
+        Ok((at, answer.count()))
     }
 
     /// All changes from a revision on.

@@ -118,8 +118,9 @@ impl Follower {
         }
     }
 
-    fn on_check(&self, now: Point) -> Heard {
-        if self.history.contradicts(now) { Heard::Doubts } else { Heard::Answer }
+    fn on_check(&self, (now, keys): (Point, i64)) -> Heard {
+        let is_complete = usize::try_from(keys).is_ok_and(|keys| keys == self.keys.len());
+        if self.history.contradicts(now) || !is_complete { Heard::Doubts } else { Heard::Answer }
     }
 
     /// What has come meanwhile is taken with it: one set for all.

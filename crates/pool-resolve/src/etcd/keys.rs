@@ -33,6 +33,10 @@ impl Keys {
         Ok(())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     /// All addresses. Values that make no sense are an error, or skipped while there are others.
     pub(super) fn addresses(&self, skip_bad_values: bool) -> Result<AddressSet<SocketAddr>, EtcdError> {
         let mut bad = self.values.iter().filter_map(|(key, value)| Some((key, value.as_ref().err()?)));

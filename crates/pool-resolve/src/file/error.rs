@@ -32,13 +32,29 @@ pub(super) enum Problem {
     NoFile,
     TooLarge { bytes_max: u64 },
     KeepsChanging,
-    StillReading,
     Empty { format: Format },
     NotText { line: usize },
     CutOff { line: usize },
     NoneAndOthers { line: usize },
     Json(serde_json::Error),
-    Bad(Vec<BadEntry>),
+    Bad(Bad),
+}
+
+/// What can't be understood of a file: the first of it, and how much more, for all of a large file may be bad.
+#[derive(Debug)]
+pub(super) struct Bad {
+    first: BadEntry,
+    more: usize,
+}
+
+impl Bad {
+    /// Counts one more.
+    pub(super) fn note(bad: &mut Option<Self>, entry: impl FnOnce() -> BadEntry) {
+        match bad {
+            Some(bad) => bad.more += 1,
+            None => *bad = Some(Self { first: entry(), more: 0 }),
+        }
+    }
 }
 
 /// A line or an entry that can't be understood.
@@ -59,7 +75,7 @@ impl BadEntry {
         Self::new("entry", number, text, reason)
     }
 
-    /// Keeps little of it, for a file may be large and all of it bad.
+    /// Keeps little of it, for a line may be long.
     fn new(kind: &'static str, number: usize, text: &str, mut reason: String) -> Self {
         if let Some((end, _)) = reason.char_indices().nth(300) {
             reason.truncate(end);
@@ -81,7 +97,6 @@ impl fmt::Display for Problem {
             Self::NoFile => f.write_str("is not a regular file"),
             Self::TooLarge { bytes_max } => write!(f, "is larger than {bytes_max} bytes"),
             Self::KeepsChanging => f.write_str("keeps changing while it is read: rename a new file over it"),
-            Self::StillReading => f.write_str("is still being read since the last time"),
             Self::Empty { format: Format::Lines } => {
                 f.write_str("has no addresses: if that is meant, write the line `none`")
             }
@@ -96,17 +111,16 @@ impl fmt::Display for Problem {
                 write!(f, "line {line} says `none`, and other lines name addresses")
             }
             Self::Json(error) => write!(f, "is not a JSON array: {error}"),
-            Self::Bad(bad) => fmt_bad(bad, f),
+            Self::Bad(bad) => bad.fmt(f),
         }
     }
 }
 
-fn fmt_bad(bad: &[BadEntry], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(first) = bad.first() else { return Ok(()) };
-    write!(f, "{} {} ({:?}): {}", first.kind, first.number, first.excerpt, first.reason)?;
-    match bad.len() - 1 {
-        0 => Ok(()),
-        more => write!(f, "; and {more} more"),
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BadEntry { kind, number, excerpt, reason } = &self.first;
+        write!(f, "{kind} {number} ({excerpt:?}): {reason}")?;
+        if self.more > 0 { write!(f, "; and {} more", self.more) } else { Ok(()) }
     }
 }
 

@@ -9,6 +9,7 @@ mod watch;
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::str::FromStr;
@@ -23,6 +24,7 @@ use pool_core::ConfigError;
 use pool_driver::{AddressStream, Runtime, Update};
 
 use crate::alarm::Alarm;
+use crate::blocking_lookup::BlockingLookup;
 use crate::lookup::{Answer, Lookup, LookupError};
 use crate::polling::Polling;
 use crate::resolve::Resolve;
@@ -185,7 +187,7 @@ where
             path: path.to_owned(),
             settings: self.settings.clone(),
             watch: Arc::new(Mutex::new(Watch::new(path.to_owned(), sender))),
-            addresses: PhantomData,
+            reading: BlockingLookup::new(),
         };
         FileAddresses {
             polling: Polling::with_valid_config(lookup, self.runtime.clone(), self.config.clone()),
@@ -202,7 +204,7 @@ struct ReadFile<A> {
     settings: Settings,
     /// Shared with the thread that reads, if one does.
     watch: Arc<Mutex<Watch>>,
-    addresses: PhantomData<fn() -> A>,
+    reading: BlockingLookup<A>,
 }
 
 impl<A> Lookup for ReadFile<A>
@@ -213,20 +215,12 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Answer<A>, LookupError>> + Send>>;
 
     fn lookup(&mut self) -> Self::Future {
-        let path = self.path.clone();
-        if Arc::strong_count(&self.watch) > 1 {
-            // A thread can't be interrupted. A file system that hangs keeps one, not one for each try.
-            let error = FileError::new(path, Problem::StillReading);
-            return Box::pin(std::future::ready(Err(error.into())));
-        }
-        let (watch, settings) = (Arc::clone(&self.watch), self.settings.clone());
-        Box::pin(blocking::unblock(move || {
+        let (path, settings, watch) = (self.path.clone(), self.settings.clone(), Arc::clone(&self.watch));
+        self.reading.ask(move || {
             // Before it is read, so that no change falls between.
             watch.lock().unwrap_or_else(PoisonError::into_inner).renew();
-            let answer = read_once(path, &settings);
-            drop(watch);
-            answer
-        }))
+            read_once(path, &settings)
+        })
     }
 }
 
@@ -246,8 +240,10 @@ where
         .and_then(|parsed| parsed.into_set(settings.on_bad_lines.is_some()));
     match read {
         Ok((set, bad)) => {
-            if let Some(on_bad_lines) = settings.on_bad_lines.as_ref().filter(|_| !bad.is_empty()) {
-                on_bad_lines(&FileError::new(path, Problem::Bad(bad)));
+            if let (Some(on_bad_lines), Some(bad)) = (&settings.on_bad_lines, bad) {
+                let error = FileError::new(path, Problem::Bad(bad));
+                // Whoever is told may panic; the addresses are good all the same.
+                let _ = catch_unwind(AssertUnwindSafe(|| on_bad_lines(&error)));
             }
             Ok(Answer::new(set))
         }
@@ -274,19 +270,24 @@ impl<R: Runtime, A> FileAddresses<R, A>
 where
     A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
 {
-    /// Hears of changes, and has the file read when they are over.
-    fn poll_changes(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+    /// Hears of changes, and has the file read when they are over. Whether they are: in the middle of
+    /// them it is not read for any other reason either.
+    fn poll_quiet(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         while let Poll::Ready(Some(())) = Pin::new(&mut *this.changes).poll_next(cx) {
             this.quiet.changed(this.alarm.now());
         }
-        let Some(due) = this.quiet.due() else { return };
+        let Some(due) = this.quiet.due() else { return true };
         // What changes while it is read may be missed by that, so it is read again afterwards.
-        if this.polling.is_asking() || this.alarm.as_mut().poll_at(due, cx).is_pending() {
-            return;
+        if this.polling.is_asking() {
+            return true;
+        }
+        if this.alarm.as_mut().poll_at(due, cx).is_pending() {
+            return false;
         }
         this.quiet.clear();
         this.polling.refresh();
+        true
     }
 }
 
@@ -297,7 +298,9 @@ where
     type Item = Update<A>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Update<A>>> {
-        self.as_mut().poll_changes(cx);
+        if !self.as_mut().poll_quiet(cx) {
+            return Poll::Pending;
+        }
         // After its answer the pool polls again, which is when changes meanwhile are seen to.
         self.project().polling.poll_next(cx)
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use pool_core::{AddressSet, Endpoint};
 use serde::Deserialize;
 
-use super::error::{BadEntry, Problem};
+use super::error::{Bad, BadEntry, Problem};
 
 /// How addresses are written down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub enum Format {
 /// Endpoints, and what can't be understood.
 pub(super) struct Parsed<A> {
     pub(super) endpoints: Vec<Endpoint<A>>,
-    pub(super) bad: Vec<BadEntry>,
+    pub(super) bad: Option<Bad>,
 }
 
 pub(super) fn parse<A>(bytes: &[u8], format: Format) -> Result<Parsed<A>, Problem>
@@ -46,7 +46,7 @@ fn parse_lines<A: FromStr<Err: Display>>(text: &str) -> Result<Parsed<A>, Proble
     if !text.ends_with('\n') {
         return Err(Problem::CutOff { line: text.lines().count() });
     }
-    let mut parsed = Parsed { endpoints: Vec::new(), bad: Vec::new() };
+    let mut parsed = Parsed { endpoints: Vec::new(), bad: None };
     let mut none = None;
     for (index, line) in text.lines().enumerate() {
         let entry = without_comment(line).trim();
@@ -55,15 +55,15 @@ fn parse_lines<A: FromStr<Err: Display>>(text: &str) -> Result<Parsed<A>, Proble
             "none" => none = Some(index + 1),
             entry => match parse_line(entry) {
                 Ok(endpoint) => parsed.endpoints.push(endpoint),
-                Err(reason) => parsed.bad.push(BadEntry::line(index + 1, line, reason)),
+                Err(reason) => Bad::note(&mut parsed.bad, || BadEntry::line(index + 1, line, reason)),
             },
         }
     }
     match none {
-        Some(line) if !parsed.endpoints.is_empty() || !parsed.bad.is_empty() => {
+        Some(line) if !parsed.endpoints.is_empty() || parsed.bad.is_some() => {
             Err(Problem::NoneAndOthers { line })
         }
-        None if parsed.endpoints.is_empty() && parsed.bad.is_empty() => {
+        None if parsed.endpoints.is_empty() && parsed.bad.is_none() => {
             Err(Problem::Empty { format: Format::Lines })
         }
         _ => Ok(parsed),
@@ -123,12 +123,12 @@ fn one() -> u32 {
 
 fn parse_json<A: FromStr<Err: Display>>(text: &str) -> Result<Parsed<A>, Problem> {
     let json: Vec<serde_json::Value> = serde_json::from_str(text).map_err(Problem::Json)?;
-    let mut parsed = Parsed { endpoints: Vec::with_capacity(json.len()), bad: Vec::new() };
+    let mut parsed = Parsed { endpoints: Vec::with_capacity(json.len()), bad: None };
     for (index, value) in json.into_iter().enumerate() {
         let shown = value.to_string();
         match parse_entry(value) {
             Ok(endpoint) => parsed.endpoints.push(endpoint),
-            Err(reason) => parsed.bad.push(BadEntry::entry(index + 1, &shown, reason)),
+            Err(reason) => Bad::note(&mut parsed.bad, || BadEntry::entry(index + 1, &shown, reason)),
         }
     }
     Ok(parsed)
@@ -147,12 +147,11 @@ fn parse_entry<A: FromStr<Err: Display>>(value: serde_json::Value) -> Result<End
 
 impl<A: Ord> Parsed<A> {
     /// All or nothing, unless what is bad may be skipped. That never leaves a set empty.
-    pub(super) fn into_set(self, may_skip: bool) -> Result<(AddressSet<A>, Vec<BadEntry>), Problem> {
-        let is_usable = self.bad.is_empty() || (may_skip && !self.endpoints.is_empty());
-        if !is_usable {
-            return Err(Problem::Bad(self.bad));
+    pub(super) fn into_set(self, may_skip: bool) -> Result<(AddressSet<A>, Option<Bad>), Problem> {
+        match self.bad {
+            Some(bad) if !may_skip || self.endpoints.is_empty() => Err(Problem::Bad(bad)),
+            bad => Ok((self.endpoints.into_iter().collect(), bad)),
         }
-        Ok((self.endpoints.into_iter().collect(), self.bad))
     }
 }
 
@@ -240,8 +239,14 @@ mod tests {
     fn bad_lines_are_skipped_on_request_but_never_all_of_them() {
         let parsed = parse::<SocketAddr>(b"10.0.0.1:80\nfoo\n", Format::Lines).expect("it is text");
         let (set, bad) = parsed.into_set(true).expect("one is good");
-        assert_eq!((set.len(), bad.len()), (1, 1));
+        assert_eq!((set.len(), bad.is_some()), (1, true));
         let parsed = parse::<SocketAddr>(b"foo\nbar\n", Format::Lines).expect("it is text");
         assert!(parsed.into_set(true).is_err());
+    }
+
+    #[test]
+    fn of_a_file_that_is_all_garbage_only_the_first_line_is_kept() {
+        let error = read(&"x\n".repeat(1000), Format::Lines).expect_err("garbage");
+        assert!(error.contains("line 1 ") && error.ends_with("; and 999 more"), "{error}");
     }
 }
