@@ -311,11 +311,8 @@ impl<N, T, A> State<N, T, A> {
 
     fn open(&mut self, key: Key, kept: Kept<T, A>, errands: &mut Errands<N, T, A>) -> Pool<T, A> {
         let tick = self.tick();
-        if self.is_idle_wanted {
-            kept.pool.shared().want_idle();
-        }
         let pool = kept.pool.clone();
-        // It may be over already; and there may be something to sweep now.
+        // It may be over already, there is something to sweep, and somebody may want to know when it is idle.
         errands.raise(&kept.signal);
         self.by_use.insert(tick, key);
         if let Some(slot) = self.slots.get_mut(&key) {
