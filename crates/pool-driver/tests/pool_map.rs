@@ -343,6 +343,21 @@ fn callers_that_give_up_leave_the_line_and_pass_on_the_place_they_were_given() {
 }
 
 #[test]
+fn a_pool_that_was_just_made_is_not_closed_before_those_who_waited_for_it_have_it() {
+    let mut bench = Bench::new(1, None);
+    let held = bench.pool(1);
+    let pools = bench.pools().clone();
+    let hasty = bench.executor.spawn(async move { pools.get(&2).await.is_ok() });
+    let [second, third] = [2, 3].map(|name| bench.get(name));
+    bench.run();
+    drop(held);
+    assert!(bench.output(&hasty));
+    drop(bench.output(&second));
+    drop(bench.output(&third));
+    assert_eq!(bench.creations(), [1, 2, 3]);
+}
+
+#[test]
 fn try_get_refuses_instead_of_waiting_and_makes_room_for_the_next_try() {
     let mut bench = Bench::new(1, None);
     let held = bench.pools().try_get(&1).expect("there is a place");

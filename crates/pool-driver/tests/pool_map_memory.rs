@@ -25,6 +25,9 @@ fn live_bytes() -> usize {
 /// Checked and unoptimised code is too slow for the million.
 const NAMES: u32 = if cfg!(debug_assertions) { 30_000 } else { 1_000_000 };
 const NAMES_MAX: usize = 64;
+/// Where names stand in the map's tree is up to chance, and so is how full its nodes are. A byte for
+/// each name would be more than this.
+const SLACK: usize = 16 * 1024;
 
 #[test]
 fn f3_a_million_names_through_a_map_of_64_leave_memory_where_it_was() {
@@ -62,12 +65,12 @@ fn f3_a_million_names_through_a_map_of_64_leave_memory_where_it_was() {
         handed += run(&mut running, &mut cx);
         assert!(running.len() <= NAMES_MAX + 1, "as many pools as there may be, and the map");
         match name {
-            0..1000 => {}
-            1000 => after_a_while = live_bytes(),
+            0..500 => {}
+            500..2000 => after_a_while = after_a_while.max(live_bytes()),
             _ => most = most.max(live_bytes()),
         }
     }
-    assert!(most <= after_a_while + 4096, "{after_a_while} bytes after a while, {most} at most");
+    assert!(most <= after_a_while + SLACK, "{after_a_while} bytes after a while, {most} at most");
     let left = pools.snapshot().names;
     assert_eq!(handed + left.iter().map(|row| row.pool.counts.handed).sum::<u64>(), u64::from(NAMES));
 }

@@ -55,7 +55,6 @@ impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
     }
 
     fn handle_woken(&mut self) {
-        let timeout = self.shared.shutdown_timeout;
         for woken in self.woken.drain(..) {
             match woken {
                 Woken::Handles => self.shared.signal.clear(),

@@ -340,7 +340,6 @@ where
         let result = match step {
             Step::Got(key, pool) if pool.shared().is_closed() => {
                 drop(pool);
-                let timeout = self.shared.shutdown_timeout;
                 self.shared.with(|state, errands| state.retire_closed(key, errands));
                 return None;
             }

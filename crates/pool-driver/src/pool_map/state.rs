@@ -315,12 +315,9 @@ impl<N, T, A> State<N, T, A> {
 
     fn open(&mut self, key: Key, kept: Kept<T, A>, errands: &mut Errands<N, T, A>) -> Pool<T, A> {
         let tick = self.tick();
-        if self.is_idle_wanted {
-            kept.pool.shared().want_idle();
-        }
         let pool = kept.pool.clone();
-        // It may be over already, and that may have been told while nobody looked at this slot; and there
-        // may be something to sweep now.
+        // It may be over already, and that may have been told while nobody looked at this slot; there may
+        // be something to sweep now, and somebody who wants to know when it is idle.
         kept.signal.clear();
         errands.raise(&kept.signal);
         self.by_use.insert(tick, key);
