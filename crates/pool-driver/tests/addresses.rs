@@ -251,6 +251,8 @@ fn f4_a_set_that_is_too_large_is_refused_whole_and_costs_nothing() {
     assert_eq!((bench.world.alive(A), bench.world.alive(B), bench.world.dials(C)), (1, 1, 0));
     let refused = |event: &Event<u16>| matches!(event, Event::AddressesRefused { len: 4, max: 3 });
     assert_eq!(bench.count_events(refused), 1);
+    let shown = bench.snapshot().source.state.error().map(ToString::to_string);
+    assert_eq!(shown.as_deref(), Some("4 addresses are more than the 3 that may be (addresses_max)"));
     bench.send([1, 2]);
     bench.finish();
 }

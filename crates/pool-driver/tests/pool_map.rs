@@ -8,12 +8,13 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use pool_driver::{
     BoxError, BuildError, EndReason, Ended, NoPool, Outcome, Pool, PoolBuilder, PoolMap, PoolMapBuilder,
-    PoolMapEnded,
+    PoolMapDriver, PoolMapEnded,
 };
 use support::{Answer, Clock, Dial, End, Executor, Item, Ledger, Outside, Task, millis, secs};
 
@@ -457,6 +458,21 @@ fn a_pool_that_somebody_shut_down_is_made_anew() {
 }
 
 #[test]
+fn a_pool_that_somebody_shut_down_has_all_the_time_that_it_was_given() {
+    let mut bench = Bench::new(2, None);
+    bench.outside.world.answer(1, Dial::Refuse);
+    let first = bench.pool(1);
+    bench.send(&first, 1);
+    drop(first.shutdown(secs(600)));
+    let _second = bench.pool(1);
+    bench.advance(secs(60));
+    assert_eq!(bench.figures()[1], 1, "longer than the map would give it");
+    bench.outside.world.answer(1, Dial::Accept);
+    bench.advance(secs(60));
+    assert_eq!((bench.figures()[1], bench.outside.world.received(1)), (0, vec![1]));
+}
+
+#[test]
 fn closing_a_name_delivers_its_queue_and_frees_the_name_at_once() {
     let mut bench = Bench::new(2, None);
     let first = bench.pool(1);
@@ -490,6 +506,35 @@ fn a_shutdown_closes_everything_tells_all_who_wait_and_counts() {
         bench.pools().try_get(&1).map_err(|error| error.reason),
         Err(NoPool::Closed(EndReason::Shutdown))
     ));
+}
+
+#[test]
+fn a_shutdown_that_waits_for_a_creator_alone_ends_when_that_fails() {
+    type Given = Option<(PoolMap<u16, u32, u16>, Pin<Box<PoolMapDriver<u16, u32, u16, Clock>>>)>;
+    let (given, woken) = (Arc::new(Mutex::new(Given::None)), Arc::new(Woken::default()));
+    let (inside, waker) = (Arc::clone(&given), Waker::from(Arc::clone(&woken)));
+    let create = move |_: &u16| -> Result<Pool<u32, u16>, BoxError> {
+        let (pools, mut driver) = lock(&inside).take().expect("it is called once");
+        drop(pools.shutdown(secs(1)));
+        assert!(driver.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        *lock(&inside) = Some((pools, driver));
+        Err("it is too late".into())
+    };
+    let (pools, driver) = PoolMapBuilder::new(create, Clock::default()).build().expect("it makes sense");
+    *lock(&given) = Some((pools.clone(), Box::pin(driver)));
+    assert!(pools.get(&1).now_or_never().expect("nobody waits").is_err());
+    assert!(woken.0.load(Ordering::Relaxed) > 0, "the driver is told");
+    let (_, mut driver) = lock(&given).take().expect("the creator put it back");
+    assert!(driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[test]

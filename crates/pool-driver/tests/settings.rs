@@ -80,6 +80,20 @@ fn the_last_of_several_counts_and_is_the_only_one_that_is_told_of() {
 }
 
 #[test]
+fn settings_that_make_no_sense_displace_none_that_came_just_before() {
+    let (mut bench, sender, settings) = changeable(|pool| pool);
+    told(&bench);
+    let (mut good, mut bad) = (settings.clone(), settings);
+    good.config.connections_per_address = 2;
+    bad.config.connections_per_address = 0;
+    sender.unbounded_send(good).expect("the pool listens");
+    sender.unbounded_send(bad).expect("the pool listens");
+    bench.run();
+    assert_eq!(told(&bench), ["connections_per_address", "applied"]);
+    assert_eq!(bench.world.alive(A), 2);
+}
+
+#[test]
 fn settings_are_put_in_force_whole_or_not_at_all() {
     let (mut bench, sender, settings) = changeable(|pool| pool);
     let mut refused = |change: fn(&mut Settings)| {

@@ -5,7 +5,8 @@ mod support;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use futures_util::stream;
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt};
 use pool_conformance::simulated::Clock;
 use pool_driver::{AddressSet, AddressStream, Endpoint, FixedAddresses, StreamSource};
 use pool_resolve::AddressStreamExt;
@@ -172,6 +173,15 @@ fn an_empty_primary_counts_when_the_fallback_has_nothing_better() {
 }
 
 #[test]
+fn a_primary_that_fails_without_pause_does_not_drown_the_fallback() {
+    let primary = StreamSource::new(stream::repeat_with(|| Err::<AddressSet<u16>, _>("down")));
+    let fallback = StreamSource::new(stream::iter([AddressSet::from([7])]).chain(stream::pending()));
+    let said = primary.prefer_over(fallback).take(4).map(|update| in_short(&update)).collect::<Vec<_>>();
+    let said = said.now_or_never().expect("the primary never pauses");
+    assert_eq!(said, ["failed: down", "7", "failed: down", "failed: down"]);
+}
+
+#[test]
 fn a_fallback_that_never_pauses_does_not_hang_the_poll() {
     let chatty = StreamSource::new(stream::repeat_with(|| set([9])));
     let mut source = Box::pin(feed().prefer_over(chatty));
@@ -248,6 +258,21 @@ fn trouble_passes_a_throttle_at_once_but_no_more_often_than_sets() {
     source.push_set([3]);
     advance(&clock, secs(10));
     assert_eq!(throttled.hear(), ["3"], "what is over is not told");
+}
+
+#[test]
+fn trouble_that_a_throttled_set_hides_is_shown_again_at_once() {
+    let (source, clock) = (feed(), Clock::default());
+    let throttled = source.clone().throttle_sets(clock.clone(), secs(10));
+    let mut throttled = Follower::new(throttled.expect("the setting makes sense"));
+    source.push_set([1]);
+    assert_eq!(throttled.hear(), ["1"]);
+    source.push_set([2]);
+    advance(&clock, secs(9));
+    source.push(BROKEN);
+    assert_eq!(throttled.hear(), ["failed: broken"]);
+    advance(&clock, secs(1));
+    assert_eq!(throttled.hear(), ["2", "failed: broken"]);
 }
 
 #[test]

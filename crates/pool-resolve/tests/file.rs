@@ -194,6 +194,15 @@ fn bad_lines_are_left_out_on_request_and_told_of() {
 }
 
 #[test]
+fn whoever_is_told_of_bad_lines_may_panic() {
+    let mut bench = Bench::new("addresses", &told().skip_bad_lines(|_| panic!("the log is full")));
+    bench.write("1\nfoo\n");
+    bench.until("1");
+    bench.write("2\nfoo\n");
+    bench.until("2");
+}
+
+#[test]
 fn a_gigabyte_is_refused_without_being_read() {
     let mut bench = Bench::new("addresses", &told());
     fs::File::create(&bench.path).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
