@@ -107,6 +107,16 @@ fn a_pool_that_shrinks_to_one_drops_none_of_those_it_drains() {
 }
 
 #[test]
+fn a_pool_that_shrinks_step_by_step_drops_none_of_those_it_drains() {
+    let mut bench = Bench::up(eager(8), [A]);
+    bench.take();
+    for connections in (1..8).rev() {
+        bench.configure(eager(connections));
+    }
+    assert_eq!((bench.draining(A).len(), bench.take_ends()), (7, Vec::new()));
+}
+
+#[test]
 fn settings_that_make_no_sense_change_nothing() {
     let mut bench = Bench::up(eager(3), [A]);
     bench.take();

@@ -87,10 +87,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.acknowledge_stable(before.stable_after);
         }
         self.change_refresh_interval(before.refresh_interval_min);
-        let connections = before.connections_per_address.max(self.config.connections_per_address);
-        let draining_max = u16::try_from(connections).unwrap_or(u16::MAX);
         for index in self.addresses.members().to_vec() {
-            self.remove_surplus(index, draining_max);
+            self.remove_surplus(index);
         }
         self.reserve(self.addresses.len());
         for slot in self.slots.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
@@ -122,9 +120,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Takes from an address what it has too much of. What then drains may be as many as either
-    /// settings allow: a pool that shrinks must not drop what it has just told to drain.
-    fn remove_surplus(&mut self, address: u32, draining_max: u16) {
+    /// Takes from an address what it has too much of. However many drain then, and did before: a pool
+    /// that shrinks, in one step or in several, must not drop what it has told to drain.
+    fn remove_surplus(&mut self, address: u32) {
         let usual = self.connections_per_address();
         let known = self.addresses.get(address);
         // With one too many there is no need for a replacement; whoever stays and is old enough gets
@@ -146,7 +144,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.drop_slot(dial, SlotEnd::Surplus);
         }
         for slot in connections {
-            self.drain_among(slot, DrainReason::Surplus, draining_max);
+            self.start_drain(slot, DrainReason::Surplus);
         }
     }
 

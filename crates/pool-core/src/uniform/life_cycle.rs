@@ -134,21 +134,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Makes a connection drain. An address keeps at most as many draining connections as it may
     /// have open ones; beyond that the oldest is dropped.
     pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
-        self.drain_among(index, reason, self.connections_per_address());
+        let address = self.slots[index].address;
+        if self.addresses.get(address).draining >= self.connections_per_address()
+            && let Some(oldest) = self.oldest_draining(address)
+        {
+            self.drop_slot(oldest, SlotEnd::DrainDisplaced);
+        }
+        self.start_drain(index, reason);
     }
 
-    /// The same, if so many of the address may drain.
-    pub(super) fn drain_among(&mut self, index: u32, reason: DrainReason, draining_max: u16) {
+    /// The same, and nothing is dropped for it.
+    pub(super) fn start_drain(&mut self, index: u32, reason: DrainReason) {
         debug_assert_eq!(
             transition(self.slots[index].state, Input::Drain),
             Transition::To(SlotState::Draining)
         );
         let address = self.slots[index].address;
-        if self.addresses.get(address).draining >= draining_max
-            && let Some(oldest) = self.oldest_draining(address)
-        {
-            self.drop_slot(oldest, SlotEnd::DrainDisplaced);
-        }
         let slot = SlotId(self.slots.key(index));
         self.change_state(index, SlotState::Draining);
         self.check_retiring(address);

@@ -588,11 +588,10 @@ impl Reference {
         due.is_some_and(|due| due <= self.now)
     }
 
-    /// How many of an address may drain: in the step that changes that, as many as either says.
+    /// How many of an address may drain: nobody is dropped for what new settings make superfluous.
     fn draining_max(&self, address: u32) -> usize {
-        let before = self.pending.reconfigured.as_ref();
-        let before = before.filter(|_| self.is_present(address));
-        before.map_or(0, |config| config.connections_per_address as usize).max(self.n())
+        let is_shrinking = self.pending.reconfigured.is_some() && self.is_present(address);
+        if is_shrinking { usize::MAX } else { self.n() }
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
