@@ -555,11 +555,24 @@ fn servers_that_lie_or_say_nothing_have_not_answered() -> TestResult {
 }
 
 #[test]
-fn a_server_that_is_dead_is_passed_over() -> TestResult {
+fn servers_can_be_asked_over_tcp_alone() -> TestResult {
     let Some(knot) = KnotServer::start_or_skip(RECORDS)? else { return Ok(()) };
     run_on_tokio(async {
-        let dead = liar(|_| None)?;
-        let dns = Dns::with_servers([dead, knot.address()], TokioRuntime::new())?;
+        let dns = Dns::with_servers_over_tcp([knot.address()], TokioRuntime::new())?;
+        assert_eq!(told(ask(&dns, "v4.svc.test:80").await)?.0, ["127.0.0.1:80 0 1"]);
+        let has_udp_alone = liar(|question| echo(question, [0x84, 0]))?;
+        let dns = Dns::with_servers_over_tcp([has_udp_alone], TokioRuntime::new())?;
+        assert!(told(ask(&dns, "v4.svc.test:80").await).is_err());
+        Ok(())
+    })
+}
+
+#[test]
+fn servers_that_are_dead_are_passed_over() -> TestResult {
+    let Some(knot) = KnotServer::start_or_skip(RECORDS)? else { return Ok(()) };
+    run_on_tokio(async {
+        let servers = [liar(|_| None)?, liar(|_| None)?, knot.address()];
+        let dns = Dns::with_servers(servers, TokioRuntime::new())?;
         assert_eq!(told(ask(&dns, "v4.svc.test:80").await)?.0, ["127.0.0.1:80 0 1"]);
         Ok(())
     })

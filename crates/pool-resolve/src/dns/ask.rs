@@ -11,7 +11,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use pool_core::{AddressSet, Endpoint};
 use pool_driver::BoxError;
 
-use super::servers::{Servers, seconds, shorter};
+use super::servers::{Servers, Transport, seconds, shorter};
 use super::{DnsName, IpVersion};
 use crate::lookup::{Answer, LookupError};
 
@@ -40,8 +40,11 @@ impl Client {
         Ok(Self { servers: Servers::of_this_machine()? })
     }
 
-    pub(super) fn with_servers(servers: impl IntoIterator<Item = SocketAddr>) -> Result<Self, BoxError> {
-        Ok(Self { servers: Servers::given(servers)? })
+    pub(super) fn with_servers(
+        servers: impl IntoIterator<Item = SocketAddr>,
+        transport: Transport,
+    ) -> Result<Self, BoxError> {
+        Ok(Self { servers: Servers::given(servers, transport)? })
     }
 
     pub(super) fn timed_out(&self, name: &DnsName, timeout: Duration) -> LookupError {

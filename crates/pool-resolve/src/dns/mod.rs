@@ -22,6 +22,8 @@ use crate::resolve::Resolve;
 use crate::schedule::PollConfig;
 
 use ask::Client;
+use servers::Transport;
+
 pub use name::{DnsName, DnsNameError};
 
 /// Which of a host's addresses are asked for.
@@ -47,12 +49,13 @@ pub enum IpVersion {
 /// | a service | `_redis._tcp.example.com` | its SRV records: ports, priorities, weights |
 /// | Kubernetes, headless service | `_port._proto.service.namespace.svc.cluster.local` | every ready pod, at the named port |
 /// | Kubernetes, without named ports | `service.namespace.svc.cluster.local:6379` | every ready pod |
-/// | Consul, on its own port ([`with_servers`](Self::with_servers), 8600) | `_service._tcp.service.consul` | every healthy instance with its port |
+/// | Consul, on its own port ([`with_servers_over_tcp`](Self::with_servers_over_tcp), 8600) | `_service._tcp.service.consul` | every healthy instance with its port |
 /// | Consul, where all have one port | `service.service.consul:6379` | every healthy instance |
 ///
 /// Both publish in DNS who is ready, within seconds, so no client of theirs is needed. A plain service of
 /// Kubernetes has one address that stands for all its pods, so there a pool sees one server: make the
-/// service headless (`clusterIP: None`).
+/// service headless (`clusterIP: None`). Consul cuts long answers over UDP, and says so only where
+/// `enable_truncate` is set: it is asked over TCP.
 ///
 /// A name that ends with a dot is taken as it is; others are also searched for in the domains of
 /// `resolv.conf`, by [`system`](Self::system) alone.
@@ -114,7 +117,20 @@ impl<R: Runtime + Clone> Dns<R> {
     ///
     /// When there are none, or there is no thread for it.
     pub fn with_servers(servers: impl IntoIterator<Item = SocketAddr>, runtime: R) -> Result<Self, BoxError> {
-        Self::new(Client::with_servers(servers)?, runtime)
+        Self::new(Client::with_servers(servers, Transport::UdpFirst)?, runtime)
+    }
+
+    /// As [`with_servers`](Self::with_servers), over TCP alone: for servers that cut what doesn't fit into
+    /// a packet without saying so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`with_servers`](Self::with_servers).
+    pub fn with_servers_over_tcp(
+        servers: impl IntoIterator<Item = SocketAddr>,
+        runtime: R,
+    ) -> Result<Self, BoxError> {
+        Self::new(Client::with_servers(servers, Transport::Tcp)?, runtime)
     }
 
     fn new(client: Client, runtime: R) -> Result<Self, BoxError> {

@@ -42,8 +42,12 @@ impl Servers {
         Self::new(config, options)
     }
 
-    pub(super) fn given(servers: impl IntoIterator<Item = SocketAddr>) -> Result<Self, BoxError> {
-        let config = ResolverConfig::from_name_servers(servers.into_iter().map(server_config).collect());
+    pub(super) fn given(
+        servers: impl IntoIterator<Item = SocketAddr>,
+        transport: Transport,
+    ) -> Result<Self, BoxError> {
+        let servers = servers.into_iter().map(|address| transport.server(address)).collect();
+        let config = ResolverConfig::from_name_servers(servers);
         // What this machine's files say has nothing to do with these servers.
         let mut options = ResolverOpts::default();
         options.use_hosts_file = ResolveHosts::Never;
@@ -152,12 +156,25 @@ impl fmt::Debug for Servers {
     }
 }
 
-fn server_config(address: SocketAddr) -> NameServerConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-        connection.port = address.port();
-        connection
-    });
-    NameServerConfig::new(address.ip(), true, connections.into())
+/// How servers are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Transport {
+    /// Over UDP, and over TCP what doesn't fit.
+    UdpFirst,
+    Tcp,
+}
+
+impl Transport {
+    fn server(self, address: SocketAddr) -> NameServerConfig {
+        let mut connections = match self {
+            Self::UdpFirst => vec![ConnectionConfig::udp(), ConnectionConfig::tcp()],
+            Self::Tcp => vec![ConnectionConfig::tcp()],
+        };
+        for connection in &mut connections {
+            connection.port = address.port();
+        }
+        NameServerConfig::new(address.ip(), true, connections)
+    }
 }
 
 /// Why there is no answer, who was asked, and for what.

@@ -18,11 +18,13 @@ pub(super) struct Watch {
     /// Then the file changes also when another in its directory does.
     is_link: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
+    /// What a link led to when it was last looked at.
+    target: Option<PathBuf>,
 }
 
 impl Watch {
     pub(super) fn new(path: PathBuf, changes: mpsc::Sender<()>) -> Self {
-        Self { path, changes, is_link: Arc::default(), watcher: None }
+        Self { path, changes, is_link: Arc::default(), watcher: None, target: None }
     }
 
     /// Starts, or makes sure that what is watched are the directories that are there now. Where that
@@ -36,6 +38,12 @@ impl Watch {
         let Some(watcher) = &mut self.watcher else { return };
         let directory = directory_of(&self.path);
         let target = self.path.canonicalize().ok().map(|target| directory_of(&target));
+        if let Some(left) =
+            self.target.take().filter(|left| Some(left) != target.as_ref() && *left != directory)
+        {
+            let _ = watcher.unwatch(&left);
+        }
+        self.target.clone_from(&target);
         for directory in [Some(directory), target].into_iter().flatten() {
             let _ = watcher.watch(&directory, RecursiveMode::NonRecursive);
         }
