@@ -33,6 +33,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///   shorter one is done by the [`handle_timeout`](Self::handle_timeout) that
     ///   [`poll_output`](Self::poll_output) then asks for at once. A connection was last heard of,
     ///   for an [`outcome_timeout`](Config::outcome_timeout) that was off, when it last took an item.
+    /// - A [`lifetime_max`](Config::lifetime_max) that connections have outlived already replaces them one
+    ///   by one for each address. A lazy pool has no replacements: there they all drain at once, so begin
+    ///   with a lifetime longer than the pool has been up, and shorten it.
     /// - A pool that fails fast, and would not yet by the new settings, takes items again.
     /// - Addresses in backoff stay there for as long as they were told, but no longer than the new
     ///   cap from now, less the jitter.
