@@ -198,8 +198,8 @@ pub(crate) enum GivenUp<Request, Reply> {
 const FREE_MAX: usize = 1024;
 
 thread_local! {
-    /// Slots that are not in use, of calls that go through no pool (a pool keeps its own): a `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one
-    /// that was used last first.
+    /// Slots that are not in use, of calls that go through no pool (a pool keeps its own): a
+    /// `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one that was used last first.
     static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 

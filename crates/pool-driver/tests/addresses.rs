@@ -253,8 +253,18 @@ fn f4_a_set_that_is_too_large_is_refused_whole_and_costs_nothing() {
     assert_eq!(bench.count_events(refused), 1);
     let shown = bench.snapshot().source.state.error().map(ToString::to_string);
     assert_eq!(shown.as_deref(), Some("4 addresses are more than the 3 that may be (addresses_max)"));
+    bench.set([A, B]);
+    assert!(matches!(bench.snapshot().source.state, SourceState::Answered));
     bench.send([1, 2]);
     bench.finish();
+}
+
+#[test]
+fn f4_a_first_set_that_is_too_large_is_no_answer() {
+    let mut bench = Bench::new(|pool| pool.addresses_max(3));
+    bench.set(1..=4);
+    let source = bench.snapshot().source;
+    assert!(matches!(source.state, SourceState::Failed(_)) && source.answer_age.is_none(), "{source}");
 }
 
 #[test]

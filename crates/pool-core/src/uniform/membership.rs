@@ -79,15 +79,15 @@ impl<A: Clone + Ord> Addresses<A> {
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    /// One pass over the old and the new set, both sorted.
-    pub(super) fn apply_addresses(&mut self, set: &AddressSet<A>) {
+    /// One pass over the old and the new set, both sorted. Whether the set is taken.
+    pub(super) fn apply_addresses(&mut self, set: &AddressSet<A>) -> bool {
         if self.addresses.set.is_same_allocation(set) {
-            return;
+            return true;
         }
         let max = self.config.addresses_max;
         if set.len() > max {
             self.outputs.push_back(Output::Event(Event::AddressesRefused { len: set.len(), max }));
-            return;
+            return false;
         }
         self.reserve(set.len());
         let old_set = mem::replace(&mut self.addresses.set, set.clone());
@@ -117,6 +117,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.depart(*index);
         }
         self.addresses.members = members;
+        true
     }
 
     /// Exactly as much as the set needs, so that a large one doesn't cost twice its size.

@@ -150,12 +150,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// dropped. An address that stays keeps its connections, also when its weight or priority
     /// changes. A set of more than [`Config::addresses_max`] is refused whole and reported as an
     /// event. Takes time linear in the size of the set.
-    pub fn handle_addresses(&mut self, set: &AddressSet<A>, now: Instant) {
+    ///
+    /// Returns whether the set is in force now.
+    pub fn handle_addresses(&mut self, set: &AddressSet<A>, now: Instant) -> bool {
         self.advance(now);
-        if self.phase.keeps_connections() {
-            self.apply_addresses(set);
-            self.settle();
+        if !self.phase.keeps_connections() {
+            return false;
         }
+        let is_in_force = self.apply_addresses(set);
+        self.settle();
+        is_in_force
     }
 
     /// Tells what happened to a slot.

@@ -18,6 +18,7 @@ use crate::error::{DialTimedOut, OutcomeTimedOut, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::guard;
 use crate::runtime::Runtime;
+use crate::source::{SourceState, TooManyAddresses};
 use crate::wake_list::{Signal, Source};
 
 impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
@@ -114,7 +115,10 @@ where
             }
             CoreEvent::AddressChanged { id, .. } => self.touched.push(id),
             CoreEvent::AddressForgotten { id, .. } => self.board.forget(id),
-            CoreEvent::AddressesRefused { len, max } => self.observe(|| Event::AddressesRefused { len, max }),
+            CoreEvent::AddressesRefused { len, max } => {
+                self.board.set_source(SourceState::Failed(Arc::new(TooManyAddresses { len, max })));
+                self.observe(|| Event::AddressesRefused { len, max });
+            }
             CoreEvent::Draining { slot, address, reason } => {
                 self.observe(|| Event::Draining { address, slot, reason });
             }
