@@ -52,6 +52,14 @@ impl Client {
         self.turn(millisecond, Uniform::handle_timeout)
     }
 
+    /// The name service says where the service lives.
+    pub(crate) fn resolve(&mut self, millisecond: u64, addresses: [Address; 3]) -> Orders {
+        self.turn(millisecond, |uniform, now| {
+            let is_in_force = uniform.handle_addresses(&addresses.into(), now);
+            assert!(is_in_force, "the set is not larger than the pool allows");
+        })
+    }
+
     /// Something happens to the latest connection of an address.
     pub(crate) fn report(&mut self, millisecond: u64, address: Address, event: SlotEvent) -> Orders {
         let slot = self.slots[address];

@@ -52,7 +52,7 @@ fn main() -> ! {
 
 fn three_addresses_come_and_share_the_items(client: &mut Client) {
     hprintln!("three addresses come and share the items");
-    let orders = client.turn(0, |uniform, now| uniform.handle_addresses(&[A, B, C].into(), now));
+    let orders = client.resolve(0, [A, B, C]);
     assert_eq!(orders.dials, [A, B, C]);
     assert_eq!(orders.next, Some(5000), "a dial may take 5 s");
 
@@ -77,7 +77,7 @@ fn one_fails_and_backs_off(client: &mut Client) {
 
 fn one_leaves_and_another_joins(client: &mut Client) {
     hprintln!("one leaves and another joins");
-    let orders = client.turn(1100, |uniform, now| uniform.handle_addresses(&[A, B, D].into(), now));
+    let orders = client.resolve(1100, [A, B, D]);
     assert_eq!(orders.drains, [C]);
     assert_eq!(orders.dials, [D], "and not yet {B}");
     assert_eq!(client.send(10), [(A, 10)].into());
