@@ -121,6 +121,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Lines that connections to this server were handed and the server has not read.
+    #[must_use]
+    pub fn missing_at(&self, address: SocketAddr) -> usize {
+        let (handed, received) = self.by_server.get(&address).copied().unwrap_or_default();
+        handed.saturating_sub(received)
+    }
+
     fn add(&mut self, number: usize, line: &Line, died: &BTreeSet<SocketAddr>) {
         for address in &line.handed_to {
             self.handed += 1;
@@ -157,7 +164,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<24} {:>8} {:>8} {:>8}", "server", "handed", "received", "missing")?;
         for (address, (handed, received)) in &self.by_server {
-            let missing = handed.saturating_sub(*received);
+            let missing = self.missing_at(*address);
             writeln!(f, "{:<24} {handed:>8} {received:>8} {missing:>8}", address.to_string())?;
         }
         let Self { sent, handed, received, undelivered, lost, answers, .. } = self;
