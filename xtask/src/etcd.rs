@@ -2,8 +2,9 @@
 //! client needs protoc, and nobody shall have to install that to try a pool.
 
 use std::env;
+use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::command::{command, is_installed, output};
 use crate::msrv;
@@ -39,12 +40,14 @@ fn run_to_end(line: &str) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
+/// Some packages of protoc are without the standard files that the build of etcd's client includes.
 fn protoc() -> Result<()> {
     // The variable is that of prost-build, which runs it.
     let program = env::var("PROTOC").unwrap_or_else(|_| "protoc".to_owned());
-    ensure!(
-        is_installed(&program),
-        "there is no protoc (apt-get install protobuf-compiler, brew install protobuf)"
-    );
+    let install = "apt-get install protobuf-compiler libprotobuf-dev, brew install protobuf";
+    ensure!(is_installed(&program), "there is no protoc ({install})");
+    let mut compile = Command::new(&program);
+    compile.args(["--descriptor_set_out=/dev/null", "google/protobuf/descriptor.proto"]);
+    output(&mut compile).with_context(|| format!("protoc lacks its standard files ({install})"))?;
     Ok(())
 }
