@@ -179,10 +179,55 @@ fn a_lifetime_that_is_set_replaces_those_that_are_older_one_by_one() {
     let mut shorter = eager(2);
     shorter.lifetime_max = Some(secs(100));
     bench.configure(shorter);
-    bench.advance(millis(0));
+    wait_for_a_replacement(&mut bench);
     assert_eq!((bench.open(A).len(), bench.dials().len()), (2, 1));
     bench.connect(bench.dial(A));
     assert_eq!((bench.open(A).len(), bench.draining(A).len()), (2, 1));
+}
+
+/// Connections that are too old by a lifetime of 100 s that is new, and how many of them are left at the
+/// start and after each tenth of the 10 s in which they go.
+fn left_after_a_lifetime_is_set(mut config: Config) -> Vec<usize> {
+    const CONNECTIONS: u32 = 200;
+    let mut bench = Bench::new(eager(1));
+    for address in 0..CONNECTIONS {
+        bench.peer(address, Peer::Up);
+    }
+    bench.set((0..CONNECTIONS).collect::<Vec<u32>>());
+    let old: Vec<SlotId> = (0..CONNECTIONS).flat_map(|address| bench.open(address)).collect();
+    bench.advance(secs(10_000));
+
+    config.lifetime_max = Some(secs(100));
+    bench.configure(config);
+    let left = (0..=10).map(|tenth| {
+        bench.advance(if tenth == 0 { millis(0) } else { secs(1) });
+        old.iter().filter(|&&slot| bench.state(slot).is_some()).count()
+    });
+    left.collect()
+}
+
+#[test]
+fn connections_that_are_too_old_by_a_new_lifetime_go_evenly_within_a_tenth_of_it() {
+    for config in [eager(1), lazy(1)] {
+        let left = left_after_a_lifetime_is_set(config);
+        assert_eq!((left[0], left[10]), (200, 0), "{left:?}");
+        let mut gone = left.windows(2).map(|two| two[0] - two[1]);
+        assert!(gone.all(|gone| (10..=30).contains(&gone)), "{left:?}");
+    }
+}
+
+#[test]
+fn a_lifetime_that_is_set_again_and_again_postpones_no_end() {
+    let mut mortal = lazy(1);
+    mortal.lifetime_max = Some(secs(100));
+    let mut bench = Bench::up(eager(1), [A]);
+    bench.advance(secs(10_000));
+    for tick in 0..10 {
+        mortal.drain_timeout = secs(20 + tick);
+        bench.configure(mortal.clone());
+        bench.advance(secs(1));
+    }
+    assert_eq!(drained(&mut bench).len(), 1);
 }
 
 #[test]

@@ -35,9 +35,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let known = self.addresses.get(slot.address);
                 let may_clear = !slot.proven && known.is_failing() && known.episode == slot.connected_episode;
                 let stable = may_clear.then(|| (slot.since + config.stable_after, Reason::Stable));
-                let lifetime = config.lifetime_max.filter(|_| !known.retiring);
-                let lifetime =
-                    lifetime.map(|max| (slot.since + self.shortened(max, index), Reason::Lifetime));
+                let lifetime = self.lifetime_end(index).filter(|_| !known.retiring);
+                let lifetime = lifetime.map(|at| (at, Reason::Lifetime));
                 let quiet_since = slot.quiet_since.max(slot.since);
                 let quiet = if slot.owes_outcomes(config) {
                     config.outcome_timeout.map(|max| (quiet_since + max, Reason::Silent))
@@ -207,16 +206,25 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether a connection has reached its lifetime.
     pub(super) fn has_outlived(&self, slot: u32) -> bool {
-        let lifetime = self.config.lifetime_max.map(|max| self.shortened(max, slot));
-        lifetime.is_some_and(|lifetime| self.slots[slot].since + lifetime <= self.now)
+        self.lifetime_end(slot).is_some_and(|at| at <= self.now)
     }
 
-    /// A duration less up to a tenth of it, the same for a slot's tenant whenever it is asked.
+    /// Those that are too old by a lifetime that is new don't end all at once, but within a tenth of it.
+    fn lifetime_end(&self, slot: u32) -> Option<Instant> {
+        let max = self.config.lifetime_max?;
+        let by_age = self.slots[slot].since + self.shortened(max, slot);
+        Some(by_age.max(self.lifetime_since + self.up_to_a_tenth(max, slot)))
+    }
+
     fn shortened(&self, duration: Duration, slot: u32) -> Duration {
+        duration.saturating_sub(self.up_to_a_tenth(duration, slot))
+    }
+
+    /// The same for a slot's tenant whenever it is asked.
+    fn up_to_a_tenth(&self, duration: Duration, slot: u32) -> Duration {
         let Key { index, generation } = self.slots.key(slot);
         let tenant = u64::from(generation) << 32 | u64::from(index);
         let mut random = Random::new(self.salt ^ tenant);
-        let nanos = duration_nanos(duration);
-        Duration::from_nanos(nanos - random.up_to(nanos / 10))
+        Duration::from_nanos(random.up_to(duration_nanos(duration) / 10))
     }
 }

@@ -242,6 +242,8 @@ pub(crate) struct Reference {
     refresh_at: Instant,
     /// When the last refresh was that still counts.
     refreshed_at: Option<Instant>,
+    /// When the lifetime was last shortened: from then on those that are too old are spread.
+    lifetime_since: Instant,
     /// Since when nothing has been usable, though it should be.
     missed_since: Option<Instant>,
     /// Dials that may be in flight: more than the settings say while there are some from before.
@@ -276,6 +278,7 @@ impl Reference {
             doubts: 0,
             refresh_at: Instant::ZERO,
             refreshed_at: None,
+            lifetime_since: Instant::ZERO,
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
@@ -525,6 +528,11 @@ impl Reference {
             return true;
         }
         let before = core::mem::replace(&mut self.config, config.clone());
+        match (before.lifetime_max, config.lifetime_max) {
+            (None, Some(_)) => self.lifetime_since = self.now,
+            (Some(before), Some(max)) if max < before => self.lifetime_since = self.now,
+            _ => {}
+        }
         if before.outcome_timeout.is_some() && config.outcome_timeout.is_none() {
             for slot in self.slots.values_mut().filter(|slot| slot.in_flight > 0) {
                 slot.spoke = self.now;
@@ -556,8 +564,7 @@ impl Reference {
     fn reconsider_retirement(&mut self, address: u32) {
         let may = !self.is_lazy() && self.connected(address) <= self.n() && self.has_outlived(address);
         let must = self.tenants(address).any(|(_, slot)| {
-            let lifetime = self.config.lifetime_max.filter(|_| slot.state.is_connected());
-            lifetime.is_some_and(|max| slot.since + max <= self.now)
+            slot.state.is_connected() && self.lifetime_end(slot).is_some_and(|at| at <= self.now)
         });
         let known = self.known.get_mut(&address).expect("known");
         // It is known of only when a replacement is dialled.
@@ -565,10 +572,12 @@ impl Reference {
         known.retiring &= may && must;
     }
 
-    /// A change of settings may shorten backoffs, and only those that are longer than the new cap.
+    /// Settings that are taken shorten backoffs that are longer than the new cap, and nothing else. Those
+    /// that are refused change none, not even one that its jitter made longer than the cap.
     pub(crate) fn on_retry_at(&mut self, address: u32, found: Option<Instant>) {
         let (before, backoff) = (self.retry_at(address), self.config.backoff);
-        if before.is_none_or(|at| at <= self.now + backoff.cap) {
+        let is_changed = self.pending.reconfigured.is_some();
+        if !is_changed || before.is_none_or(|at| at <= self.now + backoff.cap) {
             return assert_eq!(found, before, "{address}");
         }
         let found = found.expect("still in backoff");
@@ -906,7 +915,7 @@ impl Reference {
                 (slot.state == SlotState::Busy || slot.owes_outcomes(&self.config), slot.since)
             };
             assert!(may_have_outlived || rank(gone) <= rank(other), "{gone:?} instead of {other:?}");
-            let has_outlived = self.config.lifetime_max.is_some_and(|max| other.since + max <= self.now);
+            let has_outlived = self.lifetime_end(other).is_some_and(|at| at <= self.now);
             assert!(may_have_outlived || !has_outlived, "{gone:?} instead of {other:?}");
         }
     }
@@ -1048,8 +1057,7 @@ impl Reference {
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
             SlotState::Busy | SlotState::Ready => {
                 let stable = self.may_clear(slot).then(|| slot.since + self.config.stable_after);
-                let lifetime =
-                    self.config.lifetime_max.filter(|_| self.is_lazy()).map(|max| slot.since + max);
+                let lifetime = self.lifetime_end(slot).filter(|_| self.is_lazy());
                 let idle_since = slot.idle_since().max(slot.occupied_until);
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
@@ -1058,6 +1066,12 @@ impl Reference {
                 [stable, lifetime, idle, silent].into_iter().flatten().min()
             }
         }
+    }
+
+    /// The latest time at which a connection is too old.
+    fn lifetime_end(&self, slot: &Tenant) -> Option<Instant> {
+        let max = self.config.lifetime_max?;
+        Some((slot.since + max).max(self.lifetime_since + max / 10))
     }
 
     /// Ends a step: nothing may be left to be said, and what is over is forgotten.
