@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pool_driver::{NoAddresses, PoolBuilder};
 
-use crate::undelivered::ReturnToCaller;
+use crate::return_to_caller::ReturnToCaller;
 
 /// Calls that wait for a connection fail when there has been none for so long, by default: 3 s.
 pub const FAIL_FAST_AFTER: Duration = Duration::from_secs(3);

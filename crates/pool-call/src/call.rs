@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use pool_driver::AddressId;
+
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::orphans::Orphans;
 use crate::slot::{GivenUp, Slot, overwrite};
@@ -80,6 +82,19 @@ impl<Request, Reply> Call<Request, Reply> {
         let slot = self.slot.take()?;
         let request = slot.begin(orphans)?;
         Some((request, Responder { slot: Some(slot) }))
+    }
+
+    /// The address that the request was given to last, if it ever was.
+    #[inline]
+    pub(crate) fn last_address(&self) -> Option<AddressId> {
+        self.slot.as_ref()?.last_address()
+    }
+
+    #[inline]
+    pub(crate) fn set_last_address(&self, address: AddressId) {
+        if let Some(slot) = &self.slot {
+            slot.set_last_address(address);
+        }
     }
 
     /// Gives the request back to the caller, who learns that it never left, and why.
@@ -193,6 +208,8 @@ enum Stage<Request, Reply, Sending> {
     Sending(Arc<Slot<Request, Reply>>, Sending),
     Called(Arc<Slot<Request, Reply>>),
     Done,
+    /// There is no reply, at this address.
+    Failed(Option<AddressId>),
 }
 
 impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> {
@@ -248,7 +265,12 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// Whether there is nothing left to wait for.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Done)
+        matches!(self.stage, Stage::Done | Stage::Failed(_))
+    }
+
+    /// The address that the request was given to, of a call that failed.
+    pub(crate) fn failed_at(&self) -> Option<AddressId> {
+        if let Stage::Failed(address) = self.stage { address } else { None }
     }
 
     /// The reply, if it is there and whoever gave it has let go of the call, which is over then.
@@ -313,8 +335,11 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     #[cold]
     fn take_error(&mut self) -> CallError<Request> {
         let error = match self.take_stage() {
-            Stage::Called(slot) => slot.take_error(),
-            Stage::Asked(_) | Stage::Sending(..) | Stage::Done => None,
+            Stage::Called(slot) => {
+                self.stage = Stage::Failed(slot.last_address());
+                slot.take_error()
+            }
+            Stage::Asked(_) | Stage::Sending(..) | Stage::Done | Stage::Failed(_) => None,
         };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
     }
@@ -326,7 +351,7 @@ impl<Request, Reply, Sending> Stage<Request, Reply, Sending> {
         match self {
             Self::Asked(request) => GivenUp::NotSent(request),
             Self::Sending(slot, _) | Self::Called(slot) => slot.give_up(),
-            Self::Done => GivenUp::MaybeSent,
+            Self::Done | Self::Failed(_) => GivenUp::MaybeSent,
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_sink::Sink;
 use pin_project::pin_project;
-use pool_driver::{BoxError, Pool};
+use pool_driver::{AddressId, BoxError, Pool};
 
 use crate::call::{Call, Caller};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
@@ -73,7 +73,7 @@ pub trait CallExt<Request: 'static, Reply: 'static>: Sized {
     where
         Deadline: Future,
     {
-        CallingUntil { calling: self.call(request), deadline }
+        CallingUntil::new(self.call(request), deadline)
     }
 }
 
@@ -225,6 +225,17 @@ where
     calling: Calling<R, Request, Reply>,
     #[pin]
     deadline: Deadline,
+}
+
+impl<R: Route<Request, Reply>, Request, Reply, Deadline> CallingUntil<R, Request, Reply, Deadline> {
+    pub(crate) fn new(calling: Calling<R, Request, Reply>, deadline: Deadline) -> Self {
+        Self { calling, deadline }
+    }
+
+    /// The address that the request was given to, of a call that failed.
+    pub(crate) fn failed_at(&self) -> Option<AddressId> {
+        self.calling.caller.failed_at()
+    }
 }
 
 impl<R, Request, Reply, Deadline> Future for CallingUntil<R, Request, Reply, Deadline>

@@ -55,12 +55,12 @@ mod orphans;
 mod pipelined;
 mod retry;
 mod retry_budget;
+mod return_to_caller;
 mod route;
 mod slot;
 mod tagged;
 #[cfg(feature = "tower")]
 mod tower;
-mod undelivered;
 
 pub use builder::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, call_pool_builder};
 pub use call::{Answer, Call, Responder};
@@ -69,7 +69,7 @@ pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
 pub use pipelined::Pipelined;
 pub use retry::Retry;
 pub use retry_budget::RetryBudget;
+pub use return_to_caller::ReturnToCaller;
 pub use tagged::Tagged;
 #[cfg(feature = "tower")]
 pub use tower::{NoBackground, PoolService, ServiceConnection};
-pub use undelivered::ReturnToCaller;

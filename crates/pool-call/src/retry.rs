@@ -2,15 +2,17 @@
 
 use std::future::pending;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use pool_driver::Pool;
 
-use crate::call::Call;
-use crate::call_ext::CallExt;
+use crate::call::{Call, Caller};
+use crate::call_ext::{Calling, CallingUntil};
 use crate::error::CallError;
 use crate::retry_budget::RetryBudget;
+use crate::route::PoolRoute;
 
 /// How calls are repeated that failed for want of a connection that works.
 ///
@@ -37,12 +39,12 @@ use crate::retry_budget::RetryBudget;
 /// [may](pool_driver::PoolBuilder::fail_fast_after)), or that got a reply, whatever it says. There is
 /// no pause before a retry: the connection that failed is out of the way by then.
 ///
-/// Others to the same server may not be. One that is killed closes its connections one after the other,
-/// and lets in new ones until it stops listening; after that its address backs off. So a retry that gets
-/// there can be lost as well. If none may fail, allow for one on each connection to an address, one on
-/// each that replaces it, and one more: `attempts_max(2 * connections_per_address + 1)`. The error of a
-/// tower service leaves its connection where it is, so that a retry may come to the same one: let a
-/// service that is overloaded say so in its reply.
+/// Others to the same address may not be: a server that is killed closes its connections one after the
+/// other, and lets in new ones until it stops listening. So a retry goes to another address than the one
+/// that has just failed the call, if another can take it; pools of calls see to that
+/// ([`ReturnToCaller`](crate::ReturnToCaller)). Where there is only one, and no call may fail, allow for one
+/// attempt on each connection, one on each that replaces it, and one more:
+/// `attempts_max(2 * connections_per_address + 1)`.
 ///
 /// Clones have one [budget](Self::budget) together.
 #[derive(Clone, Debug)]
@@ -50,6 +52,14 @@ use crate::retry_budget::RetryBudget;
 pub struct Retry {
     attempts_max: u32,
     budget: RetryBudget,
+}
+
+/// Somebody repeats calls, so pools have to know where these went. A call that tells them so comes later,
+/// by a queue, so this needs no order of its own.
+static IS_IN_USE: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_in_use() -> bool {
+    IS_IN_USE.load(Ordering::Relaxed)
 }
 
 impl Default for Retry {
@@ -61,6 +71,7 @@ impl Default for Retry {
 impl Retry {
     /// Three attempts at most, within a [`RetryBudget`] of its own.
     pub fn new() -> Self {
+        IS_IN_USE.store(true, Ordering::Relaxed);
         Self { attempts_max: 3, budget: RetryBudget::default() }
     }
 
@@ -147,13 +158,17 @@ impl Retry {
         self.budget.deposit(Instant::now());
         // Once it may have been sent no later attempt makes that certain again.
         let mut maybe_sent = None;
+        let mut failed_at = None;
         let mut retries_left = self.attempts_max.saturating_sub(1);
         loop {
             let spare = if retries_left > 0 { copy(&request) } else { None };
-            let error = match pool.call_until(request, &mut deadline).await {
+            let calling = Calling::new(PoolRoute::avoiding(pool, failed_at), Caller::to(request));
+            let mut calling = CallingUntil::new(calling, &mut deadline);
+            let error = match (&mut calling).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            failed_at = calling.failed_at();
             let is_repeated =
                 |is_passing| is_passing && retries_left > 0 && self.budget.withdraw(Instant::now());
             match (error, spare) {

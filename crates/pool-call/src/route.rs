@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
-use pool_driver::{BoxError, Pool, SendError, Sending, SharedError};
+use pool_driver::{AddressId, BoxError, Pool, SendError, Sending, SharedError};
 
 use crate::call::{Call, Caller};
 use crate::error::NotSentReason;
@@ -46,11 +46,17 @@ pub trait Route<Request: 'static, Reply: 'static> {
 /// Through a pool's queue.
 pub struct PoolRoute<'a, Request, Reply, A> {
     pool: &'a Pool<Call<Request, Reply>, A>,
+    failed_at: Option<AddressId>,
 }
 
 impl<'a, Request, Reply, A> PoolRoute<'a, Request, Reply, A> {
     pub(crate) fn new(pool: &'a Pool<Call<Request, Reply>, A>) -> Self {
-        Self { pool }
+        Self { pool, failed_at: None }
+    }
+
+    /// Rather not to the address that has just failed the same request.
+    pub(crate) fn avoiding(pool: &'a Pool<Call<Request, Reply>, A>, failed_at: Option<AddressId>) -> Self {
+        Self { pool, failed_at }
     }
 }
 
@@ -61,6 +67,9 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     #[inline]
     fn start(&mut self, caller: &mut Caller<Request, Reply, Self::Sending>, cx: &mut Context<'_>) -> bool {
         let Some(call) = caller.call(|| self.pool.take_spare(), Some(cx.waker())) else { return false };
+        if let Some(address) = self.failed_at {
+            call.set_last_address(address);
+        }
         match self.pool.try_send(call) {
             // Whoever answers it wakes.
             Ok(()) => true,

@@ -9,16 +9,23 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
+use pool_driver::AddressId;
 
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::orphans::Orphans;
 
 pub(crate) struct Slot<Request, Reply> {
     state: Mutex<State<Request, Reply>>,
+    /// Whoever settles the call comes later, under the lock, so this needs no order of its own.
+    last_address: AtomicU64,
 }
+
+/// No address has this number.
+const NOWHERE: u64 = u64::MAX;
 
 struct State<Request, Reply> {
     stage: Stage<Request, Reply>,
@@ -42,6 +49,18 @@ enum Stage<Request, Reply> {
 }
 
 impl<Request, Reply> Slot<Request, Reply> {
+    /// The address that the request was given to last, be it in an earlier attempt.
+    #[inline]
+    pub(crate) fn last_address(&self) -> Option<AddressId> {
+        let bits = self.last_address.load(Ordering::Relaxed);
+        (bits != NOWHERE).then(|| AddressId::from_bits(bits))
+    }
+
+    #[inline]
+    pub(crate) fn set_last_address(&self, address: AddressId) {
+        self.last_address.store(address.to_bits(), Ordering::Relaxed);
+    }
+
     /// Takes the request, to send it. `None` if the caller has gone.
     #[inline]
     pub(crate) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
@@ -208,16 +227,19 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     #[inline]
     pub(crate) fn with(spare: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
         let mut slot = spare.unwrap_or_else(Self::new_one);
-        let state = Arc::get_mut(&mut slot).expect("nobody else has a spare slot").state.get_mut();
+        let Self { state, last_address } = Arc::get_mut(&mut slot).expect("nobody else has a spare slot");
+        let state = state.get_mut();
         debug_assert!(matches!(state.stage, Stage::Empty) && state.waker.is_none(), "a spare slot is empty");
         overwrite(&mut state.stage, Stage::Queued(request));
         overwrite(&mut state.waker, waker);
+        *last_address.get_mut() = NOWHERE;
         slot
     }
 
     #[cold]
     fn new_one() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { stage: Stage::Empty, waker: None }) })
+        let state = Mutex::new(State { stage: Stage::Empty, waker: None });
+        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE) })
     }
 
     /// A slot that this thread has kept.

@@ -56,6 +56,61 @@ fn a_call_that_may_have_been_executed_is_repeated_only_if_that_does_no_harm() {
     assert_eq!(bench.end(&robust), End::Reply(1));
 }
 
+/// The address where a request waits for its reply.
+fn address_of(bench: &Bench, number: usize) -> u16 {
+    let has_it = |peer: &Peer| !peer.is_dropped() && peer.received().contains(&number);
+    let found = [1, 2].into_iter().find(|&address| bench.peers.at(address).iter().any(has_it));
+    found.expect("a peer has it")
+}
+
+#[test]
+fn a_retry_goes_to_another_address_also_when_it_is_not_its_turn() {
+    let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
+    let retry = Retry::new();
+    for turns in 0..4 {
+        let calling = call_idempotent(&mut bench, &retry, turns);
+        let first = address_of(&bench, turns);
+        // Whoever's turn it is when the call comes back.
+        let others: Vec<_> = (0..turns).map(|turn| bench.call(100 * (turns + 1) + turn)).collect();
+        let peers = bench.peers.at(first);
+        peers.iter().find(|peer| peer.received().contains(&turns)).expect("it has the call").hang_up();
+        assert_eq!(bench.end(&calling), End::Waiting);
+        assert_ne!(address_of(&bench, turns), first, "after {turns} turns");
+        drop(others);
+        bench.advance(MINUTE);
+    }
+}
+
+#[test]
+fn what_a_connection_had_not_begun_goes_to_another_address_whosever_turn_it_is() {
+    // Nobody asks where calls have been before somebody repeats some.
+    let _retry = Retry::new();
+    for (first, second) in [(1, 2), (2, 1)] {
+        let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
+        bench.peers.all().iter().for_each(|peer| peer.block(true));
+        // One for each connection.
+        let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
+        bench.peers.at(first)[0].hang_up();
+        bench.peers.at(second).iter().for_each(|peer| peer.block(false));
+        for call in &calls {
+            assert_eq!(bench.end(call), End::Waiting);
+        }
+        let came: usize = bench.peers.at(second).iter().map(|peer| peer.received().len()).sum();
+        assert_eq!(came, 3);
+    }
+}
+
+#[test]
+fn a_retry_goes_to_the_same_address_if_there_is_no_other() {
+    let mut bench = Bench::new(256, true, |pool| pool.connect_to_fixed([1]).connections_per_address(2));
+    let retry = Retry::new();
+    let calling = call_idempotent(&mut bench, &retry, 0);
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&calling), End::Waiting);
+    busy_peer(&bench).answer(1);
+    assert_eq!(bench.end(&calling), End::Reply(0));
+}
+
 #[test]
 fn a_call_that_was_dropped_before_it_was_sent_is_repeated_whatever_it_does() {
     let mut bench = Bench::up();

@@ -16,6 +16,33 @@ impl AddressId {
     pub const fn index(self) -> usize {
         self.0.index as usize
     }
+
+    /// The whole name as a number, to be kept where there is only room for one, such as an atomic.
+    /// Never [`u64::MAX`], which can stand for none.
+    ///
+    /// ```
+    /// use pool_core::{AddressId, Config, Instant, RoundRobin, Uniform};
+    ///
+    /// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
+    /// uniform.handle_addresses(&["a:1"].into(), Instant::ZERO);
+    /// let id = uniform.addresses().next().map(|(_, status)| status.id).expect("one address");
+    /// assert_eq!(AddressId::from_bits(id.to_bits()), id);
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn to_bits(self) -> u64 {
+        (self.0.generation as u64) << u32::BITS | self.0.index as u64
+    }
+
+    /// The address that [`to_bits`](Self::to_bits) was asked of; from any other number a name that
+    /// may name nothing.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "two halves")]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(Key { index: bits as u32, generation: (bits >> u32::BITS) as u32 })
+    }
 }
 
 impl core::fmt::Debug for AddressId {
@@ -39,6 +66,12 @@ impl Pick {
     #[must_use]
     pub const fn any() -> Self {
         Self { key: None, avoid: None }
+    }
+
+    /// The address that the balancer keeps for this key, if it goes by keys.
+    #[must_use]
+    pub const fn with_key(key: u64) -> Self {
+        Self { key: Some(key), avoid: None }
     }
 
     /// Rather another address than this one.

@@ -12,8 +12,9 @@ use crate::connect::{Connect, PlainConnector};
 use crate::connection::Connection;
 use crate::driver::Driver;
 use crate::error::BoxError;
+use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::{Multiplexer, Parts};
-use crate::observer::{DropUndelivered, NoObserver, Observer, OnUndelivered};
+use crate::observer::{NoObserver, Observer};
 use crate::pool::{Pool, Shared};
 use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
 use crate::settings::{Settings, SettingsStream};
@@ -29,7 +30,7 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
     connector: C,
     runtime: R,
     addresses: S,
-    on_undelivered: U,
+    policy: U,
     observer: Option<O>,
     balancer: B,
     untyped: Untyped,
@@ -110,7 +111,7 @@ impl<C, R> PoolBuilder<C, R> {
             connector,
             runtime,
             addresses: NoAddresses,
-            on_undelivered: DropUndelivered,
+            policy: DropUndelivered,
             observer: None,
             balancer: RoundRobin::new(),
             untyped: Untyped {
@@ -140,7 +141,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             addresses,
             connector: self.connector,
             runtime: self.runtime,
-            on_undelivered: self.on_undelivered,
+            policy: self.policy,
             observer: self.observer,
             balancer: self.balancer,
             untyped: self.untyped,
@@ -157,10 +158,11 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     }
 
     /// Who is given items that were accepted and can't be delivered; by default they are dropped
-    /// and counted. `|item: Request, reason| …`
-    pub fn on_undelivered<U2>(self, on_undelivered: U2) -> PoolBuilder<C, R, S, U2, O, B> {
+    /// and counted. `|item: Request, reason| …`, or an [`ItemPolicy`], which can also say where
+    /// items want to go.
+    pub fn on_undelivered<U2>(self, policy: U2) -> PoolBuilder<C, R, S, U2, O, B> {
         PoolBuilder {
-            on_undelivered,
+            policy,
             connector: self.connector,
             runtime: self.runtime,
             addresses: self.addresses,
@@ -177,7 +179,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             connector: self.connector,
             runtime: self.runtime,
             addresses: self.addresses,
-            on_undelivered: self.on_undelivered,
+            policy: self.policy,
             balancer: self.balancer,
             untyped: self.untyped,
         }
@@ -190,7 +192,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
             connector: self.connector,
             runtime: self.runtime,
             addresses: self.addresses,
-            on_undelivered: self.on_undelivered,
+            policy: self.policy,
             observer: self.observer,
             untyped: self.untyped,
         }
@@ -386,17 +388,17 @@ where
     pub fn build<T>(self) -> Result<(Pool<T, S::Address>, Driver<T, C, S, R, U, O, B>), BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: OnUndelivered<T>,
+        U: ItemPolicy<T>,
     {
         self.untyped.settings.check_queue_size()?;
         let queue_size = self.untyped.settings.queue_size;
-        let (on_undelivered, multiplexer) = self.into_multiplexer(Some(queue_size))?;
+        let (policy, multiplexer) = self.into_multiplexer(Some(queue_size))?;
         let signal = multiplexer.signal(Source::Handles);
         let board = Arc::clone(multiplexer.board());
         let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
         let shared = Arc::new(Shared::new(queue_size, signal, board, reports_outcomes));
         let pool = Pool::new(Arc::clone(&shared));
-        Ok((pool, Driver::new(multiplexer, shared, on_undelivered)))
+        Ok((pool, Driver::new(multiplexer, shared, policy)))
     }
 
     /// Makes a multiplexer: the sink below a pool, for an owner that polls it itself. It has no
@@ -436,7 +438,7 @@ where
             observer: self.observer,
             balancer: self.balancer,
         };
-        Ok((self.on_undelivered, Multiplexer::new(parts)?))
+        Ok((self.policy, Multiplexer::new(parts)?))
     }
 
     /// Makes a pool and spawns its driver where the caller runs.
@@ -448,7 +450,7 @@ where
     pub fn spawn<T>(self) -> Result<Pool<T, S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: OnUndelivered<T>,
+        U: ItemPolicy<T>,
         R: SpawnOn<Ambient, Driver<T, C, S, R, U, O, B>>,
     {
         self.spawn_on(Ambient)
@@ -469,7 +471,7 @@ where
     pub fn spawn_local<T>(self) -> Result<Pool<T, S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: OnUndelivered<T>,
+        U: ItemPolicy<T>,
         R: SpawnOn<Local, Driver<T, C, S, R, U, O, B>>,
     {
         self.spawn_on(Local)
@@ -483,7 +485,7 @@ where
     pub fn spawn_on<T, E>(self, executor: E) -> Result<Pool<T, S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: OnUndelivered<T>,
+        U: ItemPolicy<T>,
         R: SpawnOn<E, Driver<T, C, S, R, U, O, B>>,
     {
         let (pool, driver) = self.build()?;

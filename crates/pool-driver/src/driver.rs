@@ -11,8 +11,9 @@ use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
 use crate::hand::Hand;
+use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::Multiplexer;
-use crate::observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
+use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::guard;
 use crate::pool::Shared;
 use crate::runtime::Runtime;
@@ -27,7 +28,7 @@ where
     S: AddressStream,
     C: Connect<S::Address, Connection: Connection<T>>,
     R: Runtime,
-    U: OnUndelivered<T>,
+    U: ItemPolicy<T>,
     O: Observer<S::Address>,
     B: Balance,
 {
@@ -37,7 +38,7 @@ where
     hand: Hand<T>,
     /// Items in the queue, as last seen.
     queued: usize,
-    on_undelivered: U,
+    policy: U,
     is_failing_fast: bool,
     /// Somebody waits for the pool to be ready: a lazy one connects for that.
     is_connection_wanted: bool,
@@ -61,7 +62,7 @@ where
     S: AddressStream,
     C: Connect<S::Address, Connection: Connection<T>>,
     R: Runtime,
-    U: OnUndelivered<T>,
+    U: ItemPolicy<T>,
     O: Observer<S::Address>,
     B: Balance,
 {
@@ -72,14 +73,14 @@ where
     S: AddressStream,
     C: Connect<S::Address, Connection: Connection<T>>,
     R: Runtime,
-    U: OnUndelivered<T>,
+    U: ItemPolicy<T>,
     O: Observer<S::Address>,
     B: Balance,
 {
     pub(crate) fn new(
         multiplexer: Multiplexer<T, C, S, R, O, B>,
         shared: Arc<Shared<T, S::Address>>,
-        on_undelivered: U,
+        policy: U,
     ) -> Self {
         let told = Told { availability: Availability::Waiting, is_failing: false };
         Self {
@@ -87,7 +88,7 @@ where
             shared,
             hand: Hand::new(),
             queued: 0,
-            on_undelivered,
+            policy,
             is_failing_fast: false,
             is_connection_wanted: false,
             told,
@@ -139,7 +140,11 @@ where
                 return self.shared.signal.raise();
             }
             let before = self.hand.len();
-            self.multiplexer.dispatch(&mut self.hand, budget);
+            if self.policy.has_wishes() {
+                self.multiplexer.dispatch(&mut self.hand, budget, &self.policy);
+            } else {
+                self.multiplexer.dispatch(&mut self.hand, budget, &DropUndelivered);
+            }
             handed = before - self.hand.len();
             budget -= handed;
             if !self.take_back() && handed == 0 {
@@ -180,7 +185,7 @@ where
         if !self.shared.queue.take_for_search(&mut self.hand) {
             return;
         }
-        let policy = &self.on_undelivered;
+        let policy = &self.policy;
         let unwanted = self.hand.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
         let count = unwanted.len();
         for item in unwanted {
@@ -192,7 +197,7 @@ where
 
     fn undeliver(&mut self, item: T, reason: UndeliveredReason) {
         // A handler that panics has been given its item all the same.
-        let _ = guard(|| self.on_undelivered.on_undelivered(item, reason));
+        let _ = guard(|| self.policy.on_undelivered(item, reason));
     }
 
     fn tell_undelivered(&mut self, count: usize, reason: UndeliveredReason) {
@@ -253,7 +258,7 @@ where
     S: AddressStream,
     C: Connect<S::Address, Connection: Connection<T>>,
     R: Runtime,
-    U: OnUndelivered<T>,
+    U: ItemPolicy<T>,
     O: Observer<S::Address>,
     B: Balance,
 {
@@ -297,7 +302,7 @@ where
     S: AddressStream,
     C: Connect<S::Address, Connection: Connection<T>>,
     R: Runtime,
-    U: OnUndelivered<T>,
+    U: ItemPolicy<T>,
     O: Observer<S::Address>,
     B: Balance,
 {

@@ -56,7 +56,7 @@ impl<T> Hand<T> {
     }
 
     /// The items that came back, to be taken from one by one.
-    pub(crate) fn returned(&mut self) -> impl ExactSizeIterator<Item = T> {
+    pub(crate) fn returned(&mut self) -> impl Items<T> {
         PopFront(&mut self.returned)
     }
 
@@ -74,6 +74,24 @@ impl<T> Hand<T> {
     pub(crate) fn push_back(&mut self, item: T) {
         self.returned.extend(self.batch.by_ref());
         self.returned.push_back(item);
+    }
+}
+
+/// Items that are looked at before they are taken.
+pub(crate) trait Items<T>: ExactSizeIterator<Item = T> {
+    fn first(&self) -> Option<&T>;
+}
+
+impl<T> Items<T> for vec::IntoIter<T> {
+    #[inline]
+    fn first(&self) -> Option<&T> {
+        self.as_slice().first()
+    }
+}
+
+impl<T> Items<T> for PopFront<'_, T> {
+    fn first(&self) -> Option<&T> {
+        self.0.front()
     }
 }
 

@@ -8,7 +8,7 @@
 //! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the
 //! [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
 //! item is always one of three: *refused* (back to its sender, in a [`SendError`]), *undelivered*
-//! (given to [`OnUndelivered`]), or *handed* (taken by a connection's `start_send`).
+//! (given to [`ItemPolicy`]), or *handed* (taken by a connection's `start_send`).
 
 mod addresses;
 mod board;
@@ -20,6 +20,7 @@ mod error;
 #[cfg(feature = "codec")]
 mod framed;
 mod hand;
+mod item_policy;
 mod line;
 mod multiplexer;
 mod observer;
@@ -47,8 +48,9 @@ pub use error::{
 };
 #[cfg(feature = "codec")]
 pub use framed::{FramedConnector, FramedDial, framed};
+pub use item_policy::{DropUndelivered, ItemPolicy};
 pub use multiplexer::Multiplexer;
-pub use observer::{DropUndelivered, Event, NoObserver, Observer, OnUndelivered};
+pub use observer::{Event, NoObserver, Observer};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use pool_map::{

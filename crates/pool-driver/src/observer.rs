@@ -154,36 +154,3 @@ pub enum Event<A> {
         ended: Ended,
     },
 }
-
-/// Is given the items that were accepted and could not be delivered. Closures
-/// `|item, reason| …` do.
-///
-/// If it panics on one item, it is asked again with the next; an item of which it doesn't say
-/// whether it is wanted is.
-pub trait OnUndelivered<T> {
-    /// This item was never offered to a connection.
-    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
-
-    /// Whether anybody still cares for an item that waits. It is asked only after
-    /// [`Pool::report_unwanted`](crate::Pool::report_unwanted); an item that nobody wants comes to
-    /// [`on_undelivered`](Self::on_undelivered) and leaves its place in the queue to others.
-    fn is_wanted(&self, item: &T) -> bool {
-        let _ = item;
-        true
-    }
-}
-
-impl<T, F: FnMut(T, UndeliveredReason)> OnUndelivered<T> for F {
-    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
-        self(item, reason);
-    }
-}
-
-/// Undelivered items are dropped; they are counted all the same.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct DropUndelivered;
-
-impl<T> OnUndelivered<T> for DropUndelivered {
-    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
-}

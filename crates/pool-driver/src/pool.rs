@@ -237,7 +237,7 @@ impl<T, A> Pool<T, A> {
     }
 
     /// Says that an item of the queue is no longer wanted, after whatever makes
-    /// [`OnUndelivered::is_wanted`](crate::OnUndelivered::is_wanted) say so too. The driver looks
+    /// [`ItemPolicy::is_wanted`](crate::ItemPolicy::is_wanted) say so too. The driver looks
     /// for such items and gives them to `on_undelivered`, so that they hold no places while the
     /// pool is without connections.
     ///

@@ -27,6 +27,8 @@ pub(crate) struct Bench {
 #[derive(Clone, Default)]
 pub(crate) struct Peers {
     all: Rc<RefCell<Vec<Peer>>>,
+    /// Where they are.
+    addresses: Rc<RefCell<Vec<u16>>>,
     are_gone: Rc<Cell<bool>>,
 }
 
@@ -36,6 +38,13 @@ impl Peers {
         self.all.borrow()
     }
 
+    /// Those at an address.
+    pub(crate) fn at(&self, address: u16) -> Vec<Peer> {
+        let (addresses, all) = (self.addresses.borrow(), self.all());
+        let peers = addresses.iter().zip(all.iter()).filter(|(at, _)| **at == address);
+        peers.map(|(_, peer)| peer.clone()).collect()
+    }
+
     /// From now on nobody can be reached.
     pub(crate) fn refuse(&self) {
         self.are_gone.set(true);
@@ -43,12 +52,13 @@ impl Peers {
 
     pub(crate) fn connector(&self, in_flight_max: usize) -> Connector {
         let peers = self.clone();
-        Box::new(move |_| {
+        Box::new(move |address| {
             if peers.are_gone.get() {
                 return ready(Err("no route to host".to_owned()));
             }
             let peer = Peer::default();
             peers.all.borrow_mut().push(peer.clone());
+            peers.addresses.borrow_mut().push(address);
             ready(Ok(Pipelined::new(peer.transport()).in_flight_max(in_flight_max)))
         })
     }

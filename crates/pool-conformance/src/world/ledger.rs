@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
-use pool_driver::{OnUndelivered, UndeliveredReason};
+use pool_driver::{ItemPolicy, UndeliveredReason};
 
 /// Counts the calls into user code, and makes one of them panic.
 ///
@@ -221,7 +221,7 @@ impl Ledger {
     }
 }
 
-impl OnUndelivered<Item> for Ledger {
+impl ItemPolicy<Item> for Ledger {
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.record(item.id, End::Undelivered);
         self.reasons.lock().push(reason);

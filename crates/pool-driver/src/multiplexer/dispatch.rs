@@ -12,7 +12,8 @@ use crate::addresses::AddressStream;
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::BoxError;
-use crate::hand::Hand;
+use crate::hand::{Hand, Items};
+use crate::item_policy::ItemPolicy;
 use crate::observer::Observer;
 use crate::panic::{Panicked, guard};
 use crate::runtime::Runtime;
@@ -21,6 +22,7 @@ use crate::runtime::Runtime;
 /// panic is to be charged to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum UserCode {
+    /// Or the policy that tells it where an item wants to go.
     Balancer,
     Connection(SlotId),
 }
@@ -42,21 +44,21 @@ where
 {
     /// Hands items to connections, oldest first, until `max` are handed or no connection can take
     /// one, or items came back. An item leaves `items` in the moment a connection takes it.
-    pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize) {
-        let left = self.dispatch_from(&mut items.returned(), max);
+    pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize, policy: &impl ItemPolicy<T>) {
+        let left = self.dispatch_from(&mut items.returned(), max, policy);
         if !items.has_returned() && !self.is_held_news {
-            self.dispatch_from(items.batch(), left);
+            self.dispatch_from(items.batch(), left, policy);
         }
     }
 
     /// Returns how many of `max` are left.
-    fn dispatch_from(&mut self, items: &mut impl ExactSizeIterator<Item = T>, max: usize) -> usize {
+    fn dispatch_from(&mut self, items: &mut impl Items<T>, max: usize, policy: &impl ItemPolicy<T>) -> usize {
         let offered = items.len().min(max);
         self.offered = offered;
         // What comes back from a connection that breaks goes first: the caller sees to that.
         while self.offered > 0 && self.core.takes_items() && !self.is_held_news {
             let (items_before, offered_before) = (items.len(), self.offered);
-            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items))) {
+            match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, policy))) {
                 Ok(Ok(())) => break,
                 Ok(Err(Broken { slot, error })) => self.fail(slot, Failure::Error(error)),
                 Err(payload) => {
@@ -71,12 +73,17 @@ where
 
     /// A function of its own, so that nothing around it takes registers from it.
     #[inline(never)]
-    fn dispatch_unguarded(&mut self, items: &mut impl Iterator<Item = T>) -> Result<(), Broken> {
+    fn dispatch_unguarded(
+        &mut self,
+        items: &mut impl Items<T>,
+        policy: &impl ItemPolicy<T>,
+    ) -> Result<(), Broken> {
         let now = self.now;
         self.running = UserCode::Balancer;
         while self.offered > 0 {
-            let Some(slot) = self.core.select(&Pick::any(), now) else { return Ok(()) };
-            let Some(Tenant { stage: Stage::Open(connection), waker, handed, .. }) =
+            let Some(item) = items.first() else { return Ok(()) };
+            let Some(slot) = self.core.select(&policy.pick(item), now) else { return Ok(()) };
+            let Some(Tenant { stage: Stage::Open(connection), waker, handed, address_id, .. }) =
                 &mut self.tenants[slot.index()]
             else {
                 return Ok(());
@@ -91,6 +98,10 @@ where
                     continue;
                 }
             }
+            // The policy's word is part of the choice; a connection answers only for what it has got.
+            self.running = UserCode::Balancer;
+            policy.on_picked(item, *address_id);
+            self.running = UserCode::Connection(slot);
             let Some(item) = items.next() else { return Ok(()) };
             if *handed == 0 {
                 self.dirty.push(slot);

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, RoundRobin, SlotId, Uniform};
+use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, Pick, RoundRobin, SlotId, Uniform};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
 use crate::board::{Board, Figures, Handed, Snapshot, count};
@@ -23,6 +23,7 @@ use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
 use crate::hand::Hand;
+use crate::item_policy::{DropUndelivered, ItemPolicy, Wish};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
 use crate::queue::QueueSnapshot;
@@ -231,9 +232,23 @@ where
     ///
     /// The item, if no connection can take it now.
     pub fn try_dispatch(&mut self, item: T) -> Result<(), T> {
+        self.dispatch_one(item, &DropUndelivered)
+    }
+
+    /// As [`try_dispatch`](Self::try_dispatch), for an item that has wishes. They are the owner's to keep:
+    /// should the item come back, it is handed on like any other.
+    ///
+    /// # Errors
+    ///
+    /// The item, if no connection can take it now.
+    pub fn try_dispatch_to(&mut self, item: T, pick: &Pick) -> Result<(), T> {
+        self.dispatch_one(item, &Wish(*pick))
+    }
+
+    fn dispatch_one(&mut self, item: T, policy: &impl ItemPolicy<T>) -> Result<(), T> {
         let mut single = mem::replace(&mut self.single, Hand::new());
         single.push_back(item);
-        self.dispatch(&mut single, 1);
+        self.dispatch(&mut single, 1, policy);
         let refused = single.pop();
         self.single = single;
         refused.map_or(Ok(()), Err)
@@ -407,7 +422,7 @@ where
     fn dispatch_held(&mut self, asked_for: usize) {
         self.is_held_news = false;
         let mut held = mem::replace(&mut self.held, Hand::new());
-        self.dispatch(&mut held, usize::MAX);
+        self.dispatch(&mut held, usize::MAX, &DropUndelivered);
         // What came back meanwhile goes first.
         while let Some(item) = held.pop() {
             self.held.push_back(item);

@@ -15,10 +15,6 @@ use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
 /// As long as others take by default to give up a first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that dies closes its connections first, one after the other, and then stops listening. So a
-/// call can be lost on each of them, and on each that replaces one of those: then the address backs off.
-const ATTEMPTS_MAX: u32 = 2 * CONNECTIONS_PER_SERVER + 1;
-
 /// A call that fails is not repeated.
 #[derive(Clone)]
 pub(crate) struct Pool {
@@ -60,7 +56,7 @@ impl Pool {
 
 impl RetryingPool {
     pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        Ok(Self { pool: Pool::connect(servers).await?, retry: Retry::new().attempts_max(ATTEMPTS_MAX) })
+        Ok(Self { pool: Pool::connect(servers).await?, retry: Retry::new() })
     }
 }
 

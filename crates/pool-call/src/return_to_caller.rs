@@ -1,17 +1,20 @@
-//! Calls that no connection could take.
+//! What pools of calls do with calls that no connection could take, and where they send those that failed.
 
-use pool_driver::{OnUndelivered, UndeliveredReason};
+use pool_driver::{AddressId, ItemPolicy, Pick, UndeliveredReason};
 
 use crate::call::Call;
 use crate::error::NotSentReason;
+use crate::retry;
 
 /// Gives calls that can't be delivered back to their callers, with the reason:
 /// `.on_undelivered(ReturnToCaller)`. Every pool of calls should have it; without it callers get
-/// their requests back all the same, but not the reason.
+/// their requests back all the same, but not the reason. Where calls are repeated by
+/// [`Retry`](crate::Retry), it also sees to it that one which has failed or come back from a connection
+/// rather goes to another address.
 ///
 /// ```
 /// use pool_call::{Call, CallError, NotSentReason, ReturnToCaller};
-/// use pool_driver::{OnUndelivered, UndeliveredReason};
+/// use pool_driver::{ItemPolicy, UndeliveredReason};
 ///
 /// let (call, answer) = Call::<&str, u32>::new("how many?");
 /// ReturnToCaller.on_undelivered(call, UndeliveredReason::FailingFast);
@@ -24,7 +27,7 @@ use crate::error::NotSentReason;
 #[expect(clippy::exhaustive_structs, reason = "a marker")]
 pub struct ReturnToCaller;
 
-impl<Request, Reply> OnUndelivered<Call<Request, Reply>> for ReturnToCaller {
+impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
     fn on_undelivered(&mut self, call: Call<Request, Reply>, reason: UndeliveredReason) {
         // The last error is known to whoever has a handle: the caller.
         call.give_back(NotSentReason::Undelivered { reason, last_error: None });
@@ -32,5 +35,22 @@ impl<Request, Reply> OnUndelivered<Call<Request, Reply>> for ReturnToCaller {
 
     fn is_wanted(&self, call: &Call<Request, Reply>) -> bool {
         !call.is_abandoned()
+    }
+
+    /// Who repeats no calls doesn't pay for it.
+    #[inline]
+    fn has_wishes(&self) -> bool {
+        retry::is_in_use()
+    }
+
+    /// Rather not where it failed the last time.
+    #[inline]
+    fn pick(&self, call: &Call<Request, Reply>) -> Pick {
+        call.last_address().map_or(Pick::any(), Pick::avoiding)
+    }
+
+    #[inline]
+    fn on_picked(&self, call: &Call<Request, Reply>, address: AddressId) {
+        call.set_last_address(address);
     }
 }

@@ -1,0 +1,103 @@
+//! What a pool asks about its items.
+
+use pool_core::{AddressId, Pick};
+
+use crate::error::UndeliveredReason;
+
+/// What becomes of items that can't be delivered, and what the pool asks about those that can. Closures
+/// `|item, reason| …` are policies that have no wishes.
+///
+/// ```
+/// use pool_driver::{ItemPolicy, Pick, UndeliveredReason};
+///
+/// struct Put {
+///     key: u64,
+///     value: String,
+/// }
+///
+/// /// Equal keys go to equal addresses, if the pool's balancer goes by keys.
+/// struct ByKey;
+///
+/// impl ItemPolicy<Put> for ByKey {
+///     fn on_undelivered(&mut self, item: Put, reason: UndeliveredReason) {
+///         eprintln!("{} was not written: {reason}", item.value);
+///     }
+///
+///     fn pick(&self, item: &Put) -> Pick {
+///         Pick::with_key(item.key)
+///     }
+/// }
+/// ```
+///
+/// A panic in [`pick`](Self::pick) or [`on_picked`](Self::on_picked) ends the pool like one in its
+/// balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the next item; one
+/// in [`is_wanted`](Self::is_wanted) means yes.
+pub trait ItemPolicy<T> {
+    /// This item was accepted, and never offered to a connection.
+    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
+
+    /// Whether anybody still cares for an item that waits. It is asked only after
+    /// [`Pool::report_unwanted`](crate::Pool::report_unwanted); an item that nobody wants comes to
+    /// [`on_undelivered`](Self::on_undelivered) and leaves its place in the queue to others.
+    fn is_wanted(&self, item: &T) -> bool {
+        let _ = item;
+        true
+    }
+
+    /// Whether the two methods below are asked at all now; looked at once for many items, which then cost
+    /// nothing more.
+    #[inline]
+    fn has_wishes(&self) -> bool {
+        true
+    }
+
+    /// Where the item at the head of the queue wants to go. It is asked whenever a connection is chosen
+    /// for it, perhaps often.
+    #[inline]
+    fn pick(&self, item: &T) -> Pick {
+        let _ = item;
+        Pick::any()
+    }
+
+    /// The item is about to be given to a connection to this address.
+    #[inline]
+    fn on_picked(&self, item: &T, address: AddressId) {
+        let _ = (item, address);
+    }
+}
+
+impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
+    fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
+        self(item, reason);
+    }
+
+    #[inline]
+    fn has_wishes(&self) -> bool {
+        false
+    }
+}
+
+/// Undelivered items are dropped; they are counted all the same.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct DropUndelivered;
+
+impl<T> ItemPolicy<T> for DropUndelivered {
+    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
+
+    #[inline]
+    fn has_wishes(&self) -> bool {
+        false
+    }
+}
+
+/// What the owner of a multiplexer wants for one item.
+pub(crate) struct Wish(pub(crate) Pick);
+
+impl<T> ItemPolicy<T> for Wish {
+    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
+
+    fn pick(&self, _: &T) -> Pick {
+        self.0
+    }
+}

@@ -1,0 +1,165 @@
+//! What the policy of items asks of the choice, and what it is told of it.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pool_driver::{
+    AddressId, Balance, EndReason, Instant, ItemPolicy, Pick, Ring, RoundRobin, UndeliveredReason,
+};
+use support::{A, B, Bench, C, Item, Ledger, Outside, Settings};
+
+/// What the policy of a test's items asks for.
+#[derive(Clone, Copy)]
+enum Wish {
+    Nothing,
+    /// That items with equal remainders go to equal addresses.
+    Remainder(u64),
+    /// Another address than that of the item before.
+    Change,
+}
+
+#[derive(Clone)]
+struct Wishes {
+    ledger: Ledger,
+    wish: Wish,
+    picked: Rc<RefCell<Vec<(u32, AddressId)>>>,
+    panics_in: Rc<Cell<&'static str>>,
+}
+
+impl Wishes {
+    fn new(outside: &Outside, wish: Wish) -> Self {
+        Self { ledger: outside.ledger.clone(), wish, picked: Rc::default(), panics_in: Rc::default() }
+    }
+
+    fn check(&self, method: &str) {
+        assert_ne!(self.panics_in.get(), method, "a scripted panic of the policy");
+    }
+
+    /// The items that were to go to each address, in the order of these.
+    fn picked(&self) -> Vec<Vec<u32>> {
+        let picked = self.picked.borrow();
+        let mut addresses: Vec<AddressId> = picked.iter().map(|(_, address)| *address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let of = |address| picked.iter().filter(move |(_, to)| *to == address).map(|(id, _)| *id).collect();
+        addresses.into_iter().map(of).collect()
+    }
+}
+
+impl ItemPolicy<Item> for Wishes {
+    fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
+        self.ledger.on_undelivered(item, reason);
+    }
+
+    fn has_wishes(&self) -> bool {
+        !matches!(self.wish, Wish::Nothing)
+    }
+
+    fn pick(&self, item: &Item) -> Pick {
+        self.check("pick");
+        match self.wish {
+            Wish::Nothing => Pick::any(),
+            Wish::Remainder(divisor) => Pick::with_key(u64::from(item.id) % divisor),
+            Wish::Change => self.picked.borrow().last().map_or(Pick::any(), |last| Pick::avoiding(last.1)),
+        }
+    }
+
+    fn on_picked(&self, item: &Item, address: AddressId) {
+        self.check("on_picked");
+        self.picked.borrow_mut().push((item.id, address));
+    }
+}
+
+/// Keeps a key at the address with that number.
+struct ByKey;
+
+impl Balance for ByKey {
+    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+        ring.iter().map(|member| member.id).find(|id| pick.key == Some(id.index() as u64))
+    }
+}
+
+/// Never leaves its first choice unless it is asked to.
+struct Sticky;
+
+impl Balance for Sticky {
+    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+        ring.iter().map(|member| member.id).filter(|id| pick.avoid != Some(*id)).min()
+    }
+}
+
+fn bench<P: Balance + 'static>(
+    addresses: impl IntoIterator<Item = u16>,
+    wish: Wish,
+    change: impl FnOnce(Settings) -> Settings<P>,
+) -> (Bench, Wishes) {
+    let outside = Outside::new();
+    let wishes = Wishes::new(&outside, wish);
+    let settings = change(outside.settings()).on_undelivered(wishes.clone());
+    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    let mut bench = Bench::around(outside, pool, driver);
+    bench.set(addresses);
+    (bench, wishes)
+}
+
+#[test]
+fn a_balancer_that_goes_by_keys_gets_those_of_the_items() {
+    let (mut bench, wishes) = bench([A, B, C], Wish::Remainder(3), |pool| pool.balancer(ByKey));
+    bench.send(0..9);
+    let received = [A, B, C].map(|address| bench.world.received(address));
+    assert_eq!(received, [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
+    assert_eq!(wishes.picked(), received);
+    bench.finish();
+}
+
+#[test]
+fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
+    let (mut bench, wishes) = bench([A, B], Wish::Change, |pool| pool.balancer(Sticky));
+    bench.send(0..6);
+    assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 2, 4], vec![1, 3, 5]));
+    assert_eq!(wishes.picked(), [[0, 2, 4], [1, 3, 5]]);
+    bench.finish();
+
+    let (mut bench, _) = self::bench([A], Wish::Change, |pool| pool.balancer(RoundRobin::new()));
+    bench.send(0..6);
+    assert_eq!(bench.world.received(A), [0, 1, 2, 3, 4, 5]);
+    bench.finish();
+}
+
+#[test]
+fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
+    let (mut bench, wishes) = bench([A], Wish::Change, |pool| pool);
+    bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 2));
+    bench.send([1, 2]);
+    bench.world.link(A).give_back();
+    bench.world.link(A).hang_up();
+    bench.set([B]);
+    assert_eq!(bench.world.received(B), [1, 2]);
+    assert_eq!(wishes.picked(), [[1, 2], [1, 2]]);
+    bench.finish();
+}
+
+#[test]
+fn a_policy_without_wishes_is_not_asked_for_any() {
+    let (mut bench, wishes) = bench([A, B], Wish::Nothing, |pool| pool);
+    wishes.panics_in.set("pick");
+    bench.send(0..6);
+    assert!(wishes.picked().is_empty());
+    assert_eq!(bench.finish().reason, EndReason::Shutdown);
+}
+
+#[test]
+fn f1_a_panic_of_the_policy_in_a_choice_is_the_pools_end_and_costs_no_connection_an_item() {
+    for method in ["pick", "on_picked"] {
+        let (mut bench, wishes) = bench([A], Wish::Change, |pool| pool);
+        bench.send([1]);
+        wishes.panics_in.set(method);
+        assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
+        let ended = bench.output(&bench.driver.clone());
+        assert_eq!((ended.reason, ended.counts.handed), (EndReason::BalancerPanicked, 1), "{method}");
+        assert_eq!(bench.ledger.undelivered(), [2, 3], "{method}");
+        bench.check_accounts(ended, method);
+    }
+}
