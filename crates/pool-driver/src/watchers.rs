@@ -27,11 +27,38 @@ impl Watchers {
         let (sender, receiver) = oneshot::channel();
         let gone: Vec<_> = {
             let mut watchers = self.0.lock();
-            let gone = watchers.extract_if(.., |watcher| watcher.is_canceled()).collect();
+            // Those who have given up are looked for when there is no room, and then there is enough for
+            // as many again: so each costs a few looks, however many there are.
+            let mut gone = Vec::new();
+            if watchers.len() == watchers.capacity() {
+                gone.extend(watchers.extract_if(.., |watcher| watcher.is_canceled()));
+                let left = watchers.len();
+                watchers.reserve(left + 1);
+            }
             watchers.push(sender);
             gone
         };
         drop(gone);
         receiver
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_give_up_leave_no_more_behind_than_as_many_as_there_are_others() {
+        for patient in [0, 1, 1000] {
+            let watchers = Watchers::new();
+            let waiting: Vec<_> = (0..patient).map(|_| watchers.watch()).collect();
+            for _ in 0..10_000 {
+                drop(watchers.watch());
+            }
+            let capacity = watchers.0.lock().capacity();
+            assert!(capacity <= 4 * patient + 8, "room for {capacity} beside {patient}");
+            watchers.tell();
+            assert!(waiting.into_iter().all(|mut told| told.try_recv() == Ok(Some(()))));
+        }
     }
 }
