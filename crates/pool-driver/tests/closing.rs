@@ -2,8 +2,11 @@
 
 mod support;
 
-use pool_driver::{EndReason, Event, NotReady, RefusedReason, UndeliveredReason};
-use support::{A, B, Bench, Call, Dial, Fault, millis, secs};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pool_driver::{EndReason, Event, NotReady, Pool, RefusedReason, Runtime, UndeliveredReason};
+use support::{A, B, Bench, Call, Dial, Fault, Item, Outside, millis, secs};
 
 /// A pool whose one connection takes nothing yet.
 fn blocked() -> Bench {
@@ -47,6 +50,33 @@ fn d1_a_pool_without_handles_has_the_default_deadline() {
     let undelivered = UndeliveredReason::Closed(EndReason::HandlesDropped);
     assert_eq!(bench.ledger.reasons(), [undelivered]);
     bench.check_accounts(ended, "");
+}
+
+#[test]
+fn d2_a_deadline_counts_from_the_request_also_when_the_driver_was_held_up_in_the_middle_of_a_poll() {
+    let outside = Outside::new();
+    outside.world.behave(A, |behaviour| behaviour.is_ready = false);
+    let (clock, handle) = (outside.clock.clone(), Rc::new(RefCell::new(None::<Pool<Item, u16>>)));
+    let observed = Rc::clone(&handle);
+    let hold_up = move |event: &Event<u16>| {
+        if matches!(event, Event::AddressAdded { .. })
+            && let Some(pool) = observed.take()
+        {
+            clock.set(clock.now() + secs(5));
+            drop(pool.shutdown(secs(2)));
+        }
+    };
+    let (pool, driver) = outside.settings().observer(hold_up).build::<Item>().expect("sound settings");
+    handle.replace(Some(pool.clone()));
+    let mut bench = Bench::around(outside, pool, driver);
+    bench.feed.push_set([A]);
+    // The driver is woken by both, and finds the addresses first.
+    bench.send([1]);
+    assert!(bench.snapshot().ended.is_none() && handle.borrow().is_none());
+    bench.advance(millis(1999));
+    assert!(bench.ledger.undelivered().is_empty());
+    bench.advance(millis(1));
+    assert_eq!(bench.ledger.undelivered(), [1]);
 }
 
 #[test]

@@ -257,8 +257,6 @@ where
     /// Starts to close: when no item waits any longer, or the deadline is over, all connections
     /// flush and close. The next poll acts on it.
     pub fn close(&mut self, deadline: Duration) {
-        // Its owner may have slept for long.
-        self.now = self.now.max(self.runtime.now());
         self.close_because(EndReason::Shutdown, deadline);
     }
 
@@ -327,6 +325,8 @@ where
 
     pub(crate) fn close_because(&mut self, reason: EndReason, deadline: Duration) {
         self.end_reason.get_or_insert(reason);
+        // It may be long ago that this poll, or the last one, began.
+        self.now = self.now.max(self.runtime.now());
         let deadline = self.now + deadline;
         self.closing = Some(self.closing.map_or(deadline, |earlier| earlier.min(deadline)));
     }
