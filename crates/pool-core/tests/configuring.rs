@@ -2,6 +2,8 @@
 
 mod support;
 
+use core::time::Duration;
+
 use pool_core::{
     Availability, Config, DrainReason, Event, FailureKind, Handled, Opening, Outcome, Output, SlotEnd,
     SlotEvent, SlotId,
@@ -185,49 +187,82 @@ fn a_lifetime_that_is_set_replaces_those_that_are_older_one_by_one() {
     assert_eq!((bench.open(A).len(), bench.draining(A).len()), (2, 1));
 }
 
-/// Connections that are too old by a lifetime of 100 s that is new, and how many of them are left at the
-/// start and after each tenth of the 10 s in which they go.
-fn left_after_a_lifetime_is_set(mut config: Config) -> Vec<usize> {
-    const CONNECTIONS: u32 = 200;
-    let mut bench = Bench::new(eager(1));
-    for address in 0..CONNECTIONS {
-        bench.peer(address, Peer::Up);
-    }
-    bench.set((0..CONNECTIONS).collect::<Vec<u32>>());
-    let old: Vec<SlotId> = (0..CONNECTIONS).flat_map(|address| bench.open(address)).collect();
+/// 200 connections that have been up for 10,000 s.
+fn old_connections(per_address: u32) -> (Bench, Vec<SlotId>) {
+    let addresses = 0..200 / per_address;
+    let mut bench = Bench::new(eager(per_address));
+    addresses.clone().for_each(|address| bench.peer(address, Peer::Up));
+    bench.set(addresses.clone().collect::<Vec<u32>>());
+    let old: Vec<SlotId> = addresses.flat_map(|address| bench.open(address)).collect();
+    assert_eq!(old.len(), 200);
     bench.advance(secs(10_000));
+    (bench, old)
+}
 
-    config.lifetime_max = Some(secs(100));
-    bench.configure(config);
-    let left = (0..=10).map(|tenth| {
-        bench.advance(if tenth == 0 { millis(0) } else { secs(1) });
-        old.iter().filter(|&&slot| bench.state(slot).is_some()).count()
-    });
-    left.collect()
+fn left(bench: &Bench, old: &[SlotId]) -> usize {
+    old.iter().filter(|&&slot| bench.state(slot).is_some()).count()
+}
+
+fn mortal(mut config: Config, lifetime: Duration) -> Config {
+    config.lifetime_max = Some(lifetime);
+    config
 }
 
 #[test]
 fn connections_that_are_too_old_by_a_new_lifetime_go_evenly_within_a_tenth_of_it() {
-    for config in [eager(1), lazy(1)] {
-        let left = left_after_a_lifetime_is_set(config);
-        assert_eq!((left[0], left[10]), (200, 0), "{left:?}");
-        let mut gone = left.windows(2).map(|two| two[0] - two[1]);
-        assert!(gone.all(|gone| (10..=30).contains(&gone)), "{left:?}");
+    for (config, per_address) in [(eager(1), 1), (lazy(1), 1), (eager(5), 5), (lazy(5), 5)] {
+        let (mut bench, old) = old_connections(per_address);
+        bench.configure(mortal(config, secs(100)));
+        let tenths = (0..=10).map(|tenth| {
+            bench.advance(if tenth == 0 { millis(0) } else { secs(1) });
+            left(&bench, &old)
+        });
+        let tenths: Vec<usize> = tenths.collect();
+        assert_eq!((tenths[0], tenths[10]), (200, 0), "{tenths:?}");
+        let mut gone = tenths.windows(2).map(|two| two[0] - two[1]);
+        assert!(gone.all(|gone| (8..=36).contains(&gone)), "{tenths:?}");
     }
 }
 
 #[test]
-fn a_lifetime_that_is_set_again_and_again_postpones_no_end() {
-    let mut mortal = lazy(1);
-    mortal.lifetime_max = Some(secs(100));
-    let mut bench = Bench::up(eager(1), [A]);
-    bench.advance(secs(10_000));
-    for tick in 0..10 {
-        mortal.drain_timeout = secs(20 + tick);
-        bench.configure(mortal.clone());
-        bench.advance(secs(1));
+fn a_lifetime_that_is_shortened_again_and_again_postpones_no_end() {
+    // In steps, and to and fro.
+    let steps: Vec<Duration> = (0..7).map(|step| secs(600 - 5 * step)).collect();
+    let swings: Vec<Duration> = (0..30).map(|swing| secs(100 + swing % 2)).collect();
+    for (lifetimes, pause, end) in [(steps, secs(10), secs(1)), (swings, secs(1), secs(0))] {
+        for config in [eager(1), lazy(1)] {
+            let (mut bench, old) = old_connections(1);
+            for &lifetime in &lifetimes {
+                bench.configure(mortal(config.clone(), lifetime));
+                bench.advance(pause);
+            }
+            bench.advance(end);
+            assert_eq!(left(&bench, &old), 0, "{lifetimes:?}");
+        }
     }
-    assert_eq!(drained(&mut bench).len(), 1);
+}
+
+#[test]
+fn a_lifetime_that_is_a_little_shorter_keeps_nobody_for_longer() {
+    for shorter in [secs(10_000), secs(9_999), secs(9_000)] {
+        let mut ends = Vec::new();
+        for lifetime in [secs(10_000), shorter] {
+            let mut bench = Bench::new(mortal(lazy(1), secs(10_000)));
+            (0..20).for_each(|address| bench.peer(address, Peer::Up));
+            bench.set((0..20).collect::<Vec<u32>>());
+            bench.demand(20);
+            bench.advance(secs(8_990));
+            bench.configure(mortal(lazy(1), lifetime));
+            let start = bench.now;
+            let mut last = start;
+            while let Some(at) = bench.wake_at {
+                bench.advance(at.saturating_duration_since(bench.now));
+                last = bench.now;
+            }
+            ends.push(last);
+        }
+        assert!(ends[1] <= ends[0], "{ends:?}");
+    }
 }
 
 #[test]

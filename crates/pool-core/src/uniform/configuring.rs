@@ -33,8 +33,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///   shorter one is done by the [`handle_timeout`](Self::handle_timeout) that
     ///   [`poll_output`](Self::poll_output) then asks for at once. A connection was last heard of,
     ///   for an [`outcome_timeout`](Config::outcome_timeout) that was off, when it last took an item.
-    /// - A [`lifetime_max`](Config::lifetime_max) that connections have outlived already ends them within
-    ///   a tenth of it, spread evenly, so that a change is no storm.
+    /// - Connections that have outlived a new [`lifetime_max`](Config::lifetime_max) already don't go all at
+    ///   once: their ends are spread over a tenth of it, so that a change is no storm.
     /// - A pool that fails fast, and would not yet by the new settings, takes items again.
     /// - Addresses in backoff stay there for as long as they were told, but no longer than the new
     ///   cap from now, less the jitter.
@@ -85,10 +85,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if before.outcome_timeout.is_some() && self.config.outcome_timeout.is_none() {
             self.stop_watching();
         }
-        let is_shorter = |max| before.lifetime_max.is_none_or(|before| max < before);
-        if self.config.lifetime_max.is_some_and(is_shorter) {
-            self.lifetime_since = self.now;
-        }
+        self.change_lifetime(before.lifetime_max);
         if self.config.stable_after > before.stable_after {
             self.acknowledge_stable(before.stable_after);
         }

@@ -24,6 +24,13 @@ enum Reason {
     DrainTimeout,
 }
 
+/// The lifetime became shorter than it was, if it was any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shortening {
+    at: Instant,
+    before: Option<Duration>,
+}
+
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The nearest deadline of a slot.
     fn slot_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
@@ -119,18 +126,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.update_dialling(address);
     }
 
-    /// A new connection is up: if it was made to replace one at the end of its life, the oldest
-    /// drains now.
+    /// A new connection is up: if it was made to replace one at the end of its life, that one drains now,
+    /// or another whose end came before.
     pub(super) fn replace_retiring(&mut self, address: u32) {
         let known = self.addresses.get(address);
         if !known.retiring || known.connected() <= self.connections_per_address() {
             return;
         }
         let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
-        let oldest = connected.min_by_key(|&slot| self.slots[slot].since);
-        if let Some(oldest) = oldest {
+        let first = connected.min_by_key(|&slot| (self.lifetime_end(slot), self.slots[slot].since));
+        if let Some(first) = first {
             self.stop_retiring(address);
-            self.drain_slot(oldest, DrainReason::Lifetime);
+            self.drain_slot(first, DrainReason::Lifetime);
         }
     }
 
@@ -204,16 +211,37 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Whether a connection has reached its lifetime.
+    /// Whether a connection is older than its lifetime.
     pub(super) fn has_outlived(&self, slot: u32) -> bool {
-        self.lifetime_end(slot).is_some_and(|at| at <= self.now)
+        self.config.lifetime_max.is_some_and(|max| self.end_by_age(slot, max) <= self.now)
     }
 
-    /// Those that are too old by a lifetime that is new don't end all at once, but within a tenth of it.
+    fn end_by_age(&self, slot: u32, lifetime: Duration) -> Instant {
+        self.slots[slot].since + self.shortened(lifetime, slot)
+    }
+
+    /// When a connection is to go. Those that a new lifetime finds too old don't go all at once, but spread
+    /// over a tenth of it, and none later than it would have gone before.
     fn lifetime_end(&self, slot: u32) -> Option<Instant> {
         let max = self.config.lifetime_max?;
-        let by_age = self.slots[slot].since + self.shortened(max, slot);
-        Some(by_age.max(self.lifetime_since + self.up_to_a_tenth(max, slot)))
+        let by_age = self.end_by_age(slot, max);
+        let Some(Shortening { at, before }) = self.shortening.filter(|shortening| by_age <= shortening.at)
+        else {
+            return Some(by_age);
+        };
+        let spread = at + self.up_to_a_tenth(max, slot);
+        Some(before.map_or(spread, |before| spread.min(self.end_by_age(slot, before))))
+    }
+
+    /// Where the lifetime is shorter than it was. While those that the one before found too old are still
+    /// going, their time is left alone: changes that follow each other fast postpone nobody's end.
+    pub(super) fn change_lifetime(&mut self, before: Option<Duration>) {
+        let Some(max) = self.config.lifetime_max else { return };
+        let longest = before.map_or(max, |before| before.max(max));
+        let are_going = self.shortening.is_some_and(|shortening| shortening.at + longest / 10 > self.now);
+        if before.is_none_or(|before| max < before) && !are_going {
+            self.shortening = Some(Shortening { at: self.now, before });
+        }
     }
 
     fn shortened(&self, duration: Duration, slot: u32) -> Duration {

@@ -84,8 +84,8 @@ pub struct Uniform<A, B = RoundRobin> {
     random: Random,
     /// Spreads lifetimes and idle timeouts.
     salt: u64,
-    /// When the lifetime in force was last shortened, if ever.
-    lifetime_since: Instant,
+    /// Connections that were too old after it are going since.
+    shortening: Option<deadlines::Shortening>,
     /// The latest time seen.
     now: Instant,
     addresses: Addresses<A>,
@@ -123,7 +123,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Ok(Self {
             balancer,
             salt: random.next_u64(),
-            lifetime_since: Instant::ZERO,
+            shortening: None,
             random,
             now: Instant::ZERO,
             addresses: Addresses::new(),

@@ -83,6 +83,8 @@ pub(crate) struct Tenant {
     occupied_until: Instant,
     /// When it was last seen to push back before it was watched: from then on it may be silent.
     seen_until: Instant,
+    /// By when it goes, if a change of the lifetime found it too old.
+    ends_by: Option<Instant>,
     /// It was up for long enough by earlier settings.
     was_stable: bool,
     /// What it has reported so far.
@@ -242,8 +244,6 @@ pub(crate) struct Reference {
     refresh_at: Instant,
     /// When the last refresh was that still counts.
     refreshed_at: Option<Instant>,
-    /// When the lifetime was last shortened: from then on those that are too old are spread.
-    lifetime_since: Instant,
     /// Since when nothing has been usable, though it should be.
     missed_since: Option<Instant>,
     /// Dials that may be in flight: more than the settings say while there are some from before.
@@ -278,7 +278,6 @@ impl Reference {
             doubts: 0,
             refresh_at: Instant::ZERO,
             refreshed_at: None,
-            lifetime_since: Instant::ZERO,
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
@@ -528,11 +527,7 @@ impl Reference {
             return true;
         }
         let before = core::mem::replace(&mut self.config, config.clone());
-        match (before.lifetime_max, config.lifetime_max) {
-            (None, Some(_)) => self.lifetime_since = self.now,
-            (Some(before), Some(max)) if max < before => self.lifetime_since = self.now,
-            _ => {}
-        }
+        self.change_lifetime(before.lifetime_max);
         if before.outcome_timeout.is_some() && config.outcome_timeout.is_none() {
             for slot in self.slots.values_mut().filter(|slot| slot.in_flight > 0) {
                 slot.spoke = self.now;
@@ -563,9 +558,9 @@ impl Reference {
 
     fn reconsider_retirement(&mut self, address: u32) {
         let may = !self.is_lazy() && self.connected(address) <= self.n() && self.has_outlived(address);
-        let must = self.tenants(address).any(|(_, slot)| {
-            slot.state.is_connected() && self.lifetime_end(slot).is_some_and(|at| at <= self.now)
-        });
+        let must = self
+            .tenants(address)
+            .any(|(_, slot)| slot.state.is_connected() && self.has_certainly_outlived(slot));
         let known = self.known.get_mut(&address).expect("known");
         // It is known of only when a replacement is dialled.
         known.may_be_retiring = may;
@@ -799,6 +794,7 @@ impl Reference {
             spoke: self.now,
             occupied_until: self.now,
             seen_until: self.now,
+            ends_by: None,
             was_stable: false,
             outcomes: Vec::new(),
         };
@@ -915,8 +911,10 @@ impl Reference {
                 (slot.state == SlotState::Busy || slot.owes_outcomes(&self.config), slot.since)
             };
             assert!(may_have_outlived || rank(gone) <= rank(other), "{gone:?} instead of {other:?}");
-            let has_outlived = self.lifetime_end(other).is_some_and(|at| at <= self.now);
-            assert!(may_have_outlived || !has_outlived, "{gone:?} instead of {other:?}");
+            assert!(
+                may_have_outlived || !self.has_certainly_outlived(other),
+                "{gone:?} instead of {other:?}"
+            );
         }
     }
 
@@ -1057,7 +1055,7 @@ impl Reference {
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
             SlotState::Busy | SlotState::Ready => {
                 let stable = self.may_clear(slot).then(|| slot.since + self.config.stable_after);
-                let lifetime = self.lifetime_end(slot).filter(|_| self.is_lazy());
+                let lifetime = self.ends_by(slot).filter(|_| self.is_lazy());
                 let idle_since = slot.idle_since().max(slot.occupied_until);
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
@@ -1068,10 +1066,28 @@ impl Reference {
         }
     }
 
-    /// The latest time at which a connection is too old.
-    fn lifetime_end(&self, slot: &Tenant) -> Option<Instant> {
-        let max = self.config.lifetime_max?;
-        Some((slot.since + max).max(self.lifetime_since + max / 10))
+    fn has_certainly_outlived(&self, slot: &Tenant) -> bool {
+        self.config.lifetime_max.is_some_and(|max| slot.since + max <= self.now)
+    }
+
+    /// The latest time at which a connection goes because of its age.
+    fn ends_by(&self, slot: &Tenant) -> Option<Instant> {
+        let by_age = self.config.lifetime_max.map(|max| slot.since + max)?;
+        Some(slot.ends_by.map_or(by_age, |at| at.max(by_age)))
+    }
+
+    /// Another lifetime gives those that are too old by it a tenth of it, but a shorter one gives nobody more
+    /// time than there was.
+    fn change_lifetime(&mut self, before: Option<Duration>) {
+        let Some(max) = self.config.lifetime_max else { return };
+        let now = self.now;
+        for slot in self.slots.values_mut().filter(|slot| slot.state.is_connected()) {
+            let latest =
+                before.map(|before| slot.ends_by.unwrap_or(slot.since + before).max(slot.since + before));
+            let spread = now + max / 10;
+            let is_shorter = before.is_some_and(|before| max < before);
+            slot.ends_by = Some(latest.filter(|_| is_shorter).map_or(spread, |latest| latest.min(spread)));
+        }
     }
 
     /// Ends a step: nothing may be left to be said, and what is over is forgotten.
