@@ -21,7 +21,7 @@ pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// report outcomes, set another [`outcome_timeout`](PoolBuilder::outcome_timeout), or `None`.
 pub fn call_pool_builder<C, R>(connector: C, runtime: R) -> PoolBuilder<C, R, NoAddresses, ReturnToCaller> {
     PoolBuilder::new(connector, runtime)
-        .on_undelivered(ReturnToCaller)
+        .item_policy(ReturnToCaller)
         .fail_fast_after(FAIL_FAST_AFTER)
         .outcome_timeout(OUTCOME_TIMEOUT)
 }

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -41,10 +40,10 @@ use crate::route::PoolRoute;
 ///
 /// Others to the same address may not be: a server that is killed closes its connections one after the
 /// other, and lets in new ones until it stops listening. So a retry goes to another address than the one
-/// that has just failed the call, if another can take it; pools of calls see to that
-/// ([`ReturnToCaller`](crate::ReturnToCaller)). Where there is only one, and no call may fail, allow for one
-/// attempt on each connection, one on each that replaces it, and one more:
-/// `attempts_max(2 * connections_per_address + 1)`.
+/// that has just failed the call, if another of the same priority can take it; pools of calls see to that
+/// ([`ReturnToCaller`](crate::ReturnToCaller)). Three attempts outlive one server that dies among several.
+/// Where there is only one, or several die at once, and no call may fail, allow for one attempt on each of
+/// their connections, one on each that replaces it, and one more.
 ///
 /// Clones have one [budget](Self::budget) together.
 #[derive(Clone, Debug)]
@@ -52,14 +51,6 @@ use crate::route::PoolRoute;
 pub struct Retry {
     attempts_max: u32,
     budget: RetryBudget,
-}
-
-/// Somebody repeats calls, so pools have to know where these went. A call that tells them so comes later,
-/// by a queue, so this needs no order of its own.
-static IS_IN_USE: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn is_in_use() -> bool {
-    IS_IN_USE.load(Ordering::Relaxed)
 }
 
 impl Default for Retry {
@@ -71,7 +62,6 @@ impl Default for Retry {
 impl Retry {
     /// Three attempts at most, within a [`RetryBudget`] of its own.
     pub fn new() -> Self {
-        IS_IN_USE.store(true, Ordering::Relaxed);
         Self { attempts_max: 3, budget: RetryBudget::default() }
     }
 
@@ -156,6 +146,8 @@ impl Retry {
     ) -> Result<Reply, CallError<Request>> {
         let mut deadline = Deadline { future: deadline, is_over: false };
         self.budget.deposit(Instant::now());
+        // So that it is known where a call was that fails.
+        pool.heed_wishes();
         // Once it may have been sent no later attempt makes that certain again.
         let mut maybe_sent = None;
         let mut failed_at = None;

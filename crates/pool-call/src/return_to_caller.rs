@@ -4,10 +4,9 @@ use pool_driver::{AddressId, ItemPolicy, Pick, UndeliveredReason};
 
 use crate::call::Call;
 use crate::error::NotSentReason;
-use crate::retry;
 
 /// Gives calls that can't be delivered back to their callers, with the reason:
-/// `.on_undelivered(ReturnToCaller)`. Every pool of calls should have it; without it callers get
+/// `.item_policy(ReturnToCaller)`. Every pool of calls should have it; without it callers get
 /// their requests back all the same, but not the reason. Where calls are repeated by
 /// [`Retry`](crate::Retry), it also sees to it that one which has failed or come back from a connection
 /// rather goes to another address.
@@ -28,6 +27,9 @@ use crate::retry;
 pub struct ReturnToCaller;
 
 impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
+    /// Only calls that are repeated have any, and whoever repeats some insists on them.
+    const HAS_WISHES: bool = false;
+
     fn on_undelivered(&mut self, call: Call<Request, Reply>, reason: UndeliveredReason) {
         // The last error is known to whoever has a handle: the caller.
         call.give_back(NotSentReason::Undelivered { reason, last_error: None });
@@ -35,12 +37,6 @@ impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
 
     fn is_wanted(&self, call: &Call<Request, Reply>) -> bool {
         !call.is_abandoned()
-    }
-
-    /// Who repeats no calls doesn't pay for it.
-    #[inline]
-    fn has_wishes(&self) -> bool {
-        retry::is_in_use()
     }
 
     /// Rather not where it failed the last time.

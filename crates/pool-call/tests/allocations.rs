@@ -88,7 +88,7 @@ fn a_call_allocates_nothing_at_steady_state() {
     let connector = |_: u16| std::future::ready(Ok::<_, String>(Pipelined::new(Echo::default())));
     let (pool, driver) = PoolBuilder::new(connector, Clock::default())
         .connect_to_fixed([1, 2, 3])
-        .on_undelivered(ReturnToCaller)
+        .item_policy(ReturnToCaller)
         .build::<Item>()
         .expect("the settings make sense");
     let mut driver = Box::pin(driver);

@@ -185,7 +185,7 @@ where
     let (pool, driver) = PoolBuilder::new(connector, clock.clone())
         .connect_to_fixed([1, 2, 3])
         .connections_per_address(2)
-        .on_undelivered(ReturnToCaller)
+        .item_policy(ReturnToCaller)
         .seed(seed)
         .build::<Item>()
         .expect("the settings make sense");

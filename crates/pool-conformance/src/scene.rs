@@ -162,7 +162,7 @@ impl Scene {
         let builder = PoolBuilder::new(self.world.clone(), runtime)
             .follow(self.feed.clone())
             .settings_from(self.settings.clone())
-            .on_undelivered(self.ledger.clone())
+            .item_policy(self.ledger.clone())
             .observer(self.log.clone())
             .balancer(self.balancer.clone())
             .seed(seed);

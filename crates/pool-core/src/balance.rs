@@ -5,7 +5,7 @@ use crate::output::Outcome;
 use crate::rings::Ring;
 use crate::slab::Key;
 
-/// Names an address as long as the pool remembers it; one that returns much later gets another.
+/// Names an address of one pool as long as that remembers it; one that returns much later gets another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressId(pub(crate) Key);
 
@@ -102,7 +102,9 @@ impl Pick {
 /// ```
 pub trait Balance {
     /// The address that shall have the next item, out of a ring that is not empty. An id that is not
-    /// in the ring counts as the one whose turn it is; `None` means that the item has to wait.
+    /// in the ring counts as the one whose turn it is; `None` means that the item has to wait, and with it
+    /// all behind it. The ring has only those that can take an item now; a lazy pool dials no others while
+    /// there are some.
     fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId>;
 
     /// An item was handed to a connection of this address.

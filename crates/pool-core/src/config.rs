@@ -53,11 +53,12 @@ pub struct Config {
     /// A connection that has been up for this long (or has reported a success) resets the
     /// backoff of its address; one that dies younger counts like a failed dial. 10 s by default.
     pub stable_after: Duration,
-    /// How long a draining connection may take to flush and close; 30 s by default. No more than
-    /// [`connections_per_address`](Self::connections_per_address) drain at an address: when another
-    /// is to, the oldest is dropped ([`SlotEnd::DrainDisplaced`](crate::SlotEnd::DrainDisplaced)),
-    /// and what it still owed is lost. An address must come and go faster than its peer closes for
-    /// that.
+    /// How long a draining connection may take to flush and close; 30 s by default. When as many as
+    /// [`connections_per_address`](Self::connections_per_address) drain at an address and another is to, the
+    /// oldest is dropped ([`SlotEnd::DrainDisplaced`](crate::SlotEnd::DrainDisplaced)), and what it still
+    /// owed is lost. That happens where connections are told to drain faster than their peer closes: the
+    /// address comes and goes, their lifetimes are short, the peer keeps asking them to leave. A pool that
+    /// shrinks displaces none.
     pub drain_timeout: Duration,
     /// Fail fast once nothing has been usable for this long; off by default.
     pub fail_fast_after: Option<Duration>,

@@ -11,7 +11,7 @@ use crate::addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd
 use crate::connect::{Connect, PlainConnector};
 use crate::connection::Connection;
 use crate::driver::Driver;
-use crate::error::BoxError;
+use crate::error::{BoxError, UndeliveredReason};
 use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::{Multiplexer, Parts};
 use crate::observer::{NoObserver, Observer};
@@ -158,9 +158,17 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     }
 
     /// Who is given items that were accepted and can't be delivered; by default they are dropped
-    /// and counted. `|item: Request, reason| …`, or an [`ItemPolicy`], which can also say where
-    /// items want to go.
-    pub fn on_undelivered<U2>(self, policy: U2) -> PoolBuilder<C, R, S, U2, O, B> {
+    /// and counted. `|item: Request, reason| …`; it is the pool's whole
+    /// [`item_policy`](Self::item_policy) then.
+    pub fn on_undelivered<T, F>(self, handler: F) -> PoolBuilder<C, R, S, F, O, B>
+    where
+        F: FnMut(T, UndeliveredReason),
+    {
+        self.item_policy(handler)
+    }
+
+    /// What becomes of items that can't be delivered, and where the others want to go: an [`ItemPolicy`].
+    pub fn item_policy<U2>(self, policy: U2) -> PoolBuilder<C, R, S, U2, O, B> {
         PoolBuilder {
             policy,
             connector: self.connector,

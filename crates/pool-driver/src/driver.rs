@@ -140,7 +140,7 @@ where
                 return self.shared.signal.raise();
             }
             let before = self.hand.len();
-            if self.policy.has_wishes() {
+            if U::HAS_WISHES || self.shared.heeds_wishes() {
                 self.multiplexer.dispatch(&mut self.hand, budget, &self.policy);
             } else {
                 self.multiplexer.dispatch(&mut self.hand, budget, &DropUndelivered);

@@ -109,7 +109,7 @@ pub enum EndReason {
     AddressesEnded,
     /// The stream of address sets panicked.
     AddressesPanicked,
-    /// The balancer panicked.
+    /// The balancer panicked, or the policy of the items when it had a say in a choice.
     BalancerPanicked,
     /// The driver was dropped: its task was aborted or panicked, or its runtime shut down.
     DriverDropped,

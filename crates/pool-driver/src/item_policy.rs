@@ -29,10 +29,14 @@ use crate::error::UndeliveredReason;
 /// }
 /// ```
 ///
-/// A panic in [`pick`](Self::pick) or [`on_picked`](Self::on_picked) ends the pool like one in its
-/// balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the next item; one
+/// A panic in [`pick`](Self::pick) or [`on_picked`](Self::on_picked) is one in the choice, and ends the pool
+/// like one in its balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the next item; one
 /// in [`is_wanted`](Self::is_wanted) means yes.
 pub trait ItemPolicy<T> {
+    /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are asked at all. If not, items cost
+    /// less.
+    const HAS_WISHES: bool = true;
+
     /// This item was accepted, and never offered to a connection.
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
 
@@ -44,15 +48,9 @@ pub trait ItemPolicy<T> {
         true
     }
 
-    /// Whether the two methods below are asked at all now; looked at once for many items, which then cost
-    /// nothing more.
-    #[inline]
-    fn has_wishes(&self) -> bool {
-        true
-    }
-
     /// Where the item at the head of the queue wants to go. It is asked whenever a connection is chosen
-    /// for it, perhaps often.
+    /// for it, perhaps often. While the balancer answers that it has to [wait](pool_core::Balance::pick), so
+    /// have all behind it.
     #[inline]
     fn pick(&self, item: &T) -> Pick {
         let _ = item;
@@ -67,13 +65,10 @@ pub trait ItemPolicy<T> {
 }
 
 impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
+    const HAS_WISHES: bool = false;
+
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
         self(item, reason);
-    }
-
-    #[inline]
-    fn has_wishes(&self) -> bool {
-        false
     }
 }
 
@@ -83,12 +78,9 @@ impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
 pub struct DropUndelivered;
 
 impl<T> ItemPolicy<T> for DropUndelivered {
-    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
+    const HAS_WISHES: bool = false;
 
-    #[inline]
-    fn has_wishes(&self) -> bool {
-        false
-    }
+    fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
 }
 
 /// What the owner of a multiplexer wants for one item.

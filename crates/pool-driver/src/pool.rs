@@ -54,6 +54,8 @@ pub(crate) struct Shared<T, A> {
     reports_outcomes: bool,
     /// The keeper wants to be told when the pool may be idle.
     is_idle_wanted: AtomicBool,
+    /// Items are asked where they want to go, though their policy said that they have no wishes.
+    heeds_wishes: AtomicBool,
 }
 
 struct Control<A> {
@@ -96,6 +98,7 @@ impl<T, A> Shared<T, A> {
             watchers: Watchers::new(),
             reports_outcomes,
             is_idle_wanted: AtomicBool::new(false),
+            heeds_wishes: AtomicBool::new(false),
         }
     }
 
@@ -115,6 +118,10 @@ impl<T, A> Shared<T, A> {
             retries,
             is_abandoned: self.handles.load(Ordering::Acquire) == 0,
         }
+    }
+
+    pub(crate) fn heeds_wishes(&self) -> bool {
+        self.heeds_wishes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tell_watchers(&self) {
@@ -245,6 +252,16 @@ impl<T, A> Pool<T, A> {
     /// unwanted. An item that a connection has is not looked for.
     pub fn report_unwanted(&self) {
         self.shared.queue.report_unwanted();
+    }
+
+    /// From the next item that is sent on, items are asked where they want to go, whatever
+    /// [`HAS_WISHES`](crate::ItemPolicy::HAS_WISHES) says.
+    #[doc(hidden)]
+    pub fn heed_wishes(&self) {
+        // The item that has the first wish comes later, by the queue, so this needs no order of its own.
+        if !self.shared.heeds_wishes() {
+            self.shared.heeds_wishes.store(true, Ordering::Relaxed);
+        }
     }
 
     /// An item that was [kept](Self::keep_spare): its maker can use what it once allocated.

@@ -13,7 +13,6 @@ use support::{A, B, Bench, C, Item, Ledger, Outside, Settings};
 /// What the policy of a test's items asks for.
 #[derive(Clone, Copy)]
 enum Wish {
-    Nothing,
     /// That items with equal remainders go to equal addresses.
     Remainder(u64),
     /// Another address than that of the item before.
@@ -53,14 +52,9 @@ impl ItemPolicy<Item> for Wishes {
         self.ledger.on_undelivered(item, reason);
     }
 
-    fn has_wishes(&self) -> bool {
-        !matches!(self.wish, Wish::Nothing)
-    }
-
     fn pick(&self, item: &Item) -> Pick {
         self.check("pick");
         match self.wish {
-            Wish::Nothing => Pick::any(),
             Wish::Remainder(divisor) => Pick::with_key(u64::from(item.id) % divisor),
             Wish::Change => self.picked.borrow().last().map_or(Pick::any(), |last| Pick::avoiding(last.1)),
         }
@@ -97,7 +91,7 @@ fn bench<P: Balance + 'static>(
 ) -> (Bench, Wishes) {
     let outside = Outside::new();
     let wishes = Wishes::new(&outside, wish);
-    let settings = change(outside.settings()).on_undelivered(wishes.clone());
+    let settings = change(outside.settings()).item_policy(wishes.clone());
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
     bench.set(addresses);
@@ -141,13 +135,39 @@ fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
     bench.finish();
 }
 
+/// Is asked only if somebody insists.
+struct Modest(Wishes);
+
+impl ItemPolicy<Item> for Modest {
+    const HAS_WISHES: bool = false;
+
+    fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
+        self.0.on_undelivered(item, reason);
+    }
+
+    fn pick(&self, item: &Item) -> Pick {
+        self.0.pick(item)
+    }
+
+    fn on_picked(&self, item: &Item, address: AddressId) {
+        self.0.on_picked(item, address);
+    }
+}
+
 #[test]
-fn a_policy_without_wishes_is_not_asked_for_any() {
-    let (mut bench, wishes) = bench([A, B], Wish::Nothing, |pool| pool);
-    wishes.panics_in.set("pick");
-    bench.send(0..6);
-    assert!(wishes.picked().is_empty());
-    assert_eq!(bench.finish().reason, EndReason::Shutdown);
+fn a_policy_without_wishes_is_not_asked_for_any_until_somebody_has_one() {
+    let outside = Outside::new();
+    let wishes = Wishes::new(&outside, Wish::Change);
+    let settings = outside.settings().balancer(Sticky).item_policy(Modest(wishes.clone()));
+    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    let mut bench = Bench::around(outside, pool, driver);
+    bench.set([A, B]);
+    bench.send([0, 1]);
+    assert_eq!((bench.world.received(A), wishes.picked()), (vec![0, 1], vec![]));
+    bench.pool().heed_wishes();
+    bench.send([2, 3]);
+    assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 1, 2], vec![3]));
+    bench.finish();
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Bench {
             let fate = lock(&made.fates).get(name).copied();
             let reporting = PoolBuilder::new(world.clone(), clock.clone());
             let builder =
-                PoolBuilder::plain(world.clone(), clock.clone()).on_undelivered(ledger.clone()).seed(1);
+                PoolBuilder::plain(world.clone(), clock.clone()).item_policy(ledger.clone()).seed(1);
             let (pool, driver): (_, Running) = match fate {
                 Some(Fate::Fails) => return Err(format!("{name} is out of order").into()),
                 Some(Fate::Panics) => panic!("at {name}"),

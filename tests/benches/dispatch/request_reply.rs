@@ -52,7 +52,7 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         async move { Ok::<_, Infallible>(connection) }
     };
     let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS);
-    let pool = pool.queue_size(QUEUE).on_undelivered(ReturnToCaller).spawn();
+    let pool = pool.queue_size(QUEUE).item_policy(ReturnToCaller).spawn();
     ask_all(load, pool.expect("the settings make sense")).await;
 }
 

@@ -72,7 +72,7 @@ impl Bench {
         peers.are_gone.set(!is_up);
         let settings = PoolBuilder::new(peers.connector(in_flight_max), clock.clone())
             .connect_to_fixed([1, 2])
-            .on_undelivered(ReturnToCaller)
+            .item_policy(ReturnToCaller)
             .seed(1);
         let (pool, driver) = change(settings).build::<Item>().expect("the settings make sense");
         let mut executor = Executor::default();

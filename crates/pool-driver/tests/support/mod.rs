@@ -66,7 +66,7 @@ impl Outside {
     pub(crate) fn settings(&self) -> Settings {
         PoolBuilder::new(self.world.clone(), self.clock.clone())
             .follow(self.feed.clone())
-            .on_undelivered(self.ledger.clone())
+            .item_policy(self.ledger.clone())
             .observer(self.events.clone())
             .seed(SEED)
     }
