@@ -248,7 +248,9 @@ fn a_lifetime_that_is_shortened_again_and_again_postpones_no_end() {
 fn ends(lifetime: Duration) -> BTreeMap<SlotId, Instant> {
     let addresses: Vec<u32> = (0..200).collect();
     let mut bench = Bench::new(mortal(eager(1), secs(10_000)));
-    addresses.iter().for_each(|&address| bench.peer(address, Peer::Up));
+    for &address in &addresses {
+        bench.peer(address, Peer::Up);
+    }
     bench.set(addresses.clone());
     let mut left: Vec<SlotId> = addresses.iter().flat_map(|&address| bench.open(address)).collect();
     bench.advance(secs(8_990));
