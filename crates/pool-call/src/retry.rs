@@ -79,7 +79,7 @@ impl Retry {
         self
     }
 
-    /// [`CallExt::call`], repeated if the request was certainly not sent.
+    /// [`CallExt::call`](crate::CallExt::call), repeated if the request was certainly not sent.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Retry {
         self.repeat(pool, request, |_| None, pin!(pending::<()>())).await
     }
 
-    /// [`CallExt::call_until`], repeated if the request was certainly not sent. The deadline is that
+    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated if the request was certainly not sent. The deadline is that
     /// of all attempts together.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Retry {
         self.repeat(pool, request, |_| None, pin!(deadline)).await
     }
 
-    /// [`CallExt::call`], repeated also if the request may have been executed.
+    /// [`CallExt::call`](crate::CallExt::call), repeated also if the request may have been executed.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl Retry {
         self.repeat(pool, request, |request| Some(request.clone()), pin!(pending::<()>())).await
     }
 
-    /// [`CallExt::call_until`], repeated also if the request may have been executed. The deadline is
+    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated also if the request may have been executed. The deadline is
     /// that of all attempts together.
     ///
     /// # Errors
