@@ -92,8 +92,8 @@ impl Retry {
         self.repeat(pool, request, |_| None, pin!(pending::<()>())).await
     }
 
-    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated if the request was certainly not sent. The deadline is that
-    /// of all attempts together.
+    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated if the request was certainly not
+    /// sent. The deadline is that of all attempts together.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl Retry {
         self.repeat(pool, request, |request| Some(request.clone()), pin!(pending::<()>())).await
     }
 
-    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated also if the request may have been executed. The deadline is
-    /// that of all attempts together.
+    /// [`CallExt::call_until`](crate::CallExt::call_until), repeated also if the request may have been
+    /// executed. The deadline is that of all attempts together.
     ///
     /// # Errors
     ///
