@@ -36,7 +36,8 @@ use crate::route::PoolRoute;
 /// gives it to another. No call is repeated whose deadline has come, or for which the pool
 /// has no connection at all (it has waited for one for as long as it
 /// [may](pool_driver::PoolBuilder::fail_fast_after)), or that got a reply, whatever it says. There is
-/// no pause before a retry: the connection that failed is out of the way by then.
+/// no pause before a retry: the connection that failed is out of the way by then, unless it is a tower
+/// service, whose errors leave it where it is. Let one that is overloaded say so in its reply.
 ///
 /// Others to the same address may not be: a server that is killed closes its connections one after the
 /// other, and lets in new ones until it stops listening. So a retry goes to another address than the one

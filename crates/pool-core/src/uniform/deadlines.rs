@@ -237,8 +237,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// going, their time is left alone: changes that follow each other fast postpone nobody's end.
     pub(super) fn change_lifetime(&mut self, before: Option<Duration>) {
         let Some(max) = self.config.lifetime_max else { return };
-        let longest = before.map_or(max, |before| before.max(max));
-        let are_going = self.shortening.is_some_and(|shortening| shortening.at + longest / 10 > self.now);
+        let tenth = before.unwrap_or(max) / 10;
+        let are_going = self.shortening.is_some_and(|shortening| shortening.at + tenth > self.now);
         if before.is_none_or(|before| max < before) && !are_going {
             self.shortening = Some(Shortening { at: self.now, before });
         }
