@@ -8,12 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures_channel::oneshot;
-use futures_util::future::join;
 use pool_core::{AddressSet, SlotEnd};
 use pool_driver::{BoxError, Event, Pool, UndeliveredReason};
 use pool_examples::{Ledger, LineServer};
-use support::{TestResult, run_on_smol, run_on_tokio, until};
+use support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
 use tokio_util::codec::LinesCodec;
 
 const SERVERS: usize = 4;
@@ -95,13 +93,6 @@ impl World {
 
     /// The service moves from server to server as fast as the pool follows, while lines are sent.
     async fn churn(mut self, pool: Pool<String>) -> TestResult {
-        let (stop, mut is_over) = oneshot::channel::<()>();
-        let send = async {
-            while is_over.try_recv() == Ok(None) {
-                pool.send(self.ledger.write_line()).await?;
-            }
-            TestResult::Ok(())
-        };
         let change = async {
             for round in 0..ROUNDS {
                 let address = self.servers[round % SERVERS].address();
@@ -109,11 +100,9 @@ impl World {
                 self.names.unbounded_send(Ok([address].into()))?;
                 until(|| self.ledger.handed_to(address) > before).await;
             }
-            drop(stop);
             TestResult::Ok(())
         };
-        let (lines, changes) = join(send, change).await;
-        lines.and(changes)?;
+        send_during(&pool, &self.ledger, async || {}, change).await?;
         pool.shutdown(Duration::from_secs(30)).await;
         for server in &mut self.servers {
             server.finish()?;

@@ -2,13 +2,11 @@
 
 mod support;
 
-use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::future::join;
 use pool_core::{AddressState, Backoff, Endpoint};
 use pool_driver::{BoxError, Pool, PoolBuilder, Runtime, SourceState, UndeliveredReason};
 use pool_examples::{KnotServer, Ledger, LineServer};
@@ -17,7 +15,7 @@ use pool_resolve::{
 };
 use pool_smol::SmolRuntime;
 use pool_tokio::TokioRuntime;
-use support::{TestResult, run_on_smol, run_on_tokio, until};
+use support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
 use tokio_util::codec::LinesCodec;
 
 /// Senders pause for so long after each line.
@@ -127,30 +125,6 @@ fn backoff() -> Backoff {
     backoff.base = Duration::from_millis(20);
     backoff.cap = Duration::from_millis(200);
     backoff
-}
-
-/// Sends numbered lines for as long as a story takes.
-async fn send_during(
-    pool: &Pool<String>,
-    ledger: &Ledger,
-    pause: impl AsyncFn(),
-    story: impl Future<Output = TestResult>,
-) -> TestResult {
-    let is_over = Cell::new(false);
-    let send = async {
-        while !is_over.get() {
-            pool.send(ledger.write_line()).await?;
-            pause().await;
-        }
-        TestResult::Ok(())
-    };
-    let tell = async {
-        let told = story.await;
-        is_over.set(true);
-        told
-    };
-    let (sending, telling) = join(send, tell).await;
-    telling.and(sending)
 }
 
 async fn tokio_pause() {

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::join;
 use pool_driver::{AddressState, BoxError, Pool};
 use pool_examples::{EtcdCluster, Ledger, LineServer};
 use pool_resolve::EtcdOptions;
 use tokio_util::codec::LinesCodec;
 
 use super::admin::Admin;
-use super::support::{TestResult, run_on_smol, run_on_tokio, until};
+use super::support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
 use super::{key, subscribe};
 
 const SERVERS: usize = 4;
@@ -125,13 +124,6 @@ impl World {
     async fn churn(self, pool: Pool<String>) -> TestResult {
         self.admin.put(key(0), &self.servers[0].address())?;
         pool.ready().await?;
-        let (stop, mut is_over) = futures_channel::oneshot::channel::<()>();
-        let send = async {
-            while is_over.try_recv() == Ok(None) {
-                pool.send(self.ledger.write_line()).await?;
-            }
-            TestResult::Ok(())
-        };
         let change = async {
             for round in 0..ROUNDS {
                 let comes = self.servers[(round + 1) % SERVERS].address();
@@ -144,12 +136,9 @@ impl World {
                 let before = self.ledger.handed_to(comes);
                 until(|| self.ledger.handed_to(comes) > before).await;
             }
-            drop(stop);
             TestResult::Ok(())
         };
-        let (lines, changes) = join(send, change).await;
-        lines?;
-        changes?;
+        send_during(&pool, &self.ledger, async || {}, change).await?;
         self.finish(pool).await
     }
 

@@ -5,6 +5,7 @@
 pub(crate) mod redis;
 pub(crate) mod services;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -13,8 +14,10 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::future::join;
 use pool_call::Call;
 use pool_driver::{AddressSnapshot, BoxError, Pool};
+use pool_examples::Ledger;
 use tokio_util::codec::Decoder;
 
 pub(crate) type TestResult = Result<(), BoxError>;
@@ -36,6 +39,30 @@ pub(crate) fn run_on_smol(test: impl Future<Output = TestResult>) -> TestResult 
         Err("it hangs".into())
     };
     smol::block_on(smol::future::or(test, watchdog))
+}
+
+/// Sends numbered lines for as long as a story takes.
+pub(crate) async fn send_during(
+    pool: &Pool<String>,
+    ledger: &Ledger,
+    pause: impl AsyncFn(),
+    story: impl Future<Output = TestResult>,
+) -> TestResult {
+    let is_over = Cell::new(false);
+    let send = async {
+        while !is_over.get() {
+            pool.send(ledger.write_line()).await?;
+            pause().await;
+        }
+        TestResult::Ok(())
+    };
+    let tell = async {
+        let told = story.await;
+        is_over.set(true);
+        told
+    };
+    let (sending, telling) = join(send, tell).await;
+    telling.and(sending)
 }
 
 /// Waits for what shall happen, however long it takes.
