@@ -1,7 +1,7 @@
 //! Follows a name in DNS: `cargo run --example dns -- some.name:80`.
 //!
 //! It connects to every address that the name has, and prints a table whenever something has changed:
-//! who is there, in which state, and what share of the lines each was handed.
+//! who is there, in which state, and what share of the lines each was sent.
 //! - `some.name:80` is a host with A and AAAA records; `_service._tcp.some.name` is a service with SRV
 //!   records, which have ports, priorities and weights;
 //! - `--server 127.0.0.1:5353` asks this name server, in place of those of `/etc/resolv.conf`;
@@ -103,9 +103,9 @@ impl fmt::Display for Table<'_> {
         for row in addresses {
             let status = &row.status;
             let (address, open) = (row.address.to_string(), status.busy + status.ready);
-            let percent = row.handed * 100 / counts.handed.max(1);
+            let percent = row.sent * 100 / counts.sent.max(1);
             write!(f, "{address:<24} {:<9} {:>8} ", status.state, status.priority)?;
-            write!(f, "{:>6} {open:>5} {:>6} {percent:>5}%  ", status.weight, row.handed)?;
+            write!(f, "{:>6} {open:>5} {:>6} {percent:>5}%  ", status.weight, row.sent)?;
             match &row.last_error {
                 Some(error) => writeln!(f, "{error}")?,
                 None => writeln!(f, "-")?,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use etcd_client::Client;
 use pool_driver::{AddressSnapshot, Snapshot, SourceState};
 use pool_examples::{EtcdCluster, Ledger, LineServer};
-use pool_resolve::{Etcd, EtcdOptions, Resolve};
+use pool_resolve::{Etcd, EtcdConfig, Resolve};
 use pool_tokio::{BoxError, Pool, tcp};
 use tokio::time::sleep;
 use tokio_util::codec::LinesCodec;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), BoxError> {
 
 /// A pool that nothing is sent to: it connects all the same.
 fn follow<'a>(endpoints: impl Iterator<Item = &'a str>, prefix: &str) -> Result<Pool<String>, BoxError> {
-    let etcd = Etcd::connect(endpoints, EtcdOptions::default())?;
+    let etcd = Etcd::connect(endpoints, EtcdConfig::default())?;
     let addresses = etcd.subscribe(&prefix.parse()?);
     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
     Ok(pool_tokio::pool_for_connections(connector).follow(addresses).spawn::<String>()?)

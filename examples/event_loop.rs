@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 use pool_core::{
-    AddressSet, Config, FailureKind, Instant, Outcome, Output, Pick, RoundRobin, SlotEvent, SlotId,
+    AddressSet, Config, FailureKind, Instant, Outcome, Output, PickArgs, RoundRobin, SlotEvent, SlotId,
     SlotState, Uniform,
 };
 use pool_examples::{Ledger, LineSocket, Narrator, Reading, Story, Table, Voice};
@@ -182,11 +182,11 @@ impl EventLoop {
         }
     }
 
-    /// Hands lines to those whose turn it is. Each writes once for all it was handed.
+    /// Hands lines to those whose turn it is. Each writes once for all it was sent.
     fn dispatch(&mut self) {
         let mut touched = BTreeSet::new();
         while !self.waiting.is_empty()
-            && let Some(slot) = self.uniform.select(&Pick::any(), self.now)
+            && let Some(slot) = self.uniform.select(&PickArgs::any(), self.now)
             && let Some(connection) = self.connections.get_mut(&slot.index())
         {
             if connection.socket.is_full() {
@@ -195,7 +195,7 @@ impl EventLoop {
                 connection.socket.push(&line);
                 connection.unanswered.push_back(self.now);
                 self.uniform.handle_slot(slot, SlotEvent::Sent, self.now);
-                self.ledger.handed(&line, connection.address);
+                self.ledger.sent(&line, connection.address);
                 touched.insert(slot.index());
             }
         }
@@ -212,7 +212,7 @@ struct Connection {
     slot: SlotId,
     address: SocketAddr,
     socket: LineSocket,
-    /// When the lines were handed over that have no answer yet.
+    /// When the lines were sent over that have no answer yet.
     unanswered: VecDeque<Instant>,
     ledger: Ledger,
 }
@@ -229,8 +229,8 @@ impl Connection {
         }
         let (reading, answers) = self.socket.read()?;
         for _ in 0..answers {
-            let handed = self.unanswered.pop_front().ok_or(ErrorKind::InvalidData)?;
-            let latency = now.saturating_duration_since(handed);
+            let sent = self.unanswered.pop_front().ok_or(ErrorKind::InvalidData)?;
+            let latency = now.saturating_duration_since(sent);
             pool.handle_outcome(self.slot, Outcome::Success { latency }, now);
             self.ledger.answered();
         }

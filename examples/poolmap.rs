@@ -70,7 +70,7 @@ fn create(host: &str, overrides: &BTreeMap<String, Settings>) -> Result<Pool<Htt
 pub(crate) fn pools(names_max: usize, overrides: BTreeMap<String, Settings>) -> Result<Pools, BuildError> {
     pool_map(move |host: &String| create(host, &overrides))
         .names_max(names_max)
-        .idle_after(Duration::from_secs(60))
+        .idle_timeout(Duration::from_secs(60))
         .spawn()
 }
 
@@ -136,6 +136,6 @@ async fn main() -> Result<(), BoxError> {
         pools
     };
     let ended = pools.shutdown(Duration::from_secs(5)).await;
-    println!("{} pools were made, and {} requests handed to connections", ended.pools, ended.counts.handed);
+    println!("{} pools were made, and {} requests sent to connections", ended.pools, ended.counts.sent);
     Ok(())
 }

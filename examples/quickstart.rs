@@ -2,7 +2,7 @@
 //!
 //! Numbered lines go out at a steady pace. Meanwhile one address leaves the set, one server dies
 //! without a word and comes back, and a new address joins. Look at
-//! - the table after each headline: who is connected, who is in backoff, who was handed what;
+//! - the table after each headline: who is connected, who is in backoff, who was sent what;
 //! - the senders, which have no part in any of this: they just send;
 //! - the last table: only what the dead server took with it is missing, line by line.
 //!

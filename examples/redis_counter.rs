@@ -99,14 +99,14 @@ async fn share_out(pool: &Pool, servers: &[RealServer]) -> Result<bool, BoxError
         pool.send(COMMAND).await?;
     }
     let ended = pool.shutdown(Duration::from_secs(10)).await;
-    println!("{} items sent in {:.2?}\n", ended.counts.handed, started.elapsed());
+    println!("{} items sent in {:.2?}\n", ended.counts.sent, started.elapsed());
 
     let mut table = Table::default();
     for server in servers {
         let address = server.address();
-        let handed = handed_to(pool, address);
-        let counter = CounterReader::connect(address)?.read_settled(handed)?;
-        table.add(address.to_string(), handed, counter);
+        let sent = sent_to(pool, address);
+        let counter = CounterReader::connect(address)?.read_settled(sent)?;
+        table.add(address.to_string(), sent, counter);
     }
     println!("{table}");
     #[expect(clippy::cast_precision_loss, reason = "the counters are small")]
@@ -139,18 +139,18 @@ async fn survive(pool: &Pool, mut servers: Vec<RealServer>, duration: Duration) 
     let mut table = Table::default();
     for server in &servers {
         let address = server.address();
-        let mut handed = handed_to(pool, address);
+        let mut sent = sent_to(pool, address);
         let mut name = address.to_string();
         if address == outage.victim {
-            handed -= outage.handed_before;
+            sent -= outage.sent_before;
             name.push_str(", back");
         }
-        table.add(name, handed, CounterReader::connect(address)?.read_settled(handed)?);
+        table.add(name, sent, CounterReader::connect(address)?.read_settled(sent)?);
     }
     println!("{table}");
-    let Outage { victim, handed_before, counter_before, .. } = outage;
-    println!("{victim} was handed {handed_before} items before, and had counted {counter_before} of them");
-    println!("at the last look: at most {} went with it.", handed_before - counter_before);
+    let Outage { victim, sent_before, counter_before, .. } = outage;
+    println!("{victim} was sent {sent_before} items before, and had counted {counter_before} of them");
+    println!("at the last look: at most {} went with it.", sent_before - counter_before);
     let picked_up = outage.picked_up_after();
     match picked_up {
         Some(after) => println!("Its return was noticed after {} ms.", after.as_millis()),
@@ -159,9 +159,9 @@ async fn survive(pool: &Pool, mut servers: Vec<RealServer>, duration: Duration) 
     Ok(picked_up.is_some() && table.is_exact())
 }
 
-fn handed_to(pool: &Pool, address: SocketAddr) -> u64 {
+fn sent_to(pool: &Pool, address: SocketAddr) -> u64 {
     let addresses = pool.snapshot().addresses;
-    addresses.iter().find(|row| *row.address == address).map_or(0, |row| row.handed)
+    addresses.iter().find(|row| *row.address == address).map_or(0, |row| row.sent)
 }
 
 /// What the pool says, and what the servers say.
@@ -172,17 +172,17 @@ struct Table {
 
 struct Row {
     name: String,
-    handed: u64,
+    sent: u64,
     counter: u64,
 }
 
 impl Table {
-    fn add(&mut self, name: String, handed: u64, counter: u64) {
-        self.rows.push(Row { name, handed, counter });
+    fn add(&mut self, name: String, sent: u64, counter: u64) {
+        self.rows.push(Row { name, sent, counter });
     }
 
-    fn handed(&self) -> u64 {
-        self.rows.iter().map(|row| row.handed).sum()
+    fn sent(&self) -> u64 {
+        self.rows.iter().map(|row| row.sent).sum()
     }
 
     fn counter(&self) -> u64 {
@@ -190,16 +190,16 @@ impl Table {
     }
 
     fn is_exact(&self) -> bool {
-        self.rows.iter().all(|row| row.handed == row.counter && row.counter > 0)
+        self.rows.iter().all(|row| row.sent == row.counter && row.counter > 0)
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<24} {:>9} {:>9}", "server", "handed", "counter")?;
-        for Row { name, handed, counter } in &self.rows {
-            writeln!(f, "{name:<24} {handed:>9} {counter:>9}")?;
+        writeln!(f, "{:<24} {:>9} {:>9}", "server", "sent", "counter")?;
+        for Row { name, sent, counter } in &self.rows {
+            writeln!(f, "{name:<24} {sent:>9} {counter:>9}")?;
         }
-        writeln!(f, "{:<24} {:>9} {:>9}", "sum", self.handed(), self.counter())
+        writeln!(f, "{:<24} {:>9} {:>9}", "sum", self.sent(), self.counter())
     }
 }

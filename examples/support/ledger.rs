@@ -24,7 +24,7 @@ struct Book {
 /// What became of one line.
 #[derive(Clone, Debug, Default)]
 struct Line {
-    handed_to: Vec<SocketAddr>,
+    sent_to: Vec<SocketAddr>,
     received_by: Vec<SocketAddr>,
     /// Why not.
     undelivered: Option<String>,
@@ -50,14 +50,14 @@ impl Ledger {
         }
     }
 
-    /// A connector whose connections record what they are handed.
+    /// A connector whose connections record what they are sent.
     pub fn track<C>(&self, connector: C) -> TrackedConnector<C> {
         TrackedConnector::new(connector, self.clone())
     }
 
     /// A connection to this server has taken the line.
-    pub fn handed(&self, line: &str, address: SocketAddr) {
-        self.record(line, |line| line.handed_to.push(address));
+    pub fn sent(&self, line: &str, address: SocketAddr) {
+        self.record(line, |line| line.sent_to.push(address));
     }
 
     pub(crate) fn received(&self, line: &str, address: SocketAddr) {
@@ -70,8 +70,8 @@ impl Ledger {
 
     /// How many lines connections to this server have taken.
     #[must_use]
-    pub fn handed_to(&self, address: SocketAddr) -> usize {
-        self.book().lines.iter().flat_map(|line| &line.handed_to).filter(|to| **to == address).count()
+    pub fn sent_to(&self, address: SocketAddr) -> usize {
+        self.book().lines.iter().flat_map(|line| &line.sent_to).filter(|to| **to == address).count()
     }
 
     /// The pool could not deliver this line.
@@ -88,7 +88,7 @@ impl Ledger {
     #[must_use]
     pub fn report(&self) -> Report {
         let book = self.book();
-        let mut report = Report { sent: book.lines.len(), answers: book.answers, ..Report::default() };
+        let mut report = Report { accepted: book.lines.len(), answers: book.answers, ..Report::default() };
         for (number, line) in book.lines.iter().enumerate() {
             report.add(number, line, &book.died);
         }
@@ -101,18 +101,18 @@ impl Ledger {
 #[non_exhaustive]
 pub struct Report {
     /// Lines written.
+    pub accepted: usize,
+    /// Lines that connections were sent, whether they arrived or not.
     pub sent: usize,
-    /// Lines that connections were handed, whether they arrived or not.
-    pub handed: usize,
     /// Lines that servers have read.
     pub received: usize,
     /// Lines that the pool gave back.
     pub undelivered: usize,
-    /// Lines that were handed to connections whose server died.
+    /// Lines that were sent to connections whose server died.
     pub lost: usize,
     /// Answers that came back.
     pub answers: u64,
-    /// Lines handed to and received by each server.
+    /// Lines sent to and received by each server.
     by_server: BTreeMap<SocketAddr, (usize, usize)>,
     /// A sentence on each line that did not arrive.
     missing: Vec<String>,
@@ -121,23 +121,23 @@ pub struct Report {
 }
 
 impl Report {
-    /// Lines that connections to this server were handed and the server has not read.
+    /// Lines that connections to this server were sent and the server has not read.
     #[must_use]
     pub fn missing_at(&self, address: SocketAddr) -> usize {
-        let (handed, received) = self.by_server.get(&address).copied().unwrap_or_default();
-        handed.saturating_sub(received)
+        let (sent, received) = self.by_server.get(&address).copied().unwrap_or_default();
+        sent.saturating_sub(received)
     }
 
     fn add(&mut self, number: usize, line: &Line, died: &BTreeSet<SocketAddr>) {
-        for address in &line.handed_to {
-            self.handed += 1;
+        for address in &line.sent_to {
+            self.sent += 1;
             self.by_server.entry(*address).or_default().0 += 1;
         }
         for address in &line.received_by {
             self.received += 1;
             self.by_server.entry(*address).or_default().1 += 1;
         }
-        match (&line.handed_to[..], &line.received_by[..], &line.undelivered) {
+        match (&line.sent_to[..], &line.received_by[..], &line.undelivered) {
             ([to], [by], None) if to == by => {}
             ([], [], Some(reason)) => {
                 self.undelivered += 1;
@@ -145,10 +145,10 @@ impl Report {
             }
             ([to], [], None) if died.contains(to) => {
                 self.lost += 1;
-                self.missing.push(format!("line {number}: handed to {to}, which died"));
+                self.missing.push(format!("line {number}: sent to {to}, which died"));
             }
             (to, by, undelivered) => self.wrong.push(format!(
-                "line {number}: handed to {to:?}, received by {by:?}, undelivered: {undelivered:?}"
+                "line {number}: sent to {to:?}, received by {by:?}, undelivered: {undelivered:?}"
             )),
         }
     }
@@ -156,19 +156,19 @@ impl Report {
     /// Whether every line is accounted for, and the sums agree.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.wrong.is_empty() && self.sent == self.received + self.undelivered + self.lost
+        self.wrong.is_empty() && self.accepted == self.received + self.undelivered + self.lost
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<24} {:>8} {:>8} {:>8}", "server", "handed", "received", "missing")?;
-        for (address, (handed, received)) in &self.by_server {
+        writeln!(f, "{:<24} {:>8} {:>8} {:>8}", "server", "sent", "received", "missing")?;
+        for (address, (sent, received)) in &self.by_server {
             let missing = self.missing_at(*address);
-            writeln!(f, "{:<24} {handed:>8} {received:>8} {missing:>8}", address.to_string())?;
+            writeln!(f, "{:<24} {sent:>8} {received:>8} {missing:>8}", address.to_string())?;
         }
-        let Self { sent, handed, received, undelivered, lost, answers, .. } = self;
-        writeln!(f, "{:<24} {handed:>8} {received:>8} {:>8}\n", "all", handed.saturating_sub(*received))?;
+        let Self { accepted, sent, received, undelivered, lost, answers, .. } = self;
+        writeln!(f, "{:<24} {sent:>8} {received:>8} {:>8}\n", "all", sent.saturating_sub(*received))?;
         for line in &self.missing {
             writeln!(f, "{line}")?;
         }
@@ -176,7 +176,10 @@ impl fmt::Display for Report {
             writeln!(f, "WRONG: {line}")?;
         }
         let sign = if self.is_balanced() { '=' } else { '≠' };
-        write!(f, "{sent} sent {sign} {received} received + {undelivered} undelivered + {lost} lost")?;
+        write!(
+            f,
+            "{accepted} accepted {sign} {received} received + {undelivered} undelivered + {lost} lost"
+        )?;
         writeln!(f, " with the server that died; {answers} answers came back")
     }
 }

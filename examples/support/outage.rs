@@ -19,14 +19,14 @@ pub struct Outage {
     pub victim: SocketAddr,
     /// Its counter, as last seen before it was killed.
     pub counter_before: u64,
-    /// What it had been handed when it was started again.
-    pub handed_before: u64,
+    /// What it had been sent when it was started again.
+    pub sent_before: u64,
     killed: Duration,
     restarted: Duration,
     looks: Vec<Look>,
 }
 
-/// What the pool had handed over at one time.
+/// What the pool had sent over at one time.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Duration,
@@ -49,7 +49,7 @@ impl Outage {
         let mut outage = Self {
             victim: server.address(),
             counter_before: 0,
-            handed_before: 0,
+            sent_before: 0,
             killed: Duration::ZERO,
             restarted: Duration::ZERO,
             looks: Vec::new(),
@@ -64,7 +64,7 @@ impl Outage {
         outage.killed = started.elapsed();
         server.kill()?;
         while started.elapsed() < duration / 3 * 2 {
-            outage.handed_before = outage.look(pool, started).to_victim;
+            outage.sent_before = outage.look(pool, started).to_victim;
             thread::sleep(PERIOD);
         }
         outage.restarted = started.elapsed();
@@ -80,20 +80,20 @@ impl Outage {
         let mut look = Look { at: started.elapsed(), to_victim: 0, to_others: 0 };
         for row in pool.snapshot().addresses {
             if *row.address == self.victim {
-                look.to_victim = row.handed;
+                look.to_victim = row.sent;
             } else {
-                look.to_others += row.handed;
+                look.to_others += row.sent;
             }
         }
         self.looks.push(look);
         look
     }
 
-    /// How long after its start the victim was handed an item again.
+    /// How long after its start the victim was sent an item again.
     #[must_use]
     pub fn picked_up_after(&self) -> Option<Duration> {
         let first =
-            self.looks.iter().find(|look| look.to_victim > self.handed_before && look.at > self.restarted);
+            self.looks.iter().find(|look| look.to_victim > self.sent_before && look.at > self.restarted);
         first.map(|look| look.at.saturating_sub(self.restarted))
     }
 
@@ -125,7 +125,7 @@ impl Outage {
 struct Phase {
     items: u64,
     duration: Duration,
-    /// The longest time in which the other servers were handed nothing.
+    /// The longest time in which the other servers were sent nothing.
     pause_max: Duration,
 }
 

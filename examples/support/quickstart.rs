@@ -133,7 +133,7 @@ fn given(addresses: &str) -> Result<(Servers, AddressSets), BoxError> {
     Ok((Servers::Given(names), address_sets))
 }
 
-/// Sends to servers of which nothing is known, and shows who was handed what.
+/// Sends to servers of which nothing is known, and shows who was sent what.
 async fn visit<T: Stream + Unpin>(
     pool: &Pool<String>,
     ledger: &Ledger,
@@ -169,8 +169,8 @@ async fn send_lines<T: Stream + Unpin>(
 fn verdict(report: &Report, ended: Ended) -> ExitCode {
     println!("{report}");
     let counts = ended.counts;
-    let is_agreed = (counts.accepted, counts.handed, counts.undelivered)
-        == (report.sent as u64, report.handed as u64, report.undelivered as u64);
+    let is_agreed = (counts.accepted, counts.sent, counts.undelivered)
+        == (report.accepted as u64, report.sent as u64, report.undelivered as u64);
     if !is_agreed {
         println!("the pool says otherwise: {counts:?}");
     }

@@ -49,7 +49,7 @@ where
         let counter = connection.call(Command::new("GET").arg("counter")).await?;
         let Some(row) = snapshot.addresses.iter().find(|row| *row.address == address) else { continue };
         let (open, failures) = (row.status.busy + row.status.ready, row.status.failures);
-        println!("{:<24} {open:>11} {failures:>8} {:>6}  {counter:?}", address.to_string(), row.handed);
+        println!("{:<24} {open:>11} {failures:>8} {:>6}  {counter:?}", address.to_string(), row.sent);
     }
     Ok(())
 }

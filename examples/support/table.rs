@@ -14,10 +14,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// How things are now; the ledger knows what each address was handed.
+    /// How things are now; the ledger knows what each address was sent.
     #[must_use]
     pub fn new(uniform: &Uniform<SocketAddr>, ledger: &Ledger) -> Self {
-        let row = |(address, status): (&SocketAddr, _)| (*address, status, ledger.handed_to(*address));
+        let row = |(address, status): (&SocketAddr, _)| (*address, status, ledger.sent_to(*address));
         Self { rows: uniform.addresses().map(row).collect() }
     }
 }
@@ -27,13 +27,13 @@ impl fmt::Display for Table {
         writeln!(
             f,
             "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9} {:>9}",
-            "address", "state", "dialling", "open", "drain", "failures", "handed", "in flight"
+            "address", "state", "dialling", "open", "drain", "failures", "sent", "in flight"
         )?;
-        for (address, status, handed) in &self.rows {
+        for (address, status, sent) in &self.rows {
             let AddressStatus { state, dialling, busy, ready, draining, failures, in_flight, .. } = status;
             let open = busy + ready;
             write!(f, "{:<24} {state:<9} {dialling:>8} {open:>6} ", address.to_string())?;
-            writeln!(f, "{draining:>6} {failures:>9} {handed:>9} {in_flight:>9}")?;
+            writeln!(f, "{draining:>6} {failures:>9} {sent:>9} {in_flight:>9}")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Connections that record what they are handed: an example of a connection around another.
+//! Connections that record what they are sent: an example of a connection around another.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -38,7 +38,7 @@ where
     }
 }
 
-/// A connection that records each line it is handed, and where that went.
+/// A connection that records each line it is sent, and where that went.
 #[derive(Debug)]
 #[pin_project]
 pub struct Tracked<C> {
@@ -68,7 +68,7 @@ impl<C: Sink<String>> Sink<String> for Tracked<C> {
 
     fn start_send(self: Pin<&mut Self>, line: String) -> Result<(), C::Error> {
         let this = self.project();
-        this.ledger.handed(&line, *this.address);
+        this.ledger.sent(&line, *this.address);
         this.connection.start_send(line)
     }
 

@@ -96,9 +96,9 @@ impl World {
         let change = async {
             for round in 0..ROUNDS {
                 let address = self.servers[round % SERVERS].address();
-                let before = self.ledger.handed_to(address);
+                let before = self.ledger.sent_to(address);
                 self.names.unbounded_send(Ok([address].into()))?;
-                until(|| self.ledger.handed_to(address) > before).await;
+                until(|| self.ledger.sent_to(address) > before).await;
             }
             TestResult::Ok(())
         };
@@ -113,7 +113,7 @@ impl World {
             println!("{address}: {missing} lines missing, {lost} reported lost");
             assert!(missing <= lost, "{report}");
         }
-        assert_eq!((report.undelivered, report.handed), (0, report.sent), "{report}");
+        assert_eq!((report.undelivered, report.sent), (0, report.accepted), "{report}");
         Ok(())
     }
 }

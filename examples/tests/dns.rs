@@ -11,7 +11,7 @@ use pool_core::{AddressState, Backoff, Endpoint};
 use pool_driver::{BoxError, Pool, PoolBuilder, Runtime, SourceState, UndeliveredReason};
 use pool_examples::{KnotServer, Ledger, LineServer};
 use pool_resolve::{
-    Answer, Dns, DnsLookup, DnsName, IpVersion, Lookup, LookupError, PollConfig, Polling, Resolve,
+    Dns, DnsLookup, DnsName, IpVersion, Lookup, LookupAnswer, LookupError, PollConfig, Polling, Resolve,
 };
 use pool_smol::SmolRuntime;
 use pool_tokio::TokioRuntime;
@@ -87,8 +87,8 @@ impl World {
         pool.shutdown(Duration::from_secs(10)).await;
         self.servers.iter_mut().try_for_each(LineServer::finish)?;
         let report = self.ledger.report();
-        assert!(report.is_balanced() && report.undelivered == 0 && report.sent > 0, "{report}");
-        println!("{} lines sent, {} lost with servers that died", report.sent, report.lost);
+        assert!(report.is_balanced() && report.undelivered == 0 && report.accepted > 0, "{report}");
+        println!("{} lines accepted, {} lost with servers that died", report.accepted, report.lost);
         Ok(())
     }
 }
@@ -151,10 +151,10 @@ async fn until_at(pool: &Pool<String>, addresses: &[SocketAddr]) {
     until(|| rows(pool).iter().map(|row| row.address).eq(addresses.iter().copied())).await;
 }
 
-/// Waits until a server was handed more than it has been so far.
+/// Waits until a server was sent more than it has been so far.
 async fn until_handed(ledger: &Ledger, address: SocketAddr) {
-    let so_far = ledger.handed_to(address);
-    until(|| ledger.handed_to(address) > so_far).await;
+    let so_far = ledger.sent_to(address);
+    until(|| ledger.sent_to(address) > so_far).await;
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn priorities_and_weights_of_a_service_are_those_of_its_records() -> TestResult 
         let story = async {
             until(|| rows(&pool) == endpoints((0, 5), (7, 1))).await;
             until_handed(&ledger, a).await;
-            assert_eq!(ledger.handed_to(b), 0, "the better priority has a connection");
+            assert_eq!(ledger.sent_to(b), 0, "the better priority has a connection");
 
             world.servers[0].die()?;
             until_handed(&ledger, b).await;
@@ -348,7 +348,7 @@ _circle._tcp CNAME _circle2._tcp
 _circle2._tcp CNAME _circle._tcp
 ";
 
-type Answered = Result<Answer<SocketAddr>, LookupError>;
+type Answered = Result<LookupAnswer<SocketAddr>, LookupError>;
 
 fn ask(dns: &Dns<TokioRuntime>, name: &str) -> impl Future<Output = Answered> {
     let name: Result<DnsName, _> = name.parse();

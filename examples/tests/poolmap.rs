@@ -56,7 +56,7 @@ async fn hosts_take_turns_when_there_are_too_few_places() {
     .await;
     assert!(pools.len() <= 2);
     let ended = pools.shutdown(Duration::from_secs(60)).await;
-    assert_eq!(ended.counts.handed, 100);
+    assert_eq!(ended.counts.sent, 100);
     until(|| servers.iter().flat_map(HttpServer::records).all(|record| record.is_closed)).await;
 }
 

@@ -144,7 +144,7 @@ async fn rows_that_nobody_waits_for_any_more_are_nobody_elses() {
     let only = backend(&pool).await;
     let calls: Vec<_> =
         (0..50).map(|number| spawn_query(&pool, "SELECT pg_backend_pid(), $1", &[number])).collect();
-    until(|| pool.snapshot().counts.handed > 1).await;
+    until(|| pool.snapshot().counts.sent > 1).await;
     for call in calls.iter().step_by(2) {
         call.abort();
     }
@@ -162,7 +162,7 @@ async fn a_connection_that_is_stuck_in_queries_that_nobody_waits_for_is_replaced
     let stuck = backend(&pool).await;
     let sleepers = [(); 2].map(|()| spawn_query(&pool, "SELECT pg_sleep(3600)", &[]));
     until_asleep(&watcher, 1).await;
-    until(|| pool.snapshot().counts.handed == 3).await;
+    until(|| pool.snapshot().counts.sent == 3).await;
     let waiting = spawn_query(&pool, "SELECT pg_backend_pid(), 1::int8", &[]);
     for sleeper in sleepers {
         sleeper.abort();
@@ -198,7 +198,7 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     let watcher = pool_of(&server, 1, 1).await;
     until_asleep(&watcher, 2).await;
     let behind = [(); 2].map(|()| spawn_query(&pool, "SELECT pg_backend_pid(), 1::int8", &[]));
-    until(|| pool.snapshot().counts.handed == 4).await;
+    until(|| pool.snapshot().counts.sent == 4).await;
     let waiting = spawn_query(&pool, "SELECT pg_backend_pid(), 2::int8", &[]);
     until(|| pool.snapshot().counts.accepted == 5).await;
 
@@ -210,5 +210,5 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     // It was never with a connection.
     answer_to(waiting).await;
     all_up(&pool, 2).await;
-    assert_eq!(pool.snapshot().counts.handed, 5);
+    assert_eq!(pool.snapshot().counts.sent, 5);
 }

@@ -8,7 +8,7 @@ use std::alloc::System;
 use std::env;
 use std::time;
 
-use pool_core::{AddressSet, Config, Instant, Output, Pick, RoundRobin, SlotEvent, SlotId, Uniform};
+use pool_core::{AddressSet, Config, Instant, Output, PickArgs, RoundRobin, SlotEvent, SlotId, Uniform};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -52,7 +52,7 @@ fn choose_case(addresses: u32, choices: u32) {
 fn choose(uniform: &mut Uniform<SocketAddr>, choices: u32) {
     let now = Instant::ZERO;
     for _ in 0..choices {
-        let slot = uniform.select(&Pick::any(), now).expect("every slot stays ready");
+        let slot = uniform.select(&PickArgs::any(), now).expect("every slot stays ready");
         uniform.handle_slot(slot, SlotEvent::Sent, now);
     }
 }

@@ -43,14 +43,14 @@ pub struct Call<Request, Reply> {
 
 impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// A call, and the future of its answer.
-    pub fn new(request: Request) -> (Self, Answer<Request, Reply>) {
+    pub fn new(request: Request) -> (Self, ReplyFuture<Request, Reply>) {
         let slot = Slot::with(Slot::take_free(), request, None);
         let caller = Caller { stage: Stage::Called(Arc::clone(&slot)) };
-        (Self { slot: Some(slot) }, Answer { caller })
+        (Self { slot: Some(slot) }, ReplyFuture { caller })
     }
 
     /// A call of this thread that is over.
-    pub(crate) fn spare() -> Option<Self> {
+    pub(crate) fn recycled() -> Option<Self> {
         Slot::take_free().map(|slot| Self { slot: Some(slot) })
     }
 
@@ -191,7 +191,7 @@ impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
 /// tell the pool by [`report_unwanted`](pool_driver::Pool::report_unwanted), so that it leaves its place
 /// to others; [`CallExt`](crate::CallExt) does that by itself.
 #[must_use = "nobody sees the reply unless this is polled"]
-pub struct Answer<Request: 'static, Reply: 'static> {
+pub struct ReplyFuture<Request: 'static, Reply: 'static> {
     pub(crate) caller: Caller<Request, Reply, Infallible>,
 }
 
@@ -223,13 +223,13 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     #[inline]
     pub(crate) fn call(
         &mut self,
-        spare: impl FnOnce() -> Option<Call<Request, Reply>>,
+        recycled: impl FnOnce() -> Option<Call<Request, Reply>>,
         waker: Option<&Waker>,
     ) -> Option<Call<Request, Reply>> {
         let Stage::Asked(_) = self.stage else { return None };
         let Stage::Asked(request) = self.take_stage() else { return None };
-        let spare = spare().and_then(|mut call| call.slot.take());
-        let slot = Slot::with(spare, request, waker.cloned());
+        let recycled = recycled().and_then(|mut call| call.slot.take());
+        let slot = Slot::with(recycled, request, waker.cloned());
         overwrite(&mut self.stage, Stage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
     }
@@ -288,7 +288,9 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// The reply, or why there is none. After a reply the call is to be [ended](Self::end).
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
-        let Stage::Called(slot) = &mut self.stage else { panic!("`Answer` is polled after it was done") };
+        let Stage::Called(slot) = &mut self.stage else {
+            panic!("`ReplyFuture` is polled after it was done")
+        };
         match ready!(slot.poll(cx.waker())) {
             Some(reply) => Poll::Ready(Ok(reply)),
             None => Poll::Ready(Err(self.take_error())),
@@ -373,7 +375,7 @@ impl<Request, Reply, Sending> Drop for Caller<Request, Reply, Sending> {
     }
 }
 
-impl<Request, Reply> Future for Answer<Request, Reply> {
+impl<Request, Reply> Future for ReplyFuture<Request, Reply> {
     type Output = Result<Reply, CallError<Request>>;
 
     /// # Panics
@@ -382,18 +384,18 @@ impl<Request, Reply> Future for Answer<Request, Reply> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let reply = ready!(self.caller.poll_reply(cx))?;
-        if let Some(spare) = self.caller.end() {
-            spare.keep();
+        if let Some(recycled) = self.caller.end() {
+            recycled.keep();
         }
         Poll::Ready(Ok(reply))
     }
 }
 
 // Nothing in it is pinned.
-impl<Request, Reply> Unpin for Answer<Request, Reply> {}
+impl<Request, Reply> Unpin for ReplyFuture<Request, Reply> {}
 
-impl<Request, Reply> fmt::Debug for Answer<Request, Reply> {
+impl<Request, Reply> fmt::Debug for ReplyFuture<Request, Reply> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("is_done", &self.caller.is_done()).finish()
+        f.debug_struct("ReplyFuture").field("is_done", &self.caller.is_done()).finish()
     }
 }

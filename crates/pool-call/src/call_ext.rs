@@ -140,8 +140,8 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
             Poll::Ready(Ok(())) => match self.caller.poll_reply(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(reply)) => {
-                    if let Some(spare) = self.caller.end() {
-                        self.route.keep_spare(spare);
+                    if let Some(recycled) = self.caller.end() {
+                        self.route.recycle(recycled);
                     }
                     return Poll::Ready(Ok(reply));
                 }
@@ -197,8 +197,8 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Most of the time a caller is woken because its reply is there.
         match self.caller.take_reply() {
-            Some((reply, spare)) => {
-                self.route.keep_spare(spare);
+            Some((reply, recycled)) => {
+                self.route.recycle(recycled);
                 Poll::Ready(Ok(reply))
             }
             None if self.start(cx) => Poll::Pending,

@@ -129,7 +129,7 @@ where
     fn check_health(self: Pin<&mut Self>) {
         let this = self.project();
         let is_open = this.end.is_none() && *this.replacing == Replacing::No;
-        if is_open && this.health.is_crowded(|| this.clock.now()) {
+        if is_open && this.health.has_too_many_orphans(|| this.clock.now()) {
             *this.replacing = Replacing::Due;
         }
         // What is read next comes later.

@@ -17,12 +17,12 @@ pub(crate) struct Health {
     /// More orphans than this are too many. Half of what may be in flight, unless it is set.
     orphans_max: Option<usize>,
     /// Since when there have been too many orphans.
-    crowded_since: Option<Instant>,
+    too_many_since: Option<Instant>,
 }
 
 impl Health {
     pub(crate) fn new(in_flight_max: usize) -> Self {
-        Self { orphans: Arc::default(), in_flight_max, orphans_max: None, crowded_since: None }
+        Self { orphans: Arc::default(), in_flight_max, orphans_max: None, too_many_since: None }
     }
 
     pub(crate) fn in_flight_max(&self) -> usize {
@@ -42,14 +42,14 @@ impl Health {
     }
 
     /// Whether the connection is to be replaced. The clock is looked at only if that is in question.
-    pub(crate) fn is_crowded(&mut self, now: impl FnOnce() -> Instant) -> bool {
+    pub(crate) fn has_too_many_orphans(&mut self, now: impl FnOnce() -> Instant) -> bool {
         let orphans = self.orphans.count();
         if orphans <= self.orphans_max.unwrap_or(self.in_flight_max / 2) {
-            self.crowded_since = None;
+            self.too_many_since = None;
             return false;
         }
         let now = now();
-        let since = *self.crowded_since.get_or_insert(now);
+        let since = *self.too_many_since.get_or_insert(now);
         // Where all places are taken by orphans nothing can happen that would wake us later.
         orphans >= self.in_flight_max || now.saturating_duration_since(since) > ORPHAN_AGE_MAX
     }
@@ -65,37 +65,37 @@ mod tests {
         health
     }
 
-    fn is_crowded(health: &mut Health, age: Duration) -> bool {
-        health.is_crowded(|| Instant::ZERO + age)
+    fn has_too_many_orphans(health: &mut Health, age: Duration) -> bool {
+        health.has_too_many_orphans(|| Instant::ZERO + age)
     }
 
     #[test]
     fn up_to_half_of_the_calls_may_be_orphans_for_ever() {
         let mut health = with_orphans(4);
-        assert!(!is_crowded(&mut health, Duration::ZERO));
-        assert!(!is_crowded(&mut health, Duration::from_secs(100)));
+        assert!(!has_too_many_orphans(&mut health, Duration::ZERO));
+        assert!(!has_too_many_orphans(&mut health, Duration::from_secs(100)));
     }
 
     #[test]
     fn more_orphans_are_too_many_after_a_second() {
         let mut health = with_orphans(5);
-        assert!(!is_crowded(&mut health, Duration::ZERO));
-        assert!(!is_crowded(&mut health, ORPHAN_AGE_MAX));
-        assert!(is_crowded(&mut health, ORPHAN_AGE_MAX + Duration::from_millis(1)));
+        assert!(!has_too_many_orphans(&mut health, Duration::ZERO));
+        assert!(!has_too_many_orphans(&mut health, ORPHAN_AGE_MAX));
+        assert!(has_too_many_orphans(&mut health, ORPHAN_AGE_MAX + Duration::from_millis(1)));
     }
 
     #[test]
     fn orphans_that_were_few_in_between_count_from_anew() {
         let mut health = with_orphans(5);
-        assert!(!is_crowded(&mut health, Duration::ZERO));
+        assert!(!has_too_many_orphans(&mut health, Duration::ZERO));
         health.orphans.remove();
-        assert!(!is_crowded(&mut health, Duration::from_secs(50)));
+        assert!(!has_too_many_orphans(&mut health, Duration::from_secs(50)));
         health.orphans.add();
-        assert!(!is_crowded(&mut health, Duration::from_secs(100)));
+        assert!(!has_too_many_orphans(&mut health, Duration::from_secs(100)));
     }
 
     #[test]
     fn nothing_but_orphans_is_too_many_at_once() {
-        assert!(is_crowded(&mut with_orphans(8), Duration::ZERO));
+        assert!(has_too_many_orphans(&mut with_orphans(8), Duration::ZERO));
     }
 }

@@ -63,7 +63,7 @@ mod tagged;
 mod tower;
 
 pub use builder::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, call_pool_builder};
-pub use call::{Answer, Call, Responder};
+pub use call::{Call, ReplyFuture, Responder};
 pub use call_ext::{CallExt, Calling, CallingUntil};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
 pub use pipelined::Pipelined;

@@ -148,13 +148,13 @@ impl Retry {
         let mut deadline = Deadline { future: deadline, is_over: false };
         self.budget.deposit(Instant::now());
         // So that it is known where a call was that fails.
-        pool.heed_wishes();
+        pool.use_pick_args();
         // Once it may have been sent no later attempt makes that certain again.
         let mut maybe_sent = None;
         let mut failed_at = None;
         let mut retries_left = self.attempts_max.saturating_sub(1);
         loop {
-            let spare = if retries_left > 0 { copy(&request) } else { None };
+            let recycled = if retries_left > 0 { copy(&request) } else { None };
             let calling = Calling::new(PoolRoute::avoiding(pool, failed_at), Caller::to(request));
             let mut calling = CallingUntil::new(calling, &mut deadline);
             let error = match (&mut calling).await {
@@ -164,12 +164,12 @@ impl Retry {
             failed_at = calling.failed_at();
             let is_repeated =
                 |is_passing| is_passing && retries_left > 0 && self.budget.withdraw(Instant::now());
-            match (error, spare) {
+            match (error, recycled) {
                 (CallError::NotSent { request: unsent, reason }, _) if is_repeated(reason.is_passing()) => {
                     request = unsent;
                 }
-                (CallError::MaybeSent { reason }, Some(spare)) if is_repeated(reason.is_passing()) => {
-                    request = spare;
+                (CallError::MaybeSent { reason }, Some(recycled)) if is_repeated(reason.is_passing()) => {
+                    request = recycled;
                     maybe_sent = Some(reason);
                 }
                 (error, _) => {

@@ -1,6 +1,6 @@
 //! What pools of calls do with calls that no connection could take, and where they send those that failed.
 
-use pool_driver::{AddressId, ItemPolicy, Pick, UndeliveredReason};
+use pool_driver::{AddressId, ItemPolicy, PickArgs, UndeliveredReason};
 
 use crate::call::Call;
 use crate::error::NotSentReason;
@@ -28,7 +28,7 @@ pub struct ReturnToCaller;
 
 impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
     /// Only calls that are repeated have any, and whoever repeats some insists on them.
-    const HAS_WISHES: bool = false;
+    const HAS_PICK_ARGS: bool = false;
 
     fn on_undelivered(&mut self, call: Call<Request, Reply>, reason: UndeliveredReason) {
         // The last error is known to whoever has a handle: the caller.
@@ -41,8 +41,8 @@ impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
 
     /// Rather not where it failed the last time.
     #[inline]
-    fn pick(&self, call: &Call<Request, Reply>) -> Pick {
-        call.last_address().map_or(Pick::any(), Pick::avoiding)
+    fn pick(&self, call: &Call<Request, Reply>) -> PickArgs {
+        call.last_address().map_or(PickArgs::any(), PickArgs::avoiding)
     }
 
     #[inline]

@@ -32,7 +32,7 @@ pub trait Route<Request: 'static, Reply: 'static> {
 
     /// Keeps a call that is over, to be used again.
     #[inline]
-    fn keep_spare(&self, call: Call<Request, Reply>) {
+    fn recycle(&self, call: Call<Request, Reply>) {
         call.keep();
     }
 
@@ -66,7 +66,7 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
 
     #[inline]
     fn start(&mut self, caller: &mut Caller<Request, Reply, Self::Sending>, cx: &mut Context<'_>) -> bool {
-        let Some(call) = caller.call(|| self.pool.take_spare(), Some(cx.waker())) else { return false };
+        let Some(call) = caller.call(|| self.pool.take_recycled(), Some(cx.waker())) else { return false };
         if let Some(address) = self.failed_at {
             call.set_last_address(address);
         }
@@ -96,9 +96,9 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     }
 
     #[inline]
-    fn keep_spare(&self, call: Call<Request, Reply>) {
+    fn recycle(&self, call: Call<Request, Reply>) {
         // If the pool has enough of them, it goes.
-        let _ = self.pool.keep_spare(call);
+        let _ = self.pool.recycle(call);
     }
 
     fn last_error(&self) -> Option<SharedError> {
@@ -136,7 +136,7 @@ where
         let mut sink = Pin::new(&mut *self.sink);
         if caller.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = caller.call(Call::spare, None) {
+            if let Some(call) = caller.call(Call::recycled, None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

@@ -223,13 +223,16 @@ thread_local! {
 }
 
 impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
-    /// A slot with a request in it: the one that is spare, if there is one.
+    /// A slot with a request in it: the one that is recycled, if there is one.
     #[inline]
-    pub(crate) fn with(spare: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
-        let mut slot = spare.unwrap_or_else(Self::new_one);
-        let Self { state, last_address } = Arc::get_mut(&mut slot).expect("nobody else has a spare slot");
+    pub(crate) fn with(recycled: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
+        let mut slot = recycled.unwrap_or_else(Self::new_one);
+        let Self { state, last_address } = Arc::get_mut(&mut slot).expect("nobody else has a recycled slot");
         let state = state.get_mut();
-        debug_assert!(matches!(state.stage, Stage::Empty) && state.waker.is_none(), "a spare slot is empty");
+        debug_assert!(
+            matches!(state.stage, Stage::Empty) && state.waker.is_none(),
+            "a recycled slot is empty"
+        );
         overwrite(&mut state.stage, Stage::Queued(request));
         overwrite(&mut state.waker, waker);
         *last_address.get_mut() = NOWHERE;

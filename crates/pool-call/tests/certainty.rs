@@ -11,7 +11,7 @@ use std::task::{Context, Waker};
 use pool_call::{Call, CallExt, MaybeSentReason, NotSentReason, Pipelined};
 use support::{End, Item, Peer, Reply, Request, end_of, request};
 
-type Pair = (Item, pool_call::Answer<Request, Reply>);
+type Pair = (Item, pool_call::ReplyFuture<Request, Reply>);
 
 fn call(number: usize) -> Pair {
     Call::new(request(number))

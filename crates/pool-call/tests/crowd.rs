@@ -222,7 +222,7 @@ where
         clock.now()
     );
     assert_eq!(world.replies + world.given_up + world.maybe_sent, CALLS);
-    assert_eq!(ended.counts.accepted, ended.counts.handed + ended.counts.undelivered);
+    assert_eq!(ended.counts.accepted, ended.counts.sent + ended.counts.undelivered);
     let never_sent = world.seen.iter().filter(|is_seen| !**is_seen).count();
     assert!((1..world.given_up).contains(&never_sent), "{never_sent}: some give up early, some late");
     assert!(world.given_up > CALLS / 5 && world.deaths > CALLS / 20_000, "the world was too kind");

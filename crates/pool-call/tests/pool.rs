@@ -158,7 +158,7 @@ fn t8_calls_that_are_given_up_in_an_outage_leave_their_places_to_others() {
     }
     bench.executor.run();
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0));
+    assert_eq!((queue.queued, queue.in_backlog, queue.granted, queue.waiting), (0, 0, 0, 0));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_shutdown_waits_for_the_replies_that_are_owed() {
     bench.peer(index).answer(1);
     assert_eq!(bench.end(&call), End::Reply(0));
     let ended = bench.driver.output().expect("nothing is owed any more");
-    assert_eq!((ended.counts.handed, ended.counts.undelivered), (1, 0));
+    assert_eq!((ended.counts.sent, ended.counts.undelivered), (1, 0));
 }
 
 #[test]

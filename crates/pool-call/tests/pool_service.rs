@@ -156,7 +156,7 @@ fn t5_a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
     bench.executor.cancel(&waits);
     bench.executor.run();
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.queued + queue.in_hand, queue.granted), (1, 0));
+    assert_eq!((queue.queued + queue.in_backlog, queue.granted), (1, 0));
 }
 
 #[test]

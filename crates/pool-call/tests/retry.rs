@@ -86,7 +86,7 @@ fn what_a_connection_had_not_begun_goes_to_another_address_whosever_turn_it_is()
     for (first, second) in [(1, 2), (2, 1)] {
         let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
         // Nobody asks where calls have been before somebody repeats some.
-        bench.pool.heed_wishes();
+        bench.pool.use_pick_args();
         bench.peers.all().iter().for_each(|peer| peer.block(true));
         // One for each connection.
         let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();

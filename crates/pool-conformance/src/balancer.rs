@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pool_driver::{AddressId, Balance, Instant, Pick, Ring, RoundRobin};
+use pool_driver::{AddressId, Balance, Instant, PickArgs, Ring, RoundRobin};
 
 use crate::world::Calls;
 
@@ -27,7 +27,7 @@ impl ScriptedBalancer {
 }
 
 impl Balance for ScriptedBalancer {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId> {
         if self.panics.load(Ordering::Relaxed) {
             self.calls.panic("of the balancer");
         }

@@ -46,7 +46,7 @@ pub enum Observation {
     NamesUnread,
     /// How often the name service was asked to look again.
     NameRefreshes,
-    /// Items that connections were handed without having been ready when asked just before.
+    /// Items that connections were sent without having been ready when asked just before.
     Unasked,
     /// The most answers that were read in one poll of the driver.
     NamesReadAtOnce,
@@ -87,7 +87,7 @@ pub enum Observation {
     BackOffMillis(u16, usize),
     /// How often its failures were forgotten.
     Recovered(u16),
-    /// Items that its connections were handed in their lives, of those that are over.
+    /// Items that its connections were sent in their lives, of those that are over.
     SentBeforeEnd(u16),
     /// Items that its connections may have taken with them.
     InFlightAtEnd(u16),
@@ -144,7 +144,7 @@ pub enum Observation {
     /// Whether items can be taken.
     Availability,
     /// Items in the driver's hand.
-    InHand,
+    InBacklog,
     /// Items in the queue and in the driver's hand, and places granted.
     Places,
     /// Places that the queue has.
@@ -156,7 +156,7 @@ pub enum Observation {
 
     // What became of items.
     /// Items that connections took, and did not give back.
-    Handed,
+    SentCount,
     /// Items that `on_undelivered` was given.
     Undelivered,
     /// The items that `on_undelivered` was given, in the order of their numbers.
@@ -416,10 +416,10 @@ impl Observation {
                 Some(if has_answered { format!("{state}, with addresses") } else { state.into() })
             }),
             Self::Availability => text(&|snapshot| Some(format!("{:?}", snapshot.availability))),
-            Self::InHand => number(&|snapshot| snapshot.queue.in_hand),
+            Self::InBacklog => number(&|snapshot| snapshot.queue.in_backlog),
             Self::Places => number(&|snapshot| {
                 let queue = snapshot.queue;
-                queue.queued + queue.in_hand + queue.granted
+                queue.queued + queue.in_backlog + queue.granted
             }),
             Self::Capacity => number(&|snapshot| snapshot.queue.capacity),
             Self::Waiting => number(&|snapshot| snapshot.queue.waiting),
@@ -431,7 +431,7 @@ impl Observation {
     fn of_items(self, scene: &Scene) -> Option<Value> {
         let ledger = &scene.ledger;
         Some(match self {
-            Self::Handed => count(ledger.ended(End::Handed).len()),
+            Self::SentCount => count(ledger.ended(End::SentCount).len()),
             Self::Undelivered => count(ledger.ended(End::Undelivered).len()),
             Self::UndeliveredItems => Value::Items(ledger.undelivered()),
             Self::UndeliveredReason => {

@@ -234,14 +234,14 @@ impl Scene {
             return Err(format!("the pool ended as {ended:?}, but somebody saw {other:?}"));
         }
         let count = |end| self.ledger.ended(end).len() as u64;
-        let (handed, undelivered) = (count(End::Handed), count(End::Undelivered));
+        let (sent, undelivered) = (count(End::SentCount), count(End::Undelivered));
         let counts = ended.counts;
-        let is_right = (counts.handed, counts.undelivered) == (handed, undelivered)
-            && counts.accepted == handed + undelivered;
+        let is_right =
+            (counts.sent, counts.undelivered) == (sent, undelivered) && counts.accepted == sent + undelivered;
         if is_right {
             return Ok(());
         }
-        Err(format!("the pool says {counts:?}, but {handed} were handed and {undelivered} undelivered"))
+        Err(format!("the pool says {counts:?}, but {sent} were sent and {undelivered} undelivered"))
     }
 }
 

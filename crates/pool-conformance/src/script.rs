@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pool_driver::{Backoff, Balance, Endpoint, OnAddressesEnd, Outcome, PoolBuilder, Settings};
+use pool_driver::{Backoff, Balance, Endpoint, OnAddressesEnd, Outcome, PoolBuilder, PoolConfig};
 
 use crate::observation::{Observation, Value};
 use crate::world::{Behaviour, Call, Dial, Fault};
@@ -98,7 +98,7 @@ impl Setting {
     }
 
     /// What a builder would make of them.
-    pub(crate) fn settings(settings: &[Self]) -> Settings {
+    pub(crate) fn settings(settings: &[Self]) -> PoolConfig {
         Self::apply_all(PoolBuilder::new((), ()), settings).settings()
     }
 

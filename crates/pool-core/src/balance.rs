@@ -54,14 +54,14 @@ impl core::fmt::Debug for AddressId {
 /// What the sender of an item asks of the choice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
-pub struct Pick {
+pub struct PickArgs {
     /// For balancers that keep equal keys on equal addresses; round-robin ignores it.
     pub key: Option<u64>,
     /// An address to avoid if there is another: the one that has just failed the same item.
     pub avoid: Option<AddressId>,
 }
 
-impl Pick {
+impl PickArgs {
     /// No wishes.
     #[must_use]
     pub const fn any() -> Self {
@@ -89,13 +89,13 @@ impl Pick {
 /// so keep ids, never positions.
 ///
 /// ```
-/// use pool_core::{AddressId, Balance, Instant, Pick, Ring};
+/// use pool_core::{AddressId, Balance, Instant, PickArgs, Ring};
 ///
 /// /// The address with the fewest items in flight; round-robin among equals.
 /// struct LeastInFlight;
 ///
 /// impl Balance for LeastInFlight {
-///     fn pick(&self, ring: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+///     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
 ///         ring.iter().min_by_key(|member| member.in_flight).map(|member| member.id)
 ///     }
 /// }
@@ -105,14 +105,14 @@ pub trait Balance {
     /// in the ring counts as the one whose turn it is; `None` means that the item has to wait, and with it
     /// all behind it. The ring has only those that can take an item now; a lazy pool dials no others while
     /// there are some.
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId>;
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId>;
 
-    /// An item was handed to a connection of this address.
+    /// An item was sent to a connection of this address.
     fn on_sent(&mut self, address: AddressId, now: Instant) {
         let _ = (address, now);
     }
 
-    /// What became of an item that this address was handed.
+    /// What became of an item that this address was sent.
     fn on_outcome(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
         let _ = (address, outcome, now);
     }
@@ -136,7 +136,7 @@ impl RoundRobin {
 }
 
 impl Balance for RoundRobin {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
         let first = ring.first()?;
         if pick.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
     }

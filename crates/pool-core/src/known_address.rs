@@ -1,7 +1,7 @@
 //! What the machine knows of one address, beyond what choosing needs.
 
 use crate::instant::Instant;
-use crate::slab::{Key, Tenant};
+use crate::slab::{Generational, Key};
 use crate::slot::FailureKind;
 
 /// An address that is in the set, has left it with slots still draining, or has left it while in
@@ -67,7 +67,7 @@ pub(crate) struct DialRank {
     pub(crate) tie: u16,
 }
 
-impl<A> Tenant for KnownAddress<A> {
+impl<A> Generational for KnownAddress<A> {
     fn generation(&self) -> u32 {
         self.generation
     }

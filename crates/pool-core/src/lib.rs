@@ -46,7 +46,7 @@ mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};
 pub use backoff::Backoff;
-pub use balance::{AddressId, Balance, Pick, RoundRobin};
+pub use balance::{AddressId, Balance, PickArgs, RoundRobin};
 pub use config::{Config, ConfigError, Opening};
 pub use instant::Instant;
 pub use known_address::LastOutcome;

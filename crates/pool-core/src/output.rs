@@ -118,10 +118,10 @@ pub enum Event<A> {
         state: SlotState,
         /// Why it ended.
         end: SlotEnd,
-        /// Items it was handed in its life.
+        /// Items it was sent in its life.
         sent: u64,
-        /// Items it may have taken with it: handed, and not known to have succeeded, failed or
-        /// come back. All it was handed, if its kind of connection doesn't report outcomes.
+        /// Items it may have taken with it: sent, and not known to have succeeded, failed or
+        /// come back. All it was sent, if its kind of connection doesn't report outcomes.
         in_flight: u32,
     },
     /// The address failed (again) and won't be dialled before `until`.
@@ -178,7 +178,7 @@ pub enum SlotEnd {
     Surplus,
 }
 
-/// What became of an item that a connection was handed.
+/// What became of an item that a connection was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Outcome {

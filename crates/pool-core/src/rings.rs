@@ -363,7 +363,7 @@ pub struct Member {
     pub id: AddressId,
     /// What the name service says of its share.
     pub weight: u32,
-    /// Items handed to its connections and not yet reported on. Connections that never report
+    /// Items sent to its connections and not yet reported on. Connections that never report
     /// look ever busier: a policy that goes by this needs some that do.
     pub in_flight: u32,
 }

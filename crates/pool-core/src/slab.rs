@@ -11,7 +11,7 @@ pub(crate) struct Key {
 }
 
 /// A value that remembers which tenant of its place it is.
-pub(crate) trait Tenant {
+pub(crate) trait Generational {
     fn generation(&self) -> u32;
 }
 
@@ -29,7 +29,7 @@ enum Place<T> {
     Vacant { next_generation: u32 },
 }
 
-impl<T: Tenant> Slab<T> {
+impl<T: Generational> Slab<T> {
     pub(crate) const fn new() -> Self {
         Self { places: Vec::new(), vacant: Vec::new() }
     }
@@ -127,7 +127,7 @@ impl<T> IndexMut<u32> for Slab<T> {
 mod tests {
     use super::*;
 
-    impl Tenant for Key {
+    impl Generational for Key {
         fn generation(&self) -> u32 {
             self.generation
         }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::instant::Instant;
-use crate::slab::{Key, Tenant};
+use crate::slab::{Generational, Key};
 
 /// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
 /// event for the earlier one is recognised.
@@ -60,7 +60,7 @@ pub enum SlotEvent {
     /// The dial succeeded. Say `Ready` or `Busy` next: until then the connection counts as one
     /// that will take an item, and a lazy pool dials no other for it.
     Connected,
-    /// An item was handed to the connection: commits its turn and counts in flight. Accepted
+    /// An item was sent to the connection: commits its turn and counts in flight. Accepted
     /// from a connection that has become busy or drains meanwhile, too.
     Sent,
     /// The connection can take items.
@@ -198,7 +198,7 @@ pub(crate) struct Slot {
     pub(crate) ready_previous: u32,
 }
 
-/// What a connection has told of the items it was handed.
+/// What a connection has told of the items it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reported {
     /// It may be of the kind that never does.
@@ -210,7 +210,7 @@ pub(crate) enum Reported {
 }
 
 impl Slot {
-    /// It was handed an item.
+    /// It was sent an item.
     #[inline]
     pub(crate) fn count_sent(&mut self, now: Instant) {
         self.sent += 1;
@@ -218,7 +218,7 @@ impl Slot {
         self.quiet_since = now;
     }
 
-    /// Items it was handed and has not reported on: all of them, if it never reports.
+    /// Items it was sent and has not reported on: all of them, if it never reports.
     pub(crate) fn in_flight(&self) -> u32 {
         match self.reported {
             Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
@@ -244,7 +244,7 @@ impl Slot {
     }
 }
 
-impl Tenant for Slot {
+impl Generational for Slot {
     fn generation(&self) -> u32 {
         self.generation
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use pool_core::{
     AddressId, AddressSet, Balance, Config, Endpoint, FailureKind, Handled, Instant, Opening, Outcome,
-    Output, Pick, Ring, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
+    Output, PickArgs, Ring, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
 };
 use support::{A, B, Bench, C, config, eager, millis, secs};
 
@@ -360,7 +360,7 @@ fn at_the_end_of_time_nothing_overflows() {
 struct Stubborn(Option<AddressId>);
 
 impl Balance for Stubborn {
-    fn pick(&self, _: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, _: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
         self.0
     }
 }

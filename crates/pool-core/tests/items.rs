@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use pool_core::{AddressId, Balance, Handled, Instant, Outcome, Pick, Ring, SlotEvent};
+use pool_core::{AddressId, Balance, Handled, Instant, Outcome, PickArgs, Ring, SlotEvent};
 use support::{A, B, Bench, C, D, config, eager, millis, prioritised, secs};
 
 #[test]
@@ -240,7 +240,7 @@ fn t28_more_outcomes_than_items_are_refused() {
 struct LeastInFlight;
 
 impl Balance for LeastInFlight {
-    fn pick(&self, ring: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
         ring.iter().min_by_key(|member| member.in_flight).map(|member| member.id)
     }
 }
@@ -270,7 +270,7 @@ struct Seen {
 struct Recorder(Rc<RefCell<Seen>>);
 
 impl Balance for Recorder {
-    fn pick(&self, ring: &Ring<'_>, _: &Pick, now: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, _: &PickArgs, now: Instant) -> Option<AddressId> {
         let mut seen = self.0.borrow_mut();
         seen.times.push(now);
         seen.rings.push(ring.iter().map(|member| (member.id, member.in_flight)).collect());
@@ -353,7 +353,7 @@ fn an_address_picked_out_of_turn_has_had_its_turn() {
     let mut bench = Bench::up(eager(1), [A, B, C]);
     let round = bench.sends(3);
     let first = bench.id(round[0]);
-    let slot = bench.uniform.select(&Pick::avoiding(first), bench.now).expect("three are ready");
+    let slot = bench.uniform.select(&PickArgs::avoiding(first), bench.now).expect("three are ready");
     assert_eq!(bench.address_of(slot), round[1]);
     bench.sent(slot);
     assert_eq!(bench.sends(3), [round[0], round[2], round[1]]);
@@ -362,7 +362,7 @@ fn an_address_picked_out_of_turn_has_had_its_turn() {
 #[test]
 fn avoiding_the_only_address_there_is_selects_it_all_the_same() {
     let mut bench = Bench::up(eager(1), [A]);
-    let slot = bench.uniform.select(&Pick::avoiding(bench.id(A)), bench.now);
+    let slot = bench.uniform.select(&PickArgs::avoiding(bench.id(A)), bench.now);
     assert_eq!(slot, bench.select());
     bench.advance(secs(1));
     bench.now = bench.now + millis(1);

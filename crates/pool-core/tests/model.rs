@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use pool_core::{
     AddressSet, AddressState, Backoff, Config, Endpoint, FailureKind, Instant, Opening, Outcome, Output,
-    Pick, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
+    PickArgs, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
 };
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
@@ -77,7 +77,7 @@ impl Pair {
             self.trace.push(output);
         }
         self.reference.end_step(self.wake_at);
-        self.reference.on_selected(self.uniform.select(&Pick::any(), self.now));
+        self.reference.on_selected(self.uniform.select(&PickArgs::any(), self.now));
         self.check();
     }
 
@@ -168,8 +168,8 @@ impl Pair {
             assert_eq!((status.state, dialling + busy + ready), (AddressState::Departed, 0));
         }
         let n = reference.config.connections_per_address as usize;
-        let spare = usize::from(reference.config.lifetime_max.is_some());
-        assert!(dialling + busy + ready <= n + spare && busy + ready <= n, "{counts:?}");
+        let recycled = usize::from(reference.config.lifetime_max.is_some());
+        assert!(dialling + busy + ready <= n + recycled && busy + ready <= n, "{counts:?}");
         let is_urgent = self.wake_at.is_some_and(|at| at <= self.now);
         assert!(!reference.has_stable(address) || is_urgent, "{address} ought to be cleared of failures");
     }
@@ -228,7 +228,7 @@ impl Pair {
             }
             Op::Send | Op::FindBusy => {
                 let event = if matches!(op, Op::Send) { SlotEvent::Sent } else { SlotEvent::Busy };
-                if let Some(slot) = self.uniform.select(&Pick::any(), self.now) {
+                if let Some(slot) = self.uniform.select(&PickArgs::any(), self.now) {
                     self.input(&Input::Slot(slot, event));
                 }
             }
@@ -336,7 +336,7 @@ impl Pair {
     fn check_whole(&self) {
         let reference = &self.reference;
         if reference.is_lazy() {
-            let has_any = self.uniform.select(&Pick::any(), self.now).is_some();
+            let has_any = self.uniform.select(&PickArgs::any(), self.now).is_some();
             return assert_eq!(has_any, !reference.set.is_empty(), "items wait, and all is well");
         }
         for address in &reference.set {

@@ -15,7 +15,7 @@ use crate::error::{BoxError, SharedError};
 /// [`Snapshot::source`](crate::Snapshot::source) shows what has come.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "whoever handles updates must handle all of them")]
-pub enum Update<A> {
+pub enum AddressUpdate<A> {
     /// All addresses there are now. An empty set is an instruction too: it drains everything.
     Addresses(AddressSet<A>),
     /// It was asked, and there is no answer yet.
@@ -27,7 +27,7 @@ pub enum Update<A> {
     NoSuchName,
 }
 
-impl<A> Update<A> {
+impl<A> AddressUpdate<A> {
     /// There was no answer.
     pub fn failed(error: impl Into<BoxError>) -> Self {
         Self::Failed(error.into().into())
@@ -36,43 +36,43 @@ impl<A> Update<A> {
 
 /// What a stream that a pool [connects to](crate::PoolBuilder::connect_to) may consist of: address sets,
 /// [`Update`]s, or results of these.
-pub trait IntoUpdate {
+pub trait IntoAddressUpdate {
     /// Where to connect.
     type Address: Clone + Ord;
 
     /// What it says.
-    fn into_update(self) -> Update<Self::Address>;
+    fn into_address_update(self) -> AddressUpdate<Self::Address>;
 }
 
-impl<A: Clone + Ord> IntoUpdate for Update<A> {
+impl<A: Clone + Ord> IntoAddressUpdate for AddressUpdate<A> {
     type Address = A;
 
-    fn into_update(self) -> Self {
+    fn into_address_update(self) -> Self {
         self
     }
 }
 
-impl<A: Clone + Ord> IntoUpdate for AddressSet<A> {
+impl<A: Clone + Ord> IntoAddressUpdate for AddressSet<A> {
     type Address = A;
 
-    fn into_update(self) -> Update<A> {
-        Update::Addresses(self)
+    fn into_address_update(self) -> AddressUpdate<A> {
+        AddressUpdate::Addresses(self)
     }
 }
 
-/// An `Err` is [`Update::Failed`].
-impl<U: IntoUpdate, E: Into<BoxError>> IntoUpdate for Result<U, E> {
+/// An `Err` is [`AddressUpdate::Failed`].
+impl<U: IntoAddressUpdate, E: Into<BoxError>> IntoAddressUpdate for Result<U, E> {
     type Address = U::Address;
 
-    fn into_update(self) -> Update<U::Address> {
-        self.map_or_else(Update::failed, U::into_update)
+    fn into_address_update(self) -> AddressUpdate<U::Address> {
+        self.map_or_else(AddressUpdate::failed, U::into_address_update)
     }
 }
 
 /// What a name service says of one name, from now on.
 ///
 /// It is polled for as long as the pool lives, whether items are sent or not.
-pub trait AddressStream: Stream<Item = Update<Self::Address>> {
+pub trait AddressStream: Stream<Item = AddressUpdate<Self::Address>> {
     /// Where to connect.
     type Address: Clone + Ord;
 
@@ -105,16 +105,16 @@ impl<S> StreamSource<S> {
     }
 }
 
-impl<S: Stream<Item: IntoUpdate>> Stream for StreamSource<S> {
-    type Item = Update<<S::Item as IntoUpdate>::Address>;
+impl<S: Stream<Item: IntoAddressUpdate>> Stream for StreamSource<S> {
+    type Item = AddressUpdate<<S::Item as IntoAddressUpdate>::Address>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().stream.poll_next(cx).map(|item| item.map(IntoUpdate::into_update))
+        self.project().stream.poll_next(cx).map(|item| item.map(IntoAddressUpdate::into_address_update))
     }
 }
 
-impl<S: Stream<Item: IntoUpdate>> AddressStream for StreamSource<S> {
-    type Address = <S::Item as IntoUpdate>::Address;
+impl<S: Stream<Item: IntoAddressUpdate>> AddressStream for StreamSource<S> {
+    type Address = <S::Item as IntoAddressUpdate>::Address;
 }
 
 /// One set, for ever.
@@ -132,11 +132,11 @@ impl<A> FixedAddresses<A> {
 }
 
 impl<A> Stream for FixedAddresses<A> {
-    type Item = Update<A>;
+    type Item = AddressUpdate<A>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.set.take() {
-            Some(set) => Poll::Ready(Some(Update::Addresses(set))),
+            Some(set) => Poll::Ready(Some(AddressUpdate::Addresses(set))),
             None => Poll::Pending,
         }
     }

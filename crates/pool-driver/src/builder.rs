@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, Opening, RoundRobin};
 
-use crate::addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource};
+use crate::addresses::{AddressStream, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource};
 use crate::connect::{Connect, PlainConnector};
 use crate::connection::Connection;
 use crate::driver::Driver;
@@ -17,8 +17,8 @@ use crate::multiplexer::{Multiplexer, Parts};
 use crate::observer::{NoObserver, Observer};
 use crate::pool::{Pool, Shared};
 use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
-use crate::settings::{Settings, SettingsStream};
-use crate::wake_list::Source;
+use crate::settings::{PoolConfig, SettingsStream};
+use crate::wake_list::WakeUp;
 
 /// The settings of a pool on their way to becoming one.
 ///
@@ -38,7 +38,7 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
 
 /// What of a builder has nothing to do with types.
 struct Untyped {
-    settings: Settings,
+    settings: PoolConfig,
     settings_stream: Option<SettingsStream>,
     on_addresses_end: OnAddressesEnd,
     seed: Option<u64>,
@@ -115,7 +115,7 @@ impl<C, R> PoolBuilder<C, R> {
             observer: None,
             balancer: RoundRobin::new(),
             untyped: Untyped {
-                settings: Settings::default(),
+                settings: PoolConfig::default(),
                 settings_stream: None,
                 on_addresses_end: OnAddressesEnd::default(),
                 seed: None,
@@ -126,10 +126,10 @@ impl<C, R> PoolBuilder<C, R> {
 
 impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// Where address sets come from: any stream of them, or of results, or of
-    /// [`Update`](crate::Update)s.
+    /// [`Update`](crate::AddressUpdate)s.
     pub fn connect_to<S2>(self, addresses: S2) -> PoolBuilder<C, R, StreamSource<S2>, U, O, B>
     where
-        S2: Stream<Item: IntoUpdate>,
+        S2: Stream<Item: IntoAddressUpdate>,
     {
         self.follow(StreamSource::new(addresses))
     }
@@ -318,11 +318,11 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     }
 
     /// What of these settings can be changed while the pool runs.
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> PoolConfig {
         self.untyped.settings.clone()
     }
 
-    /// Where other settings come from while the pool runs. Each that comes replaces all [`Settings`];
+    /// Where other settings come from while the pool runs. Each that comes replaces all [`PoolConfig`];
     /// only the difference acts, nothing is reconnected for it and no item is lost. Of several that
     /// are there at once only the last counts.
     ///
@@ -368,7 +368,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// # assert_eq!(pool.snapshot().queue.capacity, 1_000);
     /// # Ok::<(), pool_driver::BuildError>(())
     /// ```
-    pub fn settings_from(mut self, settings: impl Stream<Item = Settings> + Send + 'static) -> Self {
+    pub fn settings_from(mut self, settings: impl Stream<Item = PoolConfig> + Send + 'static) -> Self {
         self.untyped.settings_stream = Some(Box::pin(settings));
         self
     }
@@ -401,10 +401,10 @@ where
         self.untyped.settings.check_queue_size()?;
         let queue_size = self.untyped.settings.queue_size;
         let (policy, multiplexer) = self.into_multiplexer(Some(queue_size))?;
-        let signal = multiplexer.signal(Source::Handles);
-        let board = Arc::clone(multiplexer.board());
+        let signal = multiplexer.signal(WakeUp::Handles);
+        let pool_status = Arc::clone(multiplexer.pool_status());
         let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
-        let shared = Arc::new(Shared::new(queue_size, signal, board, reports_outcomes));
+        let shared = Arc::new(Shared::new(queue_size, signal, pool_status, reports_outcomes));
         let pool = Pool::new(Arc::clone(&shared));
         Ok((pool, Driver::new(multiplexer, shared, policy)))
     }

@@ -19,7 +19,7 @@ use crate::error::BoxError;
 ///
 /// A plain [`Sink`] becomes one with [`Plain`], a sink that is a stream too with [`read_driven`].
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
-    /// Whether the connection tells what became of each item it was handed, by
+    /// Whether the connection tells what became of each item it was sent, by
     /// [`ConnectionEvent::Finished`] or [`ConnectionEvent::Unsent`], once for each.
     const REPORTS_OUTCOMES: bool;
 
@@ -107,7 +107,7 @@ impl<T, S: Sink<T>> Sink<T> for Plain<S> {
 ///
 /// A close waits for the peer to close its side too, for which it has the drain timeout.
 ///
-/// The pool doesn't learn what became of the items it handed over.
+/// The pool doesn't learn what became of the items it sent over.
 pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
     ReadDriven { transport, on_item, is_shut: false }
 }

@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use pool_core::{Availability, Balance, RoundRobin};
 
 use crate::addresses::AddressStream;
+use crate::backlog::Backlog;
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
-use crate::hand::Hand;
 use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::Multiplexer;
 use crate::observer::{Event, NoObserver, Observer};
@@ -34,8 +34,8 @@ where
 {
     multiplexer: Multiplexer<T, C, S, R, O, B>,
     shared: Arc<Shared<T, S::Address>>,
-    /// Items taken from the queue and not yet handed to a connection, oldest first.
-    hand: Hand<T>,
+    /// Items taken from the queue and not yet sent to a connection, oldest first.
+    backlog: Backlog<T>,
     /// Items in the queue, as last seen.
     queued: usize,
     policy: U,
@@ -86,7 +86,7 @@ where
         Self {
             multiplexer,
             shared,
-            hand: Hand::new(),
+            backlog: Backlog::new(),
             queued: 0,
             policy,
             is_failing_fast: false,
@@ -119,7 +119,7 @@ where
         }
         self.shared.queue.take_back(held.len());
         for item in held.into_iter().rev() {
-            self.hand.push_front(item);
+            self.backlog.push_front(item);
         }
         true
     }
@@ -127,27 +127,27 @@ where
     /// Moves items from the queue to connections, as many as these take.
     fn deliver(&mut self, mut may_have_items: bool) {
         let mut budget = ITEMS_PER_POLL_MAX;
-        let mut handed = 0;
+        let mut sent = 0;
         loop {
-            if handed > 0 || may_have_items || (self.hand.is_empty() && self.queued > 0) {
-                self.queued = self.shared.queue.turn_over(handed, &mut self.hand);
+            if sent > 0 || may_have_items || (self.backlog.is_empty() && self.queued > 0) {
+                self.queued = self.shared.queue.turn_over(sent, &mut self.backlog);
                 may_have_items = false;
             }
-            if self.hand.is_empty() {
+            if self.backlog.is_empty() {
                 return;
             }
             if budget == 0 {
                 return self.shared.signal.raise();
             }
-            let before = self.hand.len();
-            if U::HAS_WISHES || self.shared.heeds_wishes() {
-                self.multiplexer.dispatch(&mut self.hand, budget, &self.policy);
+            let before = self.backlog.len();
+            if U::HAS_PICK_ARGS || self.shared.uses_pick_args() {
+                self.multiplexer.dispatch(&mut self.backlog, budget, &self.policy);
             } else {
-                self.multiplexer.dispatch(&mut self.hand, budget, &DropUndelivered);
+                self.multiplexer.dispatch(&mut self.backlog, budget, &DropUndelivered);
             }
-            handed = before - self.hand.len();
-            budget -= handed;
-            if !self.take_back() && handed == 0 {
+            sent = before - self.backlog.len();
+            budget -= sent;
+            if !self.take_back() && sent == 0 {
                 self.queued = self.shared.queue.watch();
                 return;
             }
@@ -156,7 +156,7 @@ where
 
     /// Items that wait, and whoever waits for a connection without having one yet.
     fn demand(&self) -> usize {
-        let waiting = self.hand.len() + self.queued + self.multiplexer.held_len();
+        let waiting = self.backlog.len() + self.queued + self.multiplexer.held_len();
         let is_asked_for = self.is_connection_wanted && self.multiplexer.end_reason().is_none();
         waiting.max(usize::from(is_asked_for))
     }
@@ -167,13 +167,13 @@ where
         let mut count = 0;
         let mut ended = 0;
         loop {
-            self.queued = self.shared.queue.turn_over(ended, &mut self.hand);
-            ended = self.hand.len();
+            self.queued = self.shared.queue.turn_over(ended, &mut self.backlog);
+            ended = self.backlog.len();
             if ended == 0 {
                 break;
             }
             count += ended;
-            while let Some(item) = self.hand.pop() {
+            while let Some(item) = self.backlog.pop() {
                 self.undeliver(item, reason);
             }
         }
@@ -182,16 +182,16 @@ where
 
     /// Items that nobody wants any more leave their places to others.
     fn undeliver_unwanted(&mut self) {
-        if !self.shared.queue.take_for_search(&mut self.hand) {
+        if !self.shared.queue.take_for_search(&mut self.backlog) {
             return;
         }
         let policy = &self.policy;
-        let unwanted = self.hand.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
+        let unwanted = self.backlog.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
         let count = unwanted.len();
         for item in unwanted {
             self.undeliver(item, UndeliveredReason::Unwanted);
         }
-        self.queued = self.shared.queue.turn_over(count, &mut self.hand);
+        self.queued = self.shared.queue.turn_over(count, &mut self.backlog);
         self.tell_undelivered(count, UndeliveredReason::Unwanted);
     }
 

@@ -138,7 +138,7 @@ pub struct Ended {
     pub counts: Counts,
 }
 
-/// How many items went where. At the end of a pool, `accepted` is `handed` and `undelivered`
+/// How many items went where. At the end of a pool, `accepted` is `sent` and `undelivered`
 /// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -146,7 +146,7 @@ pub struct Counts {
     /// Taken from senders.
     pub accepted: u64,
     /// Taken by connections, less those that came back unsent.
-    pub handed: u64,
+    pub sent: u64,
     /// Given to `on_undelivered`.
     pub undelivered: u64,
 }
@@ -154,7 +154,7 @@ pub struct Counts {
 /// Why [`Pool::ready`](crate::Pool::ready) gave up.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum NotReady {
+pub enum ReadyError {
     /// Every address has failed since it last worked. The pool goes on trying.
     Failing {
         /// What the latest failure was.
@@ -164,7 +164,7 @@ pub enum NotReady {
     Closed(EndReason),
 }
 
-impl fmt::Display for NotReady {
+impl fmt::Display for ReadyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failing { last_error: Some(error) } => {
@@ -176,7 +176,7 @@ impl fmt::Display for NotReady {
     }
 }
 
-impl Error for NotReady {}
+impl Error for ReadyError {}
 
 /// The error of a dial that took longer than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

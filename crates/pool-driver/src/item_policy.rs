@@ -1,6 +1,6 @@
 //! What a pool asks about its items.
 
-use pool_core::{AddressId, Pick};
+use pool_core::{AddressId, PickArgs};
 
 use crate::error::UndeliveredReason;
 
@@ -8,7 +8,7 @@ use crate::error::UndeliveredReason;
 /// `|item, reason| …` are policies that have no wishes.
 ///
 /// ```
-/// use pool_driver::{ItemPolicy, Pick, UndeliveredReason};
+/// use pool_driver::{ItemPolicy, PickArgs, UndeliveredReason};
 ///
 /// struct Put {
 ///     key: u64,
@@ -23,8 +23,8 @@ use crate::error::UndeliveredReason;
 ///         eprintln!("{} was not written: {reason}", item.value);
 ///     }
 ///
-///     fn pick(&self, item: &Put) -> Pick {
-///         Pick::with_key(item.key)
+///     fn pick(&self, item: &Put) -> PickArgs {
+///         PickArgs::with_key(item.key)
 ///     }
 /// }
 /// ```
@@ -35,7 +35,7 @@ use crate::error::UndeliveredReason;
 pub trait ItemPolicy<T> {
     /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are asked at all. If not, items cost
     /// less.
-    const HAS_WISHES: bool = true;
+    const HAS_PICK_ARGS: bool = true;
 
     /// This item was accepted, and never offered to a connection.
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
@@ -52,9 +52,9 @@ pub trait ItemPolicy<T> {
     /// for it, perhaps often. While the balancer answers that it has to [wait](pool_core::Balance::pick), so
     /// have all behind it.
     #[inline]
-    fn pick(&self, item: &T) -> Pick {
+    fn pick(&self, item: &T) -> PickArgs {
         let _ = item;
-        Pick::any()
+        PickArgs::any()
     }
 
     /// The item is about to be given to a connection to this address.
@@ -65,7 +65,7 @@ pub trait ItemPolicy<T> {
 }
 
 impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
-    const HAS_WISHES: bool = false;
+    const HAS_PICK_ARGS: bool = false;
 
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
         self(item, reason);
@@ -78,18 +78,18 @@ impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
 pub struct DropUndelivered;
 
 impl<T> ItemPolicy<T> for DropUndelivered {
-    const HAS_WISHES: bool = false;
+    const HAS_PICK_ARGS: bool = false;
 
     fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
 }
 
 /// What the owner of a multiplexer wants for one item.
-pub(crate) struct Wish(pub(crate) Pick);
+pub(crate) struct WithPickArgs(pub(crate) PickArgs);
 
-impl<T> ItemPolicy<T> for Wish {
+impl<T> ItemPolicy<T> for WithPickArgs {
     fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
 
-    fn pick(&self, _: &T) -> Pick {
+    fn pick(&self, _: &T) -> PickArgs {
         self.0
     }
 }

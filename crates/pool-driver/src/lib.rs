@@ -8,10 +8,10 @@
 //! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the
 //! [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
 //! item is always one of three: *refused* (back to its sender, in a [`SendError`]), *undelivered*
-//! (given to [`ItemPolicy`]), or *handed* (taken by a connection's `start_send`).
+//! (given to [`ItemPolicy`]), or *sent* (taken by a connection's `start_send`).
 
 mod addresses;
-mod board;
+mod backlog;
 mod builder;
 mod connect;
 mod connection;
@@ -19,31 +19,32 @@ mod driver;
 mod error;
 #[cfg(feature = "codec")]
 mod framed;
-mod hand;
 mod item_policy;
-mod line;
 mod multiplexer;
 mod observer;
 mod panic;
 mod pool;
 mod pool_map;
 mod queue;
+mod recycler;
 mod runtime;
 mod settings;
-mod source;
-mod spares;
+mod snapshot;
+mod source_status;
 mod sync;
+mod wait_queue;
 mod wake_list;
 mod watchers;
 
-pub use addresses::{AddressStream, FixedAddresses, IntoUpdate, OnAddressesEnd, StreamSource, Update};
-pub use board::{AddressSnapshot, Snapshot};
+pub use addresses::{
+    AddressStream, AddressUpdate, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
+};
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
 pub use connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
 pub use driver::Driver;
 pub use error::{
-    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, NotReady, OutcomeTimedOut, RefusedReason,
+    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
 #[cfg(feature = "codec")]
@@ -54,16 +55,17 @@ pub use observer::{Event, NoObserver, Observer};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use pool_map::{
-    Creator, GetError, NameSnapshot, NoPool, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
+    Creator, GetError, GetErrorReason, NameSnapshot, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
     PoolMapSnapshot,
 };
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
-pub use settings::Settings;
-pub use source::{SourceSnapshot, SourceState, TooManyAddresses};
+pub use settings::PoolConfig;
+pub use snapshot::{AddressSnapshot, Snapshot};
+pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,
-    DrainReason, Endpoint, FailureKind, Instant, LastOutcome, Member, Opening, Outcome, Pick, Ring,
+    DrainReason, Endpoint, FailureKind, Instant, LastOutcome, Member, Opening, Outcome, PickArgs, Ring,
     RoundRobin, SlotEnd, SlotId, SlotState,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pool_core::{Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
 
 use crate::error::{Ended, SharedError, UndeliveredReason};
-use crate::settings::Settings;
+use crate::settings::PoolConfig;
 
 /// Is told what happens in a pool. Closures `|event: &Event<A>| …` do.
 ///
@@ -61,7 +61,7 @@ pub enum Event<A> {
     /// The name service knows no such name; the last set stays in force.
     NoSuchName,
     /// Connections keep failing, so the name service was asked to look again.
-    AddressesDoubted,
+    RefreshRequested,
     /// The address stream is over.
     AddressesEnded {
         /// What it panicked with, if it did.
@@ -70,7 +70,7 @@ pub enum Event<A> {
     /// The pool works by other settings now.
     SettingsApplied {
         /// All of them.
-        settings: Arc<Settings>,
+        settings: Arc<PoolConfig>,
     },
     /// Other settings made no sense; those before stay in force.
     SettingsRefused {
@@ -117,9 +117,9 @@ pub enum Event<A> {
         end: SlotEnd,
         /// The error, if it failed.
         error: Option<SharedError>,
-        /// Items it was handed in its life.
+        /// Items it was sent in its life.
         sent: u64,
-        /// Items it may have taken with it; all it was handed, if it doesn't report outcomes.
+        /// Items it may have taken with it; all it was sent, if it doesn't report outcomes.
         in_flight: u32,
     },
     /// An address has failed and is left alone for a while.

@@ -10,10 +10,10 @@ use std::time::Duration;
 use futures_sink::Sink;
 use pool_core::Availability;
 
-use crate::board::{Board, Snapshot};
-use crate::error::{Closed, EndReason, Ended, NotReady, RefusedReason, SendError, SharedError};
-use crate::queue::{Place, Queue};
-use crate::spares::{Shelf, Spares};
+use crate::error::{Closed, EndReason, Ended, ReadyError, RefusedReason, SendError, SharedError};
+use crate::queue::{Permit, Queue};
+use crate::recycler::{Recycler, Shard};
+use crate::snapshot::{PoolStatus, Snapshot};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wake_list::Signal;
 use crate::watchers::Watchers;
@@ -33,21 +33,21 @@ use crate::watchers::Watchers;
 pub struct Pool<T, A = std::net::SocketAddr> {
     shared: Arc<Shared<T, A>>,
     /// What the sink's `poll_ready` waits for or was granted.
-    place: Place,
+    place: Permit,
     /// Where `poll_room` waits.
-    outlook: Place,
+    outlook: Permit,
     /// Closed as a sink.
     is_released: bool,
     /// Where it keeps used items.
-    shelf: Arc<Shelf<T>>,
+    shard: Arc<Shard<T>>,
 }
 
 /// What handles and driver have in common.
 pub(crate) struct Shared<T, A> {
     pub(crate) queue: Queue<T>,
     pub(crate) signal: Arc<Signal>,
-    spares: Spares<T>,
-    board: Arc<Board<A>>,
+    recycler: Recycler<T>,
+    pool_status: Arc<PoolStatus<A>>,
     handles: AtomicUsize,
     control: Mutex<Control<A>>,
     watchers: Watchers,
@@ -55,7 +55,7 @@ pub(crate) struct Shared<T, A> {
     /// The keeper wants to be told when the pool may be idle.
     is_idle_wanted: AtomicBool,
     /// Items are asked where they want to go, though their policy said that they have no wishes.
-    heeds_wishes: AtomicBool,
+    uses_pick_args: AtomicBool,
 }
 
 struct Control<A> {
@@ -83,7 +83,7 @@ impl<T, A> Shared<T, A> {
     pub(crate) fn new(
         queue_size: usize,
         signal: Arc<Signal>,
-        board: Arc<Board<A>>,
+        pool_status: Arc<PoolStatus<A>>,
         reports_outcomes: bool,
     ) -> Self {
         let control =
@@ -91,14 +91,14 @@ impl<T, A> Shared<T, A> {
         Self {
             queue: Queue::new(queue_size, Arc::clone(&signal)),
             signal,
-            spares: Spares::new(),
-            board,
+            recycler: Recycler::new(),
+            pool_status,
             handles: AtomicUsize::new(0),
             control: Mutex::new(control),
             watchers: Watchers::new(),
             reports_outcomes,
             is_idle_wanted: AtomicBool::new(false),
-            heeds_wishes: AtomicBool::new(false),
+            uses_pick_args: AtomicBool::new(false),
         }
     }
 
@@ -120,8 +120,8 @@ impl<T, A> Shared<T, A> {
         }
     }
 
-    pub(crate) fn heeds_wishes(&self) -> bool {
-        self.heeds_wishes.load(Ordering::Relaxed)
+    pub(crate) fn uses_pick_args(&self) -> bool {
+        self.uses_pick_args.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tell_watchers(&self) {
@@ -165,7 +165,7 @@ impl<T, A> Shared<T, A> {
         fence(Ordering::SeqCst);
     }
 
-    /// After the board was written, and after handles are gone.
+    /// After the pool_status was written, and after handles are gone.
     pub(crate) fn tell_maybe_idle(&self) {
         if self.is_idle_wanted.load(Ordering::Relaxed) && self.handles() <= 1 {
             self.is_idle_wanted.store(false, Ordering::Relaxed);
@@ -175,7 +175,7 @@ impl<T, A> Shared<T, A> {
 
     /// Nobody but the keeper has a handle, and all that was sent is dealt with.
     pub(crate) fn is_idle(&self) -> bool {
-        self.handles() <= 1 && self.board.has_settled(self.queue.snapshot().1, self.reports_outcomes)
+        self.handles() <= 1 && self.pool_status.has_settled(self.queue.snapshot().1, self.reports_outcomes)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -183,7 +183,7 @@ impl<T, A> Shared<T, A> {
     }
 
     pub(crate) fn ended(&self) -> Option<Ended> {
-        self.board.ended()
+        self.pool_status.ended()
     }
 
     pub(crate) fn shut_down(&self, deadline: Duration) {
@@ -207,14 +207,14 @@ impl<T, A> Shared<T, A> {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot<A> {
-        self.board.snapshot(|| self.queue.snapshot())
+        self.pool_status.snapshot(|| self.queue.snapshot())
     }
 }
 
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
-        let shelf = shared.spares.shelf(shared.handles.fetch_add(1, Ordering::Relaxed));
-        Self { shared, place: Place::default(), outlook: Place::default(), is_released: false, shelf }
+        let shard = shared.recycler.shard(shared.handles.fetch_add(1, Ordering::Relaxed));
+        Self { shared, place: Permit::default(), outlook: Permit::default(), is_released: false, shard }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T, A>> {
@@ -223,7 +223,7 @@ impl<T, A> Pool<T, A> {
 
     /// Sends an item: waits for a place in the queue, in line with all other senders.
     ///
-    /// It is done when the pool has taken the item. From then on the item is either handed to a
+    /// It is done when the pool has taken the item. From then on the item is either sent to a
     /// connection or given to `on_undelivered`. Dropping the future before gives up its place in
     /// line and drops the item.
     ///
@@ -231,7 +231,7 @@ impl<T, A> Pool<T, A> {
     ///
     /// A [`SendError`] with the item, when the pool is closed or fails fast.
     pub fn send(&self, item: T) -> Sending<'_, T, A> {
-        Sending { shared: &self.shared, item: Some(item), place: Place::default() }
+        Sending { shared: &self.shared, item: Some(item), place: Permit::default() }
     }
 
     /// Sends an item if there is a place in the queue right now that nobody waits for.
@@ -255,24 +255,24 @@ impl<T, A> Pool<T, A> {
     }
 
     /// From the next item that is sent on, items are asked where they want to go, whatever
-    /// [`HAS_WISHES`](crate::ItemPolicy::HAS_WISHES) says.
+    /// [`HAS_PICK_ARGS`](crate::ItemPolicy::HAS_PICK_ARGS) says.
     #[doc(hidden)]
-    pub fn heed_wishes(&self) {
+    pub fn use_pick_args(&self) {
         // The item that has the first wish comes later, by the queue, so this needs no order of its own.
-        if !self.shared.heeds_wishes() {
-            self.shared.heeds_wishes.store(true, Ordering::Relaxed);
+        if !self.shared.uses_pick_args() {
+            self.shared.uses_pick_args.store(true, Ordering::Relaxed);
         }
     }
 
-    /// An item that was [kept](Self::keep_spare): its maker can use what it once allocated.
+    /// An item that was [kept](Self::recycle): its maker can use what it once allocated.
     #[doc(hidden)]
     #[inline]
     #[must_use]
-    pub fn take_spare(&self) -> Option<T> {
-        self.shelf.take()
+    pub fn take_recycled(&self) -> Option<T> {
+        self.shard.take()
     }
 
-    /// Keeps an item that is used up. It is never sent, only [taken](Self::take_spare) by whoever makes the
+    /// Keeps an item that is used up. It is never sent, only [taken](Self::take_recycled) by whoever makes the
     /// next.
     ///
     /// # Errors
@@ -280,8 +280,8 @@ impl<T, A> Pool<T, A> {
     /// The item, if there are enough.
     #[doc(hidden)]
     #[inline]
-    pub fn keep_spare(&self, item: T) -> Result<(), T> {
-        self.shelf.keep(item)
+    pub fn recycle(&self, item: T) -> Result<(), T> {
+        self.shard.keep(item)
     }
 
     /// Ready when an item would be taken, or refused, without waiting; reserves nothing.
@@ -301,21 +301,21 @@ impl<T, A> Pool<T, A> {
     ///
     /// # Errors
     ///
-    /// [`NotReady::Failing`] as soon as every address has failed: ask again to wait longer.
-    /// [`NotReady::Closed`] when the pool takes no more items.
-    pub async fn ready(&self) -> Result<(), NotReady> {
+    /// [`ReadyError::Failing`] as soon as every address has failed: ask again to wait longer.
+    /// [`ReadyError::Closed`] when the pool takes no more items.
+    pub async fn ready(&self) -> Result<(), ReadyError> {
         loop {
             let changed = self.shared.watchers.watch();
-            let board = &self.shared.board;
-            let figures = board.figures();
+            let pool_status = &self.shared.pool_status;
+            let totals = pool_status.totals();
             if let Some(reason) = self.shared.queue.closed() {
-                return Err(NotReady::Closed(reason));
+                return Err(ReadyError::Closed(reason));
             }
-            if figures.availability == Availability::Usable {
+            if totals.availability == Availability::Usable {
                 return Ok(());
             }
-            if figures.is_failing {
-                return Err(NotReady::Failing { last_error: board.last_error() });
+            if totals.is_failing {
+                return Err(ReadyError::Failing { last_error: pool_status.last_error() });
             }
             self.shared.control().is_connection_wanted = true;
             self.shared.signal.raise();
@@ -350,7 +350,7 @@ impl<T, A> Pool<T, A> {
     /// The latest error of any dial or connection, however long ago; a panic counts as one.
     #[must_use]
     pub fn last_error(&self) -> Option<SharedError> {
-        self.shared.board.last_error()
+        self.shared.pool_status.last_error()
     }
 
     /// Lets an address that is in backoff be dialled at once, for somebody who knows that it is up.
@@ -432,9 +432,9 @@ impl<T, A> Sink<T> for Pool<T, A> {
 #[must_use = "nothing is sent unless this is polled"]
 pub struct Sending<'a, T, A> {
     shared: &'a Shared<T, A>,
-    /// Gone once it is sent or handed back.
+    /// Gone once it is sent or sent back.
     item: Option<T>,
-    place: Place,
+    place: Permit,
 }
 
 impl<T, A> Unpin for Sending<'_, T, A> {}

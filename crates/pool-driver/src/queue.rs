@@ -16,11 +16,11 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::backlog::Backlog;
 use crate::error::{EndReason, RefusedReason, SendError};
-use crate::hand::Hand;
-use crate::line::Line;
 use crate::panic::guard;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::wait_queue::WaitQueue;
 use crate::wake_list::Signal;
 
 pub(crate) struct Queue<T> {
@@ -38,10 +38,10 @@ struct State<T> {
     limit: usize,
     /// The driver has seen all there is, and wants to be told of more.
     is_watched: bool,
-    /// Items that the driver took and has not handed on.
-    in_hand: usize,
+    /// Items that the driver took and has not sent on.
+    in_backlog: usize,
     capacity: usize,
-    line: Line,
+    line: WaitQueue,
     intake: Intake,
     /// Items that the driver ever took.
     taken: u64,
@@ -63,11 +63,11 @@ enum Intake {
 
 /// Where a sender stands in the queue's line.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     ticket: Option<usize>,
 }
 
-impl Place {
+impl Permit {
     pub(crate) fn is_in_line(&self) -> bool {
         self.ticket.is_some()
     }
@@ -80,7 +80,7 @@ pub struct QueueSnapshot {
     /// Items in the queue.
     pub queued: usize,
     /// Items that the driver has taken and no connection has yet.
-    pub in_hand: usize,
+    pub in_backlog: usize,
     /// Places kept for senders that have been waiting for them.
     pub granted: usize,
     /// Senders that wait for a place.
@@ -98,9 +98,9 @@ impl<T> Queue<T> {
                 items: Vec::new(),
                 limit: 0,
                 is_watched: true,
-                in_hand: 0,
+                in_backlog: 0,
                 capacity,
-                line: Line::new(),
+                line: WaitQueue::new(),
                 intake: Intake::Open,
                 taken: 0,
                 unwanted: 0,
@@ -160,13 +160,13 @@ impl<T> Queue<T> {
     /// As [`try_push`](Self::try_push), for a sender that may be in line already: then it has to
     /// wait for its turn.
     #[inline]
-    pub(crate) fn try_push_first(&self, place: &Place, item: T) -> Result<(), T> {
+    pub(crate) fn try_push_first(&self, place: &Permit, item: T) -> Result<(), T> {
         if place.is_in_line() { Err(item) } else { self.try_push_free(item) }
     }
 
     /// Asks for a place. `Some(Ok)` means that the place is held until [`push`](Self::push) or
     /// [`leave`](Self::leave); `None` that the waker will be woken.
-    pub(crate) fn poll_place(&self, place: &mut Place, waker: &Waker) -> Option<Result<(), RefusedReason>> {
+    pub(crate) fn poll_place(&self, place: &mut Permit, waker: &Waker) -> Option<Result<(), RefusedReason>> {
         let waker = waker.clone();
         let mut state = self.lock();
         if let Some(settled) = state.settle_place(place) {
@@ -186,7 +186,7 @@ impl<T> Queue<T> {
     }
 
     /// Puts an item into the place that [`poll_place`](Self::poll_place) gave.
-    pub(crate) fn push(&self, place: &mut Place, item: T) -> Result<(), SendError<T>> {
+    pub(crate) fn push(&self, place: &mut Permit, item: T) -> Result<(), SendError<T>> {
         let Some(ticket) = place.ticket else { return self.try_push(item) };
         let mut state = self.lock();
         if let Some(reason) = state.refusal() {
@@ -204,7 +204,7 @@ impl<T> Queue<T> {
     }
 
     /// The sender gives up: its ticket goes, and a place it was granted passes on.
-    pub(crate) fn leave(&self, place: &mut Place) {
+    pub(crate) fn leave(&self, place: &mut Permit) {
         let Some(ticket) = place.ticket.take() else { return };
         let mut woken = Vec::new();
         let mut state = self.lock();
@@ -218,7 +218,7 @@ impl<T> Queue<T> {
     /// Whether somebody new would not have to wait, or has waited for long enough: there is a free
     /// place, an answer at once, or a turn in line has come. Reserves nothing. If not, the waker is
     /// woken when it is so.
-    pub(crate) fn poll_room(&self, place: &mut Place, waker: &Waker) -> bool {
+    pub(crate) fn poll_room(&self, place: &mut Permit, waker: &Waker) -> bool {
         let waker = waker.clone();
         let mut state = self.lock();
         let has_room = state.refusal().is_some()
@@ -228,7 +228,7 @@ impl<T> Queue<T> {
             Some(ticket) => [Some(state.line.set_waker(ticket, waker)), None],
             None if has_room => [Some(waker), None],
             None => {
-                place.ticket = Some(state.line.join_onlooker(waker));
+                place.ticket = Some(state.line.join_readiness_waiter(waker));
                 [None, None]
             }
         };
@@ -254,7 +254,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes all there is if it is to be searched for items that nobody wants.
-    pub(crate) fn take_for_search(&self, hand: &mut Hand<T>) -> bool {
+    pub(crate) fn take_for_search(&self, backlog: &mut Backlog<T>) -> bool {
         if !self.is_search_due.load(Ordering::Acquire) {
             return false;
         }
@@ -262,29 +262,29 @@ impl<T> Queue<T> {
         let mut state = self.lock();
         state.unwanted = 0;
         let items = mem::take(&mut state.items);
-        state.in_hand += items.len();
+        state.in_backlog += items.len();
         state.taken += items.len() as u64;
         state.update_limit();
         drop(state);
-        hand.extend(items);
+        backlog.extend(items);
         true
     }
 
-    /// The driver has handed on `handed` items that it took before. If its hand is empty it takes
+    /// The driver has sent on `sent` items that it took before. If its hand is empty it takes
     /// all there are now; if there are none, it will be told of the next. Returns how many are left
     /// in the queue.
-    pub(crate) fn turn_over(&self, handed: usize, hand: &mut Hand<T>) -> usize {
+    pub(crate) fn turn_over(&self, sent: usize, backlog: &mut Backlog<T>) -> usize {
         let mut woken = Vec::new();
         let queued = {
             let mut state = self.lock();
-            state.in_hand -= handed;
-            if hand.is_empty() {
+            state.in_backlog -= sent;
+            if backlog.is_empty() {
                 let count = state.items.len();
                 state.is_watched = count == 0;
                 if count > 0 {
                     // About as many will come until the next time.
-                    hand.refill(mem::replace(&mut state.items, Vec::with_capacity(count)));
-                    state.in_hand += count;
+                    backlog.refill(mem::replace(&mut state.items, Vec::with_capacity(count)));
+                    state.in_backlog += count;
                     state.taken += count as u64;
                 }
             }
@@ -304,10 +304,10 @@ impl<T> Queue<T> {
         state.items.len()
     }
 
-    /// Items that were handed on came back into the driver's hand.
+    /// Items that were sent on came back into the driver's hand.
     pub(crate) fn take_back(&self, items: usize) {
         let mut state = self.lock();
-        state.in_hand += items;
+        state.in_backlog += items;
         state.update_limit();
     }
 
@@ -366,7 +366,7 @@ impl<T> Queue<T> {
         let state = self.lock();
         let snapshot = QueueSnapshot {
             queued: state.items.len(),
-            in_hand: state.in_hand,
+            in_backlog: state.in_backlog,
             granted: state.line.granted(),
             waiting: state.line.waiting(),
             capacity: state.capacity,
@@ -389,7 +389,7 @@ impl<T> State<T> {
     fn free(&self) -> usize {
         match self.intake {
             Intake::Open => {
-                self.capacity.saturating_sub(self.items.len() + self.in_hand + self.line.granted())
+                self.capacity.saturating_sub(self.items.len() + self.in_backlog + self.line.granted())
             }
             Intake::FailingFast | Intake::Closed(_) => 0,
         }
@@ -401,7 +401,7 @@ impl<T> State<T> {
     }
 
     /// What can be said to a sender without its having to wait (any longer).
-    fn settle_place(&mut self, place: &mut Place) -> Option<Result<(), RefusedReason>> {
+    fn settle_place(&mut self, place: &mut Permit) -> Option<Result<(), RefusedReason>> {
         if let Some(refusal) = self.refusal() {
             return Some(Err(refusal));
         }
@@ -433,7 +433,7 @@ impl<T> State<T> {
     /// Whether enough items are unwanted to search them all: each pays for a look at so many others.
     fn is_search_due(&self) -> bool {
         self.unwanted > 0
-            && self.unwanted.saturating_mul(LOOKS_PER_UNWANTED) >= self.items.len() + self.in_hand
+            && self.unwanted.saturating_mul(LOOKS_PER_UNWANTED) >= self.items.len() + self.in_backlog
     }
 }
 
@@ -452,7 +452,7 @@ mod loom_tests {
     use loom::thread;
 
     use super::*;
-    use crate::wake_list::{Source, WakeList};
+    use crate::wake_list::{WakeList, WakeUp};
 
     /// Stands for a task: a lost wake-up leaves it waiting, which loom calls a deadlock.
     struct Task(Notify);
@@ -472,23 +472,23 @@ mod loom_tests {
 
     fn queue(capacity: usize) -> (Arc<Queue<u32>>, Arc<WakeList>) {
         let list = Arc::new(WakeList::default());
-        let signal = Signal::new(&list, Source::Handles);
+        let signal = Signal::new(&list, WakeUp::Handles);
         (Arc::new(Queue::new(capacity, signal)), list)
     }
 
     /// Takes items, as a driver does, until it has `expected` of them.
     fn drive(queue: &Queue<u32>, list: &WakeList, expected: usize) -> Vec<u32> {
         let (task, waker) = Task::new();
-        let (mut hand, mut taken, mut handed) = (Hand::new(), Vec::new(), 0);
+        let (mut backlog, mut taken, mut sent) = (Backlog::new(), Vec::new(), 0);
         while taken.len() < expected {
             list.start_poll(&waker, &mut Vec::new());
             queue.signal.clear();
             loop {
-                queue.turn_over(handed, &mut hand);
+                queue.turn_over(sent, &mut backlog);
                 let before = taken.len();
-                taken.extend(std::iter::from_fn(|| hand.pop()));
-                handed = taken.len() - before;
-                if handed == 0 {
+                taken.extend(std::iter::from_fn(|| backlog.pop()));
+                sent = taken.len() - before;
+                if sent == 0 {
                     break;
                 }
             }
@@ -503,7 +503,7 @@ mod loom_tests {
     /// Sends, as `Sending` does.
     fn send(queue: &Queue<u32>, item: u32) -> Result<(), SendError<u32>> {
         let (task, waker) = Task::new();
-        let mut place = Place::default();
+        let mut place = Permit::default();
         let Err(item) = queue.try_push_first(&place, item) else { return Ok(()) };
         loop {
             match queue.poll_place(&mut place, &waker) {
@@ -536,7 +536,7 @@ mod loom_tests {
             let (queue, list) = queue(1);
             queue.try_push(1).expect("there is a place");
             let (_, waker) = Task::new();
-            let mut quitter = Place::default();
+            let mut quitter = Permit::default();
             assert!(queue.poll_place(&mut quitter, &waker).is_none());
             let sender = Arc::clone(&queue);
             thread::spawn(move || send(&sender, 2).expect("the queue is open"));

@@ -13,7 +13,7 @@ use pool_core::{Config, ConfigError};
 /// from those that were sent last, and change what shall be another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct PoolConfig {
     /// The state machine's: how many connections, when they are opened, all timeouts. What a change
     /// of each does is told at [`Uniform::handle_config`](pool_core::Uniform::handle_config).
     pub config: Config,
@@ -27,17 +27,17 @@ pub struct Settings {
 }
 
 /// Where settings come from while the pool runs.
-pub(crate) type SettingsStream = Pin<Box<dyn Stream<Item = Settings> + Send>>;
+pub(crate) type SettingsStream = Pin<Box<dyn Stream<Item = PoolConfig> + Send>>;
 
 const QUEUE_SIZE_MAX: usize = 1 << 30;
 
-impl Default for Settings {
+impl Default for PoolConfig {
     fn default() -> Self {
         Self { config: Config::default(), queue_size: 100, shutdown_timeout: Duration::from_secs(30) }
     }
 }
 
-impl Settings {
+impl PoolConfig {
     pub(crate) fn check_queue_size(&self) -> Result<(), ConfigError> {
         if self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX {
             let (found, max) = (self.queue_size as u64, QUEUE_SIZE_MAX as u64);

@@ -14,7 +14,7 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// What can wake a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Source {
+pub(crate) enum WakeUp {
     Slot(SlotId),
     Addresses,
     Settings,
@@ -26,7 +26,7 @@ pub(crate) enum Source {
 }
 
 #[derive(Debug)]
-pub(crate) struct WakeList<S = Source> {
+pub(crate) struct WakeList<S = WakeUp> {
     state: Mutex<State<S>>,
 }
 
@@ -81,7 +81,7 @@ impl<S> WakeList<S> {
 
 /// The waker of one source.
 #[derive(Debug)]
-pub(crate) struct Signal<S = Source> {
+pub(crate) struct Signal<S = WakeUp> {
     list: Arc<WakeList<S>>,
     source: S,
     /// Whether the source is on the list.
@@ -140,7 +140,7 @@ mod loom_tests {
     }
 
     impl Told {
-        fn new(list: &Arc<WakeList>, source: Source) -> Arc<Self> {
+        fn new(list: &Arc<WakeList>, source: WakeUp) -> Arc<Self> {
             Arc::new(Self { events: AtomicUsize::new(0), signal: Signal::new(list, source) })
         }
 
@@ -177,7 +177,7 @@ mod loom_tests {
     fn loom_no_event_is_lost_when_two_sources_wake_a_driver_that_is_just_polling() {
         loom::model(|| {
             let list = Arc::new(WakeList::default());
-            let sources = [Told::new(&list, Source::Addresses), Told::new(&list, Source::Handles)];
+            let sources = [Told::new(&list, WakeUp::Addresses), Told::new(&list, WakeUp::Handles)];
             for told in &sources {
                 let told = Arc::clone(told);
                 thread::spawn(move || told.tell());
@@ -191,7 +191,7 @@ mod loom_tests {
     fn loom_a_source_that_is_woken_while_it_is_polled_is_listed_again_and_never_twice_at_once() {
         loom::model(|| {
             let list = Arc::new(WakeList::default());
-            let sources = [Told::new(&list, Source::Timer)];
+            let sources = [Told::new(&list, WakeUp::Timer)];
             let told = Arc::clone(&sources[0]);
             thread::spawn(move || {
                 told.tell();
@@ -206,7 +206,7 @@ mod loom_tests {
     fn loom_a_driver_that_moves_to_another_task_is_woken_there() {
         loom::model(|| {
             let list = Arc::new(WakeList::default());
-            let told = Told::new(&list, Source::Handles);
+            let told = Told::new(&list, WakeUp::Handles);
             list.start_poll(&Waker::from(Arc::new(Task(Notify::new()))), &mut Vec::new());
             let other = Arc::clone(&told);
             thread::spawn(move || other.tell());

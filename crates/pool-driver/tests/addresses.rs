@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use futures_util::sink::Drain;
 use futures_util::stream::{self, StreamExt};
 use pool_driver::{
-    AddressSet, AddressStream, EndReason, Endpoint, Event, FixedAddresses, IntoUpdate, OnAddressesEnd,
-    PoolBuilder, RefusedReason, SourceState, StreamSource, Update,
+    AddressSet, AddressStream, AddressUpdate, EndReason, Endpoint, Event, FixedAddresses, IntoAddressUpdate,
+    OnAddressesEnd, PoolBuilder, RefusedReason, SourceState, StreamSource,
 };
 use support::{A, Answer, B, Bench, C, Clock, Dial, Executor, millis, secs};
 
@@ -53,8 +53,8 @@ fn a1_t34_a_change_of_weight_or_priority_is_shown_at_once() {
     let changed = [Endpoint::new(A).with_weight(7), Endpoint::new(B).with_priority(3)];
     bench.feed.push(Answer::Set(changed.into_iter().collect()));
     bench.run();
-    let rows = bench.snapshot().addresses;
-    let shown: Vec<_> = rows.iter().map(|row| (row.status.weight, row.status.priority)).collect();
+    let records = bench.snapshot().addresses;
+    let shown: Vec<_> = records.iter().map(|record| (record.status.weight, record.status.priority)).collect();
     assert_eq!(shown, [(7, 0), (1, 3)]);
     assert_eq!((bench.world.dials(A), bench.world.dials(B)), (1, 1));
 }
@@ -106,7 +106,7 @@ fn a4_an_empty_set_drains_everything_and_items_wait_for_the_next_one() {
     assert_eq!(bench.world.alive(A), 0);
     bench.send([1, 2]);
     bench.advance(secs(3600));
-    assert_eq!(bench.snapshot().counts.handed, 0);
+    assert_eq!(bench.snapshot().counts.sent, 0);
     bench.set([B]);
     assert_eq!(bench.world.received(B), [1, 2]);
     bench.finish();
@@ -269,15 +269,15 @@ fn f4_a_first_set_that_is_too_large_is_no_answer() {
 
 #[test]
 fn a4_streams_of_sets_of_results_and_of_updates_all_do() {
-    fn source<S: Stream<Item: IntoUpdate<Address = u16>>>(stream: S) -> Vec<String> {
+    fn source<S: Stream<Item: IntoAddressUpdate<Address = u16>>>(stream: S) -> Vec<String> {
         let said = StreamSource::new(stream).collect::<Vec<_>>().now_or_never().expect("it is all there");
         said.into_iter().map(|update| format!("{update:?}")).collect()
     }
     let set = AddressSet::from([A]);
     let plain = source(stream::iter([set.clone()]));
-    assert_eq!(plain, source(stream::iter([Update::Addresses(set.clone())])));
+    assert_eq!(plain, source(stream::iter([AddressUpdate::Addresses(set.clone())])));
     assert_eq!(plain, source(stream::iter([Ok::<_, String>(set.clone())])));
-    let updates = [Ok(Update::Pending), Ok(Update::NoSuchName), Err("down")];
+    let updates = [Ok(AddressUpdate::Pending), Ok(AddressUpdate::NoSuchName), Err("down")];
     assert_eq!(source(stream::iter(updates)), ["Pending", "NoSuchName", "Failed(\"down\")"]);
 }
 
@@ -285,7 +285,7 @@ fn a4_streams_of_sets_of_results_and_of_updates_all_do() {
 fn f1_a_source_that_panics_when_it_is_asked_again_has_ended() {
     struct Touchy(FixedAddresses<u16>);
     impl Stream for Touchy {
-        type Item = Update<u16>;
+        type Item = AddressUpdate<u16>;
         fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
             Pin::new(&mut self.0).poll_next(cx)
         }

@@ -5,7 +5,7 @@ mod support;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pool_driver::{EndReason, Event, NotReady, Pool, RefusedReason, Runtime, UndeliveredReason};
+use pool_driver::{EndReason, Event, Pool, ReadyError, RefusedReason, Runtime, UndeliveredReason};
 use support::{A, B, Bench, Call, Dial, Fault, Item, Outside, millis, secs};
 
 /// A pool whose one connection takes nothing yet.
@@ -134,7 +134,7 @@ fn d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered
     assert_eq!(bench.ledger.undelivered(), [3, 4, 5]);
     bench.world.link(A).change(|behaviour| behaviour.flushes = true);
     let ended = bench.output(&task);
-    assert_eq!((ended.counts.handed, bench.world.received(A)), (2, vec![1, 2]));
+    assert_eq!((ended.counts.sent, bench.world.received(A)), (2, vec![1, 2]));
     bench.check_accounts(ended, "");
 }
 
@@ -158,7 +158,7 @@ fn d2_a_shutdown_without_time_hands_over_what_connections_take_at_once() {
     assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
     let task = bench.shut_down(secs(0));
     let ended = bench.output(&task);
-    assert_eq!((ended.counts.handed, ended.counts.undelivered), (2, 0));
+    assert_eq!((ended.counts.sent, ended.counts.undelivered), (2, 0));
     bench.check_accounts(ended, "");
 }
 
@@ -267,7 +267,7 @@ fn d3_every_handle_sees_the_end_and_its_reason_also_much_later() {
         let task = bench.executor.spawn(async move { (pool.closed().await, pool.ready().await) });
         let (seen, ready) = bench.output(&task);
         assert_eq!(seen, ended);
-        assert!(matches!(ready, Err(NotReady::Closed(EndReason::Shutdown))));
+        assert!(matches!(ready, Err(ReadyError::Closed(EndReason::Shutdown))));
     }
     assert_eq!(bench.try_send(2), Err(RefusedReason::Closed(EndReason::Shutdown)));
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use pool_core::{AddressId, Instant, Pick, Ring};
+use pool_core::{AddressId, Instant, PickArgs, Ring};
 use pool_driver::{Balance, Ended, Outcome, RefusedReason, RoundRobin};
 use support::{A, B, Bench, C, Calls, Dial, End, Item, Outside, Task, secs};
 
@@ -36,7 +36,7 @@ impl<D: Future<Output = Ended> + Unpin> Future for Mortal<D> {
 struct Counted(Calls);
 
 impl Balance for Counted {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId> {
         self.0.enter();
         RoundRobin::new().pick(ring, pick, now)
     }
@@ -148,7 +148,7 @@ impl Run {
             assert!(sender.is_done(), "the sender of {id} sleeps for ever; {context}");
         }
         let queue = self.bench.snapshot().queue;
-        let counts = (queue.queued, queue.in_hand, queue.granted, queue.waiting);
+        let counts = (queue.queued, queue.in_backlog, queue.granted, queue.waiting);
         assert_eq!(counts, (0, 0, 0, 0), "capacity is whole again; {context}");
         let alive = [A, B, C].map(|address| self.bench.world.alive(address));
         assert_eq!(alive, [0; 3], "no connection outlives the pool; {context}");
@@ -162,7 +162,7 @@ fn the_schedule_makes_items_end_in_every_way() {
     let mut run = Run::new(Death::None);
     run.play();
     run.check("nobody died");
-    for end in [End::Handed, End::Refused, End::Undelivered, End::Withdrawn] {
+    for end in [End::SentCount, End::Refused, End::Undelivered, End::Withdrawn] {
         assert!(!run.bench.ledger.ended(end).is_empty(), "none {end:?}");
     }
     assert!(run.polls.get() > 15 && run.bench.calls.count() > 100);

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use pool_core::AddressState;
-use pool_driver::{Availability, EndReason, NotReady, Pool, PoolBuilder, RefusedReason, UndeliveredReason};
+use pool_driver::{Availability, EndReason, Pool, PoolBuilder, ReadyError, RefusedReason, UndeliveredReason};
 use support::{A, B, Bench, Clock, Dial, End, Executor, SEED, millis, secs};
 
 /// A pool that fails fast after 3 s, with one address that refuses.
@@ -105,7 +105,7 @@ fn ready_says_why_not_as_soon_as_every_address_has_failed() {
     bench.advance(secs(4));
     assert!(!ready.is_done(), "one is still being tried");
     bench.advance(secs(2));
-    let Err(NotReady::Failing { last_error: Some(error) }) = bench.output(&ready) else {
+    let Err(ReadyError::Failing { last_error: Some(error) }) = bench.output(&ready) else {
         panic!("both have failed")
     };
     assert!(["connection refused", "the dial timed out"].contains(&&*error.to_string()), "{error}");
@@ -129,7 +129,7 @@ fn ready_says_that_the_pool_closes_although_a_connection_is_up() {
     bench.send([1]);
     let task = bench.shut_down(secs(30));
     let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
-    assert!(matches!(bench.output(&ready), Err(NotReady::Closed(EndReason::Shutdown))));
+    assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::Shutdown))));
     assert!(!task.is_done());
     bench.finish();
 }
@@ -167,7 +167,7 @@ fn ready_says_that_the_pool_is_over() {
     let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
     bench.run();
     bench.shut_down(secs(1));
-    assert!(matches!(bench.output(&ready), Err(NotReady::Closed(EndReason::Shutdown))));
+    assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::Shutdown))));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn t3_those_who_wait_to_be_ready_wake_when_the_driver_dies() {
     let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
     bench.run();
     bench.executor.cancel(&bench.driver.clone());
-    assert!(matches!(bench.output(&ready), Err(NotReady::Closed(EndReason::DriverDropped))));
+    assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::DriverDropped))));
 }
 
 #[test]
@@ -187,15 +187,16 @@ fn t32_the_snapshot_keeps_the_last_error_of_every_address() {
     bench.set([A, B]);
     bench.advance(millis(5001));
     let snapshot = bench.snapshot();
-    let error = |row: &pool_driver::AddressSnapshot<u16>| row.last_error.as_ref().map(ToString::to_string);
-    let errors: Vec<_> = snapshot.addresses.iter().map(|row| (*row.address, error(row))).collect();
+    let error =
+        |record: &pool_driver::AddressSnapshot<u16>| record.last_error.as_ref().map(ToString::to_string);
+    let errors: Vec<_> = snapshot.addresses.iter().map(|record| (*record.address, error(record))).collect();
     let expected = [(A, "connection refused"), (B, "the dial timed out")];
     assert_eq!(errors, expected.map(|(address, error)| (address, Some(error.to_string()))));
     bench.world.answer(A, Dial::Accept);
     bench.advance(secs(60));
-    let row = bench.snapshot().addresses.swap_remove(0);
-    assert_eq!((row.status.state, row.status.failures), (AddressState::Ready, 0));
-    assert_eq!(error(&row).as_deref(), Some("connection refused"), "kept for who asks later");
+    let record = bench.snapshot().addresses.swap_remove(0);
+    assert_eq!((record.status.state, record.status.failures), (AddressState::Ready, 0));
+    assert_eq!(error(&record).as_deref(), Some("connection refused"), "kept for who asks later");
 }
 
 #[test]
@@ -203,12 +204,12 @@ fn t32_the_snapshot_prints_as_a_table_that_tells_it_all() {
     let mut bench = refused();
     bench.send([1]);
     let table = bench.snapshot().to_string();
-    let rows: Vec<_> = table.lines().collect();
-    assert_eq!(rows.len(), 4, "{table}");
-    assert!(rows[1].contains("backoff") && rows[1].ends_with("connection refused"), "{table}");
-    let last = "queue 1/2, 0 waiting; 1 accepted, 0 handed, 0 undelivered; waiting for a connection";
-    assert!(rows[2].starts_with("name service: answered, addresses of "), "{table}");
-    assert_eq!(rows[3], last);
+    let records: Vec<_> = table.lines().collect();
+    assert_eq!(records.len(), 4, "{table}");
+    assert!(records[1].contains("backoff") && records[1].ends_with("connection refused"), "{table}");
+    let last = "queue 1/2, 0 waiting; 1 accepted, 0 sent, 0 undelivered; waiting for a connection";
+    assert!(records[2].starts_with("name service: answered, addresses of "), "{table}");
+    assert_eq!(records[3], last);
     bench.finish();
 }
 
@@ -219,7 +220,7 @@ fn t33_the_snapshot_answers_while_the_driver_is_not_polled_and_counts_what_is_qu
     bench.executor.run();
     assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
     let snapshot = bench.snapshot();
-    assert_eq!((snapshot.queue.queued, snapshot.counts.accepted, snapshot.counts.handed), (2, 2, 0));
+    assert_eq!((snapshot.queue.queued, snapshot.counts.accepted, snapshot.counts.sent), (2, 2, 0));
     assert_eq!(snapshot.addresses.len(), 1);
     assert_eq!(bench.driver.polls(), polls);
     bench.finish();

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_sink::Sink;
 use futures_util::stream::{self, StreamExt};
-use pool_core::{AddressId, Instant, Pick, Ring};
+use pool_core::{AddressId, Instant, PickArgs, Ring};
 use pool_driver::{
     AddressSet, Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder,
     RoundRobin, UndeliveredReason,
@@ -114,7 +114,7 @@ impl Fragile {
 }
 
 impl Balance for Fragile {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId> {
         self.check("pick");
         RoundRobin::new().pick(ring, pick, now)
     }
@@ -130,7 +130,7 @@ impl Balance for Fragile {
 
 #[test]
 fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
-    for (method, handed) in [("pick", 1), ("on_sent", 2), ("on_outcome", 1)] {
+    for (method, sent) in [("pick", 1), ("on_sent", 2), ("on_outcome", 1)] {
         let panics_in = Rc::new(Cell::new(""));
         let fragile = Fragile { panics_in: Rc::clone(&panics_in) };
         let mut bench = Bench::new(|pool| pool.balancer(fragile));
@@ -141,7 +141,7 @@ fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
         bench.world.link(A).finish(1, Outcome::Cancelled);
         assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
         let ended = bench.output(&bench.driver.clone());
-        assert_eq!((ended.reason, ended.counts.handed), (EndReason::BalancerPanicked, handed), "{method}");
+        assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, sent), "{method}");
         let reason = UndeliveredReason::Closed(EndReason::BalancerPanicked);
         assert!(bench.ledger.reasons().iter().all(|told| *told == reason));
         bench.check_accounts(ended, method);
@@ -191,7 +191,7 @@ fn f1_a_waker_that_panics_harms_nobody_else() {
     let ended = bench.shut_down(secs(1)).output().expect("nothing waits");
     let (seen_ready, seen_closed) = bench.output(&before);
     assert_eq!((seen_ready.is_ok(), seen_closed), (true, ended));
-    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
     bench.check_accounts(ended, "");
 }
 
@@ -243,7 +243,7 @@ fn f1_a_panic_while_an_error_is_converted_costs_what_returned_the_error() {
     drop(pool.shutdown(secs(1)));
     executor.run();
     let ended = driver.output().expect("nothing waits");
-    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use pool_driver::{NotReady, PoolBuilder, framed};
+use pool_driver::{PoolBuilder, ReadyError, framed};
 use support::{A, Clock, Executor, SEED};
 use tokio::io::{DuplexStream, duplex};
 use tokio_util::codec::{Framed, LinesCodec};
@@ -64,7 +64,7 @@ fn a_dial_that_fails_says_why() {
     let mut executor = Executor::default();
     let _driver = executor.spawn(driver);
     executor.run();
-    let Some(Err(NotReady::Failing { last_error: Some(error) })) = pool.ready().now_or_never() else {
+    let Some(Err(ReadyError::Failing { last_error: Some(error) })) = pool.ready().now_or_never() else {
         panic!("it can't connect")
     };
     assert_eq!(error.to_string(), "no such host");

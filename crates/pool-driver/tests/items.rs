@@ -17,9 +17,9 @@ fn i1_an_item_whose_start_send_fails_counts_as_handed_and_ends_only_that_connect
         bench.send(1..=4);
         assert_eq!(bench.world.received(B).len(), 3);
         assert!(bench.world.received(A).is_empty());
-        assert_eq!(bench.ledger.ended(End::Handed).len(), 4);
+        assert_eq!(bench.ledger.ended(End::SentCount).len(), 4);
         assert!(!bench.world.links(A)[0].is_open());
-        assert_eq!(bench.finish().counts.handed, 4);
+        assert_eq!(bench.finish().counts.sent, 4);
     }
 }
 
@@ -83,7 +83,7 @@ fn i1_a_connection_that_breaks_gives_back_what_never_left_before_it_is_dropped()
         let came = bench.world.received(B);
         assert_eq!(came.len(), 5 - lost, "{call:?}: {came:?}");
         let returned = came.iter().position(|&id| id == 1).unwrap_or(came.len());
-        assert!(returned <= 1, "before all that was not handed over yet, {call:?}: {came:?}");
+        assert!(returned <= 1, "before all that was not sent over yet, {call:?}: {came:?}");
         assert!(came[returned..].is_sorted(), "in order, {call:?}: {came:?}");
         bench.finish();
     }
@@ -116,19 +116,19 @@ fn i1_an_item_that_comes_back_in_the_batch_in_which_it_was_handed_counts_once() 
     link.change(|behaviour| (behaviour.window, behaviour.breaks_when_full) = (2, true));
     bench.send([1, 2, 3]);
     let snapshot = bench.snapshot();
-    assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (0, 0), "{snapshot}");
+    assert_eq!((snapshot.counts.sent, snapshot.addresses[0].sent), (0, 0), "{snapshot}");
     bench
         .world
         .behave(A, |behaviour| (behaviour.returns_refused, behaviour.fault) = (true, Some(SEND_ERROR)));
     bench.world.answer(A, Dial::Accept);
     bench.advance(secs(60));
     let snapshot = bench.snapshot();
-    assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (0, 0), "{snapshot}");
+    assert_eq!((snapshot.counts.sent, snapshot.addresses[0].sent), (0, 0), "{snapshot}");
     assert!(bench.world.dials(A) > 2);
     bench.world.behave(A, |behaviour| *behaviour = Behaviour::default());
     bench.advance(secs(60));
     let snapshot = bench.snapshot();
-    assert_eq!((snapshot.counts.handed, snapshot.addresses[0].handed), (3, 3), "{snapshot}");
+    assert_eq!((snapshot.counts.sent, snapshot.addresses[0].sent), (3, 3), "{snapshot}");
     assert_eq!(bench.world.received(A), [1, 2, 3]);
     bench.finish();
 }
@@ -142,7 +142,7 @@ fn i1_an_item_that_came_back_and_was_never_delivered_does_not_count_as_handed() 
     bench.set([A]);
     bench.send([1, 2]);
     let ended = bench.finish();
-    assert_eq!((ended.counts.accepted, ended.counts.handed, ended.counts.undelivered), (2, 0, 2));
+    assert_eq!((ended.counts.accepted, ended.counts.sent, ended.counts.undelivered), (2, 0, 2));
 }
 
 #[test]
@@ -170,16 +170,16 @@ fn i1_an_item_that_came_back_counts_as_handed_once() {
     bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send([1, 2]);
-    assert_eq!(bench.snapshot().counts.handed, 2);
+    assert_eq!(bench.snapshot().counts.sent, 2);
     bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.world.link(A).give_back();
     bench.run();
     let snapshot = bench.snapshot();
-    assert_eq!((snapshot.counts.handed, snapshot.queue.in_hand), (0, 2));
-    assert_eq!(snapshot.addresses[0].handed, 0);
+    assert_eq!((snapshot.counts.sent, snapshot.queue.in_backlog), (0, 2));
+    assert_eq!(snapshot.addresses[0].sent, 0);
     bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     bench.run();
-    assert_eq!(bench.snapshot().counts.handed, 2);
+    assert_eq!(bench.snapshot().counts.sent, 2);
     assert_eq!(bench.world.received(A), [1, 2, 1, 2]);
     bench.finish();
 }
@@ -234,7 +234,7 @@ fn i4_t30_an_item_that_a_connection_pushes_back_is_offered_to_another() {
     });
     bench.send(1..=20);
     assert_eq!((bench.world.link(A).unflushed(), bench.world.received(B).len()), (1, 19));
-    assert_eq!(bench.snapshot().queue.in_hand, 0);
+    assert_eq!(bench.snapshot().queue.in_backlog, 0);
     bench.world.link(A).change(|behaviour| behaviour.flushes = true);
     bench.finish();
 }
@@ -286,7 +286,7 @@ fn i6_a_flush_that_fails_costs_the_connection() {
         bench.send([1]);
         bench.advance(secs(1));
         assert_eq!((bench.world.dials(A), bench.world.alive(A)), (2, 1));
-        assert_eq!(bench.finish().counts.handed, 1);
+        assert_eq!(bench.finish().counts.sent, 1);
     }
 }
 
@@ -335,5 +335,5 @@ fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     let told = |event: &Event<u16>| matches!(event, Event::SlotEnded { sent: 6, in_flight: 0, .. });
     assert_eq!(bench.count_events(told), 1);
     bench.world.behave(A, |behaviour| behaviour.keeps_items = false);
-    assert_eq!(bench.finish().counts.handed, 6);
+    assert_eq!(bench.finish().counts.sent, 6);
 }

@@ -102,7 +102,7 @@ fn it_is_a_sink_that_spreads_items_over_its_connections() {
     assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
     let world = &owner.outside.world;
     assert_eq!((world.received(A).len(), world.received(B).len()), (2, 2));
-    assert_eq!(owner.multiplexer.snapshot().counts.handed, 4);
+    assert_eq!(owner.multiplexer.snapshot().counts.sent, 4);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_item_that_no_connection_can_take_any_more_is_kept_and_flush_waits_for_it()
     let item = owner.outside.ledger.item(1);
     owner.multiplexer.start_send_unpin(item).expect("it is open");
     assert_eq!((owner.poll_flush(), owner.poll_ready()), (Poll::Pending, Poll::Pending));
-    assert_eq!(owner.multiplexer.snapshot().queue.in_hand, 1);
+    assert_eq!(owner.multiplexer.snapshot().queue.in_backlog, 1);
     owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = true);
     assert_eq!(owner.poll_flush(), Poll::Ready(Ok(())));
     assert_eq!(owner.outside.world.received(A), [1]);
@@ -213,14 +213,14 @@ fn an_item_that_its_connection_breaks_on_and_returns_counts_once() {
     owner.send(1);
     assert!(owner.progress().is_pending());
     let snapshot = owner.multiplexer.snapshot();
-    assert_eq!((snapshot.counts.accepted, snapshot.counts.handed, snapshot.queue.in_hand), (1, 0, 1));
-    assert_eq!(snapshot.addresses[0].handed, 0);
+    assert_eq!((snapshot.counts.accepted, snapshot.counts.sent, snapshot.queue.in_backlog), (1, 0, 1));
+    assert_eq!(snapshot.addresses[0].sent, 0);
     owner.outside.world.answer(A, Dial::Accept);
     owner.outside.clock.set(owner.outside.now() + secs(1));
     assert!(owner.progress().is_pending());
     assert_eq!(owner.outside.world.received(A), [1]);
     let snapshot = owner.multiplexer.snapshot();
-    assert_eq!((snapshot.counts.accepted, snapshot.counts.handed, snapshot.addresses[0].handed), (1, 1, 1));
+    assert_eq!((snapshot.counts.accepted, snapshot.counts.sent, snapshot.addresses[0].sent), (1, 1, 1));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_balancer_is_never_asked_about_a_ring_with_nobody_in_it() {
     owner.outside.feed.push_set([]);
     assert!(owner.progress().is_pending());
     assert_eq!(owner.poll_ready(), Poll::Pending);
-    assert_eq!(owner.multiplexer.snapshot().counts.handed, 4);
+    assert_eq!(owner.multiplexer.snapshot().counts.sent, 4);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn poll_close_delivers_flushes_and_closes_everything() {
     assert!(owner.progress().is_pending());
     owner.outside.world.link(A).change(|behaviour| behaviour.closes = true);
     let Poll::Ready(ended) = owner.progress() else { panic!("{}", owner.multiplexer.snapshot()) };
-    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
     assert_eq!((owner.outside.world.received(A), owner.outside.world.alive(A)), (vec![1], 0));
     assert_eq!((owner.poll_close(), owner.poll_flush()), (Poll::Ready(Ok(())), Poll::Ready(Err(closed))));
 }
@@ -296,7 +296,7 @@ fn close_gives_the_whole_deadline_also_after_a_long_sleep() {
     assert!(owner.progress().is_pending());
     owner.outside.world.link(A).change(|behaviour| behaviour.is_ready = true);
     let Poll::Ready(ended) = owner.progress() else { panic!("{}", owner.multiplexer.snapshot()) };
-    assert_eq!((ended.counts.handed, ended.counts.undelivered), (1, 0));
+    assert_eq!((ended.counts.sent, ended.counts.undelivered), (1, 0));
 }
 
 #[test]

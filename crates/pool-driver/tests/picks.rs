@@ -6,13 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use pool_driver::{
-    AddressId, Balance, EndReason, Instant, ItemPolicy, Pick, Ring, RoundRobin, UndeliveredReason,
+    AddressId, Balance, EndReason, Instant, ItemPolicy, PickArgs, Ring, RoundRobin, UndeliveredReason,
 };
 use support::{A, B, Bench, C, Item, Ledger, Outside, Settings};
 
 /// What the policy of a test's items asks for.
 #[derive(Clone, Copy)]
-enum Wish {
+enum Choice {
     /// That items with equal remainders go to equal addresses.
     Remainder(u64),
     /// Another address than that of the item before.
@@ -20,16 +20,16 @@ enum Wish {
 }
 
 #[derive(Clone)]
-struct Wishes {
+struct ScriptedPolicy {
     ledger: Ledger,
-    wish: Wish,
+    choice: Choice,
     picked: Rc<RefCell<Vec<(u32, AddressId)>>>,
     panics_in: Rc<Cell<&'static str>>,
 }
 
-impl Wishes {
-    fn new(outside: &Outside, wish: Wish) -> Self {
-        Self { ledger: outside.ledger.clone(), wish, picked: Rc::default(), panics_in: Rc::default() }
+impl ScriptedPolicy {
+    fn new(outside: &Outside, choice: Choice) -> Self {
+        Self { ledger: outside.ledger.clone(), choice, picked: Rc::default(), panics_in: Rc::default() }
     }
 
     fn check(&self, method: &str) {
@@ -47,16 +47,18 @@ impl Wishes {
     }
 }
 
-impl ItemPolicy<Item> for Wishes {
+impl ItemPolicy<Item> for ScriptedPolicy {
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.ledger.on_undelivered(item, reason);
     }
 
-    fn pick(&self, item: &Item) -> Pick {
+    fn pick(&self, item: &Item) -> PickArgs {
         self.check("pick");
-        match self.wish {
-            Wish::Remainder(divisor) => Pick::with_key(u64::from(item.id) % divisor),
-            Wish::Change => self.picked.borrow().last().map_or(Pick::any(), |last| Pick::avoiding(last.1)),
+        match self.choice {
+            Choice::Remainder(divisor) => PickArgs::with_key(u64::from(item.id) % divisor),
+            Choice::Change => {
+                self.picked.borrow().last().map_or(PickArgs::any(), |last| PickArgs::avoiding(last.1))
+            }
         }
     }
 
@@ -70,7 +72,7 @@ impl ItemPolicy<Item> for Wishes {
 struct ByKey;
 
 impl Balance for ByKey {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
         ring.iter().map(|member| member.id).find(|id| pick.key == Some(id.index() as u64))
     }
 }
@@ -79,18 +81,18 @@ impl Balance for ByKey {
 struct Sticky;
 
 impl Balance for Sticky {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
         ring.iter().map(|member| member.id).filter(|id| pick.avoid != Some(*id)).min()
     }
 }
 
 fn bench<P: Balance + 'static>(
     addresses: impl IntoIterator<Item = u16>,
-    wish: Wish,
+    choice: Choice,
     change: impl FnOnce(Settings) -> Settings<P>,
-) -> (Bench, Wishes) {
+) -> (Bench, ScriptedPolicy) {
     let outside = Outside::new();
-    let wishes = Wishes::new(&outside, wish);
+    let wishes = ScriptedPolicy::new(&outside, choice);
     let settings = change(outside.settings()).item_policy(wishes.clone());
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
@@ -100,7 +102,7 @@ fn bench<P: Balance + 'static>(
 
 #[test]
 fn a_balancer_that_goes_by_keys_gets_those_of_the_items() {
-    let (mut bench, wishes) = bench([A, B, C], Wish::Remainder(3), |pool| pool.balancer(ByKey));
+    let (mut bench, wishes) = bench([A, B, C], Choice::Remainder(3), |pool| pool.balancer(ByKey));
     bench.send(0..9);
     let received = [A, B, C].map(|address| bench.world.received(address));
     assert_eq!(received, [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
@@ -110,13 +112,13 @@ fn a_balancer_that_goes_by_keys_gets_those_of_the_items() {
 
 #[test]
 fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
-    let (mut bench, wishes) = bench([A, B], Wish::Change, |pool| pool.balancer(Sticky));
+    let (mut bench, wishes) = bench([A, B], Choice::Change, |pool| pool.balancer(Sticky));
     bench.send(0..6);
     assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 2, 4], vec![1, 3, 5]));
     assert_eq!(wishes.picked(), [[0, 2, 4], [1, 3, 5]]);
     bench.finish();
 
-    let (mut bench, _) = self::bench([A], Wish::Change, |pool| pool.balancer(RoundRobin::new()));
+    let (mut bench, _) = self::bench([A], Choice::Change, |pool| pool.balancer(RoundRobin::new()));
     bench.send(0..6);
     assert_eq!(bench.world.received(A), [0, 1, 2, 3, 4, 5]);
     bench.finish();
@@ -124,7 +126,7 @@ fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
 
 #[test]
 fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
-    let (mut bench, wishes) = bench([A], Wish::Change, |pool| pool);
+    let (mut bench, wishes) = bench([A], Choice::Change, |pool| pool);
     bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 2));
     bench.send([1, 2]);
     bench.world.link(A).give_back();
@@ -136,16 +138,16 @@ fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
 }
 
 /// Is asked only if somebody insists.
-struct Modest(Wishes);
+struct Modest(ScriptedPolicy);
 
 impl ItemPolicy<Item> for Modest {
-    const HAS_WISHES: bool = false;
+    const HAS_PICK_ARGS: bool = false;
 
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.0.on_undelivered(item, reason);
     }
 
-    fn pick(&self, item: &Item) -> Pick {
+    fn pick(&self, item: &Item) -> PickArgs {
         self.0.pick(item)
     }
 
@@ -155,16 +157,16 @@ impl ItemPolicy<Item> for Modest {
 }
 
 #[test]
-fn a_policy_without_wishes_is_not_asked_for_any_until_somebody_has_one() {
+fn a_policy_without_pick_args_is_not_asked_for_any_until_somebody_has_one() {
     let outside = Outside::new();
-    let wishes = Wishes::new(&outside, Wish::Change);
+    let wishes = ScriptedPolicy::new(&outside, Choice::Change);
     let settings = outside.settings().balancer(Sticky).item_policy(Modest(wishes.clone()));
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
     bench.set([A, B]);
     bench.send([0, 1]);
     assert_eq!((bench.world.received(A), wishes.picked()), (vec![0, 1], vec![]));
-    bench.pool().heed_wishes();
+    bench.pool().use_pick_args();
     bench.send([2, 3]);
     assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 1, 2], vec![3]));
     bench.finish();
@@ -173,12 +175,12 @@ fn a_policy_without_wishes_is_not_asked_for_any_until_somebody_has_one() {
 #[test]
 fn f1_a_panic_of_the_policy_in_a_choice_is_the_pools_end_and_costs_no_connection_an_item() {
     for method in ["pick", "on_picked"] {
-        let (mut bench, wishes) = bench([A], Wish::Change, |pool| pool);
+        let (mut bench, wishes) = bench([A], Choice::Change, |pool| pool);
         bench.send([1]);
         wishes.panics_in.set(method);
         assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
         let ended = bench.output(&bench.driver.clone());
-        assert_eq!((ended.reason, ended.counts.handed), (EndReason::BalancerPanicked, 1), "{method}");
+        assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, 1), "{method}");
         assert_eq!(bench.ledger.undelivered(), [2, 3], "{method}");
         bench.check_accounts(ended, method);
     }

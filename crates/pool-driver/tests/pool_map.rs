@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pool_driver::{
-    BoxError, BuildError, EndReason, Ended, NoPool, Outcome, Pool, PoolBuilder, PoolMap, PoolMapBuilder,
-    PoolMapDriver, PoolMapEnded,
+    BoxError, BuildError, EndReason, Ended, GetErrorReason, Outcome, Pool, PoolBuilder, PoolMap,
+    PoolMapBuilder, PoolMapDriver, PoolMapEnded,
 };
 use support::{Answer, Clock, Dial, End, Executor, Item, Ledger, Outside, Task, millis, secs};
 
 type Map = PoolMap<u16, Item, u16>;
-type Got = Result<Pool<Item, u16>, NoPool>;
+type Got = Result<Pool<Item, u16>, GetErrorReason>;
 type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 type Made = Result<Pool<Item, u16>, BoxError>;
 
@@ -59,7 +59,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(names_max: usize, idle_after: impl Into<Option<Duration>>) -> Self {
+    fn new(names_max: usize, idle_timeout: impl Into<Option<Duration>>) -> Self {
         let (outside, factory) = (Outside::new(), Arc::new(Factory::default()));
         let (world, ledger, feed) = (outside.world.clone(), outside.ledger.clone(), outside.feed.clone());
         let (clock, made) = (outside.clock.clone(), Arc::clone(&factory));
@@ -97,7 +97,7 @@ impl Bench {
         };
         let builder = PoolMapBuilder::new(create, outside.clock.clone());
         let (pools, driver) =
-            builder.names_max(names_max).idle_after(idle_after).build().expect("the settings make sense");
+            builder.names_max(names_max).idle_timeout(idle_timeout).build().expect("the settings make sense");
         let mut executor = Executor::default();
         let driver = executor.spawn(driver);
         Self { executor, outside, factory, pools: Some(pools), driver, running: Vec::new() }
@@ -175,7 +175,7 @@ impl Bench {
     }
 
     /// How many are being created, closing, and waiting.
-    fn figures(&self) -> [usize; 3] {
+    fn totals(&self) -> [usize; 3] {
         let snapshot = self.pools().snapshot();
         [snapshot.creating, snapshot.closing, snapshot.waiting]
     }
@@ -214,7 +214,7 @@ fn t6_a_caller_that_gives_up_before_or_after_the_creation_takes_nothing_from_oth
     let held = bench.pool(1);
     let (first, second) = (bench.get(2), bench.get(2));
     bench.run();
-    assert_eq!(bench.figures(), [0, 0, 1]);
+    assert_eq!(bench.totals(), [0, 0, 1]);
     bench.executor.cancel(&first);
     drop(held);
     assert!(bench.output(&second).is_ok());
@@ -228,7 +228,7 @@ fn t6_when_the_caller_whose_turn_it_is_gives_up_the_next_who_wants_the_name_make
     let [first, second, third] = [2, 2, 2].map(|name| bench.get(name));
     bench.run();
     drop(held);
-    while bench.figures()[0] == 0 {
+    while bench.totals()[0] == 0 {
         assert!(bench.executor.step(), "somebody runs");
     }
     bench.executor.cancel(&first);
@@ -246,11 +246,13 @@ fn a_creator_that_fails_tells_everybody_who_waits_and_leaves_nothing_behind() {
         bench.run();
         drop(held);
         for task in tasks {
-            let Err(NoPool::NotCreated(error)) = bench.output(&task) else { panic!("it is not made") };
+            let Err(GetErrorReason::NotCreated(error)) = bench.output(&task) else {
+                panic!("it is not made")
+            };
             assert_eq!(error.to_string(), cause);
         }
         assert_eq!(bench.creations(), [1, 2], "once for the three");
-        assert_eq!((bench.figures(), bench.pools().len()), ([0, 0, 0], 0));
+        assert_eq!((bench.totals(), bench.pools().len()), ([0, 0, 0], 0));
         bench.fate(2, None);
         bench.pool(2);
     }
@@ -315,7 +317,7 @@ fn callers_wait_in_line_for_a_place_first_come_first_served() {
     let held = bench.pool(1);
     let tasks: Vec<_> = (2..6).map(|name| bench.get(name)).collect();
     bench.run();
-    assert_eq!(bench.figures(), [0, 0, 4]);
+    assert_eq!(bench.totals(), [0, 0, 4]);
     // What a caller has got it drops at once, so that all have their turns.
     drop(held);
     for task in &tasks {
@@ -332,10 +334,10 @@ fn callers_that_give_up_leave_the_line_and_pass_on_the_place_they_were_given() {
     let [first, second, third] = [2, 3, 4].map(|name| bench.get(name));
     bench.run();
     bench.executor.cancel(&first);
-    assert_eq!(bench.figures(), [0, 0, 2]);
+    assert_eq!(bench.totals(), [0, 0, 2]);
     drop(held);
     // Until the second has its place; it doesn't get to use it.
-    while bench.figures()[0] == 0 {
+    while bench.totals()[0] == 0 {
         assert!(bench.executor.step(), "somebody runs");
     }
     bench.executor.cancel(&second);
@@ -362,7 +364,8 @@ fn a_pool_that_was_just_made_is_not_closed_before_those_who_waited_for_it_have_i
 fn try_get_refuses_instead_of_waiting_and_makes_room_for_the_next_try() {
     let mut bench = Bench::new(1, None);
     let held = bench.pools().try_get(&1).expect("there is a place");
-    let full = |bench: &Bench| matches!(bench.pools().try_get(&2).map_err(|e| e.reason), Err(NoPool::Full));
+    let full =
+        |bench: &Bench| matches!(bench.pools().try_get(&2).map_err(|e| e.reason), Err(GetErrorReason::Full));
     assert!(full(&bench));
     bench.run();
     drop(held);
@@ -378,7 +381,7 @@ fn a_pool_that_is_closing_has_a_place_until_it_is_over() {
     drop(bench.pool(1));
     let waiting = bench.get(2);
     bench.advance(secs(10));
-    assert_eq!((waiting.is_done(), bench.figures()), (false, [0, 1, 1]));
+    assert_eq!((waiting.is_done(), bench.totals()), (false, [0, 1, 1]));
     // Its connection doesn't close: the drain timeout.
     bench.advance(secs(30));
     assert!(bench.output(&waiting).is_ok());
@@ -466,10 +469,10 @@ fn a_pool_that_somebody_shut_down_has_all_the_time_that_it_was_given() {
     drop(first.shutdown(secs(600)));
     let _second = bench.pool(1);
     bench.advance(secs(60));
-    assert_eq!(bench.figures()[1], 1, "longer than the map would give it");
+    assert_eq!(bench.totals()[1], 1, "longer than the map would give it");
     bench.outside.world.answer(1, Dial::Accept);
     bench.advance(secs(60));
-    assert_eq!((bench.figures()[1], bench.outside.world.received(1)), (0, vec![1]));
+    assert_eq!((bench.totals()[1], bench.outside.world.received(1)), (0, vec![1]));
 }
 
 #[test]
@@ -484,7 +487,7 @@ fn closing_a_name_delivers_its_queue_and_frees_the_name_at_once() {
     assert!(first.try_send(bench.outside.ledger.item(2)).is_err());
     bench.send(&second, 3);
     let ended = bench.output(&closing).expect("there was a pool");
-    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
     assert_eq!(bench.pools().close(&9, secs(5)).now_or_never(), Some(None));
 }
 
@@ -498,13 +501,13 @@ fn a_shutdown_closes_everything_tells_all_who_wait_and_counts() {
     bench.run();
     drop(bench.pools().shutdown(secs(5)));
     assert!(one.try_send(bench.outside.ledger.item(3)).is_err(), "though nobody has polled anything");
-    assert!(matches!(bench.output(&waiting), Err(NoPool::Closed(EndReason::Shutdown))));
+    assert!(matches!(bench.output(&waiting), Err(GetErrorReason::Closed(EndReason::Shutdown))));
     let ended = bench.driver.output().expect("it is over");
-    assert_eq!((ended.reason, ended.pools, ended.counts.handed), (EndReason::Shutdown, 2, 2));
+    assert_eq!((ended.reason, ended.pools, ended.counts.sent), (EndReason::Shutdown, 2, 2));
     assert_eq!(bench.pools().closed().now_or_never(), Some(ended));
     assert!(matches!(
         bench.pools().try_get(&1).map_err(|error| error.reason),
-        Err(NoPool::Closed(EndReason::Shutdown))
+        Err(GetErrorReason::Closed(EndReason::Shutdown))
     ));
 }
 
@@ -547,7 +550,7 @@ fn when_the_last_handle_is_dropped_pools_that_are_held_live_on_and_others_delive
     bench.pools = None;
     bench.advance(secs(2));
     let ended = bench.driver.output().expect("it is over");
-    assert_eq!((ended.reason, ended.pools, ended.counts.handed), (EndReason::HandlesDropped, 1, 1));
+    assert_eq!((ended.reason, ended.pools, ended.counts.sent), (EndReason::HandlesDropped, 1, 1));
     bench.send(&held, 2);
     bench.run();
     assert_eq!((bench.outside.world.received(1), bench.outside.world.received(2)), (vec![2], vec![1]));
@@ -566,7 +569,7 @@ fn when_the_driver_is_dropped_waiters_are_told_and_pools_that_are_held_live_on()
     drop(dropped);
     let driver = bench.driver.clone();
     bench.executor.cancel(&driver);
-    assert!(matches!(bench.output(&waiting), Err(NoPool::Closed(EndReason::DriverDropped))));
+    assert!(matches!(bench.output(&waiting), Err(GetErrorReason::Closed(EndReason::DriverDropped))));
     assert_eq!(bench.outside.world.received(2), [1]);
     assert_eq!(bench.factory.alive.load(Ordering::Relaxed), 1);
     bench.send(&held, 2);
@@ -581,8 +584,8 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     let changes: [(&str, Change); 5] = [
         ("names_max", |map| map.names_max(0)),
         ("names_max", |map| map.names_max(usize::MAX)),
-        ("idle_after", |map| map.idle_after(Duration::ZERO)),
-        ("idle_after", |map| map.idle_after(Duration::MAX)),
+        ("idle_timeout", |map| map.idle_timeout(Duration::ZERO)),
+        ("idle_timeout", |map| map.idle_timeout(Duration::MAX)),
         ("shutdown_timeout", |map| map.shutdown_timeout(Duration::MAX)),
     ];
     for (field, change) in changes {
@@ -599,8 +602,8 @@ fn a_snapshot_is_in_the_order_of_names_and_prints_as_a_table() {
     bench.send(&one, 1);
     bench.run();
     let snapshot = bench.pools().snapshot();
-    let rows: Vec<_> = snapshot.names.iter().map(|row| (row.name, row.handles)).collect();
-    assert_eq!(rows, [(1, 1), (2, 0), (3, 0)]);
+    let records: Vec<_> = snapshot.names.iter().map(|record| (record.name, record.handles)).collect();
+    assert_eq!(records, [(1, 1), (2, 0), (3, 0)]);
     let table = snapshot.to_string();
     let lines: Vec<_> = table.lines().collect();
     assert!(lines[1].starts_with('1') && lines[3].starts_with('3'), "{table}");
@@ -667,8 +670,8 @@ fn whatever_happens_in_whatever_order_items_are_accounted_for_and_pools_are_neve
     for seed in 0..150 {
         let mut random = Random(seed);
         let names_max = 1 + usize::try_from(random.below(4)).expect("it fits");
-        let idle_after = (random.below(2) == 0).then(|| secs(1 + random.below(20)));
-        let mut bench = Bench::new(names_max, idle_after);
+        let idle_timeout = (random.below(2) == 0).then(|| secs(1 + random.below(20)));
+        let mut bench = Bench::new(names_max, idle_timeout);
         let mut callers = Vec::new();
         for id in 0..120 {
             let name = u16::try_from(random.below(9)).expect("it fits");

@@ -49,7 +49,7 @@ fn f3_a_million_names_through_a_map_of_64_leave_memory_where_it_was() {
         None
     }));
     let mut cx = Context::from_waker(Waker::noop());
-    let (mut handed, mut most) = (0, 0);
+    let (mut sent, mut most) = (0, 0);
     let mut after_a_while = 0;
     for name in 0..NAMES {
         let mut pool = pin(pools.get(&name));
@@ -57,12 +57,12 @@ fn f3_a_million_names_through_a_map_of_64_leave_memory_where_it_was() {
             if let Poll::Ready(pool) = pool.as_mut().poll(&mut cx) {
                 break pool.expect("it is made");
             }
-            handed += run(&mut running, &mut cx);
+            sent += run(&mut running, &mut cx);
         };
         pool.try_send(name).expect("there is room");
         drop(pool);
         running.extend(made.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
-        handed += run(&mut running, &mut cx);
+        sent += run(&mut running, &mut cx);
         assert!(running.len() <= NAMES_MAX + 1, "as many pools as there may be, and the map");
         match name {
             0..500 => {}
@@ -72,18 +72,18 @@ fn f3_a_million_names_through_a_map_of_64_leave_memory_where_it_was() {
     }
     assert!(most <= after_a_while + SLACK, "{after_a_while} bytes after a while, {most} at most");
     let left = pools.snapshot().names;
-    assert_eq!(handed + left.iter().map(|row| row.pool.counts.handed).sum::<u64>(), u64::from(NAMES));
+    assert_eq!(sent + left.iter().map(|record| record.pool.counts.sent).sum::<u64>(), u64::from(NAMES));
 }
 
 fn pin<F: Future>(future: F) -> Pin<Box<F>> {
     Box::pin(future)
 }
 
-/// Runs until everybody sleeps. Returns how many items the pools that are over had handed on.
+/// Runs until everybody sleeps. Returns how many items the pools that are over had sent on.
 fn run(running: &mut FuturesUnordered<Running>, cx: &mut Context<'_>) -> u64 {
-    let mut handed = 0;
+    let mut sent = 0;
     while let Poll::Ready(Some(ended)) = Pin::new(&mut *running).poll_next(cx) {
-        handed += ended.map_or(0, |ended| ended.counts.handed);
+        sent += ended.map_or(0, |ended| ended.counts.sent);
     }
-    handed
+    sent
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::ready;
 use futures_util::sink::drain;
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{BoxError, NoPool, Pool, PoolBuilder, PoolMap, PoolMapBuilder};
+use pool_driver::{BoxError, GetErrorReason, Pool, PoolBuilder, PoolMap, PoolMapBuilder};
 
 /// A deadlock fails the test instead of hanging it; the time is no measure of anything.
 fn watched(test: fn()) {
@@ -169,7 +169,7 @@ fn wakers_that_use_the_map_are_woken_and_replaced_and_dropped() {
 type Numbers = PoolMap<u16, u32, u16>;
 
 /// What a creator that used its map was told.
-type Told = Arc<Mutex<Vec<Result<(), NoPool>>>>;
+type Told = Arc<Mutex<Vec<Result<(), GetErrorReason>>>>;
 
 /// A map whose creator asks for another name, and waits for it on the spot.
 fn map_that_asks(asks: fn(u16) -> Option<u16>) -> (Numbers, impl Future, Told) {
@@ -210,9 +210,9 @@ fn futures_util_block_on<F: Future>(future: F) -> F::Output {
 
 fn told(told: &Told) -> Vec<&'static str> {
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    let kind = |told: &Result<(), NoPool>| match told {
+    let kind = |told: &Result<(), GetErrorReason>| match told {
         Ok(()) => "got it",
-        Err(NoPool::InCreator) => "in creator",
+        Err(GetErrorReason::InCreator) => "in creator",
         Err(_) => "something else",
     };
     told.iter().map(kind).collect()

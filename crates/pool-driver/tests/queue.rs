@@ -38,13 +38,13 @@ fn i5_t7_the_bound_counts_queue_grants_and_the_items_in_the_drivers_hand_for_all
     let clones: Vec<_> = (0..10).map(|_| bench.pool().clone()).collect();
     bench.send([1, 2]);
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.in_hand, queue.queued), (2, 0));
+    assert_eq!((queue.in_backlog, queue.queued), (2, 0));
     bench.send([3]);
     assert_eq!(bench.try_send(4), Err(RefusedReason::Full));
     let senders: Vec<_> = (5..10).map(|id| bench.sender(id)).collect();
     bench.run();
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.in_hand + queue.queued + queue.granted, queue.waiting, queue.capacity), (3, 5, 3));
+    assert_eq!((queue.in_backlog + queue.queued + queue.granted, queue.waiting, queue.capacity), (3, 5, 3));
     assert!(senders.iter().all(|sender| !sender.is_done()));
     unblock(&mut bench);
     drop(clones);
@@ -86,7 +86,7 @@ fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
         let done: Vec<_> = senders.iter().map(Task::is_done).collect();
         assert_eq!(done, (1..=4).map(|sender| sender <= served).collect::<Vec<_>>());
         let queue = bench.snapshot().queue;
-        assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (3, 4 - served));
+        assert_eq!((queue.queued + queue.in_backlog + queue.granted, queue.waiting), (3, 4 - served));
     }
     bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (true, usize::MAX));
     bench.run();
@@ -105,11 +105,11 @@ fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
     });
     bench.executor.run_round();
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.in_hand, queue.granted, queue.waiting), (1, 1, 0));
+    assert_eq!((queue.in_backlog, queue.granted, queue.waiting), (1, 1, 0));
     assert_eq!((bench.try_send(5), bench.try_send(6)), (Ok(()), Err(RefusedReason::Full)));
     assert_eq!(bench.output(&sender), Ok(()));
     let queue = bench.snapshot().queue;
-    assert_eq!(queue.queued + queue.in_hand + queue.granted, 3);
+    assert_eq!(queue.queued + queue.in_backlog + queue.granted, 3);
     bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (true, usize::MAX));
     bench.run();
     assert_eq!(bench.world.received(A), [1, 2, 3, 5, 4]);
@@ -190,7 +190,7 @@ fn i5_all_senders_giving_up_at_any_moment_leave_the_queue_whole() {
         bench.world.link(A).change(|behaviour| behaviour.window = usize::MAX);
         bench.run();
         let queue = bench.snapshot().queue;
-        assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0), "{rounds}");
+        assert_eq!((queue.queued, queue.in_backlog, queue.granted, queue.waiting), (0, 0, 0, 0), "{rounds}");
         bench.send([10, 11]);
         bench.finish();
     }
@@ -312,7 +312,7 @@ fn i5_t8_items_that_nobody_wants_leave_their_places_to_those_who_wait_in_an_outa
     assert_eq!(bench.ledger.reasons(), [UndeliveredReason::Unwanted; 2]);
     assert_eq!(senders.iter().filter(|sender| sender.is_done()).count(), 2);
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.queued + queue.in_hand + queue.granted, queue.waiting), (4, 1));
+    assert_eq!((queue.queued + queue.in_backlog + queue.granted, queue.waiting), (4, 1));
     bench.world.answer(A, Dial::Accept);
     bench.advance(secs(60));
     assert_eq!(bench.world.received(A), [1, 4, 5, 6, 7], "the others keep their order");
@@ -372,7 +372,7 @@ fn i5_an_item_that_has_left_when_it_is_reported_as_unwanted_changes_nothing() {
 }
 
 /// Waits until there is room, then returns the handle, with nothing sent.
-fn onlooker(bench: &mut Bench) -> Task<Pool<Item, u16>> {
+fn readiness_waiter(bench: &mut Bench) -> Task<Pool<Item, u16>> {
     bench.spawn_with_pool(|mut pool| async move {
         std::future::poll_fn(|cx| pool.poll_room(cx)).await;
         pool
@@ -382,9 +382,10 @@ fn onlooker(bench: &mut Bench) -> Task<Pool<Item, u16>> {
 #[test]
 fn t2_room_is_shown_to_all_who_look_and_kept_for_none_of_them() {
     let mut bench = blocked(2);
-    let onlookers: Vec<_> = (0..5).map(|_| onlooker(&mut bench)).collect();
+    let readiness_waiters: Vec<_> = (0..5).map(|_| readiness_waiter(&mut bench)).collect();
     bench.run();
-    let handles: Vec<_> = onlookers.iter().map(|onlooker| bench.output(onlooker)).collect();
+    let handles: Vec<_> =
+        readiness_waiters.iter().map(|readiness_waiter| bench.output(readiness_waiter)).collect();
     let queue = bench.snapshot().queue;
     assert_eq!((queue.granted, queue.waiting), (0, 0));
     bench.send([1, 2]);
@@ -396,12 +397,12 @@ fn t2_room_is_shown_to_all_who_look_and_kept_for_none_of_them() {
 fn t2_onlookers_wait_in_line_and_hold_up_nobody() {
     let mut bench = blocked(1);
     bench.send([1]);
-    let first = onlooker(&mut bench);
-    let quitter = onlooker(&mut bench);
+    let first = readiness_waiter(&mut bench);
+    let quitter = readiness_waiter(&mut bench);
     bench.run();
     let sender = bench.sender(2);
     bench.run();
-    let late = onlooker(&mut bench);
+    let late = readiness_waiter(&mut bench);
     bench.run();
     assert_eq!(bench.snapshot().queue.waiting, 1, "only a sender counts");
     bench.executor.cancel(&quitter);
@@ -443,15 +444,15 @@ fn t2_onlookers_are_woken_when_senders_would_be_refused() {
         bench.world.answer(A, Dial::Refuse);
         bench.set([A]);
         bench.send([1]);
-        let onlooker = onlooker(&mut bench);
+        let readiness_waiter = readiness_waiter(&mut bench);
         bench.run();
-        assert!(!onlooker.is_done());
+        assert!(!readiness_waiter.is_done());
         if fails_fast {
             bench.advance(secs(3));
         } else {
             bench.executor.cancel(&bench.driver.clone());
             bench.run();
         }
-        assert!(onlooker.is_done(), "fails fast: {fails_fast}");
+        assert!(readiness_waiter.is_done(), "fails fast: {fails_fast}");
     }
 }

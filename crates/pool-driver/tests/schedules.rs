@@ -109,10 +109,10 @@ impl Schedule {
             let is_flushed = link.unflushed() == 0 || link.pushes_back();
             assert!(is_flushed, "the driver sleeps with items unflushed at {}:\n{snapshot}", link.address());
         }
-        for row in &snapshot.addresses {
-            let alive = usize::from(row.status.busy + row.status.ready + row.status.draining);
-            assert_eq!(alive, self.bench.world.alive(*row.address), "{snapshot}");
-            assert_eq!(usize::from(row.status.dialling), self.bench.world.dialling(*row.address));
+        for record in &snapshot.addresses {
+            let alive = usize::from(record.status.busy + record.status.ready + record.status.draining);
+            assert_eq!(alive, self.bench.world.alive(*record.address), "{snapshot}");
+            assert_eq!(usize::from(record.status.dialling), self.bench.world.dialling(*record.address));
         }
     }
 
@@ -196,11 +196,11 @@ fn after_any_schedule_a_healed_pool_delivers_everything_and_serves_every_sender(
             assert!(sender.is_done(), "the sender of {id} is stuck:\n{}", bench.snapshot());
         }
         let queue = bench.snapshot().queue;
-        assert_eq!((queue.queued, queue.in_hand, queue.granted, queue.waiting), (0, 0, 0, 0));
+        assert_eq!((queue.queued, queue.in_backlog, queue.granted, queue.waiting), (0, 0, 0, 0));
         bench.send([items + 1]);
         drop(clones);
         let ended = bench.finish();
-        assert_eq!(ended.counts.accepted, ended.counts.handed + ended.counts.undelivered);
+        assert_eq!(ended.counts.accepted, ended.counts.sent + ended.counts.undelivered);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Settings that come while the pool runs.
+//! PoolConfig that come while the pool runs.
 
 mod support;
 
@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 use futures_channel::mpsc::{self, UnboundedSender};
 use futures_core::Stream;
 use futures_util::stream;
-use pool_driver::{BoxError, EndReason, Event, Opening, PoolBuilder, Settings};
+use pool_driver::{BoxError, EndReason, Event, Opening, PoolBuilder, PoolConfig};
 use support::{A, B, Bench, Dial, Item, Outside, SEED, millis, secs};
 
 /// A pool whose settings can be changed, and what it has to start from.
 fn changeable(
     change: impl FnOnce(support::Settings) -> support::Settings,
-) -> (Bench, UnboundedSender<Settings>, Settings) {
+) -> (Bench, UnboundedSender<PoolConfig>, PoolConfig) {
     let (sender, receiver) = mpsc::unbounded();
     let mut settings = None;
     let bench = Bench::up([A], |pool| {
@@ -96,7 +96,7 @@ fn settings_that_make_no_sense_displace_none_that_came_just_before() {
 #[test]
 fn settings_are_put_in_force_whole_or_not_at_all() {
     let (mut bench, sender, settings) = changeable(|pool| pool);
-    let mut refused = |change: fn(&mut Settings)| {
+    let mut refused = |change: fn(&mut PoolConfig)| {
         let mut nonsense = settings.clone();
         nonsense.config.connections_per_address = 3;
         nonsense.queue_size = 7;
@@ -116,12 +116,12 @@ fn settings_are_put_in_force_whole_or_not_at_all() {
 }
 
 /// Never pauses, and counts how often it was asked.
-struct Chatterbox(Settings, Arc<AtomicUsize>);
+struct Chatterbox(PoolConfig, Arc<AtomicUsize>);
 
 impl Stream for Chatterbox {
-    type Item = Settings;
+    type Item = PoolConfig;
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Settings>> {
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<PoolConfig>> {
         self.1.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(Some(self.0.clone()))
     }
@@ -153,7 +153,7 @@ fn a_stream_that_panics_has_ended_and_what_it_said_just_before_counts() {
     assert_eq!(bench.snapshot().queue.capacity, 3);
     assert_eq!(told(&bench), ["applied", "panicked: said already"]);
     bench.send([1, 2]);
-    assert_eq!(bench.finish().counts.handed, 2);
+    assert_eq!(bench.finish().counts.sent, 2);
 }
 
 #[test]
@@ -166,12 +166,12 @@ fn a_queue_that_shrinks_below_what_it_holds_takes_one_sender_for_each_place_agai
     sender.unbounded_send(settings).expect("the pool runs");
     bench.run();
     let queue = bench.snapshot().queue;
-    assert_eq!((queue.queued + queue.in_hand, queue.capacity, queue.granted), (5, 2, 0));
+    assert_eq!((queue.queued + queue.in_backlog, queue.capacity, queue.granted), (5, 2, 0));
     assert!(!waiting.is_done() && bench.try_send(6).is_err());
     bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
     assert_eq!(bench.output(&waiting), Ok(()));
     let ended = bench.finish();
-    assert_eq!((ended.counts.handed, ended.counts.undelivered), (6, 0));
+    assert_eq!((ended.counts.sent, ended.counts.undelivered), (6, 0));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_pool_that_no_longer_fails_fast_takes_items_again() {
     assert_eq!(bench.try_send(2), Ok(()));
     bench.world.answer(A, Dial::Accept);
     bench.advance(secs(60));
-    assert_eq!(bench.finish().counts.handed, 1);
+    assert_eq!(bench.finish().counts.sent, 1);
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn a_snapshot_shows_at_once_what_a_change_did_to_an_address_that_told_nothing() 
     sender.unbounded_send(settings).expect("the pool runs");
     bench.run();
     let snapshot = bench.snapshot();
-    let row = snapshot.addresses.iter().find(|row| *row.address == B).expect("in the set");
-    assert!(row.retry_after.is_some_and(|left| left <= secs(1)), "{snapshot}");
+    let record = snapshot.addresses.iter().find(|record| *record.address == B).expect("in the set");
+    assert!(record.retry_after.is_some_and(|left| left <= secs(1)), "{snapshot}");
     bench.finish();
 }
 

@@ -10,9 +10,9 @@ use std::task::Poll;
 
 use blocking::{Task, unblock};
 
-use crate::lookup::{Answer, LookupError};
+use crate::lookup::{LookupAnswer, LookupError};
 
-type Outcome<A> = Result<Answer<A>, LookupError>;
+type Outcome<A> = Result<LookupAnswer<A>, LookupError>;
 
 pub(crate) type BlockingFuture<A> = Pin<Box<dyn Future<Output = Outcome<A>> + Send>>;
 
@@ -85,7 +85,7 @@ mod tests {
         let (answer, is_answered) = mpsc::channel::<()>();
         let slow = move || {
             is_answered.recv().expect("somebody answers");
-            Ok(Answer::new(AddressSet::from([1])))
+            Ok(LookupAnswer::new(AddressSet::from([1])))
         };
         let mut first = lookup.ask(slow);
         assert!(first.as_mut().now_or_never().is_none());
@@ -93,7 +93,7 @@ mod tests {
         let second = lookup.ask(|| panic!("it must not be asked by another thread"));
         answer.send(()).expect("the thread waits");
         assert_eq!(wait(second).expect("an answer").addresses, AddressSet::from([1]));
-        let third = lookup.ask(|| Ok(Answer::new(AddressSet::from([3]))));
+        let third = lookup.ask(|| Ok(LookupAnswer::new(AddressSet::from([3]))));
         assert_eq!(wait(third).expect("an answer").addresses, AddressSet::from([3]));
     }
 

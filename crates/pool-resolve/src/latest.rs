@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use pool_core::AddressSet;
-use pool_driver::Update;
+use pool_driver::AddressUpdate;
 
 /// Both ends of a channel that never holds more than the last set, and what was said after it.
 pub(crate) fn latest<A>() -> (Sender<A>, Receiver<A>) {
@@ -29,16 +29,16 @@ pub(crate) struct Receiver<A> {
 struct News<A> {
     addresses: Option<AddressSet<A>>,
     /// A failure says nothing of the addresses, so it must not displace them.
-    after: Option<Update<A>>,
+    after: Option<AddressUpdate<A>>,
     waker: Option<Waker>,
 }
 
 impl<A> Sender<A> {
     /// Displaces whatever this makes obsolete.
-    pub(crate) fn send(&self, update: Update<A>) {
+    pub(crate) fn send(&self, update: AddressUpdate<A>) {
         let mut news = lock(&self.news);
         let obsolete = match update {
-            Update::Addresses(set) => (news.addresses.replace(set), news.after.take()),
+            AddressUpdate::Addresses(set) => (news.addresses.replace(set), news.after.take()),
             other => (None, news.after.replace(other)),
         };
         let waker = news.waker.take();
@@ -52,17 +52,17 @@ impl<A> Sender<A> {
 
 impl<A> Drop for Sender<A> {
     fn drop(&mut self) {
-        self.send(Update::failed("nobody follows the name any more: the task that did has panicked"));
+        self.send(AddressUpdate::failed("nobody follows the name any more: the task that did has panicked"));
     }
 }
 
 impl<A> Receiver<A> {
     /// What is to be said next.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Update<A>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<AddressUpdate<A>> {
         let waker = cx.waker().clone();
         let mut news = lock(&self.news);
         if let Some(set) = news.addresses.take() {
-            return Poll::Ready(Update::Addresses(set));
+            return Poll::Ready(AddressUpdate::Addresses(set));
         }
         if let Some(update) = news.after.take() {
             return Poll::Ready(update);
@@ -82,7 +82,7 @@ fn lock<A>(news: &Mutex<News<A>>) -> MutexGuard<'_, News<A>> {
 mod tests {
     use super::*;
 
-    fn read(receiver: &mut Receiver<u16>) -> Vec<Update<u16>> {
+    fn read(receiver: &mut Receiver<u16>) -> Vec<AddressUpdate<u16>> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut updates = Vec::new();
         while let Poll::Ready(update) = receiver.poll_next(&mut cx) {
@@ -95,31 +95,36 @@ mod tests {
     fn of_a_million_unread_sets_the_last_is_kept() {
         let (sender, mut receiver) = latest();
         for number in 0..1_000_000_u32 {
-            sender.send(Update::Addresses([(number % 1000) as u16].into()));
+            sender.send(AddressUpdate::Addresses([(number % 1000) as u16].into()));
         }
         let updates = read(&mut receiver);
-        assert!(matches!(&updates[..], [Update::Addresses(set)] if *set == [999].into()), "{updates:?}");
+        assert!(
+            matches!(&updates[..], [AddressUpdate::Addresses(set)] if *set == [999].into()),
+            "{updates:?}"
+        );
     }
 
     #[test]
     fn a_failure_leaves_the_set_before_it_and_is_obsolete_after_the_next() {
         let (sender, mut receiver) = latest();
-        sender.send(Update::Addresses([1].into()));
-        sender.send(Update::failed("first"));
-        sender.send(Update::failed("second"));
+        sender.send(AddressUpdate::Addresses([1].into()));
+        sender.send(AddressUpdate::failed("first"));
+        sender.send(AddressUpdate::failed("second"));
         let updates = read(&mut receiver);
-        let [Update::Addresses(_), Update::Failed(error)] = &updates[..] else { panic!("{updates:?}") };
+        let [AddressUpdate::Addresses(_), AddressUpdate::Failed(error)] = &updates[..] else {
+            panic!("{updates:?}")
+        };
         assert_eq!(error.to_string(), "second");
-        sender.send(Update::failed("third"));
-        sender.send(Update::Addresses([2].into()));
+        sender.send(AddressUpdate::failed("third"));
+        sender.send(AddressUpdate::Addresses([2].into()));
         let updates = read(&mut receiver);
-        assert!(matches!(&updates[..], [Update::Addresses(_)]), "{updates:?}");
+        assert!(matches!(&updates[..], [AddressUpdate::Addresses(_)]), "{updates:?}");
     }
 
     #[test]
     fn who_stops_without_a_word_has_failed() {
         let (sender, mut receiver) = latest();
         drop(sender);
-        assert!(matches!(&read(&mut receiver)[..], [Update::Failed(_)]));
+        assert!(matches!(&read(&mut receiver)[..], [AddressUpdate::Failed(_)]));
     }
 }

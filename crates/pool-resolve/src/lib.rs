@@ -44,11 +44,11 @@ pub use combinators::{
 #[cfg(feature = "dns")]
 pub use dns::{Dns, DnsFuture, DnsLookup, DnsName, DnsNameError, IpVersion};
 #[cfg(feature = "etcd")]
-pub use etcd::{EmptyPrefix, Etcd, EtcdConnectError, EtcdError, EtcdOptions, EtcdPrefix, EtcdSubscription};
+pub use etcd::{EmptyPrefix, Etcd, EtcdConfig, EtcdConnectError, EtcdError, EtcdPrefix, EtcdSubscription};
 #[cfg(feature = "file")]
 pub use file::{File, FileAddresses, FileError, Format};
 pub use host_port::{HostPort, HostPortError};
-pub use lookup::{Answer, Lookup, LookupError};
+pub use lookup::{Lookup, LookupAnswer, LookupError};
 pub use polling::{LookupTimedOut, Polling};
 pub use resolve::Resolve;
 pub use schedule::PollConfig;

@@ -8,14 +8,14 @@ use pool_driver::BoxError;
 /// All addresses of a name, and how long that is so.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Answer<A> {
+pub struct LookupAnswer<A> {
     /// All addresses there are.
     pub addresses: AddressSet<A>,
     /// When to ask again (a DNS record's time to live), if the answer says so.
     pub valid_for: Option<Duration>,
 }
 
-impl<A> Answer<A> {
+impl<A> LookupAnswer<A> {
     /// These addresses, for as long as is usual.
     #[must_use]
     pub fn new(addresses: AddressSet<A>) -> Self {
@@ -53,7 +53,7 @@ pub trait Lookup {
     /// Where to connect.
     type Address: Clone + Ord;
     /// The answer to one question; dropped when it takes too long.
-    type Future: Future<Output = Result<Answer<Self::Address>, LookupError>>;
+    type Future: Future<Output = Result<LookupAnswer<Self::Address>, LookupError>>;
 
     /// Asks once.
     fn lookup(&mut self) -> Self::Future;
@@ -62,7 +62,7 @@ pub trait Lookup {
 impl<F, Fut, A> Lookup for F
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Result<Answer<A>, LookupError>>,
+    Fut: Future<Output = Result<LookupAnswer<A>, LookupError>>,
     A: Clone + Ord,
 {
     type Address = A;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::{ConfigError, Instant};
-use pool_driver::{AddressStream, Runtime, Update};
+use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
 use crate::alarm::Alarm;
-use crate::lookup::{Answer, Lookup, LookupError};
+use crate::lookup::{Lookup, LookupAnswer, LookupError};
 use crate::schedule::{PollConfig, Schedule};
 
 /// Asks a [`Lookup`] again and again, as [`PollConfig`] says, and tells what it answers.
@@ -24,12 +24,12 @@ use crate::schedule::{PollConfig, Schedule};
 /// ```
 /// # use pool_conformance::simulated::Clock as MyRuntime;
 /// use pool_driver::{AddressSet, BoxError};
-/// use pool_resolve::{Answer, Polling};
+/// use pool_resolve::{LookupAnswer, Polling};
 ///
 /// let inventory = || async {
 ///     // Ask whom you like; `?` makes an error of any type a failure.
 ///     let addresses: AddressSet<u16> = ["7001".parse()?, "7002".parse()?].into();
-///     Ok(Answer::new(addresses))
+///     Ok(LookupAnswer::new(addresses))
 /// };
 /// let addresses = Polling::new(inventory, MyRuntime::default());
 /// ```
@@ -73,7 +73,7 @@ impl<L: Lookup, R: Runtime> Polling<L, R> {
     }
 
     /// Polls the question that is in flight until it is answered or has taken too long.
-    fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Update<L::Address>> {
+    fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<AddressUpdate<L::Address>> {
         let mut this = self.project();
         let Some(question) = this.question.as_mut().as_pin_mut() else { return Poll::Pending };
         if let Poll::Ready(result) = question.poll(cx) {
@@ -84,29 +84,33 @@ impl<L: Lookup, R: Runtime> Polling<L, R> {
         ready!(this.alarm.as_mut().poll_at(this.schedule.deadline(), cx));
         this.question.set(None);
         this.schedule.failed(this.alarm.now());
-        Poll::Ready(Update::failed(LookupTimedOut { timeout: *this.timeout }))
+        Poll::Ready(AddressUpdate::failed(LookupTimedOut { timeout: *this.timeout }))
     }
 }
 
-fn update<A>(schedule: &mut Schedule, result: Result<Answer<A>, LookupError>, now: Instant) -> Update<A> {
+fn update<A>(
+    schedule: &mut Schedule,
+    result: Result<LookupAnswer<A>, LookupError>,
+    now: Instant,
+) -> AddressUpdate<A> {
     match result {
         Ok(answer) => {
             schedule.answered(answer.valid_for, now);
-            Update::Addresses(answer.addresses)
+            AddressUpdate::Addresses(answer.addresses)
         }
         Err(LookupError::NoSuchName { valid_for }) => {
             schedule.no_such_name(valid_for, now);
-            Update::NoSuchName
+            AddressUpdate::NoSuchName
         }
         Err(LookupError::Failed(error)) => {
             schedule.failed(now);
-            Update::failed(error)
+            AddressUpdate::failed(error)
         }
     }
 }
 
 impl<L: Lookup, R: Runtime> Stream for Polling<L, R> {
-    type Item = Update<L::Address>;
+    type Item = AddressUpdate<L::Address>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.as_mut().project();

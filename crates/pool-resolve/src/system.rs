@@ -11,7 +11,7 @@ use pool_driver::Runtime;
 
 use crate::blocking_lookup::BlockingLookup;
 use crate::host_port::HostPort;
-use crate::lookup::{Answer, Lookup, LookupError};
+use crate::lookup::{Lookup, LookupAnswer, LookupError};
 use crate::polling::Polling;
 use crate::resolve::Resolve;
 use crate::schedule::PollConfig;
@@ -24,8 +24,8 @@ use crate::schedule::PollConfig;
 /// than [`PollConfig::timeout`] is shown as a failure, and counts when it comes.
 ///
 /// `getaddrinfo` doesn't say portably whether a name doesn't exist or nobody could be asked. So both
-/// are [`Failed`](pool_driver::Update::Failed), asked for again with backoff; only an answer without
-/// addresses is [`NoSuchName`](pool_driver::Update::NoSuchName), and there never is an empty set.
+/// are [`Failed`](pool_driver::AddressUpdate::Failed), asked for again with backoff; only an answer without
+/// addresses is [`NoSuchName`](pool_driver::AddressUpdate::NoSuchName), and there never is an empty set.
 ///
 /// ```
 /// # use pool_conformance::simulated::Clock as MyRuntime;
@@ -95,7 +95,7 @@ impl Clone for SystemLookup {
 
 impl Lookup for SystemLookup {
     type Address = SocketAddr;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer<SocketAddr>, LookupError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<LookupAnswer<SocketAddr>, LookupError>> + Send>>;
 
     fn lookup(&mut self) -> Self::Future {
         let name = self.name.clone();
@@ -106,7 +106,7 @@ impl Lookup for SystemLookup {
 fn ask<I>(
     name: HostPort,
     resolver: impl FnOnce(&HostPort) -> io::Result<I>,
-) -> Result<Answer<SocketAddr>, LookupError>
+) -> Result<LookupAnswer<SocketAddr>, LookupError>
 where
     I: Iterator<Item = SocketAddr>,
 {
@@ -117,7 +117,7 @@ where
     if addresses.is_empty() {
         return Err(LookupError::NoSuchName { valid_for: None });
     }
-    Ok(Answer::new(addresses))
+    Ok(LookupAnswer::new(addresses))
 }
 
 #[derive(Debug)]

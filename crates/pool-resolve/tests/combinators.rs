@@ -374,7 +374,7 @@ fn addresses_that_left_are_forgotten_early_when_there_are_too_many() {
     for turn in 0..1000 {
         source.push_set([turn, turn + 1, turn + 2]);
         let updates = graceful.updates();
-        let [pool_driver::Update::Addresses(set)] = &updates[..] else { panic!("{updates:?}") };
+        let [pool_driver::AddressUpdate::Addresses(set)] = &updates[..] else { panic!("{updates:?}") };
         assert!(set.len() <= 5);
         advance(&clock, millis(1));
     }

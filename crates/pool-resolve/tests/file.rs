@@ -13,7 +13,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use pool_driver::{Instant, PoolBuilder, Runtime, Timer, Update};
+use pool_driver::{AddressUpdate, Instant, PoolBuilder, Runtime, Timer};
 use pool_resolve::{File, Format, PollConfig, Resolve};
 use support::in_short;
 use tempfile::TempDir;
@@ -64,7 +64,7 @@ fn told() -> File<RealTime, u16> {
 struct Bench {
     directory: TempDir,
     path: PathBuf,
-    updates: BoxStream<'static, Update<u16>>,
+    updates: BoxStream<'static, AddressUpdate<u16>>,
 }
 
 impl Bench {

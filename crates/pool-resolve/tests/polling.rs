@@ -3,7 +3,7 @@
 mod support;
 
 use pool_conformance::simulated::Clock;
-use pool_resolve::{Answer, LookupError, PollConfig, Polling};
+use pool_resolve::{LookupAnswer, LookupError, PollConfig, Polling};
 use support::{Followed, Follower, Script, advance, millis, secs, set};
 
 fn exactly() -> PollConfig {
@@ -24,7 +24,7 @@ fn nothing_is_asked_before_the_first_poll_and_then_at_once() {
     let mut source = polling(&script, &clock);
     source.source.as_mut().as_mut();
     assert_eq!(script.asked(), 0);
-    script.reply(Ok(Answer::new(set([1, 2]))));
+    script.reply(Ok(LookupAnswer::new(set([1, 2]))));
     assert_eq!(source.hear(), ["1 2"]);
     assert_eq!(script.asked(), 1);
 }
@@ -34,7 +34,7 @@ fn the_same_answer_is_told_again_each_time_it_is_confirmed() {
     let (script, clock) = (Script::default(), Clock::default());
     let mut source = polling(&script, &clock);
     for _ in 0..3 {
-        script.reply(Ok(Answer::new(set([1]))));
+        script.reply(Ok(LookupAnswer::new(set([1]))));
         assert_eq!(source.hear(), ["1"]);
         assert!(source.hear().is_empty());
         advance(&clock, millis(29_999));
@@ -48,12 +48,12 @@ fn the_same_answer_is_told_again_each_time_it_is_confirmed() {
 fn an_answer_says_when_to_ask_again() {
     let (script, clock) = (Script::default(), Clock::default());
     let mut source = polling(&script, &clock);
-    script.reply(Ok(Answer::new(set([1])).valid_for(secs(7))));
+    script.reply(Ok(LookupAnswer::new(set([1])).valid_for(secs(7))));
     assert_eq!(source.hear(), ["1"]);
     script.reply(Err(LookupError::NoSuchName { valid_for: Some(secs(11)) }));
     advance(&clock, secs(7));
     assert_eq!(source.hear(), ["no such name"]);
-    script.reply(Ok(Answer::new(set([2]))));
+    script.reply(Ok(LookupAnswer::new(set([2]))));
     advance(&clock, secs(11));
     assert_eq!(source.hear(), ["2"]);
 }
@@ -88,7 +88,7 @@ fn an_answer_that_comes_together_with_its_time_limit_counts() {
     let (script, clock) = (Script::default(), Clock::default());
     let mut source = polling(&script, &clock);
     assert!(source.hear().is_empty());
-    script.reply(Ok(Answer::new(set([1]))));
+    script.reply(Ok(LookupAnswer::new(set([1]))));
     advance(&clock, secs(5));
     assert_eq!(source.hear(), ["1"]);
 }
@@ -102,19 +102,19 @@ fn a_refresh_asks_at_once_but_not_twice_in_a_second_nor_twice_at_a_time() {
     source.refresh();
     assert!(source.hear().is_empty());
     assert_eq!(script.asked(), 1);
-    script.reply(Ok(Answer::new(set([1]))));
+    script.reply(Ok(LookupAnswer::new(set([1]))));
     assert_eq!(source.hear(), ["1"]);
 
     source.refresh();
     assert!(source.hear().is_empty());
-    script.reply(Ok(Answer::new(set([2]))));
+    script.reply(Ok(LookupAnswer::new(set([2]))));
     assert!(source.hear().is_empty());
     advance(&clock, secs(1));
     assert_eq!(source.hear(), ["2"]);
 
     advance(&clock, secs(10));
     assert!(source.hear().is_empty());
-    script.reply(Ok(Answer::new(set([3]))));
+    script.reply(Ok(LookupAnswer::new(set([3]))));
     source.refresh();
     assert_eq!(source.hear(), ["3"]);
 }
@@ -123,14 +123,14 @@ fn a_refresh_asks_at_once_but_not_twice_in_a_second_nor_twice_at_a_time() {
 fn a_timer_that_fires_early_asks_nobody_early_and_does_not_spin() {
     let (script, clock) = (Script::default(), Clock::default());
     let mut source = polling(&script, &clock);
-    script.reply(Ok(Answer::new(set([1]))));
+    script.reply(Ok(LookupAnswer::new(set([1]))));
     source.hear();
     for _ in 0..100 {
         clock.fire_early();
         assert!(source.hear().is_empty());
     }
     assert_eq!(script.asked(), 1);
-    script.reply(Ok(Answer::new(set([1]))));
+    script.reply(Ok(LookupAnswer::new(set([1]))));
     advance(&clock, secs(30));
     assert_eq!(source.hear(), ["1"]);
 }
@@ -151,7 +151,7 @@ fn seeds_make_clients_ask_at_times_of_their_own() {
         config.seed = Some(seed);
         let polling = Polling::with_config(script.clone(), clock.clone(), config);
         let mut source = Follower::new(polling.expect("the settings make sense"));
-        script.reply(Ok(Answer::new(set([1]))));
+        script.reply(Ok(LookupAnswer::new(set([1]))));
         source.hear();
         clock.next().expect("a timer is set")
     };
@@ -164,7 +164,7 @@ fn a_pool_keeps_its_connections_whatever_a_lookup_says_besides_addresses() {
     let (script, clock) = (Script::default(), Clock::default());
     let polling = Polling::with_config(script.clone(), clock.clone(), exactly());
     let mut pool = Followed::new(&clock, polling.expect("the settings make sense"));
-    script.reply(Ok(Answer::new((0..10_000).collect())));
+    script.reply(Ok(LookupAnswer::new((0..10_000).collect())));
     pool.advance(secs(1));
     assert_eq!(pool.connected(), 10_000);
     script.reply(Err("garbage".into()));
@@ -175,7 +175,7 @@ fn a_pool_keeps_its_connections_whatever_a_lookup_says_besides_addresses() {
     assert_eq!((pool.connected(), pool.source().as_str()), (10_000, "NoSuchName"));
     pool.advance(secs(3600));
     assert_eq!(pool.connected(), 10_000, "{}", pool.source());
-    script.reply(Ok(Answer::new(set([1, 2]))));
+    script.reply(Ok(LookupAnswer::new(set([1, 2]))));
     pool.advance(secs(60));
     assert_eq!(pool.connected(), 2);
 }

@@ -6,11 +6,11 @@ mod support;
 
 use futures_util::StreamExt;
 use pool_conformance::simulated::Clock;
-use pool_driver::{ConfigError, Update};
+use pool_driver::{AddressUpdate, ConfigError};
 use pool_resolve::{HostPort, PollConfig, Resolve, System};
 use std::net::SocketAddr;
 
-fn first_word(name: &str) -> Update<SocketAddr> {
+fn first_word(name: &str) -> AddressUpdate<SocketAddr> {
     let name: HostPort = name.parse().expect("a host and a port");
     let mut addresses = System::new(Clock::default()).subscribe(&name);
     smol::block_on(addresses.next()).expect("it never ends")
@@ -18,7 +18,9 @@ fn first_word(name: &str) -> Update<SocketAddr> {
 
 #[test]
 fn a_name_of_this_machine_is_resolved_with_its_port() {
-    let Update::Addresses(set) = first_word("localhost:6379") else { panic!("everybody knows localhost") };
+    let AddressUpdate::Addresses(set) = first_word("localhost:6379") else {
+        panic!("everybody knows localhost")
+    };
     assert!(!set.is_empty());
     assert!(set.addresses().all(|address| address.ip().is_loopback() && address.port() == 6379), "{set:?}");
 }
@@ -26,7 +28,7 @@ fn a_name_of_this_machine_is_resolved_with_its_port() {
 #[test]
 fn an_address_needs_no_asking_and_is_its_own_answer() {
     for literal in ["127.0.0.1:80", "[::1]:80"] {
-        let Update::Addresses(set) = first_word(literal) else { panic!("{literal} is an address") };
+        let AddressUpdate::Addresses(set) = first_word(literal) else { panic!("{literal} is an address") };
         let expected: SocketAddr = literal.parse().expect("an address");
         assert_eq!(set, [expected].into());
     }
@@ -34,7 +36,7 @@ fn an_address_needs_no_asking_and_is_its_own_answer() {
 
 #[test]
 fn a_name_that_does_not_exist_has_failed_and_the_error_names_it() {
-    let Update::Failed(error) = first_word("no-such-host.invalid:80") else {
+    let AddressUpdate::Failed(error) = first_word("no-such-host.invalid:80") else {
         panic!("there is no such host")
     };
     assert!(error.to_string().contains("`no-such-host.invalid:80`"), "{error}");

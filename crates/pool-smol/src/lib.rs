@@ -25,7 +25,7 @@
 //!
 //! pool.send("hello".into()).await?;
 //! let ended = pool.shutdown(std::time::Duration::from_secs(5)).await;
-//! assert_eq!(ended.counts.handed, 1);
+//! assert_eq!(ended.counts.sent, 1);
 //! # Ok(())
 //! # })
 //! # }
@@ -153,7 +153,7 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
 ///     Ok::<_, pool_smol::BoxError>(pool.connect_to_fixed([address]).spawn::<String>()?)
 /// })
 /// .names_max(64)
-/// .idle_after(Duration::from_secs(60))
+/// .idle_timeout(Duration::from_secs(60))
 /// .spawn()?;
 ///
 /// pools.get("127.0.0.1:7001").await?.send("hello".into()).await?;

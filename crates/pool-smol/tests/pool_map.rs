@@ -19,7 +19,7 @@ fn pools_are_made_by_name_and_closed_together() {
             pools.get(&name).await.expect("it is made").send(1).await.expect("it is open");
         }
         let ended = pools.shutdown(Duration::from_secs(60)).await;
-        assert_eq!((ended.pools, ended.counts.handed), (20, 20));
+        assert_eq!((ended.pools, ended.counts.sent), (20, 20));
     });
 }
 

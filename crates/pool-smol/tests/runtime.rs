@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::sink::{Drain, drain, unfold};
 use pool_smol::{
-    EndReason, Instant, NotReady, Runtime, SmolRuntime, SmolTimer, Timer, UndeliveredReason, pool_for,
+    EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, UndeliveredReason, pool_for,
 };
 use smol::future::poll_once;
 use smol::{Executor, LocalExecutor, block_on};
@@ -71,7 +71,7 @@ fn the_timer_wakes_a_driver_that_has_nothing_else_to_do() {
     let builder = pool_for(connector).connect_to_fixed([1]).dial_timeout(SOON);
     let pool = builder.spawn::<u32>().expect("the settings make sense");
     let ready = block_on(pool.ready());
-    assert!(matches!(ready, Err(NotReady::Failing { last_error: Some(_) })), "{ready:?}");
+    assert!(matches!(ready, Err(ReadyError::Failing { last_error: Some(_) })), "{ready:?}");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_pool_runs_on_the_global_executor_or_on_one_of_ones_own() {
             pool.send(1).await.expect("there is room");
             pool.shutdown(LATE).await
         }));
-        assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+        assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{join, join3};
 use futures_util::{SinkExt, StreamExt};
-use pool_smol::{NotReady, Pool, pool_for_connections, tcp};
+use pool_smol::{Pool, ReadyError, pool_for_connections, tcp};
 use smol::block_on;
 use smol::future::yield_now;
 use smol::net::{TcpListener, TcpStream};
@@ -55,7 +55,7 @@ fn items_arrive_in_turn_over_all_connections() {
         }
         let [first, second] = peers.map(read_to_end);
         let (ended, first, second) = join3(pool.shutdown(DEADLINE), first, second).await;
-        assert_eq!((ended.counts.handed, first.len(), second.len()), (100, 50, 50));
+        assert_eq!((ended.counts.sent, first.len(), second.len()), (100, 50, 50));
     });
 }
 
@@ -108,7 +108,7 @@ fn i6_d2_a_shutdown_flushes_everything_also_to_a_slow_reader() {
             pool.shutdown(DEADLINE).await
         };
         let (ended, lines) = join(send, read_to_end(peer)).await;
-        assert_eq!(ended.counts.handed, 4000);
+        assert_eq!(ended.counts.sent, 4000);
         assert!(lines.iter().map(|line| line.parse()).eq((0..4000).map(Ok)));
     });
 }
@@ -119,7 +119,7 @@ fn t32_ready_tells_that_nobody_listens() {
         let (listener, address) = server().await;
         drop(listener);
         let pool = pool(address, 1);
-        let Err(NotReady::Failing { last_error: Some(error) }) = pool.ready().await else {
+        let Err(ReadyError::Failing { last_error: Some(error) }) = pool.ready().await else {
             panic!("nobody listens")
         };
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

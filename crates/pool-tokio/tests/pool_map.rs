@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::sink::drain;
-use pool_tokio::{BuildError, NoPool, Pool, PoolMap, pool_for, pool_map};
+use pool_tokio::{BuildError, GetErrorReason, Pool, PoolMap, pool_for, pool_map};
 use tokio::sync::Barrier;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, advance};
@@ -43,14 +43,14 @@ async fn callers_on_many_threads_have_each_pool_made_exactly_once() {
         assert_eq!(creations.load(Ordering::Relaxed), usize::from(name) + 1);
     }
     let ended = pools.shutdown(Duration::from_secs(60)).await;
-    assert_eq!((ended.pools, ended.counts.handed), (100, 100 * CALLERS as u64));
+    assert_eq!((ended.pools, ended.counts.sent), (100, 100 * CALLERS as u64));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_callers_of_many_names_all_get_through_few_places() {
     const NAMES_MAX: usize = 3;
     let creator = |name: &u16| pool::<u32>(*name);
-    let pools = pool_map(creator).names_max(NAMES_MAX).idle_after(None).spawn().expect("sense");
+    let pools = pool_map(creator).names_max(NAMES_MAX).idle_timeout(None).spawn().expect("sense");
     let callers = (0..CALLERS).map(|caller| {
         let pools = pools.clone();
         tokio::spawn(async move {
@@ -73,12 +73,12 @@ async fn many_callers_of_many_names_all_get_through_few_places() {
     });
     join_all(callers).await.into_iter().for_each(|caller| caller.expect("no panic"));
     let ended = pools.shutdown(Duration::from_secs(60)).await;
-    assert_eq!(ended.counts.handed, 40 * CALLERS as u64);
+    assert_eq!(ended.counts.sent, 40 * CALLERS as u64);
 }
 
 #[tokio::test(start_paused = true)]
 async fn idle_names_are_closed_in_paused_time() {
-    let pools = pool_map(|name: &u16| pool::<u32>(*name)).idle_after(Duration::from_secs(60)).spawn();
+    let pools = pool_map(|name: &u16| pool::<u32>(*name)).idle_timeout(Duration::from_secs(60)).spawn();
     let pools = pools.expect("the settings make sense");
     drop(pools.get(&1).await.expect("it is made"));
     let start = Instant::now();
@@ -112,7 +112,7 @@ async fn maps_can_be_shared_and_their_futures_spawned() {
     assert!(assert_sent(pools.close("a host", Duration::ZERO)).await.is_some());
     assert_sent(pools.shutdown(Duration::ZERO)).await;
     let error = pools.try_get("a host").expect_err("it is over");
-    assert!(matches!(error.reason, NoPool::Closed(_)));
+    assert!(matches!(error.reason, GetErrorReason::Closed(_)));
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn on_a_local_set_neither_items_nor_what_the_creator_holds_need_be_send() 
             let (pools, driver) = builder.build_with().expect("the settings make sense");
             tokio::task::spawn_local(driver);
             pools.get(&1).await.expect("it is made").send("hello".into()).await.expect("it is open");
-            assert_eq!(pools.shutdown(Duration::from_secs(60)).await.counts.handed, 1);
+            assert_eq!(pools.shutdown(Duration::from_secs(60)).await.counts.sent, 1);
         })
         .await;
     assert_eq!(made.get(), 1);

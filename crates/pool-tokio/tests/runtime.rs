@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
-    AddressSet, Backoff, BuildError, Driver, EndReason, FixedAddresses, NotReady, PlainConnector, Pool,
-    PoolBuilder, TokioRuntime, UndeliveredReason, pool_for,
+    AddressSet, Backoff, BuildError, Driver, EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder,
+    ReadyError, TokioRuntime, UndeliveredReason, pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -44,7 +44,7 @@ async fn t24_paused_time_drives_the_dial_timeout() {
     .dial_timeout(Duration::from_secs(7))
     .spawn::<u32>()
     .expect("there is a runtime");
-    assert!(matches!(pool.ready().await, Err(NotReady::Failing { last_error: Some(_) })));
+    assert!(matches!(pool.ready().await, Err(ReadyError::Failing { last_error: Some(_) })));
     for _ in 0..60 {
         advance(Duration::from_secs(1)).await;
         tokio::task::yield_now().await;
@@ -96,7 +96,7 @@ fn a_pool_can_be_made_before_the_runtime_and_run_on_its_handle() {
         pool.send(1).await.expect("there is room");
         pool.shutdown(Duration::from_secs(1)).await
     });
-    assert_eq!((ended.reason, ended.counts.handed), (EndReason::Shutdown, 1));
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::Shutdown, 1));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_dri
     pool.try_send(1).expect("there is room");
     assert_eq!(pool.snapshot().counts.accepted, 1);
     drop(release);
-    assert_eq!(runtime.block_on(pool.shutdown(Duration::from_secs(10))).counts.handed, 1);
+    assert_eq!(runtime.block_on(pool.shutdown(Duration::from_secs(10))).counts.sent, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -195,7 +195,7 @@ async fn senders_on_many_threads_lose_nothing_and_their_own_order_is_kept() {
     for sender in senders.collect::<Vec<_>>() {
         sender.await.expect("nobody panics");
     }
-    assert_eq!(pool.shutdown(Duration::from_secs(30)).await.counts.handed, 16_000);
+    assert_eq!(pool.shutdown(Duration::from_secs(30)).await.counts.sent, 16_000);
     let received = received.lock().expect("nobody panics");
     for sender in 0..8 {
         let of_one = received.iter().filter(|item| item.0 == sender).map(|item| item.1);

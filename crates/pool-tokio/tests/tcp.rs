@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use pool_tokio::{NotReady, Pool, pool_for_connections, tcp};
+use pool_tokio::{Pool, ReadyError, pool_for_connections, tcp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Framed, LinesCodec};
 
@@ -48,7 +48,7 @@ async fn items_arrive_in_turn_over_all_connections() {
     for peer in peers {
         assert_eq!(read_to_end(peer).await.len(), 50);
     }
-    assert_eq!(closing.await.expect("nothing panics").counts.handed, 100);
+    assert_eq!(closing.await.expect("nothing panics").counts.sent, 100);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn i6_d2_a_shutdown_flushes_everything_also_to_a_slow_reader() {
             .enumerate()
             .all(|(number, line)| line.trim_start_matches('0').parse() == Ok(number) || number == 0)
     );
-    assert_eq!(sender.await.expect("nothing panics").counts.handed, 4000);
+    assert_eq!(sender.await.expect("nothing panics").counts.sent, 4000);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn t32_ready_tells_that_nobody_listens() {
     let (listener, address) = server().await;
     drop(listener);
     let pool = pool(address, 1);
-    let Err(NotReady::Failing { last_error: Some(error) }) = pool.ready().await else {
+    let Err(ReadyError::Failing { last_error: Some(error) }) = pool.ready().await else {
         panic!("nobody listens")
     };
     let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

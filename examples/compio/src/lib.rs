@@ -23,7 +23,7 @@
 //!
 //!     pool.send(Rc::new("hello")).await?;
 //!     let ended = pool.shutdown(Duration::from_secs(5)).await;
-//!     assert_eq!(ended.counts.handed, 1);
+//!     assert_eq!(ended.counts.sent, 1);
 //!     Ok(())
 //! })
 //! # }

@@ -25,7 +25,7 @@ fn a_pool_runs_on_the_runtime_of_its_thread_and_on_a_handle() {
         for pool in [pool, pool!().spawn_local().expect("the runtime is here")] {
             pool.send("hello").await.expect("the pool takes items");
             let ended = pool.shutdown(std::time::Duration::from_secs(5)).await;
-            assert_eq!(ended.counts.handed, 1);
+            assert_eq!(ended.counts.sent, 1);
         }
     });
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use pool_core::{
-    Availability, Config, Handled, Instant, Outcome, Output, Pick, RoundRobin, SlotEvent, SlotId, Uniform,
+    Availability, Config, Handled, Instant, Outcome, Output, PickArgs, RoundRobin, SlotEvent, SlotId, Uniform,
 };
 
 pub(crate) type Address = &'static str;
@@ -74,7 +74,7 @@ impl Client {
         self.report(millisecond, address, SlotEvent::Ready);
     }
 
-    /// A connection says that it has done an item that it was handed so long ago.
+    /// A connection says that it has done an item that it was sent so long ago.
     pub(crate) fn succeed(&mut self, millisecond: u64, address: Address, latency: Duration) {
         let slot = self.slots[address];
         self.turn(millisecond, |uniform, now| {
@@ -87,7 +87,7 @@ impl Client {
     pub(crate) fn send(&mut self, items: usize) -> BTreeMap<Address, usize> {
         let mut shares = BTreeMap::new();
         for _ in 0..items {
-            let Some(slot) = self.uniform.select(&Pick::any(), self.now) else { break };
+            let Some(slot) = self.uniform.select(&PickArgs::any(), self.now) else { break };
             self.uniform.handle_slot(slot, SlotEvent::Sent, self.now);
             *shares.entry(self.address_of(slot)).or_default() += 1;
         }

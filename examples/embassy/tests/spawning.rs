@@ -28,6 +28,6 @@ fn a_pool_without_a_place_is_an_error() {
         let pool = pool.expect("there are places for as many");
         pollster::block_on(pool.send("hello")).expect("the pool takes items");
         let ended = pollster::block_on(pool.shutdown(std::time::Duration::from_secs(5)));
-        assert_eq!(ended.counts.handed, 1);
+        assert_eq!(ended.counts.sent, 1);
     }
 }

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 
 use futures_util::StreamExt;
 use pool_core::{AddressSet, Endpoint};
-use pool_driver::Update;
-use pool_resolve::{Etcd, EtcdError, EtcdOptions, EtcdPrefix, EtcdSubscription, Resolve};
+use pool_driver::AddressUpdate;
+use pool_resolve::{Etcd, EtcdConfig, EtcdError, EtcdPrefix, EtcdSubscription, Resolve};
 
 const PREFIX: &str = "/services/lines/";
 
@@ -26,7 +26,7 @@ fn key(name: impl std::fmt::Display) -> String {
 }
 
 /// Only the subscription is kept: it needs nobody else.
-fn subscribe(endpoints: Vec<String>, options: EtcdOptions) -> EtcdSubscription {
+fn subscribe(endpoints: Vec<String>, options: EtcdConfig) -> EtcdSubscription {
     let etcd = Etcd::connect(endpoints, options).expect("the endpoints make sense");
     etcd.subscribe(&prefix())
 }
@@ -44,7 +44,7 @@ fn set(numbers: impl IntoIterator<Item = u16>) -> AddressSet<SocketAddr> {
 async fn until_set(subscription: &mut EtcdSubscription, expected: AddressSet<SocketAddr>) {
     loop {
         match subscription.next().await.expect("it never ends") {
-            Update::Addresses(set) if set == expected => return,
+            AddressUpdate::Addresses(set) if set == expected => return,
             _ => {}
         }
     }
@@ -53,7 +53,7 @@ async fn until_set(subscription: &mut EtcdSubscription, expected: AddressSet<Soc
 /// What it says next, where that must be addresses.
 async fn next_set(subscription: &mut EtcdSubscription) -> Vec<Endpoint<SocketAddr>> {
     match subscription.next().await.expect("it never ends") {
-        Update::Addresses(set) => set.endpoints().to_vec(),
+        AddressUpdate::Addresses(set) => set.endpoints().to_vec(),
         other => panic!("{other:?}"),
     }
 }
@@ -62,8 +62,8 @@ async fn next_set(subscription: &mut EtcdSubscription) -> Vec<Endpoint<SocketAdd
 async fn until_failed(subscription: &mut EtcdSubscription, is_it: impl Fn(&EtcdError) -> bool) {
     loop {
         match subscription.next().await.expect("it never ends") {
-            Update::Failed(error) if error.downcast_ref().is_some_and(&is_it) => return,
-            Update::Failed(_) => {}
+            AddressUpdate::Failed(error) if error.downcast_ref().is_some_and(&is_it) => return,
+            AddressUpdate::Failed(_) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -1,9 +1,9 @@
 //! What goes wrong between a subscription and etcd.
 
 use futures_util::StreamExt;
-use pool_driver::Update;
+use pool_driver::AddressUpdate;
 use pool_examples::EtcdCluster;
-use pool_resolve::{EtcdError, EtcdOptions};
+use pool_resolve::{EtcdConfig, EtcdError};
 
 use super::admin::Admin;
 use super::proxy::Proxy;
@@ -17,7 +17,7 @@ fn what_is_compacted_before_it_is_watched_is_read_again() -> TestResult {
     let proxy = Proxy::start(&cluster.endpoints()[0], "127.1.0.1:7000")?;
     run_on_smol(async {
         admin.put(key("a"), &address(1))?;
-        let mut subscription = subscribe(vec![proxy.endpoint()], EtcdOptions::default());
+        let mut subscription = subscribe(vec![proxy.endpoint()], EtcdConfig::default());
         until_set(&mut subscription, set([1])).await;
         // It has read, and what it says next, that it wants to watch, doesn't get to etcd.
         proxy.wait_until_closed();
@@ -26,7 +26,7 @@ fn what_is_compacted_before_it_is_watched_is_read_again() -> TestResult {
         admin.compact()?;
         proxy.open();
         match subscription.next().await {
-            Some(Update::Addresses(found)) => assert_eq!(found, set([2, 3])),
+            Some(AddressUpdate::Addresses(found)) => assert_eq!(found, set([2, 3])),
             other => panic!("it is no failure: {other:?}"),
         }
         Ok(())
@@ -40,7 +40,7 @@ fn an_etcd_that_says_nothing_any_more_is_noticed() -> TestResult {
     let proxy = Proxy::start(&cluster.endpoints()[0], "127.1.0.2:7000")?;
     run_on_smol(async {
         admin.put(key("a"), &address(1))?;
-        let mut subscription = subscribe(vec![proxy.endpoint()], EtcdOptions::default());
+        let mut subscription = subscribe(vec![proxy.endpoint()], EtcdConfig::default());
         until_set(&mut subscription, set([1])).await;
         admin.put(key("a"), &address(2))?;
         until_set(&mut subscription, set([2])).await;
@@ -59,7 +59,7 @@ fn another_endpoint_takes_over() -> TestResult {
     run_on_smol(async {
         let nobody = "http://127.0.0.1:1".to_owned();
         let endpoints = [cluster.endpoints()[0].clone(), nobody, cluster.endpoints()[1].clone()];
-        let mut subscription = subscribe(endpoints.to_vec(), EtcdOptions::default());
+        let mut subscription = subscribe(endpoints.to_vec(), EtcdConfig::default());
         admin.put(key("a"), &address(1))?;
         until_set(&mut subscription, set([1])).await;
         for (round, victim) in [(2, 0), (4, 1), (6, 0), (8, 1)] {
@@ -79,7 +79,7 @@ fn an_etcd_that_has_lost_its_data_is_believed_once_it_has_keys() -> TestResult {
     let Some(mut cluster) = EtcdCluster::start_or_skip(1)? else { return Ok(()) };
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         admin.put(key("a"), &address(1))?;
         until_set(&mut subscription, set([1])).await;
         cluster.kill(0)?;

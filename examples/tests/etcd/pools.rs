@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pool_driver::{AddressState, BoxError, Pool};
 use pool_examples::{EtcdCluster, Ledger, LineServer};
-use pool_resolve::EtcdOptions;
+use pool_resolve::EtcdConfig;
 use tokio_util::codec::LinesCodec;
 
 use super::admin::Admin;
@@ -104,7 +104,7 @@ impl World {
         let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
         let connector = pool_tokio::tcp(LinesCodec::new, move |_: String| answers.answered());
         let pool = pool_tokio::pool_for_connections(self.ledger.track(connector))
-            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
+            .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
             .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
         Ok(pool.spawn::<String>()?)
@@ -114,7 +114,7 @@ impl World {
         let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
         let connector = pool_smol::tcp(LinesCodec::new, move |_: String| answers.answered());
         let pool = pool_smol::pool_for_connections(self.ledger.track(connector))
-            .follow(subscribe(endpoints.to_vec(), EtcdOptions::default()))
+            .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
             .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
         Ok(pool.spawn::<String>()?)
@@ -133,8 +133,8 @@ impl World {
                 // Until the one that left has drained: of those that drain too often, the oldest are dropped.
                 until(|| addresses(&pool) == [comes] && pool.snapshot().addresses.len() == 1).await;
                 // So that all have their share.
-                let before = self.ledger.handed_to(comes);
-                until(|| self.ledger.handed_to(comes) > before).await;
+                let before = self.ledger.sent_to(comes);
+                until(|| self.ledger.sent_to(comes) > before).await;
             }
             TestResult::Ok(())
         };
@@ -156,7 +156,10 @@ impl World {
             server.finish()?;
         }
         let report = self.ledger.report();
-        assert!(report.is_balanced() && report.received == report.sent && report.sent > 0, "{report}");
+        assert!(
+            report.is_balanced() && report.received == report.accepted && report.accepted > 0,
+            "{report}"
+        );
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 
 use futures_util::{FutureExt, StreamExt};
 use pool_core::Endpoint;
-use pool_driver::{AddressStream, Update};
+use pool_driver::{AddressStream, AddressUpdate};
 use pool_examples::EtcdCluster;
-use pool_resolve::{Etcd, EtcdError, EtcdOptions, Resolve};
+use pool_resolve::{Etcd, EtcdConfig, EtcdError, Resolve};
 
 use super::admin::Admin;
 use super::support::{TestResult, run_on_smol, until};
@@ -20,7 +20,7 @@ fn a_prefix_is_followed_from_no_keys_to_many_kinds_of_values() -> TestResult {
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
         admin.put("/services/linesmen/a", &address(9))?;
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         assert_eq!(next_set(&mut subscription).await, [], "no keys are an answer");
         admin.put(key("a"), &address(1))?;
         until_set(&mut subscription, set([1])).await;
@@ -42,7 +42,7 @@ fn an_address_goes_with_its_lease() -> TestResult {
     let Some(cluster) = EtcdCluster::start_or_skip(1)? else { return Ok(()) };
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         admin.put(key("stays"), &address(1))?;
         until_set(&mut subscription, set([1])).await;
         admin.put_for_a_while(key("goes"), address(2))?;
@@ -57,7 +57,7 @@ fn a_value_that_makes_no_sense_fails_the_answer_until_it_is_gone() -> TestResult
     let Some(cluster) = EtcdCluster::start_or_skip(1)? else { return Ok(()) };
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         admin.put(key("good"), &address(1))?;
         until_set(&mut subscription, set([1])).await;
         admin.put(key("bad"), "nonsense")?;
@@ -81,7 +81,7 @@ fn values_that_make_no_sense_are_skipped_on_demand_unless_all_are_such() -> Test
     run_on_smol(async {
         admin.put(key("bad"), "nonsense")?;
         admin.put(key("good"), &address(1))?;
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default().skip_bad_values());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default().skip_bad_values());
         assert_eq!(next_set(&mut subscription).await, [Endpoint::new(address(1))]);
         admin.put(key("good"), "nonsense too")?;
         let are_all = |error: &EtcdError| matches!(error, EtcdError::BadValue { others: 1, .. });
@@ -97,7 +97,7 @@ fn ten_thousand_addresses_come_in_one_set() -> TestResult {
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
         admin.put_all((0..COUNT).map(|number| (key(number), address(number).to_string())))?;
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         assert_eq!(next_set(&mut subscription).await, set(0..COUNT).endpoints());
         admin.put(key("one more"), &address(COUNT))?;
         until_set(&mut subscription, set(0..=COUNT)).await;
@@ -111,7 +111,7 @@ fn a_subscription_that_is_asked_reads_again() -> TestResult {
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
         admin.put(key("a"), &address(1))?;
-        let mut subscription = subscribe(cluster.endpoints(), EtcdOptions::default());
+        let mut subscription = subscribe(cluster.endpoints(), EtcdConfig::default());
         until_set(&mut subscription, set([1])).await;
         for _ in 0..10 {
             Pin::new(&mut subscription).refresh();
@@ -127,7 +127,7 @@ fn what_is_not_read_does_not_pile_up() -> TestResult {
     let Some(cluster) = EtcdCluster::start_or_skip(1)? else { return Ok(()) };
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
-        let etcd = Etcd::connect(cluster.endpoints(), EtcdOptions::default())?;
+        let etcd = Etcd::connect(cluster.endpoints(), EtcdConfig::default())?;
         let [mut sleeper, mut reader] = [(); 2].map(|()| etcd.subscribe(&prefix()));
         until_set(&mut sleeper, set([])).await;
         for number in 1..=CHANGES {
@@ -137,7 +137,7 @@ fn what_is_not_read_does_not_pile_up() -> TestResult {
         let mut unread = 0;
         loop {
             let Some(Some(update)) = sleeper.next().now_or_never() else { break };
-            assert!(matches!(update, Update::Addresses(_)), "{update:?}");
+            assert!(matches!(update, AddressUpdate::Addresses(_)), "{update:?}");
             unread += 1;
         }
         assert!(unread <= 2, "{unread}");
@@ -151,7 +151,7 @@ fn subscriptions_share_a_connection_and_leave_nothing_behind() -> TestResult {
     let admin = Admin::new(&cluster.endpoints())?;
     run_on_smol(async {
         admin.put(key("a"), &address(1))?;
-        let etcd = Etcd::connect(cluster.endpoints(), EtcdOptions::default())?;
+        let etcd = Etcd::connect(cluster.endpoints(), EtcdConfig::default())?;
         let mut subscriptions: Vec<_> = (0..50).map(|_| etcd.subscribe(&prefix())).collect();
         for subscription in &mut subscriptions {
             until_set(subscription, set([1])).await;
@@ -177,11 +177,11 @@ fn etcd_wants_to_know_who_is_there() -> TestResult {
     run_on_smol(async {
         admin.put(key("a"), &address(1))?;
         admin.require_password("secret")?;
-        for options in [EtcdOptions::default(), EtcdOptions::default().user("root", "wrong")] {
+        for options in [EtcdConfig::default(), EtcdConfig::default().user("root", "wrong")] {
             let mut subscription = subscribe(cluster.endpoints(), options);
             until_failed(&mut subscription, |error| matches!(error, EtcdError::Endpoint { .. })).await;
         }
-        let options = EtcdOptions::default().user("root", "secret");
+        let options = EtcdConfig::default().user("root", "secret");
         assert!(!format!("{options:?}").contains("secret"));
         assert_eq!(next_set(&mut subscribe(cluster.endpoints(), options)).await, [Endpoint::new(address(1))]);
         Ok(())

@@ -1,4 +1,4 @@
-//! Whether what the pool says it handed over, what the servers say they did, and what the callers
+//! Whether what the pool says it sent over, what the servers say they did, and what the callers
 //! got add up.
 
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub(crate) struct Ledger {
 #[derive(Clone, Copy, Default, Debug)]
 struct Life {
     /// Calls given to connections, according to the pool.
-    handed: u64,
+    sent: u64,
     /// Calls executed, according to the server; one that was killed says nothing any more.
     executed: Option<u64>,
     /// Calls answered, according to the callers.
@@ -47,22 +47,22 @@ impl Ledger {
         ledger
     }
 
-    /// Adds what the client handed over; `handed_before` is what the victim was handed in its first
+    /// Adds what the client sent over; `sent_before` is what the victim was sent in its first
     /// life.
     pub(crate) async fn settle(
         mut self,
         client: &impl Client,
         servers: &[SocketAddr],
-        handed_before: u64,
+        sent_before: u64,
     ) -> Self {
         self.repeats = client.repeats();
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         loop {
             for (server, address) in servers.iter().enumerate() {
-                self.lives[last_life(server)].handed = client.handed(*address).unwrap_or(0);
+                self.lives[last_life(server)].sent = client.sent(*address).unwrap_or(0);
             }
-            self.lives[SECOND_LIFE].handed = self.lives[SECOND_LIFE].handed.saturating_sub(handed_before);
-            self.lives[VICTIM].handed = handed_before;
+            self.lives[SECOND_LIFE].sent = self.lives[SECOND_LIFE].sent.saturating_sub(sent_before);
+            self.lives[VICTIM].sent = sent_before;
             if self.unaccounted() == 0 || Instant::now() > deadline {
                 return self;
             }
@@ -72,7 +72,7 @@ impl Ledger {
 
     /// Calls that were on the victim's connections when these broke, and that nobody will answer.
     pub(crate) fn lost(&self) -> u64 {
-        self.lives[VICTIM].handed.saturating_sub(self.lives[VICTIM].answered)
+        self.lives[VICTIM].sent.saturating_sub(self.lives[VICTIM].answered)
     }
 
     /// Calls that one side knows of and another doesn't.
@@ -80,7 +80,7 @@ impl Ledger {
         let mut unaccounted = 0;
         for (number, life) in self.lives.iter().enumerate() {
             let missing = if number == VICTIM { self.lost() } else { 0 };
-            unaccounted += life.handed.abs_diff(life.answered + missing);
+            unaccounted += life.sent.abs_diff(life.answered + missing);
             unaccounted += life.executed.map_or(0, |executed| executed.abs_diff(life.answered));
         }
         let failed = if self.repeats { self.failed } else { self.lost() };
@@ -99,7 +99,7 @@ mod tests {
 
     /// Of the victim one call is lost.
     fn ledger(repeats: bool, failed: u64) -> Ledger {
-        let life = |handed, executed| Life { handed, executed, answered: executed.unwrap_or(handed - 1) };
+        let life = |sent, executed| Life { sent, executed, answered: executed.unwrap_or(sent - 1) };
         let lives = [life(10, None), life(20, Some(20)), life(20, Some(20)), life(5, Some(5))];
         Ledger { lives, failed, repeats }
     }
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(ledger.unaccounted(), 2, "life {life}");
         }
         let mut twice = ledger(true, 0);
-        twice.lives[1].handed += 1;
+        twice.lives[1].sent += 1;
         assert_eq!(twice.unaccounted(), 1);
         let mut unknown = ledger(true, 0);
         unknown.lives[VICTIM].answered = 11;

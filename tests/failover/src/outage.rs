@@ -46,7 +46,7 @@ pub(crate) async fn run(
     let killed = Instant::now();
     servers[VICTIM].kill()?;
     sleep_until(killed + plan.down).await;
-    let handed_before = client.handed(addresses[VICTIM]);
+    let sent_before = client.sent(addresses[VICTIM]);
     let restarted = Instant::now();
     servers[VICTIM].restart()?;
     servers::prepare(addresses[VICTIM], SECOND_LIFE).await?;
@@ -68,11 +68,11 @@ pub(crate) async fn run(
     let busiest = survivors.map(|statistics| statistics.cpu).fold(0.0, f64::max);
     figures.add("server-cpu", busiest / (over - started).as_secs_f64());
     let executed: Vec<u64> = statistics.iter().map(|statistics| statistics.gets).collect();
-    let Some(handed_before) = handed_before else {
+    let Some(sent_before) = sent_before else {
         figures.add_count("in-flight", in_flight);
         return Ok(figures);
     };
-    let ledger = Ledger::new(&calls, &executed).settle(&client, &addresses, handed_before).await;
+    let ledger = Ledger::new(&calls, &executed).settle(&client, &addresses, sent_before).await;
     if ledger.unaccounted() > 0 {
         eprintln!("{ledger:?}");
     }

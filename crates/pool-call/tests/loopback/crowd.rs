@@ -14,7 +14,7 @@ use std::time::{Duration, Instant as StdInstant};
 use fastrand::Rng;
 use pool_call::{Call, CallError, CallExt, MaybeSentReason, NotSentReason, ReturnToCaller};
 use pool_driver::{
-    AddressId, Backoff, Balance, Ended, FixedAddresses, Instant, NoAddresses, NoObserver, Outcome, Pick,
+    AddressId, Backoff, Balance, Ended, FixedAddresses, Instant, NoAddresses, NoObserver, Outcome, PickArgs,
     Pool, PoolBuilder, Ring, RoundRobin,
 };
 
@@ -118,12 +118,10 @@ impl Crowd {
         let tally = Tally::of(&self.record, &self.book);
         let (cuts, overtakers) = (self.book.cuts(), self.book.overtakers());
         let unsent = self.unsent.load(Ordering::Acquire);
-        println!(
-            "{took:.1?}: {cuts} connections cut off, {unsent} calls handed back, {overtakers} overtaken"
-        );
+        println!("{took:.1?}: {cuts} connections cut off, {unsent} calls sent back, {overtakers} overtaken");
         println!("{tally}{:?}", ended.counts);
-        assert_eq!(ended.counts.accepted, ended.counts.handed + ended.counts.undelivered);
-        assert!(tally.sum(|_, is_executed| is_executed) <= ended.counts.handed);
+        assert_eq!(ended.counts.accepted, ended.counts.sent + ended.counts.undelivered);
+        assert!(tally.sum(|_, is_executed| is_executed) <= ended.counts.sent);
         let is_broken = |end| end == End::MaybeSent(CONNECTION_FAILED);
         let broken = tally.sum(|end, _| is_broken(end));
         assert!(broken <= cuts * IN_FLIGHT_MAX as u64, "a connection takes its own calls with it, no others");
@@ -272,7 +270,7 @@ impl Patience {
 pub(crate) struct CountUnsent(Arc<AtomicUsize>);
 
 impl Balance for CountUnsent {
-    fn pick(&self, ring: &Ring<'_>, pick: &Pick, now: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId> {
         RoundRobin::new().pick(ring, pick, now)
     }
 

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{Answer, Call, CallError, ConnectionError, MaybeSentReason, NotSentReason};
+use pool_call::{Call, CallError, ConnectionError, MaybeSentReason, NotSentReason, ReplyFuture};
 use pool_driver::{Connection, ConnectionEvent, Outcome};
 
 /// Asks for its own number.
@@ -264,7 +264,7 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
     }
 
     /// Hands over a call, without flushing it.
-    pub(crate) fn hand(&mut self, number: usize) -> Answer<Request, Reply> {
+    pub(crate) fn hand(&mut self, number: usize) -> ReplyFuture<Request, Reply> {
         let (call, answer) = Call::new(request(number));
         assert!(self.is_ready());
         self.connection.as_mut().start_send(call).expect("it lives");
@@ -280,7 +280,10 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
     }
 
     /// Hands over calls and flushes them.
-    pub(crate) fn send(&mut self, numbers: impl IntoIterator<Item = usize>) -> Vec<Answer<Request, Reply>> {
+    pub(crate) fn send(
+        &mut self,
+        numbers: impl IntoIterator<Item = usize>,
+    ) -> Vec<ReplyFuture<Request, Reply>> {
         let answers = numbers.into_iter().map(|number| self.hand(number)).collect();
         assert_eq!(self.flush().map(|flushed| flushed.is_ok()), Poll::Ready(true));
         answers
@@ -371,7 +374,7 @@ pub(crate) fn end_of(answer: &mut (impl Future<Output = Answered> + Unpin)) -> E
     }
 }
 
-pub(crate) fn ends_of(answers: &mut [Answer<Request, Reply>]) -> Vec<End> {
+pub(crate) fn ends_of(answers: &mut [ReplyFuture<Request, Reply>]) -> Vec<End> {
     answers.iter_mut().map(end_of).collect()
 }
 

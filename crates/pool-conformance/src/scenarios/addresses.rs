@@ -375,7 +375,7 @@ pub(super) fn a4_an_empty_set_drains_everything_and_items_wait() -> Script {
         .expect(Availability, "Waiting")
         .send(0..5)
         .expect_to_stay(secs(2), Places, 5)
-        .expect(Handed, 0)
+        .expect(SentCount, 0)
         .set_addresses([3])
         .expect(ReceivedItems(3), 0..5)
         .expect(EndsTold, 0)
@@ -784,7 +784,7 @@ pub(super) fn a8_busy_does_not_spill_over() -> Script {
         .stall(1)
         .never_above(Received(2), 0)
         .send(0..10)
-        .expect_to_stay(secs(1), Handed, 0)
+        .expect_to_stay(secs(1), SentCount, 0)
         .resume(1)
         .expect(ReceivedItems(1), 0..10)
 }
@@ -877,7 +877,7 @@ pub(super) fn a8_one_connection_of_the_best_priority_keeps_all_items() -> Script
         .stall(2)
         .never_above(Received(3), 0)
         .send(0..6)
-        .expect_to_stay(secs(1), Handed, 0)
+        .expect_to_stay(secs(1), SentCount, 0)
         .resume(2)
         .expect(ReceivedItems(2), 0..6)
 }

@@ -263,7 +263,7 @@ pub(super) fn c2_a_lazy_pool_opens_nothing_before_an_item_waits() -> Script {
         .expect(Rows, 2)
         .expect_to_stay(secs(2), DiallingMax, 0)
         .send([1])
-        .expect(Handed, 1)
+        .expect(SentCount, 1)
         .expect(DiallingMax, 1)
 }
 
@@ -288,7 +288,7 @@ pub(super) fn c2_a_lazy_pool_opens_the_next_connection_to_the_least_connected_ad
             script.behave(address, Conduct::Window(1)).behave(address, Conduct::NeverFlushes)
         })
         .set_addresses([1, 2, 3]);
-    let one_by_one = |script: Script, item: u32| script.send([item]).expect(Handed, u64::from(item));
+    let one_by_one = |script: Script, item: u32| script.send([item]).expect(SentCount, u64::from(item));
     let script = (1..=3).fold(script, one_by_one);
     let script = script.for_each(1..=3, |script, address| script.expect(Connections(address), 1));
     (4..=6)
@@ -311,7 +311,7 @@ pub(super) fn c2_a_lazy_pool_dials_once_for_every_item_that_waits() -> Script {
             script.send([item]).expect_to_stay(millis(200), Dialling, u64::from(item))
         })
         .for_each(1..=3, |script, address| script.serve(address, Dial::Accept))
-        .expect(Handed, 3)
+        .expect(SentCount, 3)
         .expect(DiallingMax, 3)
 }
 
@@ -829,7 +829,7 @@ pub(super) fn c5_items_that_all_came_back_do_not_excuse_a_hang_up() -> Script {
         .expect(Unflushed(1), 1)
         .stall(1)
         .give_back(1)
-        .expect(InHand, 1)
+        .expect(InBacklog, 1)
         .hang_up(1)
         .expect(Ends(1), "Closed")
         .expect(BackOffs(1), 1)
@@ -947,5 +947,5 @@ pub(super) fn c6_places_that_change_hands_many_times_are_all_there_in_the_end() 
         .expect(Open(1), 3)
         .expect(Open(2), 3)
         .expect(Connections(2), 3)
-        .expect(Handed, 30)
+        .expect(SentCount, 30)
 }

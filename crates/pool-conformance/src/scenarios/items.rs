@@ -5,7 +5,7 @@ use crate::observation::Observation::*;
 use crate::script::{Conduct, Script, Setting::*};
 use crate::world::{Call, Dial};
 
-// I1: every item ends once: refused, undelivered or handed.
+// I1: every item ends once: refused, undelivered or sent.
 
 pub(super) fn i1_a_start_send_that_fails_costs_its_connection_and_that_item_alone() -> Script {
     connected(Script::new(), 1..=2)
@@ -13,7 +13,7 @@ pub(super) fn i1_a_start_send_that_fails_costs_its_connection_and_that_item_alon
         .behave(1, Conduct::Fails(Call::Send))
         .send(1..=6)
         .expect(Received(2), 5)
-        .expect(Handed, 6)
+        .expect(SentCount, 6)
         .expect(Received(1), 0)
         .expect(SentBeforeEnd(1), 1)
         .expect(InFlightAtEnd(1), 1)
@@ -26,7 +26,7 @@ pub(super) fn i1_an_item_that_a_failed_start_send_gives_back_is_next_in_line() -
         .behave(1, Conduct::FailsAndReturns(Call::Send))
         .send(1..=6)
         .expect(ReceivedItems(2), 1..7)
-        .expect(Handed, 6)
+        .expect(SentCount, 6)
         .expect(InFlightAtEnd(1), 0)
         .expect(Open(1), 0)
 }
@@ -53,7 +53,7 @@ pub(super) fn i1_a_connection_that_dies_tells_how_many_items_it_may_have_taken_w
         .break_connections(1)
         .expect(SentBeforeEnd(1), 5)
         .expect(InFlightAtEnd(1), 3)
-        .expect(Handed, 5)
+        .expect(SentCount, 5)
 }
 
 pub(super) fn i1_a_connection_that_breaks_gives_back_what_never_left_in_order() -> Script {
@@ -68,7 +68,7 @@ pub(super) fn i1_a_connection_that_breaks_gives_back_what_never_left_in_order() 
         .behave(1, Conduct::Fails(Call::Flush))
         .expect(ReceivedItems(2), [1, 2, 3])
         .expect(InFlightAtEnd(1), 0)
-        .expect(Handed, 3)
+        .expect(SentCount, 3)
 }
 
 pub(super) fn i1_items_that_come_back_go_before_those_that_wait() -> Script {
@@ -86,7 +86,7 @@ pub(super) fn i1_items_that_come_back_go_before_those_that_wait() -> Script {
         .expect(Connections(1), 2)
         .resume(1)
         .expect(ReceivedItems(1), 1..7)
-        .expect(Handed, 6)
+        .expect(SentCount, 6)
 }
 
 pub(super) fn i1_items_that_come_back_while_nothing_is_connected_wait() -> Script {
@@ -96,8 +96,8 @@ pub(super) fn i1_items_that_come_back_while_nothing_is_connected_wait() -> Scrip
         .expect(Received(1), 3)
         .stall(1)
         .give_back(1)
-        .expect(InHand, 3)
-        .expect(Handed, 0)
+        .expect(InBacklog, 3)
+        .expect(SentCount, 0)
         .kill(1)
         .expect_at_least(BackOffs(1), 1)
         .set_addresses([2])
@@ -109,7 +109,7 @@ pub(super) fn i1_a_driver_that_dies_returns_all_that_was_not_handed_over() -> Sc
         .behave(1, Conduct::Window(2))
         .behave(1, Conduct::NeverFlushes)
         .send(1..=5)
-        .expect(Handed, 2)
+        .expect(SentCount, 2)
         .expect(Places, 3)
         .start_send(6)
         .start_send(7)
@@ -118,7 +118,7 @@ pub(super) fn i1_a_driver_that_dies_returns_all_that_was_not_handed_over() -> Sc
         .expect(UndeliveredItems, [3, 4, 5])
         .expect(Refused, 2)
         .expect(Sending, 0)
-        .expect(Handed, 2)
+        .expect(SentCount, 2)
 }
 
 pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double_none() -> Script {
@@ -139,7 +139,7 @@ pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double
                 .serve(1, Dial::Accept)
                 .expect(Connected(1), 3)
         })
-        .expect(Handed, 300)
+        .expect(SentCount, 300)
         .expect(Places, 0)
         .expect(Doubled, 0)
 }
@@ -156,7 +156,7 @@ pub(super) fn i1_settings_that_change_under_traffic_lose_no_item_and_double_none
                 .send_some(40)
                 .change_settings([ConnectionsPerAddress(2)])
         })
-        .expect(Handed, 1_200)
+        .expect(SentCount, 1_200)
         .expect(Doubled, 0)
         .expect(Undelivered, 0)
         .expect(Refused, 0)
@@ -222,9 +222,9 @@ pub(super) fn i2_a_connection_that_has_turned_busy_since_it_was_last_seen_gets_n
     connected(Script::new(), 1..=1)
         .stall(1)
         .send([1])
-        .expect(InHand, 1)
+        .expect(InBacklog, 1)
         .expect(State(1), "busy")
-        .expect_to_stay(millis(500), Handed, 0)
+        .expect_to_stay(millis(500), SentCount, 0)
         .resume(1)
         .expect(ReceivedItems(1), [1])
 }
@@ -235,11 +235,11 @@ pub(super) fn i2_an_item_waits_for_a_connection_that_is_not_up_yet() -> Script {
         .set_addresses([1])
         .send([1, 2])
         .expect(State(1), "dialling")
-        .expect_to_stay(millis(500), Handed, 0)
+        .expect_to_stay(millis(500), SentCount, 0)
         .stall(1)
         .serve(1, Dial::Accept)
         .expect(State(1), "busy")
-        .expect_to_stay(millis(500), Handed, 0)
+        .expect_to_stay(millis(500), SentCount, 0)
         .resume(1)
         .expect(ReceivedItems(1), [1, 2])
 }
@@ -344,7 +344,7 @@ pub(super) fn i3_turns_become_longer_when_the_settings_say_so() -> Script {
         .change_settings([ItemsPerTurn(5)])
         .expect(SettingsApplied, 1)
         .send(4..9)
-        .expect(Handed, 9)
+        .expect(SentCount, 9)
         .send(9..24)
         .expect(Received(1), 12)
         .expect(Received(2), 12)
@@ -356,10 +356,10 @@ pub(super) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
     connected(Script::new(), 1..=2)
         .behave(1, Conduct::Window(1))
         .behave(1, Conduct::NeverFlushes)
-        // No item follows that would have it handed on.
+        // No item follows that would have it sent on.
         .for_each(2..=20, |script, items| {
             let script = if items == 2 { script.send([1]) } else { script };
-            script.send([items.into()]).expect_within(millis(1), Handed, u64::from(items))
+            script.send([items.into()]).expect_within(millis(1), SentCount, u64::from(items))
         })
         .expect(Received(2), 19)
         .expect(Unflushed(1), 1)
@@ -385,7 +385,7 @@ pub(super) fn i4_an_address_that_takes_nothing_delays_no_other() -> Script {
         .send(1..=40)
         .expect_within(millis(1), Received(1), 20)
         .expect_within(millis(1), Received(3), 20)
-        .expect(Handed, 40)
+        .expect(SentCount, 40)
 }
 
 pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Script {
@@ -403,9 +403,9 @@ pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Scri
         .expect(Ready(1), 2)
         // One of these comes to it first, whichever of the two begins.
         .send([3])
-        .expect_within(millis(1), Handed, 3)
+        .expect_within(millis(1), SentCount, 3)
         .send([4])
-        .expect_within(millis(1), Handed, 4)
+        .expect_within(millis(1), SentCount, 4)
         .expect(UnflushedOver(1, 1), 2)
 }
 
@@ -428,7 +428,7 @@ pub(super) fn i4_the_first_connection_that_is_ready_again_takes_all_that_waits()
         .expect(Places, 10)
         .resume(3)
         .expect(ReceivedItems(3), 1..11)
-        .expect(Handed, 10)
+        .expect(SentCount, 10)
 }
 
 pub(super) fn i4_a_connection_that_drains_for_long_delays_nobody() -> Script {
@@ -464,7 +464,7 @@ fn line_up(script: Script, senders: std::ops::RangeInclusive<u32>) -> Script {
 pub(super) fn i5_the_bound_counts_the_items_in_the_drivers_hand() -> Script {
     blocked_with_queue(3)
         .send([1])
-        .expect(InHand, 1)
+        .expect(InBacklog, 1)
         .send([2])
         .try_send(3)
         .try_send(4)
@@ -567,7 +567,7 @@ pub(super) fn i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line() ->
         .try_send(2)
         .expect(Refused, 1)
         .release_reserved()
-        .expect(InHand, 1)
+        .expect(InBacklog, 1)
         .expect(Waiting, 0)
         .resume(1)
         .expect(ReceivedItems(1), [1])
@@ -626,7 +626,7 @@ pub(super) fn i5_items_that_nobody_wants_leave_their_places_to_those_in_line() -
 pub(super) fn i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too() -> Script {
     blocked_with_queue(4)
         .send([1])
-        .expect(InHand, 1)
+        .expect(InBacklog, 1)
         .send(2..=4)
         .disown(1)
         .disown(3)
@@ -711,7 +711,7 @@ pub(super) fn i6_every_connection_that_a_batch_has_touched_is_flushed() -> Scrip
         .send(1..=60)
         .expect(Places, 60)
         .for_each(1..=3, Script::resume)
-        .expect(Handed, 60)
+        .expect(SentCount, 60)
         .for_each(1..=3, |script, address| script.expect(Unflushed(address), 0))
         .expect(Places, 0)
 }
@@ -730,7 +730,7 @@ pub(super) fn i6_a_connection_that_takes_an_item_for_each_flush_gets_them_all() 
         .for_each(1..=2, |script, address| script.behave(address, Conduct::Window(1)))
         .set_addresses([1, 2])
         .send(1..=40)
-        .expect(Handed, 40)
+        .expect(SentCount, 40)
         .expect(Unflushed(1), 0)
         .expect(Unflushed(2), 0)
 }
@@ -750,7 +750,7 @@ pub(super) fn i6_a_slow_flush_ends_without_another_item() -> Script {
         .behave(1, Conduct::FlushesAfter(millis(300)))
         .behave(2, Conduct::FlushesAfter(millis(400)))
         .send(1..=10)
-        .expect(Handed, 10)
+        .expect(SentCount, 10)
         .expect_within(millis(305), Received(1), 5)
         .expect_within(millis(105), Received(2), 5)
 }
@@ -777,5 +777,5 @@ pub(super) fn i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items(
         .resume(1)
         .send([2, 3])
         .expect(ReceivedItems(1), [2, 3])
-        .expect(Handed, 3)
+        .expect(SentCount, 3)
 }

@@ -126,7 +126,7 @@ promises! {
     C4: "a connection that dies while idle is noticed and replaced";
     C5: "a connection that dies young backs off like a failed dial";
     C6: "a late event for a former tenant changes nothing";
-    I1: "every item ends once: refused, undelivered or handed";
+    I1: "every item ends once: refused, undelivered or sent";
     I2: "an item goes only to a connection that is ready just then";
     I3: "round-robin is exact";
     I4: "a busy connection delays nobody else";

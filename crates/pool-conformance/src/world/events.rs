@@ -56,7 +56,7 @@ pub struct Tally {
     pub added: usize,
     /// How often it left the set.
     pub removed: usize,
-    /// Items that its connections were handed.
+    /// Items that its connections were sent.
     pub sent: u64,
     /// Items that its connections may have taken with them.
     pub in_flight_at_end: u64,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use parking_lot::Mutex;
-use pool_driver::{AddressSet, AddressStream, Update};
+use pool_driver::{AddressSet, AddressStream, AddressUpdate};
 
 use super::ledger::Calls;
 
@@ -125,7 +125,7 @@ impl Feed {
 }
 
 impl Stream for Feed {
-    type Item = Update<u16>;
+    type Item = AddressUpdate<u16>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let _entered = self.calls.enter();
@@ -134,10 +134,10 @@ impl Stream for Feed {
         let answer = self.state.lock().next(&mut waker);
         drop(waker);
         match answer {
-            Some(Answer::Set(set)) => Poll::Ready(Some(Update::Addresses(set))),
-            Some(Answer::Error(error)) => Poll::Ready(Some(Update::failed(error))),
-            Some(Answer::Pending) => Poll::Ready(Some(Update::Pending)),
-            Some(Answer::NoSuchName) => Poll::Ready(Some(Update::NoSuchName)),
+            Some(Answer::Set(set)) => Poll::Ready(Some(AddressUpdate::Addresses(set))),
+            Some(Answer::Error(error)) => Poll::Ready(Some(AddressUpdate::failed(error))),
+            Some(Answer::Pending) => Poll::Ready(Some(AddressUpdate::Pending)),
+            Some(Answer::NoSuchName) => Poll::Ready(Some(AddressUpdate::NoSuchName)),
             Some(Answer::End) => Poll::Ready(None),
             Some(Answer::Panic) => self.calls.panic("of the name service"),
             None => Poll::Pending,

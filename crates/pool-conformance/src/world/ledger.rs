@@ -105,7 +105,7 @@ impl Drop for Entered<'_> {
 #[expect(clippy::exhaustive_enums, reason = "a new end would be a new promise")]
 pub enum End {
     /// A connection took it.
-    Handed,
+    SentCount,
     /// Its sender got it back.
     Refused,
     /// `on_undelivered` got it.
@@ -169,7 +169,7 @@ impl Ledger {
     /// A connection gives it back.
     pub fn take_back(&self, id: u32) {
         let last = self.entries.lock().entry(id).or_default().ends.pop();
-        if last != Some(End::Handed) {
+        if last != Some(End::SentCount) {
             self.calls.contradict(&format!("item {id} came back from where it was not: it was {last:?}"));
         }
     }

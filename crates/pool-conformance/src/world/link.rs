@@ -119,9 +119,9 @@ struct State {
     has_refused: bool,
     /// It was asked in the latest call, and was ready.
     has_agreed: bool,
-    /// It was asked to flush after it had been handed its latest item, and pushed back.
+    /// It was asked to flush after it had been sent its latest item, and pushed back.
     has_held_back: bool,
-    /// Items that it was handed all the same when it had not.
+    /// Items that it was sent all the same when it had not.
     unasked: usize,
     is_open: bool,
 }
@@ -275,7 +275,7 @@ impl Link {
         self.state.lock().received.clone()
     }
 
-    /// Items that were handed to it and are not flushed.
+    /// Items that were sent to it and are not flushed.
     pub fn unflushed(&self) -> usize {
         self.state.lock().buffer.len()
     }
@@ -286,13 +286,13 @@ impl Link {
         !state.behaviour.flushes || !state.behaviour.closes
     }
 
-    /// Whether it holds items, and nobody has asked it to flush since it was handed the latest.
+    /// Whether it holds items, and nobody has asked it to flush since it was sent the latest.
     pub fn is_neglected(&self) -> bool {
         let state = self.state.lock();
         state.is_open && !state.buffer.is_empty() && !state.has_held_back
     }
 
-    /// Items that it was handed without having been ready when asked just before.
+    /// Items that it was sent without having been ready when asked just before.
     #[must_use]
     pub fn unasked(&self) -> usize {
         self.state.lock().unasked
@@ -434,7 +434,7 @@ impl Sink<Item> for Wire {
     }
 
     fn start_send(self: Pin<&mut Self>, item: Item) -> Result<(), String> {
-        self.ledger.record(item.id, End::Handed);
+        self.ledger.record(item.id, End::SentCount);
         let _entered = self.calls.enter();
         let entered = self.enter(Call::Send, None);
         let mut state = self.link.state.lock();

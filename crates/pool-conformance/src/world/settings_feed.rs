@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use parking_lot::Mutex;
-use pool_driver::Settings;
+use pool_driver::PoolConfig;
 
 use super::ledger::Calls;
 
@@ -32,7 +32,7 @@ struct State {
 #[non_exhaustive]
 pub enum Change {
     /// Other settings.
-    Settings(Box<Settings>),
+    Settings(Box<PoolConfig>),
     /// The stream ends.
     End,
     /// The stream panics.
@@ -82,9 +82,9 @@ impl SettingsFeed {
 }
 
 impl Stream for SettingsFeed {
-    type Item = Settings;
+    type Item = PoolConfig;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Settings>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<PoolConfig>> {
         let _entered = self.calls.enter();
         let mut waker = Some(cx.waker().clone());
         // In one step with the waker: a change that comes now must find whom to wake.

@@ -50,7 +50,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
         if is_present {
-            self.doubt_addresses();
+            self.request_refresh();
         }
     }
 

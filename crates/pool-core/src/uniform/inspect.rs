@@ -63,7 +63,7 @@ pub struct AddressStatus {
     pub ready: u16,
     /// Connections on their way out.
     pub draining: u16,
-    /// Items handed to its connections and not reported on.
+    /// Items sent to its connections and not reported on.
     pub in_flight: u32,
     /// Failure episodes since the last reset.
     pub failures: u32,
@@ -85,9 +85,9 @@ pub struct SlotStatus {
     pub state: SlotState,
     /// Start of the dial, of the connection, or of the drain.
     pub since: Instant,
-    /// Items it was handed.
+    /// Items it was sent.
     pub sent: u64,
-    /// Items it was handed and has not reported on.
+    /// Items it was sent and has not reported on.
     pub in_flight: u32,
 }
 
@@ -140,7 +140,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.availability
     }
 
-    /// Whether items can still be handed over, now or later: until a close makes all drain.
+    /// Whether items can still be sent over, now or later: until a close makes all drain.
     pub fn takes_items(&self) -> bool {
         self.phase.keeps_connections()
     }

@@ -131,7 +131,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
-        self.trust_addresses();
+        self.stop_refreshing();
         let Endpoint { address, weight, priority } = endpoint;
         let index = if let Some(index) = self.addresses.departed.remove(address) {
             let known = self.addresses.get_mut(index);
@@ -164,7 +164,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn depart(&mut self, index: u32) {
-        self.trust_addresses();
+        self.stop_refreshing();
         let key = self.addresses.known.key(index);
         let known = self.addresses.get_mut(index);
         known.present = false;

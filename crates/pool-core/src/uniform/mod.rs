@@ -6,16 +6,16 @@ mod deadlines;
 mod dialling;
 mod failures;
 mod inspect;
-mod life_cycle;
 mod membership;
 mod refresh;
+mod slots;
 
 use alloc::collections::VecDeque;
 
 pub use inspect::{AddressState, AddressStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
-use crate::balance::{Balance, Pick, RoundRobin};
+use crate::balance::{Balance, PickArgs, RoundRobin};
 use crate::config::{Config, ConfigError, Opening};
 use crate::instant::Instant;
 use crate::output::{Availability, Outcome, Output};
@@ -28,7 +28,7 @@ use crate::timers::Timers;
 use closing::Phase;
 use dialling::Dials;
 use membership::Addresses;
-use refresh::Doubts;
+use refresh::Refreshes;
 
 /// A pool's decisions: whom to dial, when to retry, whom to give an item, when to give up.
 ///
@@ -51,7 +51,7 @@ use refresh::Doubts;
 /// select again.
 ///
 /// ```
-/// use pool_core::{Config, Instant, Output, Pick, RoundRobin, SlotEvent, Uniform};
+/// use pool_core::{Config, Instant, Output, PickArgs, RoundRobin, SlotEvent, Uniform};
 ///
 /// let now = Instant::ZERO;
 /// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
@@ -71,10 +71,10 @@ use refresh::Doubts;
 ///         }
 ///     }
 /// }
-/// let first = uniform.select(&Pick::any(), now).expect("two are ready");
-/// assert_eq!(uniform.select(&Pick::any(), now), Some(first), "a peek");
+/// let first = uniform.select(&PickArgs::any(), now).expect("two are ready");
+/// assert_eq!(uniform.select(&PickArgs::any(), now), Some(first), "a peek");
 /// uniform.handle_slot(first, SlotEvent::Sent, now);
-/// assert_ne!(uniform.select(&Pick::any(), now), Some(first), "the other one's turn");
+/// assert_ne!(uniform.select(&PickArgs::any(), now), Some(first), "the other one's turn");
 /// # Ok::<(), pool_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ pub struct Uniform<A, B = RoundRobin> {
     dials: Dials,
     timers: Timers,
     phase: Phase,
-    doubts: Doubts,
+    refreshes: Refreshes,
     /// Items that wait.
     demand: usize,
     availability: Availability,
@@ -132,7 +132,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dials: Dials::default(),
             timers: Timers::default(),
             phase: Phase::Open,
-            doubts: Doubts::default(),
+            refreshes: Refreshes::default(),
             demand: 0,
             availability: Availability::Waiting,
             missed_since: None,
@@ -193,7 +193,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
-    /// Tells what became of an item that the slot was handed.
+    /// Tells what became of an item that the slot was sent.
     ///
     /// The first success of a connection resets the backoff of its address.
     #[inline]
@@ -281,7 +281,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// [`SlotEvent::Sent`].
     #[must_use]
     #[inline]
-    pub fn select(&self, pick: &Pick, now: Instant) -> Option<SlotId> {
+    pub fn select(&self, pick: &PickArgs, now: Instant) -> Option<SlotId> {
         let ring = self.rings.active();
         // A policy is never asked to choose among none.
         let first = ring.first()?;

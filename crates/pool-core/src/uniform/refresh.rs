@@ -13,7 +13,7 @@ use crate::instant::{Instant, duration_nanos};
 use crate::output::Output;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubts {
+pub(super) struct Refreshes {
     /// Failures of addresses in the set, since it last changed or was last doubted.
     failures: usize,
     /// No refresh before this.
@@ -22,26 +22,26 @@ pub(super) struct Doubts {
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// An address of the set has failed.
-    pub(super) fn doubt_addresses(&mut self) {
-        self.doubts.failures += 1;
-        let is_enough = self.doubts.failures >= self.addresses.len();
-        if is_enough && self.now >= self.doubts.refresh_at && self.phase.is_open() {
-            self.doubts.failures = 0;
-            self.doubts.refresh_at = self.now + self.config.refresh_interval_min;
+    pub(super) fn request_refresh(&mut self) {
+        self.refreshes.failures += 1;
+        let is_enough = self.refreshes.failures >= self.addresses.len();
+        if is_enough && self.now >= self.refreshes.refresh_at && self.phase.is_open() {
+            self.refreshes.failures = 0;
+            self.refreshes.refresh_at = self.now + self.config.refresh_interval_min;
             self.outputs.push_back(Output::Refresh);
         }
     }
 
     /// The time between two refreshes is another: one that has begun is as long as the others.
     pub(super) fn change_refresh_interval(&mut self, before: Duration) {
-        if self.doubts.refresh_at > self.now {
-            let begun = self.doubts.refresh_at.as_nanos().saturating_sub(duration_nanos(before));
-            self.doubts.refresh_at = Instant::from_nanos(begun) + self.config.refresh_interval_min;
+        if self.refreshes.refresh_at > self.now {
+            let begun = self.refreshes.refresh_at.as_nanos().saturating_sub(duration_nanos(before));
+            self.refreshes.refresh_at = Instant::from_nanos(begun) + self.config.refresh_interval_min;
         }
     }
 
     /// The name service has said something else.
-    pub(super) fn trust_addresses(&mut self) {
-        self.doubts.failures = 0;
+    pub(super) fn stop_refreshing(&mut self) {
+        self.refreshes.failures = 0;
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pool_core::{
     AddressId, AddressSet, AddressStatus, Balance, Config, Endpoint, Event, FailureKind, Handled, Instant,
-    Opening, Outcome, Output, Pick, RoundRobin, SlotEnd, SlotEvent, SlotId, SlotState, Uniform,
+    Opening, Outcome, Output, PickArgs, RoundRobin, SlotEnd, SlotEvent, SlotId, SlotState, Uniform,
 };
 
 pub(crate) const A: u32 = 1;
@@ -266,7 +266,7 @@ impl<P: Balance> Bench<P> {
     // The items.
 
     pub(crate) fn select(&self) -> Option<SlotId> {
-        let slot = self.uniform.select(&Pick::any(), self.now)?;
+        let slot = self.uniform.select(&PickArgs::any(), self.now)?;
         assert_eq!(self.slots[&slot].view, View::Open, "selected {slot:?}");
         Some(slot)
     }

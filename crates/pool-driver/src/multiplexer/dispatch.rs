@@ -4,15 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use futures_sink::Sink;
-use pool_core::{Balance, Pick, SlotEvent, SlotId};
+use pool_core::{Balance, PickArgs, SlotEvent, SlotId};
 
 use super::Multiplexer;
-use super::tenant::{Failure, Stage, Tenant};
+use super::occupant::{Failure, Occupant, Stage};
 use crate::addresses::AddressStream;
+use crate::backlog::{Backlog, Items};
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::BoxError;
-use crate::hand::{Hand, Items};
 use crate::item_policy::ItemPolicy;
 use crate::observer::Observer;
 use crate::panic::{Panicked, guard};
@@ -42,9 +42,9 @@ where
     O: Observer<S::Address>,
     B: Balance,
 {
-    /// Hands items to connections, oldest first, until `max` are handed or no connection can take
+    /// Hands items to connections, oldest first, until `max` are sent or no connection can take
     /// one, or items came back. An item leaves `items` in the moment a connection takes it.
-    pub(crate) fn dispatch(&mut self, items: &mut Hand<T>, max: usize, policy: &impl ItemPolicy<T>) {
+    pub(crate) fn dispatch(&mut self, items: &mut Backlog<T>, max: usize, policy: &impl ItemPolicy<T>) {
         let left = self.dispatch_from(&mut items.returned(), max, policy);
         if !items.has_returned() && !self.is_held_news {
             self.dispatch_from(items.batch(), left, policy);
@@ -83,8 +83,8 @@ where
         while self.offered > 0 {
             let Some(item) = items.first() else { return Ok(()) };
             let Some(slot) = self.core.select(&policy.pick(item), now) else { return Ok(()) };
-            let Some(Tenant { stage: Stage::Open(connection), waker, handed, address_id, .. }) =
-                &mut self.tenants[slot.index()]
+            let Some(Occupant { stage: Stage::Open(connection), waker, sent, address_id, .. }) =
+                &mut self.occupants[slot.index()]
             else {
                 return Ok(());
             };
@@ -103,15 +103,15 @@ where
             policy.on_picked(item, *address_id);
             self.running = UserCode::Connection(slot);
             let Some(item) = items.next() else { return Ok(()) };
-            if *handed == 0 {
+            if *sent == 0 {
                 self.dirty.push(slot);
             }
-            *handed += 1;
-            let sent = connection.as_mut().start_send(item);
+            *sent += 1;
+            let started = connection.as_mut().start_send(item);
             self.running = UserCode::Balancer;
             self.core.handle_slot(slot, SlotEvent::Sent, now);
             self.offered -= 1;
-            if let Err(error) = sent {
+            if let Err(error) = started {
                 // Its conversion is the connection's code too.
                 self.running = UserCode::Connection(slot);
                 return Err(Broken { slot, error: error.into() });
@@ -122,9 +122,9 @@ where
 
     #[cold]
     fn on_busy(&mut self, slot: SlotId) {
-        if let Some(tenant) = self.tenant(slot) {
-            tenant.is_busy = true;
-            let address = tenant.address_id;
+        if let Some(occupant) = self.occupant(slot) {
+            occupant.is_busy = true;
+            let address = occupant.address_id;
             self.touched.push(address);
         }
         self.core.handle_slot(slot, SlotEvent::Busy, self.now);
@@ -133,7 +133,7 @@ where
     /// Whether some connection took items when last seen.
     pub(super) fn is_any_ready(&mut self) -> bool {
         self.running = UserCode::Balancer;
-        match guard(|| self.core.select(&Pick::any(), self.now)) {
+        match guard(|| self.core.select(&PickArgs::any(), self.now)) {
             Ok(slot) => slot.is_some(),
             Err(panic) => {
                 self.on_balancer_panic(&panic);
@@ -142,7 +142,7 @@ where
         }
     }
 
-    /// An item that is gone counts as handed: nobody knows how far it went.
+    /// An item that is gone counts as sent: nobody knows how far it went.
     fn on_dispatch_panic(&mut self, panic: Panicked, is_item_gone: bool) {
         let UserCode::Connection(slot) = self.running else {
             self.on_balancer_panic(&panic);
@@ -161,28 +161,28 @@ where
     pub(crate) fn flush_dirty(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
-            let Some(tenant) = self.tenant(slot) else { continue };
-            let (address, handed) = (tenant.address_id, std::mem::take(&mut tenant.handed));
-            self.count_handed(address, handed);
+            let Some(occupant) = self.occupant(slot) else { continue };
+            let (address, sent) = (occupant.address_id, std::mem::take(&mut occupant.sent));
+            self.count_sent_items(address, sent);
             self.flush(slot);
         }
         self.dirty = dirty;
     }
 
     pub(super) fn flush(&mut self, slot: SlotId) {
-        let Some(tenant) = self.tenant(slot) else { return };
-        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return };
-        let mut cx = Context::from_waker(&tenant.waker);
+        let Some(occupant) = self.occupant(slot) else { return };
+        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut occupant.stage else { return };
+        let mut cx = Context::from_waker(&occupant.waker);
         match guard(|| connection.as_mut().poll_flush(&mut cx).map_err(Into::into)) {
-            Ok(Poll::Pending) => tenant.is_flushing = true,
-            Ok(Poll::Ready(Ok(()))) => tenant.is_flushing = false,
+            Ok(Poll::Pending) => occupant.is_flushing = true,
+            Ok(Poll::Ready(Ok(()))) => occupant.is_flushing = false,
             Ok(Poll::Ready(Err(error))) => self.fail(slot, Failure::Error(error)),
             Err(panic) => self.fail(slot, panic.into()),
         }
     }
 
-    /// Whether all that was handed over has been flushed.
+    /// Whether all that was sent over has been flushed.
     pub(super) fn is_all_flushed(&self) -> bool {
-        self.tenants.iter().flatten().all(|tenant| tenant.handed == 0 && !tenant.is_flushing)
+        self.occupants.iter().flatten().all(|occupant| occupant.sent == 0 && !occupant.is_flushing)
     }
 }

@@ -2,9 +2,9 @@
 
 mod dispatch;
 mod names;
+mod occupant;
 mod outputs;
 mod settings;
-mod tenant;
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -15,25 +15,27 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_core::{AddressId, Availability, Balance, ConfigError, Instant, Pick, RoundRobin, SlotId, Uniform};
+use pool_core::{
+    AddressId, Availability, Balance, ConfigError, Instant, PickArgs, RoundRobin, SlotId, Uniform,
+};
 
 use crate::addresses::{AddressStream, OnAddressesEnd};
-use crate::board::{Board, Figures, Handed, Snapshot, count};
+use crate::backlog::Backlog;
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
-use crate::hand::Hand;
-use crate::item_policy::{DropUndelivered, ItemPolicy, Wish};
+use crate::item_policy::{DropUndelivered, ItemPolicy, WithPickArgs};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
 use crate::queue::QueueSnapshot;
 use crate::runtime::{Runtime, Timer};
 use crate::settings::SettingsStream;
-use crate::wake_list::{Signal, Source, WakeList};
+use crate::snapshot::{PoolStatus, SentCount, Snapshot, Totals, count};
+use crate::wake_list::{Signal, WakeList, WakeUp};
 
 use dispatch::UserCode;
+use occupant::Occupant;
 use settings::LiveSettings;
-use tenant::Tenant;
 
 /// A sink over the connections to all addresses of a set.
 ///
@@ -46,7 +48,7 @@ use tenant::Tenant;
 /// It is meant for one task at a time: the last one that polled it is woken.
 ///
 /// As a sink it takes one item beyond what its connections hold, namely when a connection turns
-/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is handed on.
+/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is sent on.
 /// `poll_close` delivers and flushes everything, then closes all connections.
 pub struct Multiplexer<T, C, S, R, O = NoObserver, B = RoundRobin>
 where
@@ -70,35 +72,35 @@ where
     observer: Option<O>,
 
     wakes: Arc<WakeList>,
-    woken: Vec<Source>,
+    woken: Vec<WakeUp>,
     addresses_signal: Arc<Signal>,
     timer_signal: Arc<Signal>,
     held_signal: Arc<Signal>,
 
-    tenants: Tenants<S, C>,
+    occupants: Occupants<S, C>,
     /// Connections that took items since they were last flushed.
     dirty: Vec<SlotId>,
     /// Items that no connection has, oldest first: they came back unsent, or `start_send` took one
     /// when no connection could.
-    held: Hand<T>,
+    held: Backlog<T>,
     /// Some of them came back since they were last looked at.
     is_held_news: bool,
     /// Room for the one item of `try_dispatch`.
-    single: Hand<T>,
+    single: Backlog<T>,
     /// Whose code runs now, in case it panics.
     running: UserCode,
-    /// Items that are left of those to be handed on now.
+    /// Items that are left of those to be sent on now.
     offered: usize,
     /// The errors of connections that are over, until the state machine has told what it made of
     /// that.
     slot_errors: BTreeMap<SlotId, SharedError>,
 
-    board: Arc<Board<S::Address>>,
-    /// Addresses whose row on the board is out of date.
+    pool_status: Arc<PoolStatus<S::Address>>,
+    /// Addresses whose record on the pool_status is out of date.
     touched: Vec<AddressId>,
-    /// Items that addresses were handed since the board was written.
-    handed: Vec<Handed>,
-    figures: Figures,
+    /// Items that addresses were sent since the pool_status was written.
+    sent: Vec<SentCount>,
+    totals: Totals,
     end_reason: Option<EndReason>,
     /// The deadline of a close that the state machine has not been told of yet.
     closing: Option<Instant>,
@@ -106,9 +108,9 @@ where
 }
 
 /// Who lives in which slot, by the slot's index.
-type Tenants<S, C> = Vec<
+type Occupants<S, C> = Vec<
     Option<
-        Tenant<
+        Occupant<
             <S as AddressStream>::Address,
             <C as Connect<<S as AddressStream>::Address>>::Future,
             <C as Connect<<S as AddressStream>::Address>>::Connection,
@@ -140,11 +142,11 @@ where
     R: Runtime,
 {
     fn drop(&mut self) {
-        self.tenants.drain(..).for_each(discard);
+        self.occupants.drain(..).for_each(discard);
         discard(self.addresses.take());
         self.settings.discard();
         discard(self.observer.take());
-        discard(mem::replace(&mut self.held, Hand::new()));
+        discard(mem::replace(&mut self.held, Backlog::new()));
         self.wakes.stop();
     }
 }
@@ -172,9 +174,9 @@ where
         let wakes = Arc::new(WakeList::default());
         // Before the addresses: what is known at once is dialled by what is set at once.
         let settings = LiveSettings::new(&wakes, parts.settings, parts.queue_size);
-        let addresses_signal = Signal::new(&wakes, Source::Addresses);
+        let addresses_signal = Signal::new(&wakes, WakeUp::Addresses);
         addresses_signal.raise();
-        let board = Arc::new(Board::new());
+        let pool_status = Arc::new(PoolStatus::new());
         Ok(Self {
             core,
             connector: parts.connector,
@@ -189,23 +191,23 @@ where
             deadline: Some(Instant::ZERO),
             now: Instant::ZERO,
             observer: parts.observer,
-            timer_signal: Signal::new(&wakes, Source::Timer),
-            held_signal: Signal::new(&wakes, Source::Held),
+            timer_signal: Signal::new(&wakes, WakeUp::Timer),
+            held_signal: Signal::new(&wakes, WakeUp::Held),
             addresses_signal,
             wakes,
             woken: Vec::new(),
-            tenants: Vec::new(),
+            occupants: Vec::new(),
             dirty: Vec::new(),
-            held: Hand::new(),
+            held: Backlog::new(),
             is_held_news: false,
-            single: Hand::new(),
+            single: Backlog::new(),
             running: UserCode::Balancer,
             offered: 0,
             slot_errors: BTreeMap::new(),
-            figures: Figures::new(),
-            board,
+            totals: Totals::new(),
+            pool_status,
             touched: Vec::new(),
-            handed: Vec::new(),
+            sent: Vec::new(),
             end_reason: None,
             closing: None,
             is_closed: false,
@@ -236,17 +238,17 @@ where
     }
 
     /// As [`try_dispatch`](Self::try_dispatch), for an item that has wishes. They are the owner's to keep:
-    /// should the item come back, it is handed on like any other.
+    /// should the item come back, it is sent on like any other.
     ///
     /// # Errors
     ///
     /// The item, if no connection can take it now.
-    pub fn try_dispatch_to(&mut self, item: T, pick: &Pick) -> Result<(), T> {
-        self.dispatch_one(item, &Wish(*pick))
+    pub fn try_dispatch_to(&mut self, item: T, pick: &PickArgs) -> Result<(), T> {
+        self.dispatch_one(item, &WithPickArgs(*pick))
     }
 
     fn dispatch_one(&mut self, item: T, policy: &impl ItemPolicy<T>) -> Result<(), T> {
-        let mut single = mem::replace(&mut self.single, Hand::new());
+        let mut single = mem::replace(&mut self.single, Backlog::new());
         single.push_back(item);
         self.dispatch(&mut single, 1, policy);
         let refused = single.pop();
@@ -269,24 +271,24 @@ where
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<S::Address> {
         let held = self.held.len();
-        let queue = QueueSnapshot { in_hand: held, capacity: held.max(1), ..QueueSnapshot::default() };
-        self.board.snapshot(|| (queue, self.counts().accepted))
+        let queue = QueueSnapshot { in_backlog: held, capacity: held.max(1), ..QueueSnapshot::default() };
+        self.pool_status.snapshot(|| (queue, self.counts().accepted))
     }
 
-    pub(crate) fn board(&self) -> &Arc<Board<S::Address>> {
-        &self.board
+    pub(crate) fn pool_status(&self) -> &Arc<PoolStatus<S::Address>> {
+        &self.pool_status
     }
 
-    pub(crate) fn signal(&self, source: Source) -> Arc<Signal> {
+    pub(crate) fn signal(&self, source: WakeUp) -> Arc<Signal> {
         Signal::new(&self.wakes, source)
     }
 
     pub(crate) fn availability(&self) -> Availability {
-        self.figures.availability
+        self.totals.availability
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.figures.is_failing
+        self.totals.is_failing
     }
 
     pub(crate) fn held_len(&self) -> usize {
@@ -301,7 +303,7 @@ where
         self.shutdown_timeout
     }
 
-    /// Whether items can still be handed to connections, now or later.
+    /// Whether items can still be sent to connections, now or later.
     pub(crate) fn takes_items(&self) -> bool {
         self.core.takes_items()
     }
@@ -339,7 +341,7 @@ where
         if self.deadline.is_some_and(|deadline| deadline <= self.now) {
             // Whoever comes late must not take for silence what has not been listened to.
             for source in &woken {
-                if let Source::Slot(slot) = source {
+                if let WakeUp::Slot(slot) = source {
                     self.listen(*slot);
                 }
             }
@@ -350,13 +352,13 @@ where
         let mut handles_woken = false;
         for source in woken.drain(..) {
             match source {
-                Source::Slot(slot) => self.poll_slot(slot),
-                Source::Addresses => self.poll_addresses(),
+                WakeUp::Slot(slot) => self.poll_slot(slot),
+                WakeUp::Addresses => self.poll_addresses(),
                 // Set anew below, whatever made it fire.
-                Source::Timer => self.timer_deadline = None,
-                Source::Held => self.held_signal.clear(),
-                Source::Settings => self.poll_settings(),
-                Source::Handles => handles_woken = true,
+                WakeUp::Timer => self.timer_deadline = None,
+                WakeUp::Held => self.held_signal.clear(),
+                WakeUp::Settings => self.poll_settings(),
+                WakeUp::Handles => handles_woken = true,
             }
         }
         self.woken = woken;
@@ -375,15 +377,15 @@ where
     }
 
     fn counts(&self) -> Counts {
-        let Figures { handed, undelivered, .. } = self.figures;
-        let handed = count(handed);
+        let Totals { sent, undelivered, .. } = self.totals;
+        let sent = count(sent);
         let undelivered = undelivered + self.held.len() as u64;
-        Counts { accepted: handed + undelivered, handed, undelivered }
+        Counts { accepted: sent + undelivered, sent, undelivered }
     }
 
-    /// What became of all items, once nothing more will be handed over: drops all connections.
+    /// What became of all items, once nothing more will be sent over: drops all connections.
     pub(crate) fn final_counts(&mut self) -> Counts {
-        for slot in self.tenants.iter().flatten().map(|tenant| tenant.id).collect::<Vec<_>>() {
+        for slot in self.occupants.iter().flatten().map(|occupant| occupant.id).collect::<Vec<_>>() {
             self.evict(slot);
         }
         discard(self.addresses.take());
@@ -392,14 +394,14 @@ where
     }
 
     pub(crate) fn tell_end(&mut self, ended: Ended) {
-        self.board.set_ended(ended);
+        self.pool_status.set_ended(ended);
         self.observe(|| Event::Ended { ended });
         self.publish();
         self.wakes.stop();
     }
 
     pub(crate) fn count_undelivered(&mut self, items: usize) {
-        self.figures.undelivered += items as u64;
+        self.totals.undelivered += items as u64;
     }
 
     /// Polls the timer only after setting it; otherwise it wakes its own signal.
@@ -421,7 +423,7 @@ where
     /// Hands on what no connection has, and says how much is left, `asked_for` at least.
     fn dispatch_held(&mut self, asked_for: usize) {
         self.is_held_news = false;
-        let mut held = mem::replace(&mut self.held, Hand::new());
+        let mut held = mem::replace(&mut self.held, Backlog::new());
         self.dispatch(&mut held, usize::MAX, &DropUndelivered);
         // What came back meanwhile goes first.
         while let Some(item) = held.pop() {

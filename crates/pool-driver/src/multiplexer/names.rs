@@ -6,14 +6,14 @@ use std::task::{Context, Poll};
 use pool_core::{AddressSet, Balance};
 
 use super::Multiplexer;
-use crate::addresses::{AddressStream, OnAddressesEnd, Update};
+use crate::addresses::{AddressStream, AddressUpdate, OnAddressesEnd};
 use crate::connect::Connect;
 use crate::connection::Connection;
 use crate::error::{EndReason, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::{discard, guard};
 use crate::runtime::Runtime;
-use crate::source::SourceState;
+use crate::source_status::SourceState;
 
 /// At most this many updates are read in one poll; a stream that never pauses is asked again in
 /// the next.
@@ -37,13 +37,13 @@ where
             let Some(stream) = &mut self.addresses else { break };
             let mut cx = Context::from_waker(&waker);
             match guard(|| stream.as_mut().poll_next(&mut cx)) {
-                Ok(Poll::Ready(Some(Update::Addresses(set)))) => (latest, after) = (Some(set), None),
-                Ok(Poll::Ready(Some(Update::Pending))) => after = Some(SourceState::Pending),
-                Ok(Poll::Ready(Some(Update::Failed(error)))) => {
+                Ok(Poll::Ready(Some(AddressUpdate::Addresses(set)))) => (latest, after) = (Some(set), None),
+                Ok(Poll::Ready(Some(AddressUpdate::Pending))) => after = Some(SourceState::Pending),
+                Ok(Poll::Ready(Some(AddressUpdate::Failed(error)))) => {
                     after = Some(SourceState::Failed(error.clone()));
                     self.observe(|| Event::AddressesFailed { error });
                 }
-                Ok(Poll::Ready(Some(Update::NoSuchName))) => {
+                Ok(Poll::Ready(Some(AddressUpdate::NoSuchName))) => {
                     after = Some(SourceState::NoSuchName);
                     self.observe(|| Event::NoSuchName);
                 }
@@ -67,12 +67,12 @@ where
     fn apply_addresses(&mut self, set: Option<AddressSet<S::Address>>, after: Option<SourceState>) {
         if let Some(set) = set {
             if self.core.handle_addresses(&set, self.now) {
-                self.board.set_source(SourceState::Answered);
+                self.pool_status.set_source(SourceState::Answered);
             }
             self.carry_out();
         }
         if let Some(after) = after {
-            self.board.set_source(after);
+            self.pool_status.set_source(after);
         }
     }
 
@@ -90,10 +90,10 @@ where
         let Some(stream) = &mut self.addresses else { return };
         if let Err(panic) = guard(|| stream.as_mut().refresh()) {
             let ended = self.on_addresses_end(EndReason::AddressesPanicked, Some(Arc::new(panic)));
-            self.board.set_source(ended);
+            self.pool_status.set_source(ended);
         }
         // What follows from it does so in the next poll.
         self.addresses_signal.raise();
-        self.observe(|| Event::AddressesDoubted);
+        self.observe(|| Event::RefreshRequested);
     }
 }

@@ -9,17 +9,17 @@ use pool_core::{
 };
 
 use super::Multiplexer;
-use super::tenant::{Failure, Stage, Tenant};
+use super::occupant::{Failure, Occupant, Stage};
 use crate::addresses::AddressStream;
-use crate::board::Row;
 use crate::connect::{Connect, DialContext};
 use crate::connection::Connection;
 use crate::error::{DialTimedOut, OutcomeTimedOut, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::guard;
 use crate::runtime::Runtime;
-use crate::source::{SourceState, TooManyAddresses};
-use crate::wake_list::{Signal, Source};
+use crate::snapshot::AddressRecord;
+use crate::source_status::{SourceState, TooManyAddresses};
+use crate::wake_list::{Signal, WakeUp};
 
 impl<T, C, S, R, O, B> Multiplexer<T, C, S, R, O, B>
 where
@@ -39,7 +39,7 @@ where
                 Output::Drain { slot } => self.drain(slot),
                 Output::Drop { slot } => self.give_up(slot),
                 Output::Availability(availability) => {
-                    self.figures.availability = availability;
+                    self.totals.availability = availability;
                     self.observe(|| Event::AvailabilityChanged { availability });
                 }
                 Output::Refresh => self.refresh_addresses(),
@@ -70,8 +70,8 @@ where
                 return;
             }
         };
-        let signal = Signal::new(&self.wakes, Source::Slot(slot));
-        let tenant = Tenant {
+        let signal = Signal::new(&self.wakes, WakeUp::Slot(slot));
+        let occupant = Occupant {
             id: slot,
             address,
             address_id,
@@ -80,31 +80,36 @@ where
             signal: Arc::clone(&signal),
             is_busy: true,
             is_flushing: false,
-            handed: 0,
+            sent: 0,
         };
-        if self.tenants.len() <= slot.index() {
-            self.tenants.resize_with(slot.index() + 1, || None);
+        if self.occupants.len() <= slot.index() {
+            self.occupants.resize_with(slot.index() + 1, || None);
         }
-        self.tenants[slot.index()] = Some(tenant);
+        self.occupants[slot.index()] = Some(occupant);
         signal.raise();
     }
 
     fn drain(&mut self, slot: SlotId) {
-        let Some(place) = self.tenants.get_mut(slot.index()) else { return };
-        let Some(mut tenant) = place.take_if(|tenant| tenant.id == slot) else { return };
-        if let Stage::Open(connection) = tenant.stage {
-            tenant.stage = Stage::Draining(connection);
+        let Some(place) = self.occupants.get_mut(slot.index()) else { return };
+        let Some(mut occupant) = place.take_if(|occupant| occupant.id == slot) else { return };
+        if let Stage::Open(connection) = occupant.stage {
+            occupant.stage = Stage::Draining(connection);
         }
-        tenant.signal.raise();
-        *place = Some(tenant);
+        occupant.signal.raise();
+        *place = Some(occupant);
     }
 
     fn on_core_event(&mut self, event: CoreEvent<S::Address>) {
         match event {
             CoreEvent::AddressAdded { address, id } => {
                 if let Some((_, status)) = self.core.address(id) {
-                    let row = Row { address: Arc::new(address.clone()), status, handed: 0, last_error: None };
-                    self.board.add(id, row);
+                    let record = AddressRecord {
+                        address: Arc::new(address.clone()),
+                        status,
+                        sent: 0,
+                        last_error: None,
+                    };
+                    self.pool_status.add(id, record);
                     self.touched.push(id);
                 }
                 self.observe(|| Event::AddressAdded { address });
@@ -114,9 +119,9 @@ where
                 self.observe(|| Event::AddressRemoved { address });
             }
             CoreEvent::AddressChanged { id, .. } => self.touched.push(id),
-            CoreEvent::AddressForgotten { id, .. } => self.board.forget(id),
+            CoreEvent::AddressForgotten { id, .. } => self.pool_status.forget(id),
             CoreEvent::AddressesRefused { len, max } => {
-                self.board.set_source(SourceState::Failed(Arc::new(TooManyAddresses { len, max })));
+                self.pool_status.set_source(SourceState::Failed(Arc::new(TooManyAddresses { len, max })));
                 self.observe(|| Event::AddressesRefused { len, max });
             }
             CoreEvent::Draining { slot, address, reason } => {
@@ -157,13 +162,13 @@ where
         }
     }
 
-    /// Writes on the board what has changed since the last poll.
+    /// Writes on the pool_status what has changed since the last poll.
     pub(super) fn publish(&mut self) {
         let status = |id: AddressId| self.core.address(id).map(|(_, status)| status);
         let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
-        self.figures.now = self.now;
-        self.figures.is_failing = self.core.is_failing();
-        self.board.update(&self.handed, &statuses, self.figures);
-        self.handed.clear();
+        self.totals.now = self.now;
+        self.totals.is_failing = self.core.is_failing();
+        self.pool_status.update(&self.sent, &statuses, self.totals);
+        self.sent.clear();
     }
 }

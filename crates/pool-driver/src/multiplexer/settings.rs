@@ -13,8 +13,8 @@ use crate::error::SharedError;
 use crate::observer::{Event, Observer};
 use crate::panic::{discard, guard};
 use crate::runtime::Runtime;
-use crate::settings::{Settings, SettingsStream};
-use crate::wake_list::{Signal, Source, WakeList};
+use crate::settings::{PoolConfig, SettingsStream};
+use crate::wake_list::{Signal, WakeList, WakeUp};
 
 /// Where settings come from, and those that aren't kept elsewhere.
 pub(super) struct LiveSettings {
@@ -32,7 +32,7 @@ impl LiveSettings {
         stream: Option<SettingsStream>,
         queue_size: Option<usize>,
     ) -> Self {
-        let signal = Signal::new(wakes, Source::Settings);
+        let signal = Signal::new(wakes, WakeUp::Settings);
         if stream.is_some() {
             signal.raise();
         }
@@ -88,7 +88,7 @@ where
     }
 
     /// Settings that make no sense are refused when they are read, so that they don't displace good ones.
-    fn accept_settings(&mut self, settings: Settings) -> Option<Settings> {
+    fn accept_settings(&mut self, settings: PoolConfig) -> Option<PoolConfig> {
         match self.check_settings(&settings) {
             Ok(()) => Some(settings),
             Err(error) => {
@@ -98,7 +98,7 @@ where
         }
     }
 
-    fn check_settings(&self, settings: &Settings) -> Result<(), ConfigError> {
+    fn check_settings(&self, settings: &PoolConfig) -> Result<(), ConfigError> {
         settings.check(C::Connection::REPORTS_OUTCOMES)?;
         if self.settings.queue_size.is_some() {
             settings.check_queue_size()?;
@@ -106,7 +106,7 @@ where
         settings.config.validate()
     }
 
-    fn apply_settings(&mut self, settings: Settings) {
+    fn apply_settings(&mut self, settings: PoolConfig) {
         if self.has_settings(&settings) {
             return;
         }
@@ -120,14 +120,14 @@ where
         self.touched.extend(ids);
     }
 
-    fn has_settings(&self, settings: &Settings) -> bool {
-        let Settings { config, queue_size, shutdown_timeout } = settings;
+    fn has_settings(&self, settings: &PoolConfig) -> bool {
+        let PoolConfig { config, queue_size, shutdown_timeout } = settings;
         config == self.core.config()
             && self.settings.queue_size.is_none_or(|size| size == *queue_size)
             && *shutdown_timeout == self.shutdown_timeout
     }
 
-    fn put_in_force(&mut self, settings: &Settings) -> Result<(), ConfigError> {
+    fn put_in_force(&mut self, settings: &PoolConfig) -> Result<(), ConfigError> {
         self.core.handle_config(settings.config.clone(), self.now)?;
         self.shutdown_timeout = settings.shutdown_timeout;
         if let Some(size) = &mut self.settings.queue_size {

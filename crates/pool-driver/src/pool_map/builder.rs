@@ -22,7 +22,7 @@ pub struct PoolMapBuilder<N, T, A, F, R> {
     creator: F,
     runtime: R,
     names_max: usize,
-    idle_after: Option<Duration>,
+    idle_timeout: Option<Duration>,
     shutdown_timeout: Duration,
     creates: PhantomData<Creates<N, T, A>>,
 }
@@ -43,7 +43,7 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
             creator,
             runtime,
             names_max: 1024,
-            idle_after: Some(Duration::from_secs(5 * 60)),
+            idle_timeout: Some(Duration::from_secs(5 * 60)),
             shutdown_timeout: Duration::from_secs(30),
             creates: PhantomData,
         }
@@ -58,8 +58,8 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
 
     /// How long a pool must have been idle to be closed, 5 minutes by default; never with `None`. It is
     /// noticed up to a quarter of that time later.
-    pub fn idle_after(mut self, duration: impl Into<Option<Duration>>) -> Self {
-        self.idle_after = duration.into();
+    pub fn idle_timeout(mut self, duration: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = duration.into();
         self
     }
 
@@ -116,14 +116,14 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
         if self.names_max == 0 || self.names_max > NAMES_MAX {
             return Err(ConfigError::out_of_range("names_max", self.names_max as u64, NAMES_MAX as u64));
         }
-        if let Some(idle_after) = self.idle_after {
-            ConfigError::check_duration("idle_after", idle_after)?;
+        if let Some(idle_timeout) = self.idle_timeout {
+            ConfigError::check_duration("idle_timeout", idle_timeout)?;
         }
         if !self.shutdown_timeout.is_zero() {
             ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
         }
         let shared = Arc::new(Shared::new(self.names_max, self.shutdown_timeout));
-        let driver = PoolMapDriver::new(Arc::clone(&shared), self.runtime, self.idle_after);
+        let driver = PoolMapDriver::new(Arc::clone(&shared), self.runtime, self.idle_timeout);
         Ok((shared, self.creator, driver))
     }
 
@@ -184,7 +184,7 @@ impl<N, T, A, F, R: std::fmt::Debug> std::fmt::Debug for PoolMapBuilder<N, T, A,
         f.debug_struct("PoolMapBuilder")
             .field("runtime", &self.runtime)
             .field("names_max", &self.names_max)
-            .field("idle_after", &self.idle_after)
+            .field("idle_timeout", &self.idle_timeout)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
     }

@@ -28,7 +28,7 @@ pub struct PoolMapDriver<N, T, A, R: Runtime> {
     /// What the timer is set to.
     timer_deadline: Option<Instant>,
     woken: Vec<Woken>,
-    idle_after: Option<Duration>,
+    idle_timeout: Option<Duration>,
     /// When to look for idle pools again; never while there are no pools.
     sweep_at: Option<Instant>,
 }
@@ -41,7 +41,7 @@ const LOOKS: u32 = 4;
 impl<N, T, A, R: Runtime> Unpin for PoolMapDriver<N, T, A, R> {}
 
 impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
-    pub(super) fn new(shared: Arc<Shared<N, T, A>>, runtime: R, idle_after: Option<Duration>) -> Self {
+    pub(super) fn new(shared: Arc<Shared<N, T, A>>, runtime: R, idle_timeout: Option<Duration>) -> Self {
         Self {
             timer_signal: Signal::new(&shared.wakes, Woken::Timer),
             shared,
@@ -49,7 +49,7 @@ impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
             timer: None,
             timer_deadline: None,
             woken: Vec::new(),
-            idle_after,
+            idle_timeout,
             sweep_at: None,
         }
     }
@@ -62,21 +62,21 @@ impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
                     self.timer_signal.clear();
                     self.timer_deadline = None;
                 }
-                Woken::Pool(key) => self.shared.with(|state, errands| state.look_at(key, errands)),
+                Woken::Pool(key) => self.shared.with(|state, effects| state.look_at(key, effects)),
             }
         }
     }
 
     fn sweep(&mut self) {
-        let Some(idle_after) = self.idle_after else { return };
+        let Some(idle_timeout) = self.idle_timeout else { return };
         let now = self.runtime.now();
         let timeout = self.shared.shutdown_timeout;
         if self.sweep_at.is_some_and(|at| at <= now) {
-            self.shared.with(|state, errands| state.sweep(now, idle_after, timeout, errands));
+            self.shared.with(|state, effects| state.sweep(now, idle_timeout, timeout, effects));
             self.sweep_at = None;
         }
         let has_open = self.shared.state.lock().has_open();
-        self.sweep_at = has_open.then(|| self.sweep_at.unwrap_or(now + idle_after / LOOKS));
+        self.sweep_at = has_open.then(|| self.sweep_at.unwrap_or(now + idle_timeout / LOOKS));
     }
 
     fn set_timer(&mut self) {
@@ -113,9 +113,9 @@ impl<N, T, A, R: Runtime> Future for PoolMapDriver<N, T, A, R> {
         let timeout = this.shared.shutdown_timeout;
         if this.shared.handles.load(Ordering::Acquire) == 0 && !this.is_closed() {
             let reason = EndReason::HandlesDropped;
-            this.shared.with(|state, errands| state.abandon(reason, timeout, errands));
+            this.shared.with(|state, effects| state.abandon(reason, timeout, effects));
         }
-        this.shared.with(|state, errands| state.make_room(timeout, errands));
+        this.shared.with(|state, effects| state.make_room(timeout, effects));
         this.sweep();
         this.set_timer();
         let closed = {
@@ -138,9 +138,9 @@ impl<N, T, A, R: Runtime> Drop for PoolMapDriver<N, T, A, R> {
             return;
         }
         let (reason, timeout) = (EndReason::DriverDropped, self.shared.shutdown_timeout);
-        self.shared.with(|state, errands| {
+        self.shared.with(|state, effects| {
             // In one step: a creator that returns now must find nobody to wait for its pool.
-            state.abandon(reason, timeout, errands);
+            state.abandon(reason, timeout, effects);
             state.end(reason);
         });
         self.end(reason);

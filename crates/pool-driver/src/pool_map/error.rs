@@ -12,13 +12,13 @@ pub struct GetError<N> {
     /// The name that was asked for.
     pub name: N,
     /// Why there is no pool for it.
-    pub reason: NoPool,
+    pub reason: GetErrorReason,
 }
 
 /// Why a [`PoolMap`](crate::PoolMap) has no pool for a name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum NoPool {
+pub enum GetErrorReason {
     /// There are as many pools as there may be; only `try_get` says so, `get` waits.
     Full,
     /// Somebody else is creating it; only `try_get` says so, `get` waits.
@@ -32,7 +32,7 @@ pub enum NoPool {
     Closed(EndReason),
 }
 
-impl fmt::Display for NoPool {
+impl fmt::Display for GetErrorReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => f.write_str("there are as many pools as there may be"),
@@ -55,7 +55,7 @@ impl<N: fmt::Debug> fmt::Display for GetError<N> {
 impl<N: fmt::Debug> Error for GetError<N> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.reason {
-            NoPool::NotCreated(error) => Some(&**error),
+            GetErrorReason::NotCreated(error) => Some(&**error),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 mod builder;
 mod driver;
-mod errands;
+mod effects;
 mod error;
 mod snapshot;
 mod state;
@@ -24,12 +24,12 @@ use crate::sync::Mutex;
 use crate::wake_list::{Signal, WakeList};
 use crate::watchers::Watchers;
 
-use errands::Errands;
+use effects::Effects;
 use state::{Kept, Key, Named, Patience, State, Step, Woken};
 
 pub use builder::PoolMapBuilder;
 pub use driver::PoolMapDriver;
-pub use error::{GetError, NoPool, PoolMapEnded};
+pub use error::{GetError, GetErrorReason, PoolMapEnded};
 pub use snapshot::{NameSnapshot, PoolMapSnapshot};
 
 /// How the pool of a name is made, where the type of the closure isn't kept.
@@ -42,7 +42,7 @@ pub type Creator<N, T, A> = dyn Fn(&N) -> Result<Pool<T, A>, BoxError> + Send + 
 /// itself is used as if there were no map. Names are limited in number: to make room for another, the
 /// idle one that was not used for longest is closed. A name is idle when nobody outside the map has a
 /// handle of its pool, and all that was sent is dealt with (for connections that report no outcomes:
-/// is handed over). It is closed in any case after it has been idle for some time.
+/// is sent over). It is closed in any case after it has been idle for some time.
 ///
 /// The closure that makes pools is the one place for their settings, also for those that differ:
 ///
@@ -85,7 +85,7 @@ pub type Creator<N, T, A> = dyn Fn(&N) -> Result<Pool<T, A>, BoxError> + Send + 
 /// It runs on the caller's thread, once for all who want that name meanwhile, and never under a lock;
 /// it makes a new pool each time and should not block. It may use the map: for names that have a pool, or
 /// a place for one, it gets it; but where it would have to wait, and so for its own name, it is told
-/// [`NoPool::InCreator`]. (This is known by the thread: a creator that waits for another thread, which
+/// [`GetErrorReason::InCreator`]. (This is known by the thread: a creator that waits for another thread, which
 /// waits for the creator, can't be helped.) A creator that owns a handle of its own map keeps that alive
 /// for ever.
 ///
@@ -131,10 +131,10 @@ impl<N, T, A> Shared<N, T, A> {
     }
 
     /// Does something under the lock, and what follows from it outside.
-    fn with<R>(&self, act: impl FnOnce(&mut State<N, T, A>, &mut Errands<N, T, A>) -> R) -> R {
-        let mut errands = Errands::new();
-        let result = act(&mut self.state.lock(), &mut errands);
-        errands.run(&self.signal);
+    fn with<R>(&self, act: impl FnOnce(&mut State<N, T, A>, &mut Effects<N, T, A>) -> R) -> R {
+        let mut effects = Effects::new();
+        let result = act(&mut self.state.lock(), &mut effects);
+        effects.run(&self.signal);
         result
     }
 
@@ -162,7 +162,7 @@ impl<N, T, A> Shared<N, T, A> {
             Ok(key) => self.with(|state, _| state.join(key, patience)),
             Err(newest) => {
                 let named = Arc::new(Named::new(name.to_owned()));
-                self.with(|state, errands| state.insert(hash, newest, &named, patience, errands))
+                self.with(|state, effects| state.insert(hash, newest, &named, patience, effects))
             }
         }
     }
@@ -195,7 +195,7 @@ impl<N, T, A, F: ?Sized> PoolMap<N, T, A, F> {
         Q: Hash + Eq + ?Sized,
     {
         let found = self.shared.find(self.shared.hasher.hash_one(name), name, 0);
-        let retire = |key| self.shared.with(|state, errands| state.retire(key, deadline, errands));
+        let retire = |key| self.shared.with(|state, effects| state.retire(key, deadline, effects));
         let pool = found.ok().and_then(retire);
         async move {
             match pool {
@@ -211,7 +211,7 @@ impl<N, T, A, F: ?Sized> PoolMap<N, T, A, F> {
     /// What is queued is delivered until the deadline, as by [`Pool::shutdown`]. The earliest deadline
     /// of several calls counts.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = PoolMapEnded> + use<'_, N, T, A, F> {
-        self.shared.with(|state, errands| state.shut_down(deadline, errands));
+        self.shared.with(|state, effects| state.shut_down(deadline, effects));
         self.closed()
     }
 
@@ -260,7 +260,7 @@ impl<N, T, A, F: ?Sized> PoolMap<N, T, A, F> {
     {
         let (pools, [creating, closing, waiting, names_max]) = {
             let state = self.shared.state.lock();
-            (state.pools(), state.figures())
+            (state.pools(), state.totals())
         };
         let look = pools.iter().map(|(named, pool)| NameSnapshot {
             name: named.name.clone(),
@@ -289,8 +289,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`NoPool::NotCreated`] with the creator's error or its panic, for all who waited for it;
-    /// [`NoPool::InCreator`]; [`NoPool::Closed`].
+    /// [`GetErrorReason::NotCreated`] with the creator's error or its panic, for all who waited for it;
+    /// [`GetErrorReason::InCreator`]; [`GetErrorReason::Closed`].
     pub async fn get<Q>(&self, name: &Q) -> Result<Pool<T, A>, GetError<N>>
     where
         N: Borrow<Q>,
@@ -316,8 +316,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`NoPool::Full`] when there are as many pools as there may be; an idle one is closed then, if
-    /// there is one, so that another try may succeed. [`NoPool::BeingCreated`] when somebody is at it
+    /// [`GetErrorReason::Full`] when there are as many pools as there may be; an idle one is closed then, if
+    /// there is one, so that another try may succeed. [`GetErrorReason::BeingCreated`] when somebody is at it
     /// on another thread. Otherwise as [`get`](Self::get).
     pub fn try_get<Q>(&self, name: &Q) -> Result<Pool<T, A>, GetError<N>>
     where
@@ -340,7 +340,7 @@ where
         let result = match step {
             Step::Got(key, pool) if pool.shared().is_closed() => {
                 drop(pool);
-                self.shared.with(|state, errands| state.retire_closed(key, errands));
+                self.shared.with(|state, effects| state.retire_closed(key, effects));
                 return None;
             }
             Step::Got(_, pool) => Ok(pool),
@@ -351,17 +351,17 @@ where
         Some(result.map_err(|reason| GetError { name: name.to_owned(), reason }))
     }
 
-    fn create(&self, key: Key, named: &Named<N>) -> Result<Pool<T, A>, NoPool> {
+    fn create(&self, key: Key, named: &Named<N>) -> Result<Pool<T, A>, GetErrorReason> {
         let made = match guard(|| (self.creator)(&named.name)) {
             Ok(Ok(pool)) => {
                 let signal = Signal::new(&self.shared.wakes, Woken::Pool(key));
                 pool.shared().set_keeper(Waker::from(Arc::clone(&signal)));
                 Ok(Kept { pool, signal })
             }
-            Ok(Err(error)) => Err(NoPool::NotCreated(SharedError::from(error))),
-            Err(panicked) => Err(NoPool::NotCreated(Arc::new(panicked))),
+            Ok(Err(error)) => Err(GetErrorReason::NotCreated(SharedError::from(error))),
+            Err(panicked) => Err(GetErrorReason::NotCreated(Arc::new(panicked))),
         };
-        self.shared.with(|state, errands| state.settle(key, made, errands))
+        self.shared.with(|state, effects| state.settle(key, made, effects))
     }
 }
 
@@ -376,7 +376,7 @@ struct Waiting<'a, N, T, A> {
 impl<N, T, A> Waiting<'_, N, T, A> {
     fn poll(&mut self, waker: &Waker) -> Poll<Step<N, T, A>> {
         let (key, ticket, waker) = (self.key, self.ticket, waker.clone());
-        match self.shared.with(|state, errands| state.look_again(key, ticket, waker, errands)) {
+        match self.shared.with(|state, effects| state.look_again(key, ticket, waker, effects)) {
             None => Poll::Pending,
             Some(Step::Again) => {
                 let failure = self.named.failure.get().cloned();
@@ -389,7 +389,7 @@ impl<N, T, A> Waiting<'_, N, T, A> {
 
 impl<N, T, A> Drop for Waiting<'_, N, T, A> {
     fn drop(&mut self) {
-        self.shared.with(|state, errands| state.leave(self.key, self.ticket, errands));
+        self.shared.with(|state, effects| state.leave(self.key, self.ticket, effects));
     }
 }
 

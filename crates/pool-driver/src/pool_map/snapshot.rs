@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::board::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// A look at a [`PoolMap`](crate::PoolMap). It prints as a table, if names can be printed.
 #[derive(Clone, Debug)]
@@ -37,16 +37,19 @@ impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
         writeln!(
             f,
             "{:<24} {:>7} {:>9} {:>6} {:>6} {:>9} {:>11}  last error",
-            "name", "handles", "addresses", "open", "queue", "handed", "undelivered"
+            "name", "handles", "addresses", "open", "queue", "sent", "undelivered"
         )?;
         for NameSnapshot { name, handles, pool } in &self.names {
-            let open: usize =
-                pool.addresses.iter().map(|row| usize::from(row.status.busy + row.status.ready)).sum();
-            let (addresses, queue) = (pool.addresses.len(), pool.queue.queued + pool.queue.in_hand);
-            let (handed, undelivered) = (pool.counts.handed, pool.counts.undelivered);
+            let open: usize = pool
+                .addresses
+                .iter()
+                .map(|record| usize::from(record.status.busy + record.status.ready))
+                .sum();
+            let (addresses, queue) = (pool.addresses.len(), pool.queue.queued + pool.queue.in_backlog);
+            let (sent, undelivered) = (pool.counts.sent, pool.counts.undelivered);
             write!(f, "{:<24} {handles:>7} {addresses:>9} {open:>6} {queue:>6} ", name.to_string())?;
-            write!(f, "{handed:>9} {undelivered:>11}  ")?;
-            let errors = pool.addresses.iter().filter_map(|row| row.last_error.as_ref());
+            write!(f, "{sent:>9} {undelivered:>11}  ")?;
+            let errors = pool.addresses.iter().filter_map(|record| record.last_error.as_ref());
             match pool.source.state.error().into_iter().chain(errors).next() {
                 Some(error) => writeln!(f, "{error}")?,
                 None => writeln!(f, "-")?,

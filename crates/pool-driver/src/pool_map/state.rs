@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use pool_core::Instant;
 
-use super::errands::Errands;
-use super::error::{NoPool, PoolMapEnded};
+use super::effects::Effects;
+use super::error::{GetErrorReason, PoolMapEnded};
 use crate::error::{Counts, EndReason, Ended};
 use crate::pool::{Pool, Shared as PoolShared};
 use crate::wake_list::Signal;
@@ -36,7 +36,7 @@ pub(super) enum Woken {
 /// A name, and what those who wait for its pool are told if there won't be one.
 pub(super) struct Named<N> {
     pub(super) name: N,
-    pub(super) failure: OnceLock<NoPool>,
+    pub(super) failure: OnceLock<GetErrorReason>,
 }
 
 /// A name that is in use.
@@ -80,7 +80,7 @@ pub(super) enum Step<N, T, A> {
     Create(Key, Arc<Named<N>>),
     /// With a ticket.
     Wait(Key, Arc<Named<N>>, u64),
-    Refused(NoPool),
+    Refused(GetErrorReason),
     /// The slot is gone: ask again.
     Again,
 }
@@ -162,11 +162,11 @@ impl<N, T, A> State<N, T, A> {
                 return Step::Got(key, open.kept.pool.clone());
             }
             Phase::Turn => return self.start_creation(key),
-            Phase::InLine => NoPool::Full,
-            Phase::Creating => NoPool::BeingCreated,
+            Phase::InLine => GetErrorReason::Full,
+            Phase::Creating => GetErrorReason::BeingCreated,
         };
         if is_in_creator {
-            return Step::Refused(NoPool::InCreator);
+            return Step::Refused(GetErrorReason::InCreator);
         }
         if patience == Patience::Leaves {
             return Step::Refused(reason);
@@ -183,10 +183,10 @@ impl<N, T, A> State<N, T, A> {
         newest: u64,
         named: &Arc<Named<N>>,
         patience: Patience,
-        errands: &mut Errands<N, T, A>,
+        effects: &mut Effects<N, T, A>,
     ) -> Step<N, T, A> {
         if let Some(reason) = self.closed {
-            return Step::Refused(NoPool::Closed(reason));
+            return Step::Refused(GetErrorReason::Closed(reason));
         }
         if self.find(hash, newest).is_some() {
             return Step::Again;
@@ -196,14 +196,14 @@ impl<N, T, A> State<N, T, A> {
             self.add(key, named, Phase::Turn);
             return self.start_creation(key);
         }
-        errands.tell_driver();
+        effects.tell_driver();
         if patience == Patience::Waits && !self.is_in_creator() {
             self.add(key, named, Phase::InLine);
             self.line.insert((key.number, key));
             return self.join(key, patience);
         }
         self.is_room_wanted = true;
-        Step::Refused(if self.is_in_creator() { NoPool::InCreator } else { NoPool::Full })
+        Step::Refused(if self.is_in_creator() { GetErrorReason::InCreator } else { GetErrorReason::Full })
     }
 
     fn add(&mut self, key: Key, named: &Arc<Named<N>>, phase: Phase<T, A>) {
@@ -228,54 +228,54 @@ impl<N, T, A> State<N, T, A> {
         key: Key,
         ticket: u64,
         waker: Waker,
-        errands: &mut Errands<N, T, A>,
+        effects: &mut Effects<N, T, A>,
     ) -> Option<Step<N, T, A>> {
         let is_in_creator = self.is_in_creator();
         let Some(slot) = self.slots.get_mut(&key) else {
-            errands.drop_waker(Some(waker));
+            effects.drop_waker(Some(waker));
             return Some(Step::Again);
         };
         let waits = matches!(slot.phase, Phase::InLine | Phase::Creating);
         if waits && !is_in_creator {
-            errands.drop_waker(slot.waiters.insert(ticket, waker));
+            effects.drop_waker(slot.waiters.insert(ticket, waker));
             return None;
         }
-        errands.drop_waker(Some(waker));
+        effects.drop_waker(Some(waker));
         if waits {
-            return Some(Step::Refused(NoPool::InCreator));
+            return Some(Step::Refused(GetErrorReason::InCreator));
         }
-        errands.drop_waker(slot.waiters.remove(&ticket));
+        effects.drop_waker(slot.waiters.remove(&ticket));
         Some(self.join(key, Patience::Leaves))
     }
 
     /// Somebody gives up waiting.
-    pub(super) fn leave(&mut self, key: Key, ticket: u64, errands: &mut Errands<N, T, A>) {
+    pub(super) fn leave(&mut self, key: Key, ticket: u64, effects: &mut Effects<N, T, A>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let Some(waker) = slot.waiters.remove(&ticket) else { return };
-        errands.drop_waker(Some(waker));
+        effects.drop_waker(Some(waker));
         match slot.phase {
             Phase::InLine if slot.waiters.is_empty() => {
                 self.line.remove(&(key.number, key));
-                errands.drop_slot(self.slots.remove(&key));
+                effects.drop_slot(self.slots.remove(&key));
             }
             Phase::Turn if slot.waiters.is_empty() => {
-                errands.drop_slot(self.slots.remove(&key));
-                self.grant(errands);
+                effects.drop_slot(self.slots.remove(&key));
+                self.grant(effects);
             }
             // It may have been the one that was to create the pool.
-            Phase::Turn => slot.wake_oldest(errands),
+            Phase::Turn => slot.wake_oldest(effects),
             _ => {}
         }
     }
 
     /// Gives places that are free to the names that have waited longest.
-    fn grant(&mut self, errands: &mut Errands<N, T, A>) {
+    fn grant(&mut self, effects: &mut Effects<N, T, A>) {
         while self.taken() < self.names_max
             && let Some((_, key)) = self.line.pop_first()
         {
             if let Some(slot) = self.slots.get_mut(&key) {
                 slot.phase = Phase::Turn;
-                slot.wake_oldest(errands);
+                slot.wake_oldest(effects);
             }
         }
     }
@@ -284,71 +284,71 @@ impl<N, T, A> State<N, T, A> {
     pub(super) fn settle(
         &mut self,
         key: Key,
-        made: Result<Kept<T, A>, NoPool>,
-        errands: &mut Errands<N, T, A>,
-    ) -> Result<Pool<T, A>, NoPool> {
+        made: Result<Kept<T, A>, GetErrorReason>,
+        effects: &mut Effects<N, T, A>,
+    ) -> Result<Pool<T, A>, GetErrorReason> {
         let here = thread::current().id();
         if let Some(index) = self.creators.iter().rposition(|&thread| thread == here) {
             self.creators.swap_remove(index);
         }
         if self.closed.is_some() {
             // Perhaps it waits for this one alone.
-            errands.tell_driver();
+            effects.tell_driver();
         }
         match (made, self.closed) {
             (Err(reason), _) => {
-                self.fail(key, &reason, errands);
+                self.fail(key, &reason, effects);
                 Err(reason)
             }
             (Ok(kept), Some(reason)) => {
-                self.fail(key, &NoPool::Closed(reason), errands);
+                self.fail(key, &GetErrorReason::Closed(reason), effects);
                 // Without a driver there is nobody to wait for its end.
                 match self.ended {
-                    Some(_) => errands.drop_kept(kept),
-                    None => self.close_pool(key, kept, Duration::ZERO, errands),
+                    Some(_) => effects.drop_kept(kept),
+                    None => self.close_pool(key, kept, Duration::ZERO, effects),
                 }
-                Err(NoPool::Closed(reason))
+                Err(GetErrorReason::Closed(reason))
             }
-            (Ok(kept), None) => Ok(self.open(key, kept, errands)),
+            (Ok(kept), None) => Ok(self.open(key, kept, effects)),
         }
     }
 
-    fn open(&mut self, key: Key, kept: Kept<T, A>, errands: &mut Errands<N, T, A>) -> Pool<T, A> {
+    fn open(&mut self, key: Key, kept: Kept<T, A>, effects: &mut Effects<N, T, A>) -> Pool<T, A> {
         let tick = self.tick();
         let pool = kept.pool.clone();
         // It may be over already, and that may have been told while nobody looked at this slot; there may
         // be something to sweep now, and somebody who wants to know when it is idle.
         kept.signal.clear();
-        errands.raise(&kept.signal);
+        effects.raise(&kept.signal);
         self.by_use.insert(tick, key);
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.phase = Phase::Open(Open { kept, used: tick, ranked: tick, swept: tick, idle_since: None });
-            slot.wake_all(errands);
+            slot.wake_all(effects);
         }
         pool
     }
 
     /// There won't be a pool in this slot.
-    fn fail(&mut self, key: Key, reason: &NoPool, errands: &mut Errands<N, T, A>) {
+    fn fail(&mut self, key: Key, reason: &GetErrorReason, effects: &mut Effects<N, T, A>) {
         if let Some(mut slot) = self.slots.remove(&key) {
             // The first reason stands.
             let _ = slot.named.failure.set(reason.clone());
-            slot.wake_all(errands);
-            errands.drop_slot(Some(slot));
+            slot.wake_all(effects);
+            effects.drop_slot(Some(slot));
         }
         self.line.remove(&(key.number, key));
-        self.grant(errands);
+        self.grant(effects);
     }
 
     /// Takes an open pool out of its slot; the name is free.
-    fn take_open(&mut self, key: Key, errands: &mut Errands<N, T, A>) -> Option<Kept<T, A>> {
+    fn take_open(&mut self, key: Key, effects: &mut Effects<N, T, A>) -> Option<Kept<T, A>> {
         let slot = self.slots.get_mut(&key)?;
         let Phase::Open(open) = &slot.phase else { return None };
         self.by_use.remove(&open.ranked);
         let mut slot = self.slots.remove(&key)?;
-        slot.wake_all(errands);
+        slot.wake_all(effects);
         let Phase::Open(open) = mem::replace(&mut slot.phase, Phase::InLine) else { return None };
-        errands.drop_slot(Some(slot));
+        effects.drop_slot(Some(slot));
         Some(open.kept)
     }
 
@@ -357,30 +357,30 @@ impl<N, T, A> State<N, T, A> {
         &mut self,
         key: Key,
         deadline: Duration,
-        errands: &mut Errands<N, T, A>,
+        effects: &mut Effects<N, T, A>,
     ) -> Option<Arc<PoolShared<T, A>>> {
-        let kept = self.take_open(key, errands)?;
+        let kept = self.take_open(key, effects)?;
         let shared = Arc::clone(kept.pool.shared());
-        self.close_pool(key, kept, deadline, errands);
+        self.close_pool(key, kept, deadline, effects);
         Some(shared)
     }
 
-    fn close_pool(&mut self, key: Key, kept: Kept<T, A>, deadline: Duration, errands: &mut Errands<N, T, A>) {
+    fn close_pool(&mut self, key: Key, kept: Kept<T, A>, deadline: Duration, effects: &mut Effects<N, T, A>) {
         if kept.pool.shared().ended().is_none() {
-            errands.shut_down(&kept, deadline);
+            effects.shut_down(&kept, deadline);
         }
-        self.await_end(key, kept, errands);
+        self.await_end(key, kept, effects);
     }
 
     /// A pool that closes has a place until it is over.
-    fn await_end(&mut self, key: Key, kept: Kept<T, A>, errands: &mut Errands<N, T, A>) {
+    fn await_end(&mut self, key: Key, kept: Kept<T, A>, effects: &mut Effects<N, T, A>) {
         if let Some(ended) = kept.pool.shared().ended() {
             self.count_end(ended);
-            errands.drop_kept(kept);
-            self.grant(errands);
+            effects.drop_kept(kept);
+            self.grant(effects);
         } else {
             // Its end may have been told before anybody waited for it.
-            errands.raise(&kept.signal);
+            effects.raise(&kept.signal);
             self.closing.insert(key, kept);
         }
     }
@@ -388,43 +388,43 @@ impl<N, T, A> State<N, T, A> {
     fn count_end(&mut self, ended: Ended) {
         self.pools_ended += 1;
         self.counts.accepted += ended.counts.accepted;
-        self.counts.handed += ended.counts.handed;
+        self.counts.sent += ended.counts.sent;
         self.counts.undelivered += ended.counts.undelivered;
     }
 
     /// Drops a pool that takes no items any more. Whoever closed it has said how long that may take.
-    pub(super) fn retire_closed(&mut self, key: Key, errands: &mut Errands<N, T, A>) {
+    pub(super) fn retire_closed(&mut self, key: Key, effects: &mut Effects<N, T, A>) {
         let is_closed = |open: &Open<T, A>| open.kept.pool.shared().is_closed();
         if self.slots.get(&key).and_then(Slot::open).is_some_and(is_closed)
-            && let Some(kept) = self.take_open(key, errands)
+            && let Some(kept) = self.take_open(key, effects)
         {
-            self.await_end(key, kept, errands);
+            self.await_end(key, kept, effects);
         }
     }
 
     /// A pool has something to tell.
-    pub(super) fn look_at(&mut self, key: Key, errands: &mut Errands<N, T, A>) {
+    pub(super) fn look_at(&mut self, key: Key, effects: &mut Effects<N, T, A>) {
         if let Some(kept) = self.closing.get(&key) {
             kept.signal.clear();
             if let Some(ended) = kept.pool.shared().ended() {
                 self.count_end(ended);
                 if let Some(kept) = self.closing.remove(&key) {
-                    errands.drop_kept(kept);
+                    effects.drop_kept(kept);
                 }
-                self.grant(errands);
+                self.grant(effects);
             }
         } else if let Some(open) = self.slots.get(&key).and_then(Slot::open) {
             open.kept.signal.clear();
             if self.is_idle_wanted {
                 open.kept.pool.shared().want_idle();
             }
-            self.retire_closed(key, errands);
+            self.retire_closed(key, effects);
         }
     }
 
     /// Closes idle pools until there is one for each name that waits for a place, those first that
     /// have not been used for longest. If there are too few, pools tell when they become idle.
-    pub(super) fn make_room(&mut self, deadline: Duration, errands: &mut Errands<N, T, A>) {
+    pub(super) fn make_room(&mut self, deadline: Duration, effects: &mut Effects<N, T, A>) {
         let wanted = self.line.len().max(usize::from(mem::take(&mut self.is_room_wanted)));
         if self.closing.len() < wanted && !mem::replace(&mut self.is_idle_wanted, true) {
             self.opens().for_each(|open| open.kept.pool.shared().want_idle());
@@ -433,7 +433,7 @@ impl<N, T, A> State<N, T, A> {
         while self.closing.len() < wanted
             && let Some(key) = self.oldest_idle(start)
         {
-            self.retire(key, deadline, errands);
+            self.retire(key, deadline, effects);
         }
         self.is_idle_wanted &= self.closing.len() < self.line.len();
     }
@@ -467,9 +467,9 @@ impl<N, T, A> State<N, T, A> {
     pub(super) fn sweep(
         &mut self,
         now: Instant,
-        idle_after: Duration,
+        idle_timeout: Duration,
         deadline: Duration,
-        errands: &mut Errands<N, T, A>,
+        effects: &mut Effects<N, T, A>,
     ) {
         let mut over = Vec::new();
         for (&key, slot) in &mut self.slots {
@@ -482,10 +482,10 @@ impl<N, T, A> State<N, T, A> {
                 _ => Some(now),
             };
             let idle = open.idle_since.map(|since| now.saturating_duration_since(since));
-            over.extend(idle.filter(|idle| *idle >= idle_after).map(|_| key));
+            over.extend(idle.filter(|idle| *idle >= idle_timeout).map(|_| key));
         }
         for key in over {
-            self.retire(key, deadline, errands);
+            self.retire(key, deadline, effects);
         }
     }
 
@@ -494,42 +494,42 @@ impl<N, T, A> State<N, T, A> {
     }
 
     /// No new pools from now on. Whoever waits is told.
-    pub(super) fn close(&mut self, reason: EndReason, errands: &mut Errands<N, T, A>) {
+    pub(super) fn close(&mut self, reason: EndReason, effects: &mut Effects<N, T, A>) {
         let reason = *self.closed.get_or_insert(reason);
         let waits = |slot: &Slot<N, T, A>| matches!(slot.phase, Phase::InLine | Phase::Turn);
         let waiting: Vec<Key> =
             self.slots.iter().filter(|(_, slot)| waits(slot)).map(|(&key, _)| key).collect();
         self.line.clear();
         for key in waiting {
-            self.fail(key, &NoPool::Closed(reason), errands);
+            self.fail(key, &GetErrorReason::Closed(reason), effects);
         }
-        errands.tell_driver();
+        effects.tell_driver();
     }
 
     /// Closes all pools.
-    pub(super) fn shut_down(&mut self, deadline: Duration, errands: &mut Errands<N, T, A>) {
-        self.close(EndReason::Shutdown, errands);
-        self.closing.values().for_each(|kept| errands.shut_down(kept, deadline));
+    pub(super) fn shut_down(&mut self, deadline: Duration, effects: &mut Effects<N, T, A>) {
+        self.close(EndReason::Shutdown, effects);
+        self.closing.values().for_each(|kept| effects.shut_down(kept, deadline));
         for key in self.by_use.values().copied().collect::<Vec<_>>() {
-            self.retire(key, deadline, errands);
+            self.retire(key, deadline, effects);
         }
     }
 
     /// The map is given up. Pools that somebody else has a handle of live on; the others are closed,
     /// or, when there is nobody who would wait for that, left to end by themselves.
-    pub(super) fn abandon(&mut self, reason: EndReason, deadline: Duration, errands: &mut Errands<N, T, A>) {
-        self.close(reason, errands);
+    pub(super) fn abandon(&mut self, reason: EndReason, deadline: Duration, effects: &mut Effects<N, T, A>) {
+        self.close(reason, effects);
         for key in self.by_use.values().copied().collect::<Vec<_>>() {
-            let Some(kept) = self.take_open(key, errands) else { continue };
+            let Some(kept) = self.take_open(key, effects) else { continue };
             if kept.pool.shared().handles() > 1 || reason == EndReason::DriverDropped {
-                errands.drop_kept(kept);
+                effects.drop_kept(kept);
             } else {
-                self.close_pool(key, kept, deadline, errands);
+                self.close_pool(key, kept, deadline, effects);
             }
         }
         if reason == EndReason::DriverDropped {
             for kept in mem::take(&mut self.closing).into_values() {
-                errands.drop_kept(kept);
+                effects.drop_kept(kept);
             }
         }
     }
@@ -559,7 +559,7 @@ impl<N, T, A> State<N, T, A> {
     }
 
     /// Pools that are being created, those that are being closed, names in line, and places.
-    pub(super) fn figures(&self) -> [usize; 4] {
+    pub(super) fn totals(&self) -> [usize; 4] {
         let creating = self.slots.len() - self.by_use.len() - self.line.len();
         [creating, self.closing.len(), self.line.len(), self.names_max]
     }
@@ -578,15 +578,15 @@ impl<N, T, A> Slot<N, T, A> {
         self.waiters.is_empty() && self.open().is_some_and(|open| open.kept.pool.shared().is_idle())
     }
 
-    fn wake_oldest(&mut self, errands: &mut Errands<N, T, A>) {
+    fn wake_oldest(&mut self, effects: &mut Effects<N, T, A>) {
         if let Some(waker) = self.waiters.values_mut().next() {
-            errands.wake(mem::replace(waker, Waker::noop().clone()));
+            effects.wake(mem::replace(waker, Waker::noop().clone()));
         }
     }
 
-    fn wake_all(&mut self, errands: &mut Errands<N, T, A>) {
+    fn wake_all(&mut self, effects: &mut Effects<N, T, A>) {
         for waker in self.waiters.values_mut() {
-            errands.wake(mem::replace(waker, Waker::noop().clone()));
+            effects.wake(mem::replace(waker, Waker::noop().clone()));
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use pool_core::{AddressId, Instant, Pick, Ring};
+use pool_core::{AddressId, Instant, PickArgs, Ring};
 use pool_driver::{Balance, Ended, Event, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot};
 
 use pool_conformance::Stamp;
@@ -36,7 +36,7 @@ pub(crate) type Settings<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledge
 pub(crate) struct Modulo(Cell<usize>);
 
 impl Balance for Modulo {
-    fn pick(&self, ring: &Ring<'_>, _: &Pick, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
         let turn = self.0.replace(self.0.get() + 1);
         ring.get(turn % ring.len()).map(|member| member.id)
     }
@@ -247,8 +247,8 @@ impl Bench {
     pub(crate) fn check_accounts(&self, ended: Ended, context: &str) {
         self.ledger.audit().unwrap_or_else(|wrong| panic!("{wrong}; {context}"));
         let count = |end| self.ledger.ended(end).len() as u64;
-        let (handed, undelivered) = (count(End::Handed), count(End::Undelivered));
-        assert_eq!((ended.counts.handed, ended.counts.undelivered), (handed, undelivered), "{context}");
-        assert_eq!(ended.counts.accepted, handed + undelivered, "{context}");
+        let (sent, undelivered) = (count(End::SentCount), count(End::Undelivered));
+        assert_eq!((ended.counts.sent, ended.counts.undelivered), (sent, undelivered), "{context}");
+        assert_eq!(ended.counts.accepted, sent + undelivered, "{context}");
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::{AddressSet, Endpoint};
-use pool_driver::{AddressStream, Update};
+use pool_driver::{AddressStream, AddressUpdate};
 
 /// What becomes of a set.
 pub trait ChangeSet<A> {
@@ -84,16 +84,16 @@ impl<S, C> EachSet<S, C> {
 }
 
 impl<S: AddressStream, C: ChangeSet<S::Address>> Stream for EachSet<S, C> {
-    type Item = Update<C::Address>;
+    type Item = AddressUpdate<C::Address>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         this.source.poll_next(cx).map(|update| {
             Some(match update? {
-                Update::Addresses(set) => Update::Addresses(this.change.change(&set)),
-                Update::Pending => Update::Pending,
-                Update::Failed(error) => Update::Failed(error),
-                Update::NoSuchName => Update::NoSuchName,
+                AddressUpdate::Addresses(set) => AddressUpdate::Addresses(this.change.change(&set)),
+                AddressUpdate::Pending => AddressUpdate::Pending,
+                AddressUpdate::Failed(error) => AddressUpdate::Failed(error),
+                AddressUpdate::NoSuchName => AddressUpdate::NoSuchName,
             })
         })
     }

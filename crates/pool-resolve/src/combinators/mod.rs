@@ -5,8 +5,8 @@ mod merge;
 mod no_such_name;
 mod prefer;
 mod removal_grace;
-mod side;
 mod throttle;
+mod upstream;
 
 use std::time::Duration;
 

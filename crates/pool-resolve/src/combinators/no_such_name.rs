@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::AddressSet;
-use pool_driver::{AddressStream, Update};
+use pool_driver::{AddressStream, AddressUpdate};
 
 /// Made by [`no_such_name_is_empty`](super::AddressStreamExt::no_such_name_is_empty).
 #[derive(Clone, Debug)]
@@ -23,11 +23,11 @@ impl<S> NoSuchNameIsEmpty<S> {
 }
 
 impl<S: AddressStream> Stream for NoSuchNameIsEmpty<S> {
-    type Item = Update<S::Address>;
+    type Item = AddressUpdate<S::Address>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.project().source.poll_next(cx).map(|update| match update {
-            Some(Update::NoSuchName) => Some(Update::Addresses(AddressSet::default())),
+            Some(AddressUpdate::NoSuchName) => Some(AddressUpdate::Addresses(AddressSet::default())),
             other => other,
         })
     }

@@ -6,25 +6,25 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::AddressSet;
-use pool_driver::{AddressStream, Update};
+use pool_driver::{AddressStream, AddressUpdate};
 
 use super::UPDATES_PER_POLL_MAX;
-use super::side::{Heard, Side, Trouble};
+use super::upstream::{Upstream, UpstreamError, UpstreamUpdate};
 
 /// Made by [`prefer_over`](super::AddressStreamExt::prefer_over).
 #[pin_project]
 #[derive(Debug)]
 pub struct PreferOver<A: AddressStream, B: AddressStream> {
     #[pin]
-    primary: Side<A>,
+    primary: Upstream<A>,
     #[pin]
-    fallback: Side<B>,
+    fallback: Upstream<B>,
     /// Whose set was told last; neither, if that doesn't count any more.
     in_force: InForce,
     /// Whose turn it is, so that one that always has something to say doesn't drown the other.
     turn: Speaker,
     /// What is to be said after the set that was said just now.
-    and_then: Option<Trouble>,
+    and_then: Option<UpstreamError>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ enum Speaker {
 
 impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> {
     pub(crate) fn new(primary: A, fallback: B) -> Self {
-        let (primary, fallback) = (Side::new(primary), Side::new(fallback));
+        let (primary, fallback) = (Upstream::new(primary), Upstream::new(fallback));
         Self { primary, fallback, in_force: InForce::Neither, turn: Speaker::Primary, and_then: None }
     }
 
@@ -59,19 +59,23 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> 
     }
 
     /// What to say after one of them has spoken, if anything.
-    fn respond(mut self: Pin<&mut Self>, speaker: Speaker, heard: &Heard) -> Option<Update<A::Address>> {
+    fn respond(
+        mut self: Pin<&mut Self>,
+        speaker: Speaker,
+        heard: &UpstreamUpdate,
+    ) -> Option<AddressUpdate<A::Address>> {
         let (chosen, set) = self.choose();
         let is_confirmed = match speaker {
             Speaker::Primary => chosen == InForce::Primary,
             Speaker::Fallback => chosen == InForce::Fallback,
         };
-        let is_news = chosen != self.in_force || (matches!(heard, Heard::Addresses) && is_confirmed);
+        let is_news = chosen != self.in_force || (matches!(heard, UpstreamUpdate::Addresses) && is_confirmed);
         let shown = match chosen {
             InForce::Fallback => self.primary.trouble().or(self.fallback.trouble()).cloned(),
             InForce::Primary | InForce::Neither => self.primary.trouble().cloned(),
         };
         if let Some(set) = set.filter(|_| is_news) {
-            let update = Update::Addresses(set.clone());
+            let update = AddressUpdate::Addresses(set.clone());
             let this = self.project();
             *this.in_force = chosen;
             *this.and_then = shown;
@@ -82,9 +86,11 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> 
         }
         let concerns = speaker == Speaker::Primary || chosen != InForce::Primary;
         match (heard, speaker) {
-            (Heard::Trouble, Speaker::Primary) => self.primary.trouble().cloned().map(Trouble::into_update),
-            (Heard::Trouble, Speaker::Fallback) if concerns => {
-                self.fallback.trouble().cloned().map(Trouble::into_update)
+            (UpstreamUpdate::UpstreamError, Speaker::Primary) => {
+                self.primary.trouble().cloned().map(UpstreamError::into_address_update)
+            }
+            (UpstreamUpdate::UpstreamError, Speaker::Fallback) if concerns => {
+                self.fallback.trouble().cloned().map(UpstreamError::into_address_update)
             }
             _ => None,
         }
@@ -92,11 +98,11 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> 
 }
 
 impl<A: AddressStream, B: AddressStream<Address = A::Address>> Stream for PreferOver<A, B> {
-    type Item = Update<A::Address>;
+    type Item = AddressUpdate<A::Address>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(trouble) = self.as_mut().project().and_then.take() {
-            return Poll::Ready(Some(trouble.into_update()));
+            return Poll::Ready(Some(trouble.into_address_update()));
         }
         for _ in 0..UPDATES_PER_POLL_MAX {
             let mut is_silent = true;
@@ -108,7 +114,7 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> Stream for Prefer
                     Speaker::Fallback => (this.fallback.poll(cx), Speaker::Primary),
                 };
                 *this.turn = next;
-                is_silent &= matches!(heard, Heard::Nothing);
+                is_silent &= matches!(heard, UpstreamUpdate::Nothing);
                 if let Some(update) = self.as_mut().respond(speaker, &heard) {
                     return Poll::Ready(Some(update));
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::{AddressSet, ConfigError, Endpoint, Instant};
-use pool_driver::{AddressStream, Runtime, Update};
+use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
 use crate::alarm::Alarm;
 
@@ -142,14 +142,16 @@ impl<A: Clone + Ord> Leaving<A> {
 }
 
 impl<S: AddressStream, R: Runtime> Stream for RemovalGrace<S, R> {
-    type Item = Update<S::Address>;
+    type Item = AddressUpdate<S::Address>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let Poll::Ready(update) = this.source.poll_next(cx) {
             let now = this.alarm.now();
             return Poll::Ready(match update {
-                Some(Update::Addresses(set)) => Some(Update::Addresses(this.leaving.replace(set, now))),
+                Some(AddressUpdate::Addresses(set)) => {
+                    Some(AddressUpdate::Addresses(this.leaving.replace(set, now)))
+                }
                 other => {
                     this.leaving.falls_silent(now);
                     other
@@ -161,7 +163,7 @@ impl<S: AddressStream, R: Runtime> Stream for RemovalGrace<S, R> {
             ready!(this.alarm.as_mut().poll_at(at, cx));
             this.leaving.count_time(this.alarm.now());
             if this.leaving.forget_expired() {
-                return Poll::Ready(Some(Update::Addresses(this.leaving.in_force())));
+                return Poll::Ready(Some(AddressUpdate::Addresses(this.leaving.in_force())));
             }
         }
     }

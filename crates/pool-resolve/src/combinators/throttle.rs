@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::{AddressSet, ConfigError, Instant};
-use pool_driver::{AddressStream, Runtime, Update};
+use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
 use super::UPDATES_PER_POLL_MAX;
-use super::side::{Trouble, sort};
+use super::upstream::{UpstreamError, sort};
 use crate::alarm::Alarm;
 
 /// Made by [`throttle_sets`](super::AddressStreamExt::throttle_sets).
@@ -32,13 +32,13 @@ struct Held<A> {
     set: Option<AddressSet<A>>,
     sets_open_at: Instant,
     /// What the source said after its last set.
-    trouble: Option<Trouble>,
+    trouble: Option<UpstreamError>,
     is_trouble_shown: bool,
     troubles_open_at: Instant,
 }
 
 impl<A> Held<A> {
-    fn hear(&mut self, update: Update<A>) {
+    fn hear(&mut self, update: AddressUpdate<A>) {
         match sort(update) {
             Ok(set) => {
                 self.set = Some(set);
@@ -52,7 +52,7 @@ impl<A> Held<A> {
     }
 
     /// The next that may be told: a set comes before the trouble that came after it.
-    fn tell(&mut self, now: Instant, interval: Duration) -> Option<Update<A>> {
+    fn tell(&mut self, now: Instant, interval: Duration) -> Option<AddressUpdate<A>> {
         if now >= self.sets_open_at
             && let Some(set) = self.set.take()
         {
@@ -60,7 +60,7 @@ impl<A> Held<A> {
             // It hides the trouble, which is shown again at once: nobody shall think that all is well.
             self.is_trouble_shown = false;
             self.troubles_open_at = now;
-            return Some(Update::Addresses(set));
+            return Some(AddressUpdate::Addresses(set));
         }
         if self.is_trouble_shown || now < self.troubles_open_at {
             return None;
@@ -68,7 +68,7 @@ impl<A> Held<A> {
         let trouble = self.trouble.clone()?;
         self.is_trouble_shown = true;
         self.troubles_open_at = now + interval;
-        Some(trouble.into_update())
+        Some(trouble.into_address_update())
     }
 
     fn next_at(&self) -> Option<Instant> {
@@ -108,7 +108,7 @@ impl<S: AddressStream, R: Runtime> ThrottleSets<S, R> {
 }
 
 impl<S: AddressStream, R: Runtime> Stream for ThrottleSets<S, R> {
-    type Item = Update<S::Address>;
+    type Item = AddressUpdate<S::Address>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let has_paused = self.as_mut().read(cx);
@@ -119,7 +119,7 @@ impl<S: AddressStream, R: Runtime> Stream for ThrottleSets<S, R> {
             }
             if this.source.is_none() {
                 // Nothing comes any more that could make the last set an interim one.
-                return Poll::Ready(this.held.set.take().map(Update::Addresses));
+                return Poll::Ready(this.held.set.take().map(AddressUpdate::Addresses));
             }
             if !has_paused {
                 cx.waker().wake_by_ref();

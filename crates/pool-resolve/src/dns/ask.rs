@@ -13,7 +13,7 @@ use pool_driver::BoxError;
 
 use super::servers::{Servers, Transport, seconds, shorter};
 use super::{DnsName, IpVersion};
-use crate::lookup::{Answer, LookupError};
+use crate::lookup::{LookupAnswer, LookupError};
 
 /// So many of a service's targets are asked for at the same time.
 const TARGETS_AT_ONCE: usize = 16;
@@ -56,12 +56,12 @@ impl Client {
         &self,
         name: &DnsName,
         versions: IpVersion,
-    ) -> Result<Answer<SocketAddr>, LookupError> {
+    ) -> Result<LookupAnswer<SocketAddr>, LookupError> {
         let Some(port) = name.port() else {
             return self.service(Name::from_utf8(name.name())?, versions).await;
         };
         if let Ok(ip) = name.name().parse::<IpAddr>() {
-            return Ok(Answer::new([SocketAddr::new(ip, port)].into()));
+            return Ok(LookupAnswer::new([SocketAddr::new(ip, port)].into()));
         }
         let host = Name::from_utf8(name.name())?;
         let Found { ips, valid_for } = self.host(&host, versions, &Known::new()).await?;
@@ -69,7 +69,11 @@ impl Client {
         answer(ips.into_iter().map(endpoint).collect(), valid_for)
     }
 
-    async fn service(&self, name: Name, versions: IpVersion) -> Result<Answer<SocketAddr>, LookupError> {
+    async fn service(
+        &self,
+        name: Name,
+        versions: IpVersion,
+    ) -> Result<LookupAnswer<SocketAddr>, LookupError> {
         let records = self.servers.ask(&name, RecordType::SRV).await?;
         let services: Vec<&SRV> = records.answers.iter().filter_map(as_service).collect();
         let known = known(&records.additionals);
@@ -135,11 +139,11 @@ impl Found {
 fn answer(
     addresses: AddressSet<SocketAddr>,
     valid_for: Option<Duration>,
-) -> Result<Answer<SocketAddr>, LookupError> {
+) -> Result<LookupAnswer<SocketAddr>, LookupError> {
     if addresses.is_empty() {
         return Err(LookupError::NoSuchName { valid_for });
     }
-    Ok(Answer { addresses, valid_for })
+    Ok(LookupAnswer { addresses, valid_for })
 }
 
 /// With a target that is no host, a record says that there is no such service.

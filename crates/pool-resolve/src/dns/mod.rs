@@ -16,7 +16,7 @@ use pool_core::ConfigError;
 use pool_driver::{BoxError, Runtime};
 
 use crate::background::{Background, Task};
-use crate::lookup::{Answer, Lookup, LookupError};
+use crate::lookup::{Lookup, LookupAnswer, LookupError};
 use crate::polling::Polling;
 use crate::resolve::Resolve;
 use crate::schedule::PollConfig;
@@ -70,7 +70,7 @@ pub enum IpVersion {
 /// - **All or nothing:** where one of several questions has no answer (A or AAAA, or the address of one of
 ///   a service's targets), there is no answer at all, and the pool keeps what it has. A target of which
 ///   it is known that it has no address is left out. Where servers answer AAAA with errors, ask for
-///   [one version](Self::ip_version). That also spares a question for every target of a service, for
+///   [one version](Self::ip_version). That also recycler a question for every target of a service, for
 ///   servers send only the addresses along that there are.
 /// - **Weights:** each address of a target has the weight of its record. Weight 0 means next to nothing
 ///   beside others and becomes 1, the smallest there is.
@@ -213,12 +213,12 @@ impl Lookup for DnsLookup {
 
 /// The answer to one question. Dropping it ends the asking.
 pub struct DnsFuture {
-    answer: oneshot::Receiver<Result<Answer<SocketAddr>, LookupError>>,
+    answer: oneshot::Receiver<Result<LookupAnswer<SocketAddr>, LookupError>>,
     _task: Task,
 }
 
 impl Future for DnsFuture {
-    type Output = Result<Answer<SocketAddr>, LookupError>;
+    type Output = Result<LookupAnswer<SocketAddr>, LookupError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = Pin::new(&mut self.answer).poll(cx);

@@ -9,7 +9,7 @@ use http::Uri;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::EtcdOptions;
+use super::EtcdConfig;
 use super::error::{EtcdConnectError, EtcdError};
 use super::history::Point;
 use super::keys::Keys;
@@ -22,12 +22,12 @@ const KEYS_PER_PAGE: i64 = 1000;
 
 /// All endpoints, with the connections that subscriptions share.
 pub(super) struct Cluster {
-    options: EtcdOptions,
+    options: EtcdConfig,
     endpoints: Vec<(String, Mutex<Option<Arc<Client>>>)>,
 }
 
 impl Cluster {
-    pub(super) fn new(endpoints: Vec<String>, options: EtcdOptions) -> Result<Self, EtcdConnectError> {
+    pub(super) fn new(endpoints: Vec<String>, options: EtcdConfig) -> Result<Self, EtcdConnectError> {
         if endpoints.is_empty() {
             return Err(EtcdConnectError::NoEndpoints);
         }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn endpoints_that_make_no_sense_are_refused_at_once() {
         let new = |endpoints: &[&str]| {
-            Cluster::new(endpoints.iter().map(|&endpoint| endpoint.into()).collect(), EtcdOptions::default())
+            Cluster::new(endpoints.iter().map(|&endpoint| endpoint.into()).collect(), EtcdConfig::default())
         };
         for good in ["http://127.0.0.1:2379", "127.0.0.1:2379", "etcd-1:2379", "http://[::1]:2379/"] {
             assert!(new(&[good]).is_ok(), "{good}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use etcd_client::{WatchResponse, WatchStream};
 use futures_util::FutureExt;
 use pool_core::Backoff;
-use pool_driver::Update;
+use pool_driver::AddressUpdate;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
@@ -42,7 +42,7 @@ struct ReadAgain;
 
 /// What there is to make of what etcd said, the weightiest last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Heard {
+enum WatchMessage {
     Nothing,
     /// What is known is so, and may be new.
     Answer,
@@ -68,7 +68,7 @@ impl Follower {
         loop {
             let start = Instant::now();
             let Err(error) = self.follow(endpoint).await;
-            self.updates.send(Update::failed(error));
+            self.updates.send(AddressUpdate::failed(error));
             failures = if start.elapsed() < STEADY_AFTER { failures + 1 } else { 1 };
             endpoint = (endpoint + 1) % self.cluster.len();
             tokio::select! {
@@ -107,20 +107,24 @@ impl Follower {
                     let first = message.map_err(|error| member.failed(error))?;
                     self.on_messages(member, first, &mut watch)?
                 }
-                () = self.refresh.notified() => Heard::Doubts,
+                () = self.refresh.notified() => WatchMessage::Doubts,
                 _ = check.tick() => self.on_check(member.check(&self.prefix).await?),
             };
             match heard {
-                Heard::Nothing => {}
-                Heard::Answer => self.publish(),
-                Heard::Doubts => return Ok(ReadAgain),
+                WatchMessage::Nothing => {}
+                WatchMessage::Answer => self.publish(),
+                WatchMessage::Doubts => return Ok(ReadAgain),
             }
         }
     }
 
-    fn on_check(&self, (now, keys): (Point, i64)) -> Heard {
+    fn on_check(&self, (now, keys): (Point, i64)) -> WatchMessage {
         let is_complete = usize::try_from(keys).is_ok_and(|keys| keys == self.keys.len());
-        if self.history.contradicts(now) || !is_complete { Heard::Doubts } else { Heard::Answer }
+        if self.history.contradicts(now) || !is_complete {
+            WatchMessage::Doubts
+        } else {
+            WatchMessage::Answer
+        }
     }
 
     /// What has come meanwhile is taken with it: one set for all.
@@ -129,10 +133,10 @@ impl Follower {
         member: &Member<'_>,
         first: Option<WatchResponse>,
         watch: &mut WatchStream,
-    ) -> Result<Heard, EtcdError> {
+    ) -> Result<WatchMessage, EtcdError> {
         let mut heard = self.on_message(member, first)?;
         for _ in 1..MESSAGES_PER_SET_MAX {
-            if heard == Heard::Doubts {
+            if heard == WatchMessage::Doubts {
                 break;
             }
             let Some(message) = watch.message().now_or_never() else { break };
@@ -146,10 +150,10 @@ impl Follower {
         &mut self,
         member: &Member<'_>,
         message: Option<WatchResponse>,
-    ) -> Result<Heard, EtcdError> {
+    ) -> Result<WatchMessage, EtcdError> {
         let Some(message) = message else { return Err(member.watch_ended("")) };
         if message.compact_revision() > 0 {
-            return Ok(Heard::Doubts);
+            return Ok(WatchMessage::Doubts);
         }
         if message.canceled() {
             return Err(member.watch_ended(message.cancel_reason()));
@@ -161,17 +165,17 @@ impl Follower {
         }
         message.events().iter().try_for_each(|event| self.keys.apply(event))?;
         self.history.advance(now.map_or(0, |now| now.revision));
-        Ok(if message.events().is_empty() { Heard::Nothing } else { Heard::Answer })
+        Ok(if message.events().is_empty() { WatchMessage::Nothing } else { WatchMessage::Answer })
     }
 
     /// Says what is known now, new or not: an answer is as old as the last word of etcd.
     fn publish(&mut self) {
         let update = match (self.keys.addresses(self.cluster.skip_bad_values()), self.history.lost()) {
-            (Err(error), _) => Update::failed(error),
-            (Ok(set), Some(lost)) if set.is_empty() => Update::failed(lost),
+            (Err(error), _) => AddressUpdate::failed(error),
+            (Ok(set), Some(lost)) if set.is_empty() => AddressUpdate::failed(lost),
             (Ok(set), _) => {
                 self.history.believe();
-                Update::Addresses(set)
+                AddressUpdate::Addresses(set)
             }
         };
         self.updates.send(update);

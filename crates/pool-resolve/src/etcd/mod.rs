@@ -9,7 +9,7 @@
 //!   A revision that is compacted meanwhile is read again.
 //! - **No keys** is an answer too: it drains everything.
 //! - **A value that makes no sense** fails the whole answer, by name; what was last understood stays in
-//!   force. With [`EtcdOptions::skip_bad_values`] the others count, if there are any.
+//!   force. With [`EtcdConfig::skip_bad_values`] the others count, if there are any.
 //! - **An outage** is a failure, shown by the pool's snapshot, while the last addresses stay in force: when etcd
 //!   can't be reached, when it has no leader, and when it doesn't answer the question it is asked every 10 s.
 //!   Other endpoints are tried in turn, with jittered backoff; whichever answers is read anew.
@@ -41,9 +41,9 @@ use cluster::Cluster;
 /// An etcd, of one or several members.
 ///
 /// ```no_run
-/// use pool_resolve::{Etcd, EtcdOptions, Resolve};
+/// use pool_resolve::{Etcd, EtcdConfig, Resolve};
 ///
-/// let etcd = Etcd::connect(["http://10.0.0.1:2379", "http://10.0.0.2:2379"], EtcdOptions::default())?;
+/// let etcd = Etcd::connect(["http://10.0.0.1:2379", "http://10.0.0.2:2379"], EtcdConfig::default())?;
 /// let addresses = etcd.subscribe(&"/services/redis/".parse()?);
 /// // pool_tokio::pool_for(…).follow(addresses)
 /// # drop(addresses);
@@ -66,7 +66,7 @@ impl Etcd {
     /// When there is no endpoint, when one makes no sense, or when the thread can't be started.
     pub fn connect<E: Into<String>>(
         endpoints: impl IntoIterator<Item = E>,
-        options: EtcdOptions,
+        options: EtcdConfig,
     ) -> Result<Self, EtcdConnectError> {
         let endpoints = endpoints.into_iter().map(Into::into).collect();
         let cluster = Arc::new(Cluster::new(endpoints, options)?);
@@ -87,12 +87,12 @@ impl Resolve for Etcd {
 /// How etcd is talked to, and what is made of its values.
 #[derive(Clone, Default)]
 #[must_use]
-pub struct EtcdOptions {
+pub struct EtcdConfig {
     user: Option<(String, String)>,
     skip_bad_values: bool,
 }
 
-impl EtcdOptions {
+impl EtcdConfig {
     /// For an etcd with authentication: who we are.
     pub fn user(self, name: impl Into<String>, password: impl Into<String>) -> Self {
         Self { user: Some((name.into(), password.into())), ..self }
@@ -105,11 +105,11 @@ impl EtcdOptions {
     }
 }
 
-impl fmt::Debug for EtcdOptions {
+impl fmt::Debug for EtcdConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Passwords don't belong into logs.
         let user = self.user.as_ref().map(|(name, _)| name);
-        let mut options = f.debug_struct("EtcdOptions");
+        let mut options = f.debug_struct("EtcdConfig");
         options.field("user", &user).field("skip_bad_values", &self.skip_bad_values).finish()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use pool_driver::{AddressStream, Update};
+use pool_driver::{AddressStream, AddressUpdate};
 use tokio::sync::Notify;
 
 use super::cluster::Cluster;
@@ -39,7 +39,7 @@ impl EtcdSubscription {
 }
 
 impl Stream for EtcdSubscription {
-    type Item = Update<SocketAddr>;
+    type Item = AddressUpdate<SocketAddr>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Life::Unpolled(parts) = &mut self.life

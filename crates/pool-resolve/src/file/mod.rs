@@ -1,8 +1,8 @@
 //! Files, watched.
 
+mod debounce;
 mod error;
 mod parse;
-mod quiet;
 mod read;
 mod watch;
 
@@ -21,16 +21,16 @@ use futures_channel::mpsc;
 use futures_core::Stream;
 use pin_project::pin_project;
 use pool_core::ConfigError;
-use pool_driver::{AddressStream, Runtime, Update};
+use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
 use crate::alarm::Alarm;
 use crate::blocking_lookup::BlockingLookup;
-use crate::lookup::{Answer, Lookup, LookupError};
+use crate::lookup::{Lookup, LookupAnswer, LookupError};
 use crate::polling::Polling;
 use crate::resolve::Resolve;
 use crate::schedule::PollConfig;
+use debounce::Debounce;
 use error::Problem;
-use quiet::Quiet;
 use watch::Watch;
 
 pub use error::FileError;
@@ -58,7 +58,7 @@ pub use parse::Format;
 ///   [skipped](Self::skip_bad_lines).
 /// - A last line without a newline is an error: it may be half of one. JSON that is cut off is no JSON.
 /// - A file that changes while it is read is read again.
-/// - No file at all is [`NoSuchName`](pool_driver::Update::NoSuchName), which keeps the last addresses,
+/// - No file at all is [`NoSuchName`](pool_driver::AddressUpdate::NoSuchName), which keeps the last addresses,
 ///   too, unless you say [`no_such_name_is_empty`](crate::AddressStreamExt::no_such_name_is_empty).
 ///
 /// # How changes are noticed
@@ -192,7 +192,7 @@ where
         FileAddresses {
             polling: Polling::with_valid_config(lookup, self.runtime.clone(), self.config.clone()),
             changes,
-            quiet: Quiet::new(self.quiet),
+            quiet: Debounce::new(self.quiet),
             alarm: Alarm::new(self.runtime.clone()),
         }
     }
@@ -212,7 +212,7 @@ where
     A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
 {
     type Address = A;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer<A>, LookupError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<LookupAnswer<A>, LookupError>> + Send>>;
 
     fn lookup(&mut self) -> Self::Future {
         let (path, settings, watch) = (self.path.clone(), self.settings.clone(), Arc::clone(&self.watch));
@@ -224,7 +224,7 @@ where
     }
 }
 
-fn read_once<A>(path: PathBuf, settings: &Settings) -> Result<Answer<A>, LookupError>
+fn read_once<A>(path: PathBuf, settings: &Settings) -> Result<LookupAnswer<A>, LookupError>
 where
     A: FromStr<Err: Display> + Clone + Ord,
 {
@@ -245,7 +245,7 @@ where
                 // Whoever is told may panic; the addresses are good all the same.
                 let _ = catch_unwind(AssertUnwindSafe(|| on_bad_lines(&error)));
             }
-            Ok(Answer::new(set))
+            Ok(LookupAnswer::new(set))
         }
         Err(problem) if read::is_missing(&problem) => Err(LookupError::NoSuchName { valid_for: None }),
         Err(problem) => Err(FileError::new(path, problem).into()),
@@ -261,7 +261,7 @@ where
     #[pin]
     polling: Polling<ReadFile<A>, R>,
     changes: mpsc::Receiver<()>,
-    quiet: Quiet,
+    quiet: Debounce,
     #[pin]
     alarm: Alarm<R>,
 }
@@ -295,9 +295,9 @@ impl<R: Runtime, A> Stream for FileAddresses<R, A>
 where
     A: FromStr<Err: Display> + Clone + Ord + Send + Sync + 'static,
 {
-    type Item = Update<A>;
+    type Item = AddressUpdate<A>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Update<A>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<AddressUpdate<A>>> {
         if !self.as_mut().poll_quiet(cx) {
             return Poll::Pending;
         }

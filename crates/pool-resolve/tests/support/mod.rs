@@ -15,7 +15,7 @@ use futures_util::sink::{self, Drain};
 use pool_conformance::simulated::{Clock, Executor};
 pub(crate) use pool_conformance::world::{Answer as Said, Feed};
 use pool_driver::{
-    AddressSet, AddressStream, Endpoint, Pool, PoolBuilder, Runtime, Snapshot, SourceState, Update,
+    AddressSet, AddressStream, AddressUpdate, Endpoint, Pool, PoolBuilder, Runtime, Snapshot, SourceState,
 };
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -69,7 +69,7 @@ impl<S: AddressStream> Follower<S> {
         self.updates().iter().map(in_short).collect()
     }
 
-    pub(crate) fn updates(&mut self) -> Vec<Update<S::Address>> {
+    pub(crate) fn updates(&mut self) -> Vec<AddressUpdate<S::Address>> {
         let mut updates = Vec::new();
         for _ in 0..10_000 {
             let woken = self.woken.0.load(Ordering::Relaxed);
@@ -105,9 +105,9 @@ impl<S: AddressStream> Follower<S> {
 }
 
 /// `1 2*5 3/1` are addresses 1, 2 of weight 5, 3 of priority 1.
-pub(crate) fn in_short<A: std::fmt::Debug>(update: &Update<A>) -> String {
+pub(crate) fn in_short<A: std::fmt::Debug>(update: &AddressUpdate<A>) -> String {
     match update {
-        Update::Addresses(set) => {
+        AddressUpdate::Addresses(set) => {
             let one = |endpoint: &Endpoint<A>| {
                 let Endpoint { address, weight, priority } = endpoint;
                 match (weight, priority) {
@@ -120,9 +120,9 @@ pub(crate) fn in_short<A: std::fmt::Debug>(update: &Update<A>) -> String {
             let all: Vec<_> = set.endpoints().iter().map(one).collect();
             if all.is_empty() { "none".to_owned() } else { all.join(" ") }
         }
-        Update::Pending => "pending".to_owned(),
-        Update::Failed(error) => format!("failed: {error}"),
-        Update::NoSuchName => "no such name".to_owned(),
+        AddressUpdate::Pending => "pending".to_owned(),
+        AddressUpdate::Failed(error) => format!("failed: {error}"),
+        AddressUpdate::NoSuchName => "no such name".to_owned(),
     }
 }
 
@@ -184,7 +184,7 @@ where
 }
 
 /// The result of one question, and how long it takes.
-pub(crate) type Reply = Result<pool_resolve::Answer<u16>, pool_resolve::LookupError>;
+pub(crate) type Reply = Result<pool_resolve::LookupAnswer<u16>, pool_resolve::LookupError>;
 
 /// A lookup that answers what it is told to, and otherwise never.
 #[derive(Clone, Default)]

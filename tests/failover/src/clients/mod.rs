@@ -25,7 +25,7 @@ pub(crate) trait Client: Clone + Send + Sync + 'static {
     fn in_flight(&self, server: SocketAddr) -> u64;
 
     /// Calls that were given to connections to this server, by a client that counts them.
-    fn handed(&self, _: SocketAddr) -> Option<u64> {
+    fn sent(&self, _: SocketAddr) -> Option<u64> {
         None
     }
 

@@ -69,8 +69,8 @@ impl Client for Pool {
         self.row(server).map_or(0, |row| row.status.in_flight.into())
     }
 
-    fn handed(&self, server: SocketAddr) -> Option<u64> {
-        self.row(server).map(|row| row.handed)
+    fn sent(&self, server: SocketAddr) -> Option<u64> {
+        self.row(server).map(|row| row.sent)
     }
 }
 
@@ -83,8 +83,8 @@ impl Client for RetryingPool {
         self.pool.in_flight(server)
     }
 
-    fn handed(&self, server: SocketAddr) -> Option<u64> {
-        self.pool.handed(server)
+    fn sent(&self, server: SocketAddr) -> Option<u64> {
+        self.pool.sent(server)
     }
 
     fn repeats(&self) -> bool {

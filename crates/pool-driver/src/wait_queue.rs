@@ -1,4 +1,4 @@
-//! Senders that wait for a place in the queue, and onlookers that want to know when they would get one:
+//! Senders that wait for a place in the queue, and readiness_waiters that want to know when they would get one:
 //! first come, first served.
 
 use std::mem;
@@ -6,17 +6,17 @@ use std::task::Waker;
 
 use slab::Slab;
 
-/// A line of senders and onlookers, each with a ticket. Joining, leaving and being granted a place
+/// A line of senders and readiness_waiters, each with a ticket. Joining, leaving and being granted a place
 /// cost the same however long the line is; it takes as much room as its longest was.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct WaitQueue {
     senders: Slab<Sender>,
     /// Those who wait form a list, oldest first; those whose turn has come have left it.
     first: usize,
     last: usize,
     granted: usize,
     /// Those who have no use for a place.
-    onlookers: usize,
+    readiness_waiters: usize,
 }
 
 #[derive(Debug)]
@@ -25,19 +25,19 @@ enum Sender {
         waker: Waker,
         previous: usize,
         next: usize,
-        is_onlooker: bool,
+        is_readiness_waiter: bool,
     },
     Granted,
-    /// It is an onlooker's turn; there is nothing to keep for it.
+    /// It is an readiness_waiter's turn; there is nothing to keep for it.
     Told,
 }
 
 /// The end of the list.
 const NOBODY: usize = usize::MAX;
 
-impl Line {
+impl WaitQueue {
     pub(crate) const fn new() -> Self {
-        Self { senders: Slab::new(), first: NOBODY, last: NOBODY, granted: 0, onlookers: 0 }
+        Self { senders: Slab::new(), first: NOBODY, last: NOBODY, granted: 0, readiness_waiters: 0 }
     }
 
     /// Senders that were granted a place and haven't used it.
@@ -47,7 +47,7 @@ impl Line {
 
     /// Senders that wait for one.
     pub(crate) fn waiting(&self) -> usize {
-        self.senders.len() - self.granted - self.onlookers
+        self.senders.len() - self.granted - self.readiness_waiters
     }
 
     /// Whether somebody waits, be it only to look on.
@@ -59,7 +59,7 @@ impl Line {
         matches!(self.senders.get(ticket), Some(Sender::Granted))
     }
 
-    /// Whether it is this onlooker's turn.
+    /// Whether it is this readiness_waiter's turn.
     pub(crate) fn is_told(&self, ticket: usize) -> bool {
         matches!(self.senders.get(ticket), Some(Sender::Told))
     }
@@ -70,13 +70,13 @@ impl Line {
     }
 
     /// Joins at the end, without wanting a place.
-    pub(crate) fn join_onlooker(&mut self, waker: Waker) -> usize {
-        self.onlookers += 1;
+    pub(crate) fn join_readiness_waiter(&mut self, waker: Waker) -> usize {
+        self.readiness_waiters += 1;
         self.join_as(waker, true)
     }
 
-    fn join_as(&mut self, waker: Waker, is_onlooker: bool) -> usize {
-        let sender = Sender::Waiting { waker, previous: self.last, next: NOBODY, is_onlooker };
+    fn join_as(&mut self, waker: Waker, is_readiness_waiter: bool) -> usize {
+        let sender = Sender::Waiting { waker, previous: self.last, next: NOBODY, is_readiness_waiter };
         let ticket = self.senders.insert(sender);
         self.link(self.last, ticket);
         self.link(ticket, NOBODY);
@@ -105,31 +105,31 @@ impl Line {
                 None
             }
             Sender::Told => {
-                self.onlookers -= 1;
+                self.readiness_waiters -= 1;
                 None
             }
-            Sender::Waiting { waker, previous, next, is_onlooker } => {
-                self.onlookers -= usize::from(is_onlooker);
+            Sender::Waiting { waker, previous, next, is_readiness_waiter } => {
+                self.readiness_waiters -= usize::from(is_readiness_waiter);
                 self.link(previous, next);
                 Some(waker)
             }
         }
     }
 
-    /// Grants a place to each of the oldest who wait, `places` in all at most, and tells onlookers
+    /// Grants a place to each of the oldest who wait, `places` in all at most, and tells readiness_waiters
     /// whose turn comes before the last of these places is gone.
     pub(crate) fn grant(&mut self, mut places: usize, woken: &mut Vec<Waker>) {
         while places > 0
             && let Some(sender) = self.senders.get_mut(self.first)
-            && let Sender::Waiting { is_onlooker, .. } = *sender
+            && let Sender::Waiting { is_readiness_waiter, .. } = *sender
         {
-            let turn = if is_onlooker { Sender::Told } else { Sender::Granted };
+            let turn = if is_readiness_waiter { Sender::Told } else { Sender::Granted };
             if let Sender::Waiting { waker, next, .. } = mem::replace(sender, turn) {
                 woken.push(waker);
                 self.link(NOBODY, next);
             }
-            self.granted += usize::from(!is_onlooker);
-            places -= usize::from(!is_onlooker);
+            self.granted += usize::from(!is_readiness_waiter);
+            places -= usize::from(!is_readiness_waiter);
         }
     }
 
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn places_are_granted_in_the_order_of_joining_whoever_leaves_meanwhile() {
-        let mut line = Line::new();
+        let mut line = WaitQueue::new();
         let tickets: Vec<usize> = (0..5).map(|_| line.join(waker())).collect();
         for gone in [0, 2, 4] {
             line.leave(tickets[gone]);
@@ -183,8 +183,9 @@ mod tests {
 
     #[test]
     fn onlookers_are_told_in_their_turn_and_take_no_place() {
-        let mut line = Line::new();
-        let tickets = [line.join_onlooker(waker()), line.join(waker()), line.join_onlooker(waker())];
+        let mut line = WaitQueue::new();
+        let tickets =
+            [line.join_readiness_waiter(waker()), line.join(waker()), line.join_readiness_waiter(waker())];
         let mut woken = Vec::new();
         line.grant(1, &mut woken);
         assert_eq!((woken.len(), line.granted(), line.waiting()), (2, 1, 0));
@@ -196,14 +197,14 @@ mod tests {
             line.leave(ticket);
         }
         assert_eq!(
-            (line.granted(), line.waiting(), line.onlookers, line.is_anybody_waiting()),
+            (line.granted(), line.waiting(), line.readiness_waiters, line.is_anybody_waiting()),
             (0, 0, 0, false)
         );
     }
 
     #[test]
     fn nothing_is_left_of_those_who_left() {
-        let mut line = Line::new();
+        let mut line = WaitQueue::new();
         for _ in 0..1000 {
             let (waits, granted) = (line.join(waker()), line.join_granted());
             line.leave(granted);

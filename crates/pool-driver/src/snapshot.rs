@@ -12,83 +12,83 @@ use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 
 use crate::error::{Counts, Ended, SharedError};
 use crate::queue::QueueSnapshot;
-use crate::source::{SourceSnapshot, SourceState, SourceStatus};
+use crate::source_status::{SourceSnapshot, SourceState, SourceStatus};
 use crate::sync::{Mutex, MutexGuard};
 
-pub(crate) struct Board<A> {
+pub(crate) struct PoolStatus<A> {
     state: Mutex<State<A>>,
 }
 
 struct State<A> {
     /// By the address's index.
-    rows: Vec<Option<Row<A>>>,
-    figures: Figures,
+    records: Vec<Option<AddressRecord<A>>>,
+    totals: Totals,
     last_error: Option<SharedError>,
     source: SourceStatus,
     ended: Option<Ended>,
 }
 
-pub(crate) struct Row<A> {
+pub(crate) struct AddressRecord<A> {
     pub(crate) address: Arc<A>,
     pub(crate) status: AddressStatus,
-    pub(crate) handed: i64,
+    pub(crate) sent: i64,
     pub(crate) last_error: Option<SharedError>,
 }
 
-impl<A> Clone for Row<A> {
+impl<A> Clone for AddressRecord<A> {
     fn clone(&self) -> Self {
         Self {
             address: Arc::clone(&self.address),
             status: self.status,
-            handed: self.handed,
+            sent: self.sent,
             last_error: self.last_error.clone(),
         }
     }
 }
 
-/// Items that an address was handed (or, negative, gave back).
+/// Items that an address was sent (or, negative, gave back).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Handed {
+pub(crate) struct SentCount {
     pub(crate) address: AddressId,
     pub(crate) items: i64,
 }
 
 /// What is known of the pool as a whole.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures {
+pub(crate) struct Totals {
     pub(crate) now: Instant,
     pub(crate) availability: Availability,
     /// Every address has failed, and none is connected.
     pub(crate) is_failing: bool,
     /// Less than nothing for the moment in which an item has come back and is not counted yet.
-    pub(crate) handed: i64,
+    pub(crate) sent: i64,
     pub(crate) undelivered: u64,
 }
 
-impl Figures {
+impl Totals {
     pub(crate) const fn new() -> Self {
         Self {
             now: Instant::ZERO,
             availability: Availability::Waiting,
             is_failing: false,
-            handed: 0,
+            sent: 0,
             undelivered: 0,
         }
     }
 }
 
 impl<A> State<A> {
-    fn row_mut(&mut self, id: AddressId) -> Option<&mut Row<A>> {
-        self.rows.get_mut(id.index())?.as_mut().filter(|row| row.status.id == id)
+    fn record_mut(&mut self, id: AddressId) -> Option<&mut AddressRecord<A>> {
+        self.records.get_mut(id.index())?.as_mut().filter(|record| record.status.id == id)
     }
 }
 
-impl<A> Board<A> {
+impl<A> PoolStatus<A> {
     pub(crate) fn new() -> Self {
-        let figures = Figures::new();
+        let totals = Totals::new();
         let state = State {
-            rows: Vec::new(),
-            figures,
+            records: Vec::new(),
+            totals,
             last_error: None,
             source: SourceStatus::default(),
             ended: None,
@@ -100,8 +100,8 @@ impl<A> Board<A> {
         self.state.lock()
     }
 
-    pub(crate) fn figures(&self) -> Figures {
-        self.lock().figures
+    pub(crate) fn totals(&self) -> Totals {
+        self.lock().totals
     }
 
     pub(crate) fn last_error(&self) -> Option<SharedError> {
@@ -117,27 +117,30 @@ impl<A> Board<A> {
     }
 
     /// A new address, or one that is back.
-    pub(crate) fn add(&self, id: AddressId, row: Row<A>) {
+    pub(crate) fn add(&self, id: AddressId, record: AddressRecord<A>) {
         let mut state = self.lock();
-        if state.rows.len() <= id.index() {
-            state.rows.resize_with(id.index() + 1, || None);
+        if state.records.len() <= id.index() {
+            state.records.resize_with(id.index() + 1, || None);
         }
-        let is_known = state.row_mut(id).is_some();
-        let previous = if is_known { Some(row) } else { state.rows[id.index()].replace(row) };
+        let is_known = state.record_mut(id).is_some();
+        let previous = if is_known { Some(record) } else { state.records[id.index()].replace(record) };
         drop(state);
         drop(previous);
     }
 
     pub(crate) fn forget(&self, id: AddressId) {
         let mut state = self.lock();
-        let forgotten = state.rows.get_mut(id.index()).and_then(|row| row.take_if(|row| row.status.id == id));
+        let forgotten = state
+            .records
+            .get_mut(id.index())
+            .and_then(|record| record.take_if(|record| record.status.id == id));
         drop(state);
         drop(forgotten);
     }
 
     pub(crate) fn set_error(&self, id: AddressId, error: &SharedError) {
         let mut state = self.lock();
-        let of_row = state.row_mut(id).and_then(|row| row.last_error.replace(Arc::clone(error)));
+        let of_row = state.record_mut(id).and_then(|record| record.last_error.replace(Arc::clone(error)));
         let of_all = state.last_error.replace(Arc::clone(error));
         drop(state);
         drop((of_row, of_all));
@@ -158,44 +161,44 @@ impl<A> Board<A> {
         drop(previous);
     }
 
-    /// Brings rows up to date: what addresses were handed, and what they do now.
-    pub(crate) fn update(&self, handed: &[Handed], statuses: &[AddressStatus], figures: Figures) {
+    /// Brings records up to date: what addresses were sent, and what they do now.
+    pub(crate) fn update(&self, sent: &[SentCount], statuses: &[AddressStatus], totals: Totals) {
         let mut state = self.lock();
-        for &Handed { address, items } in handed {
-            if let Some(row) = state.row_mut(address) {
-                row.handed += items;
+        for &SentCount { address, items } in sent {
+            if let Some(record) = state.record_mut(address) {
+                record.sent += items;
                 // What was reported since comes with the status.
-                let in_flight = i64::from(row.status.in_flight).saturating_add(items);
-                row.status.in_flight = u32::try_from(in_flight.max(0)).unwrap_or(u32::MAX);
+                let in_flight = i64::from(record.status.in_flight).saturating_add(items);
+                record.status.in_flight = u32::try_from(in_flight.max(0)).unwrap_or(u32::MAX);
             }
         }
         for status in statuses {
-            if let Some(row) = state.row_mut(status.id) {
-                row.status = *status;
+            if let Some(record) = state.record_mut(status.id) {
+                record.status = *status;
             }
         }
-        state.figures = figures;
+        state.totals = totals;
     }
 
     /// Whether all of these items are dealt with, as far as connections report on them.
     pub(crate) fn has_settled(&self, accepted: u64, reports_outcomes: bool) -> bool {
         let state = self.lock();
-        let Figures { handed, undelivered, .. } = state.figures;
-        let mut rows = state.rows.iter().flatten();
-        count(handed) + undelivered == accepted
-            && !(reports_outcomes && rows.any(|row| row.status.in_flight > 0))
+        let Totals { sent, undelivered, .. } = state.totals;
+        let mut records = state.records.iter().flatten();
+        count(sent) + undelivered == accepted
+            && !(reports_outcomes && records.any(|record| record.status.in_flight > 0))
     }
 
-    /// The queue is looked at last: what was handed on by then has been accepted.
+    /// The queue is looked at last: what was sent on by then has been accepted.
     pub(crate) fn snapshot(&self, queue: impl FnOnce() -> (QueueSnapshot, u64)) -> Snapshot<A> {
         let state = self.lock();
-        let rows: Vec<Row<A>> = state.rows.iter().flatten().cloned().collect();
-        let Figures { now, availability, handed, undelivered, .. } = state.figures;
+        let records: Vec<AddressRecord<A>> = state.records.iter().flatten().cloned().collect();
+        let Totals { now, availability, sent, undelivered, .. } = state.totals;
         let (source, ended) = (state.source.snapshot(), state.ended);
         drop(state);
         let (queue, accepted) = queue();
-        let addresses = rows.into_iter().map(|row| AddressSnapshot::new(row, now)).collect();
-        let counts = Counts { accepted, handed: count(handed), undelivered };
+        let addresses = records.into_iter().map(|record| AddressSnapshot::new(record, now)).collect();
+        let counts = Counts { accepted, sent: count(sent), undelivered };
         Snapshot { addresses, queue, counts, availability, source, ended }
     }
 }
@@ -237,15 +240,15 @@ pub struct AddressSnapshot<A> {
     pub since: Duration,
     /// How long it is still left alone, if it is in backoff.
     pub retry_after: Option<Duration>,
-    /// Items handed to its connections, less those that came back unsent.
-    pub handed: u64,
+    /// Items sent to its connections, less those that came back unsent.
+    pub sent: u64,
     /// Its latest error, ever.
     pub last_error: Option<SharedError>,
 }
 
 impl<A> AddressSnapshot<A> {
-    fn new(row: Row<A>, now: Instant) -> Self {
-        let Row { address, mut status, handed, last_error } = row;
+    fn new(record: AddressRecord<A>, now: Instant) -> Self {
+        let AddressRecord { address, mut status, sent, last_error } = record;
         // The end of a backoff is nothing that happens: the driver writes nothing then.
         if status.state == AddressState::Backoff && status.retry_at.is_some_and(|at| at <= now) {
             status.state = AddressState::Waiting;
@@ -256,7 +259,7 @@ impl<A> AddressSnapshot<A> {
             since: now.saturating_duration_since(status.since),
             retry_after: status.retry_at.map(|at| at.saturating_duration_since(now)),
             status,
-            handed: count(handed),
+            sent: count(sent),
             last_error,
         }
     }
@@ -273,31 +276,31 @@ impl<A: fmt::Display> fmt::Display for Snapshot<A> {
         writeln!(
             f,
             "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  last error",
-            "address", "state", "dialling", "open", "drain", "failures", "handed"
+            "address", "state", "dialling", "open", "drain", "failures", "sent"
         )?;
-        for row in &self.addresses {
-            let status = &row.status;
+        for record in &self.addresses {
+            let status = &record.status;
             write!(
                 f,
                 "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  ",
-                row.address.to_string(),
+                record.address.to_string(),
                 status.state,
                 status.dialling,
                 status.busy + status.ready,
                 status.draining,
                 status.failures,
-                row.handed
+                record.sent
             )?;
-            match &row.last_error {
+            match &record.last_error {
                 Some(error) => writeln!(f, "{error}")?,
                 None => writeln!(f, "-")?,
             }
         }
         writeln!(f, "name service: {}", self.source)?;
-        let QueueSnapshot { queued, in_hand, granted, waiting, capacity } = self.queue;
-        let Counts { accepted, handed, undelivered } = self.counts;
-        write!(f, "queue {}/{capacity}, {waiting} waiting; ", queued + in_hand + granted)?;
-        write!(f, "{accepted} accepted, {handed} handed, {undelivered} undelivered; ")?;
+        let QueueSnapshot { queued, in_backlog, granted, waiting, capacity } = self.queue;
+        let Counts { accepted, sent, undelivered } = self.counts;
+        write!(f, "queue {}/{capacity}, {waiting} waiting; ", queued + in_backlog + granted)?;
+        write!(f, "{accepted} accepted, {sent} sent, {undelivered} undelivered; ")?;
         match &self.ended {
             Some(ended) => writeln!(f, "over: {}", ended.reason),
             None => writeln!(f, "{}", availability_name(self.availability)),

@@ -4,36 +4,36 @@ use std::sync::Arc;
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// Handles share so many shelves.
-const SHELVES: usize = 8;
+/// Handles share so many shards.
+const SHARDS: usize = 8;
 
-/// More items than this are not kept on a shelf.
+/// More items than this are not kept on a shard.
 const KEPT_MAX: usize = 1024;
 
-/// A few shelves, so that those who send from several threads, through handles of their own, don't wait for
+/// A few shards, so that those who send from several threads, through handles of their own, don't wait for
 /// each other.
-pub(crate) struct Spares<T> {
-    shelves: [Arc<Shelf<T>>; SHELVES],
+pub(crate) struct Recycler<T> {
+    shards: [Arc<Shard<T>>; SHARDS],
 }
 
 /// On cache lines of its own.
 #[repr(align(64))]
-pub(crate) struct Shelf<T> {
+pub(crate) struct Shard<T> {
     items: Mutex<Vec<T>>,
 }
 
-impl<T> Spares<T> {
+impl<T> Recycler<T> {
     pub(crate) fn new() -> Self {
-        Self { shelves: std::array::from_fn(|_| Arc::new(Shelf { items: Mutex::new(Vec::new()) })) }
+        Self { shards: std::array::from_fn(|_| Arc::new(Shard { items: Mutex::new(Vec::new()) })) }
     }
 
-    /// The shelf of the handle with this number.
-    pub(crate) fn shelf(&self, number: usize) -> Arc<Shelf<T>> {
-        Arc::clone(&self.shelves[number % SHELVES])
+    /// The shard of the handle with this number.
+    pub(crate) fn shard(&self, number: usize) -> Arc<Shard<T>> {
+        Arc::clone(&self.shards[number % SHARDS])
     }
 }
 
-impl<T> Shelf<T> {
+impl<T> Shard<T> {
     /// Takes the item that was kept last.
     #[inline]
     pub(crate) fn take(&self) -> Option<T> {
@@ -51,7 +51,7 @@ impl<T> Shelf<T> {
         Ok(())
     }
 
-    /// The shelf is full, or has to grow.
+    /// The shard is full, or has to grow.
     #[cold]
     #[inline(never)]
     fn keep_more(mut items: MutexGuard<'_, Vec<T>>, item: T) -> Result<(), T> {
@@ -69,19 +69,19 @@ mod tests {
 
     #[test]
     fn what_was_kept_last_is_taken_first_from_the_same_shelf_only() {
-        let spares = Spares::new();
+        let recycler = Recycler::new();
         for item in [1, 2] {
-            spares.shelf(3).keep(item).expect("there is room");
+            recycler.shard(3).keep(item).expect("there is room");
         }
-        assert_eq!(spares.shelf(4).take(), None);
-        let taken: Vec<_> = (0..3).map(|_| spares.shelf(3 + SHELVES).take()).collect();
+        assert_eq!(recycler.shard(4).take(), None);
+        let taken: Vec<_> = (0..3).map(|_| recycler.shard(3 + SHARDS).take()).collect();
         assert_eq!(taken, [Some(2), Some(1), None]);
     }
 
     #[test]
     fn a_shelf_keeps_a_bounded_number() {
-        let shelf = Spares::new().shelf(0);
-        let kept = (0..2 * KEPT_MAX).filter(|&item| shelf.keep(item).is_ok()).count();
+        let shard = Recycler::new().shard(0);
+        let kept = (0..2 * KEPT_MAX).filter(|&item| shard.keep(item).is_ok()).count();
         assert_eq!(kept, KEPT_MAX);
     }
 }

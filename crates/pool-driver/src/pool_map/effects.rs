@@ -9,7 +9,7 @@ use crate::panic::{discard, guard};
 use crate::pool::Shared as PoolShared;
 use crate::wake_list::Signal;
 
-pub(super) struct Errands<N, T, A> {
+pub(super) struct Effects<N, T, A> {
     wake: Vec<Waker>,
     raise: Vec<Arc<Signal<Woken>>>,
     shut_down: Vec<(Arc<PoolShared<T, A>>, Duration)>,
@@ -19,7 +19,7 @@ pub(super) struct Errands<N, T, A> {
     is_news: bool,
 }
 
-impl<N, T, A> Errands<N, T, A> {
+impl<N, T, A> Effects<N, T, A> {
     pub(super) const fn new() -> Self {
         Self {
             wake: Vec::new(),

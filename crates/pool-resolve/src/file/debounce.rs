@@ -8,13 +8,13 @@ use pool_core::Instant;
 const QUIET_TIMES_MAX: u32 = 10;
 
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(super) struct Debounce {
     duration: Duration,
     /// Of the changes that it was not read after: when the first came, and when the last is old enough.
     since_and_until: Option<(Instant, Instant)>,
 }
 
-impl Quiet {
+impl Debounce {
     pub(super) fn new(duration: Duration) -> Self {
         Self { duration, since_and_until: None }
     }
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_when_it_has_been_quiet_and_some_time_in_any_case() {
-        let mut quiet = Quiet::new(Duration::from_millis(100));
+        let mut quiet = Debounce::new(Duration::from_millis(100));
         let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         assert_eq!(quiet.due(), None);
         quiet.changed(at(50));

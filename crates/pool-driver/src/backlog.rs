@@ -7,12 +7,12 @@ use std::vec;
 /// Items that no connection has yet, oldest first: those that came back from a connection, then
 /// what is left of a batch from the queue.
 #[derive(Debug)]
-pub(crate) struct Hand<T> {
+pub(crate) struct Backlog<T> {
     returned: VecDeque<T>,
     batch: vec::IntoIter<T>,
 }
 
-impl<T> Hand<T> {
+impl<T> Backlog<T> {
     pub(crate) fn new() -> Self {
         Self { returned: VecDeque::new(), batch: Vec::new().into_iter() }
     }

@@ -10,17 +10,17 @@ use pool_core::{AddressId, Balance, FailureKind, Outcome, SlotEvent, SlotId};
 use super::Multiplexer;
 use super::dispatch::UserCode;
 use crate::addresses::AddressStream;
-use crate::board::Handed;
 use crate::connect::Connect;
 use crate::connection::{Connection, ConnectionEvent};
 use crate::error::{BoxError, EndReason, SharedError};
 use crate::observer::{Event, Observer};
 use crate::panic::{Panicked, discard, guard};
 use crate::runtime::Runtime;
+use crate::snapshot::SentCount;
 use crate::wake_list::Signal;
 
 /// Who lives in a slot.
-pub(super) struct Tenant<A, D, K> {
+pub(super) struct Occupant<A, D, K> {
     pub(super) id: SlotId,
     pub(super) address: A,
     pub(super) address_id: AddressId,
@@ -31,9 +31,9 @@ pub(super) struct Tenant<A, D, K> {
     pub(super) is_busy: bool,
     /// A flush has begun and is not complete.
     pub(super) is_flushing: bool,
-    /// Items handed to it since it was last flushed; if there are any, it is on the list of those
+    /// Items sent to it since it was last flushed; if there are any, it is on the list of those
     /// to be flushed.
-    pub(super) handed: i64,
+    pub(super) sent: i64,
 }
 
 pub(super) enum Stage<D, K> {
@@ -85,23 +85,23 @@ where
     O: Observer<S::Address>,
     B: Balance,
 {
-    /// The tenant of a slot, if it is still the one that is meant.
-    pub(super) fn tenant(
+    /// The occupant of a slot, if it is still the one that is meant.
+    pub(super) fn occupant(
         &mut self,
         slot: SlotId,
-    ) -> Option<&mut Tenant<S::Address, C::Future, C::Connection>> {
-        self.tenants.get_mut(slot.index())?.as_mut().filter(|tenant| tenant.id == slot)
+    ) -> Option<&mut Occupant<S::Address, C::Future, C::Connection>> {
+        self.occupants.get_mut(slot.index())?.as_mut().filter(|occupant| occupant.id == slot)
     }
 
     /// A slot's waker has fired.
     pub(super) fn poll_slot(&mut self, slot: SlotId) {
-        let Some(tenant) = self.tenant(slot) else { return };
-        tenant.signal.clear();
-        let address = tenant.address_id;
-        if let Stage::Dialling(_) = tenant.stage {
+        let Some(occupant) = self.occupant(slot) else { return };
+        occupant.signal.clear();
+        let address = occupant.address_id;
+        if let Stage::Dialling(_) = occupant.stage {
             self.poll_dial(slot);
         }
-        match self.tenant(slot).map(|tenant| &tenant.stage) {
+        match self.occupant(slot).map(|occupant| &occupant.stage) {
             Some(Stage::Open(_)) => self.poll_open(slot),
             Some(Stage::Draining(_)) => self.poll_draining(slot),
             Some(Stage::Dialling(_)) | None => {}
@@ -110,17 +110,17 @@ where
     }
 
     fn poll_dial(&mut self, slot: SlotId) {
-        let Some(tenant) = self.tenant(slot) else { return };
-        let Stage::Dialling(dial) = &mut tenant.stage else { return };
-        let mut cx = Context::from_waker(&tenant.waker);
+        let Some(occupant) = self.occupant(slot) else { return };
+        let Stage::Dialling(dial) = &mut occupant.stage else { return };
+        let mut cx = Context::from_waker(&occupant.waker);
         match guard(|| dial.as_mut().poll(&mut cx).map_err(Into::into)) {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Ok(connection))) => {
                 let connection = Box::pin(connection);
-                let dial = std::mem::replace(&mut tenant.stage, Stage::Open(connection));
+                let dial = std::mem::replace(&mut occupant.stage, Stage::Open(connection));
                 discard(dial);
-                tenant.is_busy = true;
-                let address = tenant.address.clone();
+                occupant.is_busy = true;
+                let address = occupant.address.clone();
                 self.core.handle_slot(slot, SlotEvent::Connected, self.now);
                 self.observe(|| Event::Connected { address, slot });
                 // It may have been made to replace another, which drains now.
@@ -136,23 +136,23 @@ where
         if !self.poll_events(slot) {
             return;
         }
-        let Some(tenant) = self.tenant(slot) else { return };
-        let Stage::Open(connection) = &mut tenant.stage else { return };
-        let mut cx = Context::from_waker(&tenant.waker);
-        if tenant.is_busy {
+        let Some(occupant) = self.occupant(slot) else { return };
+        let Stage::Open(connection) = &mut occupant.stage else { return };
+        let mut cx = Context::from_waker(&occupant.waker);
+        if occupant.is_busy {
             match guard(|| connection.as_mut().poll_ready(&mut cx).map_err(Into::into)) {
                 Ok(Poll::Pending) => {
                     self.core.handle_slot(slot, SlotEvent::Busy, self.now);
                 }
                 Ok(Poll::Ready(Ok(()))) => {
-                    tenant.is_busy = false;
+                    occupant.is_busy = false;
                     self.core.handle_slot(slot, SlotEvent::Ready, self.now);
                 }
                 Ok(Poll::Ready(Err(error))) => return self.fail(slot, Failure::Error(error)),
                 Err(panic) => return self.fail(slot, panic.into()),
             }
         }
-        if self.tenant(slot).is_some_and(|tenant| tenant.is_flushing) {
+        if self.occupant(slot).is_some_and(|occupant| occupant.is_flushing) {
             self.flush(slot);
         }
     }
@@ -161,15 +161,15 @@ where
         if !self.poll_events(slot) {
             return;
         }
-        if self.tenant(slot).is_some_and(|tenant| tenant.is_flushing) {
+        if self.occupant(slot).is_some_and(|occupant| occupant.is_flushing) {
             self.flush(slot);
         }
-        let Some(tenant) = self.tenant(slot) else { return };
-        let Stage::Draining(connection) = &mut tenant.stage else { return };
-        if tenant.is_flushing {
+        let Some(occupant) = self.occupant(slot) else { return };
+        let Stage::Draining(connection) = &mut occupant.stage else { return };
+        if occupant.is_flushing {
             return;
         }
-        let mut cx = Context::from_waker(&tenant.waker);
+        let mut cx = Context::from_waker(&occupant.waker);
         match guard(|| connection.as_mut().poll_close(&mut cx).map_err(Into::into)) {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Ok(()))) => self.end(slot, SlotEvent::Closed, None),
@@ -180,7 +180,7 @@ where
 
     /// Takes what an open connection has to tell, and does nothing else about it.
     pub(super) fn listen(&mut self, slot: SlotId) {
-        if self.tenant(slot).is_some_and(|tenant| matches!(tenant.stage, Stage::Open(_))) {
+        if self.occupant(slot).is_some_and(|occupant| matches!(occupant.stage, Stage::Open(_))) {
             self.poll_events(slot);
         }
     }
@@ -207,9 +207,9 @@ where
             }
         };
         if left == 0
-            && let Some(tenant) = self.tenant(slot)
+            && let Some(occupant) = self.occupant(slot)
         {
-            tenant.signal.raise();
+            occupant.signal.raise();
         }
         self.hold(unsent);
         lives
@@ -238,8 +238,8 @@ where
     /// The state machine has dropped the slot. A connection that reports outcomes may still hand back
     /// what never left.
     pub(super) fn give_up(&mut self, slot: SlotId) {
-        if let Some(Tenant { stage: Stage::Open(connection) | Stage::Draining(connection), .. }) =
-            self.tenant(slot)
+        if let Some(Occupant { stage: Stage::Open(connection) | Stage::Draining(connection), .. }) =
+            self.occupant(slot)
             && C::Connection::REPORTS_OUTCOMES
             && guard(|| connection.as_mut().give_up()).is_ok()
         {
@@ -261,8 +261,8 @@ where
         loop {
             match guard(|| self.hear_outcomes(slot, left)) {
                 Ok(Some(Ok(ConnectionEvent::Unsent(item)))) => {
-                    if let Some(address) = self.tenant(slot).map(|tenant| tenant.address_id) {
-                        self.count_handed(address, -1);
+                    if let Some(address) = self.occupant(slot).map(|occupant| occupant.address_id) {
+                        self.count_sent_items(address, -1);
                     }
                     unsent.push(item);
                     self.running = UserCode::Balancer;
@@ -285,9 +285,12 @@ where
         left: &mut usize,
     ) -> Option<Result<ConnectionEvent<T>, BoxError>> {
         let now = self.now;
-        let tenant = self.tenants.get_mut(slot.index())?.as_mut().filter(|tenant| tenant.id == slot)?;
-        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut tenant.stage else { return None };
-        let mut cx = Context::from_waker(&tenant.waker);
+        let occupant =
+            self.occupants.get_mut(slot.index())?.as_mut().filter(|occupant| occupant.id == slot)?;
+        let (Stage::Open(connection) | Stage::Draining(connection)) = &mut occupant.stage else {
+            return None;
+        };
+        let mut cx = Context::from_waker(&occupant.waker);
         while *left > 0 {
             self.running = UserCode::Connection(slot);
             let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
@@ -319,7 +322,7 @@ where
 
     /// Without its balancer the pool can't go on: it ends, without time for what waits.
     pub(super) fn on_balancer_panic(&mut self, panic: &Panicked) {
-        self.board.set_last_error(Arc::new(panic.clone()));
+        self.pool_status.set_last_error(Arc::new(panic.clone()));
         self.end_reason.get_or_insert(EndReason::BalancerPanicked);
         self.core.close(self.now, self.now);
     }
@@ -338,7 +341,7 @@ where
 
     /// The dial or connection is over, by itself: it is dropped, and the state machine told.
     fn end(&mut self, slot: SlotId, event: SlotEvent, error: Option<SharedError>) {
-        let address = self.tenant(slot).map(|tenant| tenant.address_id);
+        let address = self.occupant(slot).map(|occupant| occupant.address_id);
         if let (Some(address), Some(error)) = (address, error) {
             self.remember_error(address, slot, error);
         }
@@ -348,23 +351,23 @@ where
     }
 
     pub(super) fn remember_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
-        self.board.set_error(address, &error);
+        self.pool_status.set_error(address, &error);
         self.slot_errors.insert(slot, error);
     }
 
-    /// Drops whoever is in the slot; the counts keep what it was handed.
+    /// Drops whoever is in the slot; the counts keep what it was sent.
     pub(super) fn evict(&mut self, slot: SlotId) {
-        if self.tenant(slot).is_none() {
+        if self.occupant(slot).is_none() {
             return;
         }
-        let Some(tenant) = self.tenants[slot.index()].take() else { return };
-        self.touched.push(tenant.address_id);
-        self.count_handed(tenant.address_id, tenant.handed);
-        discard(tenant);
+        let Some(occupant) = self.occupants[slot.index()].take() else { return };
+        self.touched.push(occupant.address_id);
+        self.count_sent_items(occupant.address_id, occupant.sent);
+        discard(occupant);
     }
 
-    pub(super) fn count_handed(&mut self, address: AddressId, items: i64) {
-        self.figures.handed += items;
-        self.handed.push(Handed { address, items });
+    pub(super) fn count_sent_items(&mut self, address: AddressId, items: i64) {
+        self.totals.sent += items;
+        self.sent.push(SentCount { address, items });
     }
 }

@@ -6,55 +6,55 @@ use std::task::{Context, Poll};
 
 use pin_project::pin_project;
 use pool_core::AddressSet;
-use pool_driver::{AddressStream, SharedError, Update};
+use pool_driver::{AddressStream, AddressUpdate, SharedError};
 
 /// Whatever a source says besides addresses.
 #[derive(Clone, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum UpstreamError {
     Pending,
     Failed(SharedError),
     NoSuchName,
 }
 
-impl Trouble {
-    pub(crate) fn into_update<A>(self) -> Update<A> {
+impl UpstreamError {
+    pub(crate) fn into_address_update<A>(self) -> AddressUpdate<A> {
         match self {
-            Self::Pending => Update::Pending,
-            Self::Failed(error) => Update::Failed(error),
-            Self::NoSuchName => Update::NoSuchName,
+            Self::Pending => AddressUpdate::Pending,
+            Self::Failed(error) => AddressUpdate::Failed(error),
+            Self::NoSuchName => AddressUpdate::NoSuchName,
         }
     }
 }
 
 /// Addresses, or why there are none.
-pub(crate) fn sort<A>(update: Update<A>) -> Result<AddressSet<A>, Trouble> {
+pub(crate) fn sort<A>(update: AddressUpdate<A>) -> Result<AddressSet<A>, UpstreamError> {
     match update {
-        Update::Addresses(set) => Ok(set),
-        Update::Pending => Err(Trouble::Pending),
-        Update::Failed(error) => Err(Trouble::Failed(error)),
-        Update::NoSuchName => Err(Trouble::NoSuchName),
+        AddressUpdate::Addresses(set) => Ok(set),
+        AddressUpdate::Pending => Err(UpstreamError::Pending),
+        AddressUpdate::Failed(error) => Err(UpstreamError::Failed(error)),
+        AddressUpdate::NoSuchName => Err(UpstreamError::NoSuchName),
     }
 }
 
 #[pin_project]
-pub(crate) struct Side<S: AddressStream> {
+pub(crate) struct Upstream<S: AddressStream> {
     /// Gone when it is over.
     #[pin]
     stream: Option<S>,
     set: Option<AddressSet<S::Address>>,
-    trouble: Option<Trouble>,
+    trouble: Option<UpstreamError>,
     was_heard: bool,
 }
 
 /// What came of polling a side.
-pub(crate) enum Heard {
+pub(crate) enum UpstreamUpdate {
     Nothing,
     Addresses,
-    Trouble,
+    UpstreamError,
     End,
 }
 
-impl<S: AddressStream> Side<S> {
+impl<S: AddressStream> Upstream<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self { stream: Some(stream), set: None, trouble: None, was_heard: false }
     }
@@ -65,7 +65,7 @@ impl<S: AddressStream> Side<S> {
     }
 
     /// What it said after its last set.
-    pub(crate) fn trouble(&self) -> Option<&Trouble> {
+    pub(crate) fn trouble(&self) -> Option<&UpstreamError> {
         self.trouble.as_ref()
     }
 
@@ -78,24 +78,24 @@ impl<S: AddressStream> Side<S> {
         self.stream.is_none()
     }
 
-    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Heard {
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> UpstreamUpdate {
         let mut this = self.project();
-        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Heard::Nothing };
-        let Poll::Ready(update) = stream.poll_next(cx) else { return Heard::Nothing };
-        *this.was_heard |= !matches!(update, Some(Update::Pending));
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return UpstreamUpdate::Nothing };
+        let Poll::Ready(update) = stream.poll_next(cx) else { return UpstreamUpdate::Nothing };
+        *this.was_heard |= !matches!(update, Some(AddressUpdate::Pending));
         match update.map(sort) {
             Some(Ok(set)) => {
                 *this.set = Some(set);
                 *this.trouble = None;
-                Heard::Addresses
+                UpstreamUpdate::Addresses
             }
             Some(Err(trouble)) => {
                 *this.trouble = Some(trouble);
-                Heard::Trouble
+                UpstreamUpdate::UpstreamError
             }
             None => {
                 this.stream.set(None);
-                Heard::End
+                UpstreamUpdate::End
             }
         }
     }
@@ -107,9 +107,9 @@ impl<S: AddressStream> Side<S> {
     }
 }
 
-impl<S: AddressStream> fmt::Debug for Side<S> {
+impl<S: AddressStream> fmt::Debug for Upstream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Side")
+        f.debug_struct("Upstream")
             .field("addresses", &self.set.as_ref().map(AddressSet::len))
             .field("trouble", &self.trouble)
             .field("is_over", &self.is_over())
