@@ -21,25 +21,23 @@
 //! The [simulated runtime](simulated) is an adapter too: it repeats a run exactly for a seed.
 
 mod adapter;
-mod balancer;
-mod observation;
-mod observed;
-mod pacer;
+mod clock;
+mod fixture;
+mod invariants;
+mod observe;
+mod observed_runtime;
 mod play;
 mod run;
 mod scenarios;
-mod scene;
 mod script;
 pub mod simulated;
 mod task;
-mod watchdog;
 pub mod world;
 
 pub use adapter::{Adapter, Time};
-pub use observation::{Observation, Value};
-pub use observed::{Observed, ObservedTimer, Stamp};
+pub use observed_runtime::{ClockWatch, ObservedRuntime, ObservedTimer};
 pub use run::{REPORT_VARIABLE, Report, SEED, SEED_VARIABLE, Verdict, check, note, run};
 pub use scenarios::{PROMISES, Promise, Scenario, scenarios};
-pub use script::{Conduct, IntoEndpoint, Script, Setting};
+pub use script::{Conduct, IntoEndpoint, Observation, Script, Setting, Value};
 pub use task::Task;
 pub use world::Dial;

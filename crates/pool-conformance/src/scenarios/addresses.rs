@@ -3,9 +3,7 @@
 use pool_driver::Endpoint;
 
 use super::{AN_HOUR, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::{Conduct, Script, Setting::*};
-use crate::world::Dial;
+use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
 fn endpoint(address: u16, priority: u16, weight: u32) -> Endpoint<u16> {
     Endpoint::new(address).with_priority(priority).with_weight(weight)
@@ -98,11 +96,11 @@ pub(super) fn a1_an_address_that_stays_works_on_while_others_come_and_go() -> Sc
                 .expect(Connected(2), 1)
                 .expect(Ready(2), 1)
                 .send_some(4)
-                .expect(Places, 0)
+                .expect(PermitsInUse, 0)
                 .set_addresses([1])
                 .expect(Open(2), 0)
                 .send_some(2)
-                .expect(Places, 0)
+                .expect(PermitsInUse, 0)
         })
         .expect(ReceivedOver(1, 0), 30 * 4)
         .expect(Received(2), 30 * 2)
@@ -122,7 +120,7 @@ pub(super) fn a1_a_change_of_the_set_counts_no_failure_and_forgets_none() -> Scr
         .expect(Connections(2), 2)
         .expect(Failures(1), 1)
         .expect(Failures(2), 0)
-        .expect(State(1), "backoff")
+        .expect(AddressState(1), "backoff")
         .expect(Dials(1), 1)
 }
 
@@ -134,7 +132,7 @@ pub(super) fn a2_an_address_that_is_named_twice_counts_once() -> Script {
         .expect(Ready(1), 2)
         .expect(Ready(2), 2)
         .expect(Added(1), 1)
-        .expect(Rows, 2)
+        .expect(KnownAddresses, 2)
         .send(0..8)
         .expect(Received(1), 4)
         .expect(Received(2), 4)
@@ -272,7 +270,7 @@ pub(super) fn a3_the_backoff_of_an_address_outlives_its_absence() -> Script {
             flap.set_addresses([2]).expect(Connected(2), 1).set_addresses([1]).expect(Open(2), 0)
         })
         .expect_between(DialGapMillis(1, 0), 4000, 6000)
-        .expect_at_least(ToldFailures(1), 1)
+        .expect_at_least(DialContextFailures(1), 1)
 }
 
 pub(super) fn a3_who_knows_that_an_address_is_up_ends_the_backoff_that_it_brought_back() -> Script {
@@ -282,10 +280,10 @@ pub(super) fn a3_who_knows_that_an_address_is_up_ends_the_backoff_that_it_brough
         .set_addresses([1])
         .expect(BackOffs(1), 1)
         .set_addresses([2])
-        .expect(State(1), "departed")
+        .expect(AddressState(1), "departed")
         .serve(1, Dial::Accept)
         .set_addresses([1, 2])
-        .expect(State(1), "backoff")
+        .expect(AddressState(1), "backoff")
         .expect(Dials(1), 1)
         .retry_now(1)
         .expect(Connected(1), 1)
@@ -358,7 +356,7 @@ pub(super) fn a3_a_connection_that_dies_while_it_drains_is_noticed_and_is_no_fai
         .break_connections(1)
         .expect(Open(1), 0)
         .expect(Ends(1), "Failed")
-        .expect(Rows, 1)
+        .expect(KnownAddresses, 1)
         .set_addresses([1])
         .expect(Ready(1), 1)
         .expect(BackOffs(1), 0)
@@ -374,11 +372,11 @@ pub(super) fn a4_an_empty_set_drains_everything_and_items_wait() -> Script {
         .expect(Open(2), 0)
         .expect(Availability, "Waiting")
         .send(0..5)
-        .expect_to_stay(secs(2), Places, 5)
-        .expect(SentCount, 0)
+        .expect_to_stay(secs(2), PermitsInUse, 5)
+        .expect(Sent, 0)
         .set_addresses([3])
         .expect(ReceivedItems(3), 0..5)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn a4_a_pool_without_addresses_pushes_back_and_lives_on() -> Script {
@@ -410,7 +408,7 @@ pub(super) fn a4_an_empty_set_drops_dials_and_ends_retries() -> Script {
         .expect(DialsOpen(1), 0)
         .expect(Removed(2), 1)
         // Once its backoff is over nothing of it is left, and nobody dials it.
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
         .serve(1, Dial::Accept)
         .serve(2, Dial::Accept)
         .expect_to_stay(secs(2), Open(2), 0)
@@ -432,7 +430,7 @@ pub(super) fn a4_an_error_keeps_the_set_and_is_shown_until_the_next_answer() -> 
         .set_addresses([1, 2])
         .expect(NamesError, "")
         .expect(Connected(2), 1)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn a4_an_error_before_the_first_set_is_waited_out() -> Script {
@@ -442,7 +440,7 @@ pub(super) fn a4_an_error_before_the_first_set_is_waited_out() -> Script {
         .expect(NameErrors, 2)
         .expect(NamesError, "still not")
         .send([0])
-        .expect_to_stay(secs(1), Places, 1)
+        .expect_to_stay(secs(1), PermitsInUse, 1)
         .set_addresses([1])
         .expect(Received(1), 1)
         .expect(NamesError, "")
@@ -507,7 +505,7 @@ pub(super) fn a5_of_several_sets_at_once_only_the_last_is_applied() -> Script {
         .set_addresses([3])
         .release_names()
         .expect(Connected(3), 1)
-        .expect(Rows, 1)
+        .expect(KnownAddresses, 1)
 }
 
 pub(super) fn a5_a_set_that_is_gone_before_it_is_read_drains_nothing() -> Script {
@@ -523,7 +521,7 @@ pub(super) fn a5_a_set_that_is_gone_before_it_is_read_drains_nothing() -> Script
         .release_names()
         .expect(Connected(3), 1)
         .send(0..4)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .expect(Added(2), 0)
         .expect(Ends(1), "")
 }
@@ -536,7 +534,7 @@ pub(super) fn a5_at_most_32_answers_are_read_in_one_poll_and_the_rest_in_the_nex
         .release_names()
         .expect(Connected(100), 1)
         .expect(NamesUnread, 0)
-        .expect(Rows, 1)
+        .expect(KnownAddresses, 1)
         .send([0])
         .expect(Received(100), 1)
 }
@@ -557,7 +555,7 @@ pub(super) fn a5_a_name_service_that_says_a_great_deal_keeps_nobody_waiting() ->
         .never_above(PollsSinceMark, 200)
         .release_names()
         .send(0..20)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .expect(NamesUnread, 0)
         .expect(NameErrors, 320)
         .expect(ReceivedOver(2, 0), 10)
@@ -641,7 +639,7 @@ pub(super) fn a6_the_end_of_the_stream_ends_a_pool_whose_handles_live() -> Scrip
         .wait_for_end()
         .end_names()
         .expect(EndsSeen, 1)
-        .expect(EndsTold, 1)
+        .expect(EndEvents, 1)
         .expect(DrainReasons(1), "PoolClosing")
         .expect(Ends(2), "Closed")
         .ask_ready()
@@ -669,7 +667,7 @@ pub(super) fn a6_a_pool_that_keeps_its_set_lives_on_with_it() -> Script {
         .expect(Ready(1), 1)
         .send([0])
         .expect(ReceivedOver(1, 1), 1)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn a6_a_stream_is_never_asked_again_after_its_end() -> Script {
@@ -685,7 +683,7 @@ pub(super) fn a6_a_stream_is_never_asked_again_after_its_end() -> Script {
         .break_connections(1)
         .expect(Connections(1), 2)
         .send(0..10)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .expect(NamesUnread, 1)
 }
 
@@ -734,7 +732,7 @@ pub(super) fn a7_a_drain_is_cut_off_while_no_item_is_sent() -> Script {
         .set_no_addresses()
         .expect(Open(1), 0)
         .expect_between(DrainMillis(1, 0), 1000, 1010)
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
 }
 
 pub(super) fn a7_an_address_that_left_is_forgotten_while_no_item_is_sent() -> Script {
@@ -745,7 +743,7 @@ pub(super) fn a7_an_address_that_left_is_forgotten_while_no_item_is_sent() -> Sc
         .expect_at_least(BackOffs(1), 1)
         .set_no_addresses()
         .expect(Removed(1), 1)
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
         .expect(Accepted, 0)
 }
 
@@ -784,7 +782,7 @@ pub(super) fn a8_busy_does_not_spill_over() -> Script {
         .stall(1)
         .never_above(Received(2), 0)
         .send(0..10)
-        .expect_to_stay(secs(1), SentCount, 0)
+        .expect_to_stay(secs(1), Sent, 0)
         .resume(1)
         .expect(ReceivedItems(1), 0..10)
 }
@@ -877,7 +875,7 @@ pub(super) fn a8_one_connection_of_the_best_priority_keeps_all_items() -> Script
         .stall(2)
         .never_above(Received(3), 0)
         .send(0..6)
-        .expect_to_stay(secs(1), SentCount, 0)
+        .expect_to_stay(secs(1), Sent, 0)
         .resume(2)
         .expect(ReceivedItems(2), 0..6)
 }

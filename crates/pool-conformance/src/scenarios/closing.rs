@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::{AN_HOUR, blocked, connected, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::{Conduct, Script, Setting::*};
-use crate::world::Dial;
+use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(super) fn d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends() -> Script {
     blocked()
@@ -50,7 +48,7 @@ pub(super) fn d1_a_sender_that_waits_keeps_the_pool_alive() -> Script {
         .start_send(1)
         .expect(Waiting, 1)
         .drop_handles()
-        .expect_to_stay(secs(1), EndsTold, 0)
+        .expect_to_stay(secs(1), EndEvents, 0)
         .resume(1)
         .expect(ReceivedItems(1), [0, 1])
         .expect(Refused, 0)
@@ -64,7 +62,7 @@ pub(super) fn d1_the_pool_lives_as_long_as_one_handle_does() -> Script {
         .wait_for_end()
         .drop_handles()
         .expect_to_stay(secs(2), Connected(1), 1)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
         .end_names()
         .expect(EndsSeen, 1)
 }
@@ -88,7 +86,7 @@ pub(super) fn d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_
         .expect(Ready(1), 1)
         .reserve()
         .release_reserved()
-        .expect_to_stay(secs(1), EndsTold, 0)
+        .expect_to_stay(secs(1), EndEvents, 0)
         .send([0])
         .expect(Received(1), 1)
         .reserve()
@@ -258,7 +256,7 @@ pub(super) fn d2_a_deadline_beyond_all_time_is_no_deadline() -> Script {
         .send([0])
         .shutdown(Duration::MAX)
         .expect_to_stay(secs(3), Undelivered, 0)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
         .resume(1)
         .expect(ReceivedItems(1), [0])
         .expect(EndReason, "it was shut down")
@@ -306,20 +304,20 @@ pub(super) fn d2_a_shorter_drain_timeout_ends_a_shutdown_that_hangs() -> Script 
 
 pub(super) fn d3_everybody_who_waits_for_the_end_is_told_of_it_once() -> Script {
     blocked()
-        .never_above(EndsTold, 1)
+        .never_above(EndEvents, 1)
         .send([0])
         .repeat(5, Script::wait_for_end)
         .shutdown(AN_HOUR)
         .expect(EndsSeen, 0)
         .resume(1)
         .expect(EndsSeen, 5)
-        .expect(EndsTold, 1)
+        .expect(EndEvents, 1)
         .expect(EndReason, "it was shut down")
 }
 
 pub(super) fn d3_the_end_comes_once_however_many_reasons_there_are() -> Script {
     blocked()
-        .never_above(EndsTold, 1)
+        .never_above(EndEvents, 1)
         .send([0])
         .wait_for_end()
         .shutdown(AN_HOUR)
@@ -329,7 +327,7 @@ pub(super) fn d3_the_end_comes_once_however_many_reasons_there_are() -> Script {
         .resume(1)
         .expect(EndsSeen, 1)
         .expect(EndReason, "it was shut down")
-        .expect_to_stay(secs(1), EndsTold, 1)
+        .expect_to_stay(secs(1), EndEvents, 1)
 }
 
 pub(super) fn d3_a_driver_that_is_dropped_loses_nothing_silently() -> Script {
@@ -345,7 +343,7 @@ pub(super) fn d3_a_driver_that_is_dropped_loses_nothing_silently() -> Script {
         .expect(UndeliveredItems, [1, 2, 3, 4])
         .expect(UndeliveredReason, "the pool is closed: its driver was dropped")
         .expect(Open(1), 0)
-        .expect(EndsTold, 1)
+        .expect(EndEvents, 1)
         .expect(Accounts, "balanced")
 }
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 use pool_driver::{Backoff as BackoffSettings, FailureKind, Outcome};
 
 use super::{AN_HOUR, SUCCESS, connected, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::{Conduct, Script, Setting::*};
-use crate::world::{Call, Dial};
+use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 /// The delay after the first failure, with neither growth nor jitter.
 fn constant(delay: Duration) -> BackoffSettings {
@@ -260,10 +258,10 @@ pub(super) fn c2_a_lazy_pool_opens_nothing_before_an_item_waits() -> Script {
         .with(Lazy)
         .with(ConnectionsPerAddress(2))
         .set_addresses([1, 2])
-        .expect(Rows, 2)
+        .expect(KnownAddresses, 2)
         .expect_to_stay(secs(2), DiallingMax, 0)
         .send([1])
-        .expect(SentCount, 1)
+        .expect(Sent, 1)
         .expect(DiallingMax, 1)
 }
 
@@ -288,14 +286,14 @@ pub(super) fn c2_a_lazy_pool_opens_the_next_connection_to_the_least_connected_ad
             script.behave(address, Conduct::Window(1)).behave(address, Conduct::NeverFlushes)
         })
         .set_addresses([1, 2, 3]);
-    let one_by_one = |script: Script, item: u32| script.send([item]).expect(SentCount, u64::from(item));
+    let one_by_one = |script: Script, item: u32| script.send([item]).expect(Sent, u64::from(item));
     let script = (1..=3).fold(script, one_by_one);
     let script = script.for_each(1..=3, |script, address| script.expect(Connections(address), 1));
     (4..=6)
         .fold(script, one_by_one)
         .for_each(1..=3, |script, address| script.expect(Connections(address), 2))
         .send([7])
-        .expect(Places, 1)
+        .expect(PermitsInUse, 1)
         .advance(millis(500))
         .for_each(1..=3, |script, address| script.expect(Dials(address), 2))
 }
@@ -311,7 +309,7 @@ pub(super) fn c2_a_lazy_pool_dials_once_for_every_item_that_waits() -> Script {
             script.send([item]).expect_to_stay(millis(200), Dialling, u64::from(item))
         })
         .for_each(1..=3, |script, address| script.serve(address, Dial::Accept))
-        .expect(SentCount, 3)
+        .expect(Sent, 3)
         .expect(DiallingMax, 3)
 }
 
@@ -373,7 +371,7 @@ pub(super) fn c2_a_pool_that_becomes_eager_opens_all_connections_without_traffic
     Script::new()
         .with(Lazy)
         .set_addresses([1, 2])
-        .expect(Rows, 2)
+        .expect(KnownAddresses, 2)
         .expect_to_stay(secs(1), Dialling, 0)
         .change_settings([ConnectionsPerAddress(2)])
         .expect(Ready(1), 2)
@@ -514,7 +512,7 @@ pub(super) fn c3_the_connector_is_told_how_often_the_address_has_failed() -> Scr
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .expect_at_least(Failures(1), 3)
-        .expect_at_least(ToldFailures(1), 3)
+        .expect_at_least(DialContextFailures(1), 3)
         .expect(LastError(1), "connection refused")
 }
 
@@ -538,7 +536,7 @@ pub(super) fn c3_no_dial_starts_during_backoff_whatever_else_happens() -> Script
         .retry_now(3)
         .set_addresses([1, 4])
         .expect(Ready(4), 1)
-        .expect_to_stay(secs(2), State(1), "backoff")
+        .expect_to_stay(secs(2), AddressState(1), "backoff")
         .expect(Dials(1), 1)
 }
 
@@ -547,7 +545,7 @@ pub(super) fn c3_an_address_in_backoff_is_dialled_at_once_when_somebody_knows_th
         .with(Backoff(AN_HOUR, AN_HOUR))
         .serve(1, Dial::Refuse)
         .set_addresses([1])
-        .expect(State(1), "backoff")
+        .expect(AddressState(1), "backoff")
         .serve(1, Dial::Accept)
         .retry_now(1)
         .expect_within(millis(1), Ready(1), 1)
@@ -560,7 +558,7 @@ pub(super) fn c3_a_lower_cap_shortens_the_backoff_that_an_address_is_in() -> Scr
         .with(Backoff(secs(1_800), secs(1_800)))
         .serve(1, Dial::Refuse)
         .set_addresses([1])
-        .expect(State(1), "backoff")
+        .expect(AddressState(1), "backoff")
         .serve(1, Dial::Accept)
         .change_settings([Backoff(millis(100), secs(1))])
         .expect_within(secs(2), Ready(1), 1)
@@ -621,9 +619,9 @@ pub(super) fn c4_a_death_is_noticed_while_the_connection_takes_nothing() -> Scri
     Script::new()
         .stall(1)
         .set_addresses([1])
-        .expect(State(1), "busy")
+        .expect(AddressState(1), "busy")
         .send([1, 2])
-        .expect(Places, 2)
+        .expect(PermitsInUse, 2)
         .break_connections(1)
         .expect(Connections(1), 2)
         .resume(1)
@@ -653,7 +651,7 @@ pub(super) fn c4_a_death_is_noticed_while_the_connection_drains() -> Script {
         .break_connections(1)
         .expect(Ends(1), "Failed")
         .expect(Open(1), 0)
-        .expect(Rows, 1)
+        .expect(KnownAddresses, 1)
         .expect(Dials(1), 1)
 }
 
@@ -755,13 +753,13 @@ pub(super) fn c5_a_connection_that_lives_long_enough_clears_the_failures() -> Sc
         .with(StableAfter(millis(500)))
         .serve(1, Dial::Refuse)
         .set_addresses([1])
-        .expect_at_least(ToldFailures(1), 3)
+        .expect_at_least(DialContextFailures(1), 3)
         .serve(1, Dial::Accept)
         .expect(Recovered(1), 1)
         .expect(Failures(1), 0)
         .break_connections(1)
         // The steps start afresh.
-        .expect(ToldFailures(1), 1)
+        .expect(DialContextFailures(1), 1)
 }
 
 pub(super) fn c5_a_connection_that_is_merely_up_clears_nothing() -> Script {
@@ -772,7 +770,7 @@ pub(super) fn c5_a_connection_that_is_merely_up_clears_nothing() -> Script {
         .expect(Ready(1), 1)
         .repeat(3, |script| script.kill(1).expect(Connected(1), 0).serve(1, Dial::Accept).expect(Ready(1), 1))
         .expect_at_least(Failures(1), 3)
-        .expect_at_least(ToldFailures(1), 3)
+        .expect_at_least(DialContextFailures(1), 3)
 }
 
 pub(super) fn c5_one_reported_success_clears_the_failures() -> Script {
@@ -802,7 +800,7 @@ pub(super) fn c5_items_that_failed_or_were_cancelled_clear_nothing() -> Script {
         .expect(Received(1), 2)
         .finish(1, 1, failure)
         .finish(1, 1, Outcome::Cancelled)
-        .expect(Untold(1), 0)
+        .expect(UnreadEvents(1), 0)
         .expect(InFlight(1), 0)
         .expect(Recovered(1), 0)
         .expect_at_least(Failures(1), 2)
@@ -849,7 +847,7 @@ pub(super) fn c6_the_waker_of_a_connection_that_is_gone_does_nothing_to_the_next
         .expect(Ready(1), 2)
         .advance(millis(100))
         .mark_calls()
-        .repeat(3, |script| script.wake_former_tenants(1))
+        .repeat(3, |script| script.wake_stale_wakers(1))
         .expect_to_stay(millis(500), CallsSinceMark(1), 0)
         .expect(Connected(1), 2)
         .send(1..=10)
@@ -868,7 +866,7 @@ pub(super) fn c6_the_waker_of_a_connection_that_is_gone_does_nothing_to_a_dial()
         .expect(DiallingTo(1), 1)
         .advance(millis(100))
         .mark_calls()
-        .repeat(3, |script| script.wake_former_tenants(1))
+        .repeat(3, |script| script.wake_stale_wakers(1))
         .expect_to_stay(millis(500), CallsSinceMark(1), 0)
         .expect(DiallingTo(1), 1)
         .serve(1, Dial::Accept)
@@ -886,7 +884,7 @@ pub(super) fn c6_the_waker_of_a_connection_does_nothing_to_another_address_in_it
         .expect(Ready(2), 1)
         .advance(millis(100))
         .mark_calls()
-        .repeat(3, |script| script.wake_former_tenants(1))
+        .repeat(3, |script| script.wake_stale_wakers(1))
         .expect_to_stay(millis(500), CallsSinceMark(2), 0)
         .send(1..=5)
         .expect(ReceivedItems(2), 1..6)
@@ -939,13 +937,13 @@ pub(super) fn c6_places_that_change_hands_many_times_are_all_there_in_the_end() 
                 .kill(1)
                 .expect(Open(1), 0)
                 .send_some(5)
-                .wake_former_tenants(1)
+                .wake_stale_wakers(1)
                 .serve(1, Dial::Accept)
-                .wake_former_tenants(1)
+                .wake_stale_wakers(1)
                 .expect(Ready(1), 3)
         })
         .expect(Open(1), 3)
         .expect(Open(2), 3)
         .expect(Connections(2), 3)
-        .expect(SentCount, 30)
+        .expect(Sent, 30)
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use pool_driver::Endpoint;
 
 use super::{AN_HOUR, and_is_left_alone, blocked, connected, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::{Conduct, Script, Setting, Setting::*};
-use crate::world::{Call, Dial};
+use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting, Setting::*};
 
 /// Something is wrong with the dials to the first address; the second is sound.
 fn bad_dials(dial: Dial, error: &'static str) -> Script {
@@ -82,7 +80,7 @@ fn bad_connections(call: Call, error: &'static str) -> Script {
         .resume(1)
         .expect(Connected(1), 1)
         .expect(Ready(1), 1)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .send_some(20)
         .expect_at_least(Received(1), 10)
         .expect_at_least(ReceivedOver(2, 0), 10)
@@ -199,7 +197,7 @@ pub(super) fn f1_a_panic_of_the_observer_costs_the_observer() -> Script {
         .expect(Added(2), 0)
         .shutdown(secs(1))
         .expect(EndReason, "it was shut down")
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn f1_a_panic_of_on_undelivered_has_had_its_item_and_is_asked_again_with_the_next() -> Script {
@@ -234,7 +232,7 @@ pub(super) fn f2_a_pool_with_nothing_to_do_is_not_polled() -> Script {
             .expect(Ready(1), 3)
             .expect(Ready(2), 3)
             .send_some(50)
-            .expect(Places, 0),
+            .expect(PermitsInUse, 0),
     )
 }
 
@@ -271,14 +269,14 @@ pub(super) fn f2_an_item_alone_costs_a_few_polls_and_none_is_forgotten() -> Scri
         .mark_polls()
         .never_above(PollsSinceMark, 3 * 300)
         // Each has to wake a driver that sleeps.
-        .repeat(300, |next| next.send_some(1).expect(Places, 0))
+        .repeat(300, |next| next.send_some(1).expect(PermitsInUse, 0))
         .expect(Received(1), 150)
         .expect(Received(2), 150)
 }
 
 pub(super) fn f2_a_connection_that_is_ready_again_wakes_the_driver_each_time() -> Script {
     blocked()
-        .repeat(200, |again| again.send_some(1).resume(1).expect(Places, 0).stall(1))
+        .repeat(200, |again| again.send_some(1).resume(1).expect(PermitsInUse, 0).stall(1))
         .resume(1)
         .expect(ReceivedOver(1, 0), 200)
 }
@@ -298,7 +296,7 @@ pub(super) fn f2_a_batch_costs_hardly_more_than_an_item() -> Script {
     blocked()
         .with(QueueSize(300))
         .send_some(300)
-        .expect(Places, 300)
+        .expect(PermitsInUse, 300)
         .mark_polls()
         .never_above(PollsSinceMark, 10)
         .resume(1)
@@ -311,7 +309,7 @@ pub(super) fn f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting() 
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
         // It is asked once in each poll of the driver, however often it wakes.
-        .never_above(VainLooksMax(1), 1)
+        .never_above(EmptyEventPollsMax(1), 1)
         .behave(1, Conduct::WakesItself)
         .send_some(40)
         .expect(Received(1), 20)
@@ -329,7 +327,7 @@ pub(super) fn f2_a_busy_connection_that_wakes_itself_for_ever_keeps_nobody_waiti
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
         .stall(1)
-        .never_above(VainLooksMax(1), 1)
+        .never_above(EmptyEventPollsMax(1), 1)
         .behave(1, Conduct::WakesItself)
         .send_some(40)
         .expect(Received(2), 40)
@@ -367,23 +365,23 @@ pub(super) fn f2_settings_that_change_nothing_cost_a_poll_at_most_each_time() ->
 
 pub(super) fn f3_an_address_that_keeps_coming_and_going_leaves_no_row_and_no_connection_behind() -> Script {
     Script::new()
-        .never_above(Rows, 1)
+        .never_above(KnownAddresses, 1)
         .never_above(Open(1), 1)
         .never_above(PollsSinceMark, 300 * 8)
         .repeat(300, |flap| {
             flap.set_addresses([1]).expect(Connected(1), 1).set_no_addresses().expect(Open(1), 0)
         })
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
         .expect(Connections(1), 300)
 }
 
 pub(super) fn f3_addresses_that_come_but_once_are_forgotten() -> Script {
     (1..=300)
-        .fold(Script::new().never_above(Rows, 2), |script, address| {
-            script.set_addresses([address]).expect(Connected(address), 1).expect(Rows, 1)
+        .fold(Script::new().never_above(KnownAddresses, 2), |script, address| {
+            script.set_addresses([address]).expect(Connected(address), 1).expect(KnownAddresses, 1)
         })
         .set_no_addresses()
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
 }
 
 pub(super) fn f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff_is_over() -> Script {
@@ -393,11 +391,11 @@ pub(super) fn f3_addresses_that_failed_and_left_are_forgotten_when_their_backoff
             script.serve(address, Dial::Refuse).set_addresses([address]).expect_at_least(BackOffs(address), 1)
         })
         .set_no_addresses()
-        .expect(Rows, 0)
+        .expect(KnownAddresses, 0)
         .serve(1, Dial::Accept)
         .set_addresses([1])
         .expect(Connected(1), 1)
-        .expect(ToldFailures(1), 0)
+        .expect(DialContextFailures(1), 0)
 }
 
 pub(super) fn f3_a_connection_that_keeps_dying_costs_a_few_polls_each_time() -> Script {
@@ -405,7 +403,7 @@ pub(super) fn f3_a_connection_that_keeps_dying_costs_a_few_polls_each_time() -> 
         .with(Backoff(millis(1), millis(1)))
         .set_addresses([1])
         .expect(Ready(1), 1)
-        .never_above(Rows, 1)
+        .never_above(KnownAddresses, 1)
         .never_above(Open(1), 1)
         .mark_polls()
         .never_above(PollsSinceMark, 200 * 12)
@@ -428,7 +426,7 @@ pub(super) fn f3_weights_and_priorities_that_keep_changing_cost_a_few_polls_and_
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
-        .never_above(Rows, 2)
+        .never_above(KnownAddresses, 2)
         .never_above(Dials(1), 1)
         .mark_polls()
         .never_above(PollsSinceMark, 200 * 4)
@@ -470,7 +468,7 @@ pub(super) fn f3_dials_that_are_abandoned_do_not_pile_up() -> Script {
         .serve(1, Dial::Accept)
         .set_addresses([1, 2])
         .expect(Ready(1), 8)
-        .expect(Rows, 2)
+        .expect(KnownAddresses, 2)
 }
 
 pub(super) fn f4_a_name_service_that_fails_for_ever_costs_nothing_that_works() -> Script {
@@ -514,7 +512,7 @@ pub(super) fn f4_a_first_set_that_is_too_large_is_waited_out() -> Script {
         .set_addresses([1, 2])
         .expect(SetsRefused, 1)
         .send([0])
-        .expect_to_stay(secs(1), Rows, 0)
+        .expect_to_stay(secs(1), KnownAddresses, 0)
         .set_addresses([2])
         .expect(ReceivedItems(2), [0])
         .expect(Dials(1), 0)
@@ -528,7 +526,7 @@ pub(super) fn f4_a_name_service_that_falls_silent_costs_nothing_that_works() -> 
             round
                 .advance(secs(2))
                 .send_some(1)
-                .expect(Places, 0)
+                .expect(PermitsInUse, 0)
                 .kill(1)
                 .expect(Connected(1), 0)
                 .serve(1, Dial::Accept)
@@ -536,7 +534,7 @@ pub(super) fn f4_a_name_service_that_falls_silent_costs_nothing_that_works() -> 
         })
         .expect(Connections(1), 4)
         .expect(Received(1), 3)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn f4_the_same_set_over_and_over_costs_a_poll_at_most_each_time() -> Script {
@@ -569,7 +567,7 @@ pub(super) fn f4_a_name_service_that_panics_costs_nothing_that_works() -> Script
         .expect(Ready(1), 1)
         .send([1])
         .expect(ReceivedOver(1, 1), 1)
-        .expect(EndsTold, 0)
+        .expect(EndEvents, 0)
 }
 
 pub(super) fn f4_addresses_that_keep_failing_make_the_pool_ask_again() -> Script {

@@ -1,9 +1,7 @@
 //! I1 to I6: items.
 
 use super::{SUCCESS, blocked, connected, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::{Conduct, Script, Setting::*};
-use crate::world::{Call, Dial};
+use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 // I1: every item ends once: refused, undelivered or sent.
 
@@ -13,7 +11,7 @@ pub(super) fn i1_a_start_send_that_fails_costs_its_connection_and_that_item_alon
         .behave(1, Conduct::Fails(Call::Send))
         .send(1..=6)
         .expect(Received(2), 5)
-        .expect(SentCount, 6)
+        .expect(Sent, 6)
         .expect(Received(1), 0)
         .expect(SentBeforeEnd(1), 1)
         .expect(InFlightAtEnd(1), 1)
@@ -26,7 +24,7 @@ pub(super) fn i1_an_item_that_a_failed_start_send_gives_back_is_next_in_line() -
         .behave(1, Conduct::FailsAndReturns(Call::Send))
         .send(1..=6)
         .expect(ReceivedItems(2), 1..7)
-        .expect(SentCount, 6)
+        .expect(Sent, 6)
         .expect(InFlightAtEnd(1), 0)
         .expect(Open(1), 0)
 }
@@ -53,7 +51,7 @@ pub(super) fn i1_a_connection_that_dies_tells_how_many_items_it_may_have_taken_w
         .break_connections(1)
         .expect(SentBeforeEnd(1), 5)
         .expect(InFlightAtEnd(1), 3)
-        .expect(SentCount, 5)
+        .expect(Sent, 5)
 }
 
 pub(super) fn i1_a_connection_that_breaks_gives_back_what_never_left_in_order() -> Script {
@@ -68,7 +66,7 @@ pub(super) fn i1_a_connection_that_breaks_gives_back_what_never_left_in_order() 
         .behave(1, Conduct::Fails(Call::Flush))
         .expect(ReceivedItems(2), [1, 2, 3])
         .expect(InFlightAtEnd(1), 0)
-        .expect(SentCount, 3)
+        .expect(Sent, 3)
 }
 
 pub(super) fn i1_items_that_come_back_go_before_those_that_wait() -> Script {
@@ -80,13 +78,13 @@ pub(super) fn i1_items_that_come_back_go_before_those_that_wait() -> Script {
         .expect(Unflushed(1), 3)
         .stall(1)
         .give_back(1)
-        .expect(Places, 5)
+        .expect(PermitsInUse, 5)
         .send([6])
         .hang_up(1)
         .expect(Connections(1), 2)
         .resume(1)
         .expect(ReceivedItems(1), 1..7)
-        .expect(SentCount, 6)
+        .expect(Sent, 6)
 }
 
 pub(super) fn i1_items_that_come_back_while_nothing_is_connected_wait() -> Script {
@@ -97,7 +95,7 @@ pub(super) fn i1_items_that_come_back_while_nothing_is_connected_wait() -> Scrip
         .stall(1)
         .give_back(1)
         .expect(InBacklog, 3)
-        .expect(SentCount, 0)
+        .expect(Sent, 0)
         .kill(1)
         .expect_at_least(BackOffs(1), 1)
         .set_addresses([2])
@@ -109,8 +107,8 @@ pub(super) fn i1_a_driver_that_dies_returns_all_that_was_not_handed_over() -> Sc
         .behave(1, Conduct::Window(2))
         .behave(1, Conduct::NeverFlushes)
         .send(1..=5)
-        .expect(SentCount, 2)
-        .expect(Places, 3)
+        .expect(Sent, 2)
+        .expect(PermitsInUse, 3)
         .start_send(6)
         .start_send(7)
         .expect(Waiting, 2)
@@ -118,7 +116,7 @@ pub(super) fn i1_a_driver_that_dies_returns_all_that_was_not_handed_over() -> Sc
         .expect(UndeliveredItems, [3, 4, 5])
         .expect(Refused, 2)
         .expect(Sending, 0)
-        .expect(SentCount, 2)
+        .expect(Sent, 2)
 }
 
 pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double_none() -> Script {
@@ -139,8 +137,8 @@ pub(super) fn i1_servers_that_die_under_traffic_lose_no_item_silently_and_double
                 .serve(1, Dial::Accept)
                 .expect(Connected(1), 3)
         })
-        .expect(SentCount, 300)
-        .expect(Places, 0)
+        .expect(Sent, 300)
+        .expect(PermitsInUse, 0)
         .expect(Doubled, 0)
 }
 
@@ -156,7 +154,7 @@ pub(super) fn i1_settings_that_change_under_traffic_lose_no_item_and_double_none
                 .send_some(40)
                 .change_settings([ConnectionsPerAddress(2)])
         })
-        .expect(SentCount, 1_200)
+        .expect(Sent, 1_200)
         .expect(Doubled, 0)
         .expect(Undelivered, 0)
         .expect(Refused, 0)
@@ -223,8 +221,8 @@ pub(super) fn i2_a_connection_that_has_turned_busy_since_it_was_last_seen_gets_n
         .stall(1)
         .send([1])
         .expect(InBacklog, 1)
-        .expect(State(1), "busy")
-        .expect_to_stay(millis(500), SentCount, 0)
+        .expect(AddressState(1), "busy")
+        .expect_to_stay(millis(500), Sent, 0)
         .resume(1)
         .expect(ReceivedItems(1), [1])
 }
@@ -234,12 +232,12 @@ pub(super) fn i2_an_item_waits_for_a_connection_that_is_not_up_yet() -> Script {
         .serve(1, Dial::Hang)
         .set_addresses([1])
         .send([1, 2])
-        .expect(State(1), "dialling")
-        .expect_to_stay(millis(500), SentCount, 0)
+        .expect(AddressState(1), "dialling")
+        .expect_to_stay(millis(500), Sent, 0)
         .stall(1)
         .serve(1, Dial::Accept)
-        .expect(State(1), "busy")
-        .expect_to_stay(millis(500), SentCount, 0)
+        .expect(AddressState(1), "busy")
+        .expect_to_stay(millis(500), Sent, 0)
         .resume(1)
         .expect(ReceivedItems(1), [1, 2])
 }
@@ -256,7 +254,7 @@ pub(super) fn i3_items_that_come_one_by_one_are_shared_equally() -> Script {
     connected(Script::new(), 1..=4)
         .repeat(3, |script| {
             script
-                .repeat(4, |script| script.send_some(1).expect(Places, 0))
+                .repeat(4, |script| script.send_some(1).expect(PermitsInUse, 0))
                 .for_each(1..=4, |script, address| script.expect_at_least(Received(address), 1))
         })
         .for_each(1..=4, |script, address| script.expect(Received(address), 3))
@@ -287,7 +285,7 @@ pub(super) fn i3_a_turn_can_be_of_several_items() -> Script {
 pub(super) fn i3_an_address_that_joins_has_its_share_from_then_on() -> Script {
     connected(Script::new(), 1..=2)
         .send(1..=10)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .set_addresses([1, 2, 3])
         .expect(Ready(3), 1)
         .send(11..=40)
@@ -299,7 +297,7 @@ pub(super) fn i3_an_address_that_joins_has_its_share_from_then_on() -> Script {
 pub(super) fn i3_an_address_that_leaves_leaves_equal_shares_to_the_others() -> Script {
     connected(Script::new(), 1..=3)
         .send(1..=30)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
         .set_addresses([1, 3])
         .expect(Removed(2), 1)
         .send(31..=50)
@@ -344,7 +342,7 @@ pub(super) fn i3_turns_become_longer_when_the_settings_say_so() -> Script {
         .change_settings([ItemsPerTurn(5)])
         .expect(SettingsApplied, 1)
         .send(4..9)
-        .expect(SentCount, 9)
+        .expect(Sent, 9)
         .send(9..24)
         .expect(Received(1), 12)
         .expect(Received(2), 12)
@@ -359,18 +357,23 @@ pub(super) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
         // No item follows that would have it sent on.
         .for_each(2..=20, |script, items| {
             let script = if items == 2 { script.send([1]) } else { script };
-            script.send([items.into()]).expect_within(millis(1), SentCount, u64::from(items))
+            script.send([items.into()]).expect_within(millis(1), Sent, u64::from(items))
         })
         .expect(Received(2), 19)
         .expect(Unflushed(1), 1)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
 }
 
 pub(super) fn i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic() -> Script {
     // At least in every second round it is the stalled one's turn.
     connected(Script::new(), 1..=2)
         .repeat(4, |script| {
-            script.stall(1).send_some(1).expect_within(millis(1), Places, 0).resume(1).expect(Ready(1), 1)
+            script
+                .stall(1)
+                .send_some(1)
+                .expect_within(millis(1), PermitsInUse, 0)
+                .resume(1)
+                .expect(Ready(1), 1)
         })
         .expect(Received(2), 4)
 }
@@ -380,12 +383,12 @@ pub(super) fn i4_an_address_that_takes_nothing_delays_no_other() -> Script {
         .stall(2)
         .set_addresses([1, 2, 3])
         .expect(Ready(1), 1)
-        .expect(State(2), "busy")
+        .expect(AddressState(2), "busy")
         .expect(Ready(3), 1)
         .send(1..=40)
         .expect_within(millis(1), Received(1), 20)
         .expect_within(millis(1), Received(3), 20)
-        .expect(SentCount, 40)
+        .expect(Sent, 40)
 }
 
 pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Script {
@@ -403,9 +406,9 @@ pub(super) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Scri
         .expect(Ready(1), 2)
         // One of these comes to it first, whichever of the two begins.
         .send([3])
-        .expect_within(millis(1), SentCount, 3)
+        .expect_within(millis(1), Sent, 3)
         .send([4])
-        .expect_within(millis(1), SentCount, 4)
+        .expect_within(millis(1), Sent, 4)
         .expect(UnflushedOver(1, 1), 2)
 }
 
@@ -423,12 +426,12 @@ pub(super) fn i4_the_first_connection_that_is_ready_again_takes_all_that_waits()
     let script = (1..=3).fold(Script::new(), Script::stall);
     script
         .set_addresses([1, 2, 3])
-        .expect(State(3), "busy")
+        .expect(AddressState(3), "busy")
         .send(1..=10)
-        .expect(Places, 10)
+        .expect(PermitsInUse, 10)
         .resume(3)
         .expect(ReceivedItems(3), 1..11)
-        .expect(SentCount, 10)
+        .expect(Sent, 10)
 }
 
 pub(super) fn i4_a_connection_that_drains_for_long_delays_nobody() -> Script {
@@ -450,10 +453,10 @@ pub(super) fn i4_a_connection_that_drains_for_long_delays_nobody() -> Script {
 fn blocked_with_queue(queue_size: usize) -> Script {
     Script::new()
         .with(QueueSize(queue_size))
-        .never_above(Places, queue_size as u64)
+        .never_above(PermitsInUse, queue_size as u64)
         .stall(1)
         .set_addresses([1])
-        .expect(State(1), "busy")
+        .expect(AddressState(1), "busy")
 }
 
 /// Senders who stand in line in this order.
@@ -470,7 +473,7 @@ pub(super) fn i5_the_bound_counts_the_items_in_the_drivers_hand() -> Script {
         .try_send(4)
         .expect(Refused, 1)
         .expect(RefusedReason, "the pool's queue is full")
-        .expect(Places, 3)
+        .expect(PermitsInUse, 3)
         .resume(1)
         .expect(ReceivedItems(1), [1, 2, 3])
 }
@@ -479,7 +482,7 @@ pub(super) fn i5_handles_neither_enlarge_the_queue_nor_reserve_in_it() -> Script
     blocked_with_queue(1)
         .repeat(20, Script::wait_for_end)
         .try_send(1)
-        .expect(Places, 1)
+        .expect(PermitsInUse, 1)
         .expect(Refused, 0)
         .try_send(2)
         .expect(Refused, 1)
@@ -507,11 +510,11 @@ pub(super) fn i5_nobody_overtakes_those_in_line() -> Script {
 pub(super) fn i5_every_place_that_becomes_free_lets_one_sender_in() -> Script {
     let script = Script::new()
         .with(QueueSize(2))
-        .never_above(Places, 2)
+        .never_above(PermitsInUse, 2)
         .behave(1, Conduct::NeverFlushes)
         .behave(1, Conduct::Window(0))
         .set_addresses([1])
-        .expect(State(1), "busy")
+        .expect(AddressState(1), "busy")
         .send([1, 2]);
     line_up(script, 3..=5)
         .behave(1, Conduct::Window(1))
@@ -539,7 +542,7 @@ pub(super) fn i5_a_sender_that_gives_up_leaves_no_gap_in_the_line() -> Script {
         .resume(1)
         .expect(ReceivedItems(1), [0, 2, 4])
         .expect(Waiting, 0)
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
 }
 
 pub(super) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothing_behind() -> Script {
@@ -551,17 +554,17 @@ pub(super) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothin
             .try_to_cancel(first + 1)
             .try_to_cancel(first + 2)
             .expect(Sending, 0)
-            .expect(Places, 0)
+            .expect(PermitsInUse, 0)
             .expect(Waiting, 0)
             .stall(1)
     });
-    script.resume(1).send([100]).expect(Places, 0).expect_at_least(Received(1), 17)
+    script.resume(1).send([100]).expect(PermitsInUse, 0).expect_at_least(Received(1), 17)
 }
 
 pub(super) fn i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line() -> Script {
     blocked_with_queue(1)
         .reserve()
-        .expect(Places, 1)
+        .expect(PermitsInUse, 1)
         .start_send(1)
         .expect(Waiting, 1)
         .try_send(2)
@@ -577,21 +580,21 @@ pub(super) fn i5_a_reserved_place_is_kept_for_whoever_reserved_it() -> Script {
     blocked_with_queue(2)
         .send([1])
         .reserve()
-        .expect(Places, 2)
+        .expect(PermitsInUse, 2)
         .try_send(2)
         .expect(Refused, 1)
         .resume(1)
         .expect(ReceivedItems(1), [1])
-        .expect(Places, 1)
+        .expect(PermitsInUse, 1)
         .send_reserved(3)
         .expect(ReceivedItems(1), [1, 3])
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
 }
 
 pub(super) fn i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterwards() -> Script {
     let script = Script::new()
         .with(QueueSize(4))
-        .never_above(Places, 4)
+        .never_above(PermitsInUse, 4)
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .expect_at_least(BackOffs(1), 1)
@@ -606,7 +609,7 @@ pub(super) fn i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterward
 pub(super) fn i5_items_that_nobody_wants_leave_their_places_to_those_in_line() -> Script {
     let script = Script::new()
         .with(QueueSize(3))
-        .never_above(Places, 3)
+        .never_above(PermitsInUse, 3)
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .send(1..=3);
@@ -618,7 +621,7 @@ pub(super) fn i5_items_that_nobody_wants_leave_their_places_to_those_in_line() -
         .expect(UndeliveredItems, [1, 3])
         .expect(UndeliveredReason, "nobody wanted it any more")
         .expect(Sending, 0)
-        .expect(Places, 3)
+        .expect(PermitsInUse, 3)
         .serve(1, Dial::Accept)
         .expect(ReceivedItems(1), [2, 4, 5])
 }
@@ -631,16 +634,16 @@ pub(super) fn i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too() -> 
         .disown(1)
         .disown(3)
         .expect(UndeliveredItems, [1, 3])
-        .expect(Places, 2)
+        .expect(PermitsInUse, 2)
         .resume(1)
         .expect(ReceivedItems(1), [2, 4])
 }
 
 pub(super) fn i5_items_keep_their_order_while_there_are_no_addresses() -> Script {
     Script::new()
-        .never_above(Places, 100)
+        .never_above(PermitsInUse, 100)
         .send(0..50)
-        .expect_to_stay(millis(300), Places, 50)
+        .expect_to_stay(millis(300), PermitsInUse, 50)
         .send(50..100)
         .try_send(100)
         .expect(Refused, 1)
@@ -650,11 +653,11 @@ pub(super) fn i5_items_keep_their_order_while_there_are_no_addresses() -> Script
 
 pub(super) fn i5_a_queue_that_grows_lets_those_in_who_wait_in_line() -> Script {
     line_up(blocked().with(QueueSize(1)).send([0]), 1..=5)
-        .never_above(Places, 4)
+        .never_above(PermitsInUse, 4)
         .change_settings([QueueSize(4)])
         .expect(Sending, 2)
         .expect_to_stay(millis(300), Waiting, 2)
-        .expect(Places, 4)
+        .expect(PermitsInUse, 4)
         .expect(Capacity, 4)
         .resume(1)
         .expect(Received(1), 6)
@@ -666,7 +669,7 @@ pub(super) fn i5_a_queue_that_shrinks_drops_nothing_and_takes_nothing_until_it_h
         .send(0..6)
         .change_settings([QueueSize(2)])
         .expect(Capacity, 2)
-        .expect(Places, 6)
+        .expect(PermitsInUse, 6)
         .try_send(9)
         .expect(Refused, 1)
         .start_send(6)
@@ -674,8 +677,8 @@ pub(super) fn i5_a_queue_that_shrinks_drops_nothing_and_takes_nothing_until_it_h
         .expect_to_stay(millis(300), Waiting, 1)
         .resume(1)
         .expect(ReceivedItems(1), 0..7)
-        .expect(Places, 0)
-        .never_above(Places, 2)
+        .expect(PermitsInUse, 0)
+        .never_above(PermitsInUse, 2)
         .send_some(20)
         .expect(Received(1), 27)
         .expect(Undelivered, 0)
@@ -690,7 +693,7 @@ pub(super) fn i5_the_last_of_several_sizes_at_once_counts() -> Script {
         .change_settings([QueueSize(3)])
         .release_settings()
         .expect(Capacity, 3)
-        .never_above(Places, 3)
+        .never_above(PermitsInUse, 3)
         .send(0..3)
         .try_send(9)
         .expect(Refused, 1)
@@ -707,20 +710,20 @@ pub(super) fn i6_every_connection_that_a_batch_has_touched_is_flushed() -> Scrip
         .with(ConnectionsPerAddress(2))
         .for_each(1..=3, Script::stall)
         .set_addresses([1, 2, 3])
-        .for_each(1..=3, |script, address| script.expect(State(address), "busy"))
+        .for_each(1..=3, |script, address| script.expect(AddressState(address), "busy"))
         .send(1..=60)
-        .expect(Places, 60)
+        .expect(PermitsInUse, 60)
         .for_each(1..=3, Script::resume)
-        .expect(SentCount, 60)
+        .expect(Sent, 60)
         .for_each(1..=3, |script, address| script.expect(Unflushed(address), 0))
-        .expect(Places, 0)
+        .expect(PermitsInUse, 0)
 }
 
 pub(super) fn i6_a_single_item_is_flushed_without_another_to_follow() -> Script {
     connected(Script::new().with(ConnectionsPerAddress(2)), 1..=2)
         .expect(Ready(1), 2)
         .expect(Ready(2), 2)
-        .repeat(8, |script| script.send_some(1).expect(Places, 0))
+        .repeat(8, |script| script.send_some(1).expect(PermitsInUse, 0))
         .expect(Received(1), 4)
         .expect(Received(2), 4)
 }
@@ -730,7 +733,7 @@ pub(super) fn i6_a_connection_that_takes_an_item_for_each_flush_gets_them_all() 
         .for_each(1..=2, |script, address| script.behave(address, Conduct::Window(1)))
         .set_addresses([1, 2])
         .send(1..=40)
-        .expect(SentCount, 40)
+        .expect(Sent, 40)
         .expect(Unflushed(1), 0)
         .expect(Unflushed(2), 0)
 }
@@ -750,7 +753,7 @@ pub(super) fn i6_a_slow_flush_ends_without_another_item() -> Script {
         .behave(1, Conduct::FlushesAfter(millis(300)))
         .behave(2, Conduct::FlushesAfter(millis(400)))
         .send(1..=10)
-        .expect(SentCount, 10)
+        .expect(Sent, 10)
         .expect_within(millis(305), Received(1), 5)
         .expect_within(millis(105), Received(2), 5)
 }
@@ -777,5 +780,5 @@ pub(super) fn i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items(
         .resume(1)
         .send([2, 3])
         .expect(ReceivedItems(1), [2, 3])
-        .expect(SentCount, 3)
+        .expect(Sent, 3)
 }

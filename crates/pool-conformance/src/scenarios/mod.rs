@@ -17,8 +17,7 @@ use std::time::Duration;
 
 use pool_driver::Outcome;
 
-use crate::observation::Observation;
-use crate::script::Script;
+use crate::script::{Observation, Script};
 
 use addresses::*;
 use closing::*;

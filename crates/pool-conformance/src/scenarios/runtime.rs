@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{AN_HOUR, and_is_left_alone, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::Script;
-use crate::script::Setting::*;
-use crate::world::Dial;
+use crate::script::{Dial, Observation::*, Script, Setting::*};
 
 pub(super) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Script {
     Script::new()
@@ -14,7 +11,7 @@ pub(super) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Scrip
         .serve(1, Dial::Refuse)
         .set_addresses([1, 2])
         .advance(millis(500))
-        .repeat(20, |script| script.send_some(1).expect(Places, 0))
+        .repeat(20, |script| script.send_some(1).expect(PermitsInUse, 0))
         .expect_at_least(Dials(1), 5)
 }
 

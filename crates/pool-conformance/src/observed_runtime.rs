@@ -1,4 +1,4 @@
-//! The runtime under test, with somebody who looks at its clock.
+//! The runtime under test, sped up, with its clock watched.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,64 +7,63 @@ use std::task::{Context, Poll};
 
 use pool_driver::{Instant, Runtime, Timer};
 
-/// The time that a driver has last seen, and how often its clock went back.
+/// The latest time that a driver read from its clock, and how often the clock went back. Clones share
+/// it.
 ///
-/// What a driver does is stamped with this time, so that what is said about delays holds on a
-/// machine that is slow to write it down, too.
+/// What a driver does is recorded with this time. So delays are exact on a slow machine too.
 #[derive(Clone, Debug, Default)]
-pub struct Stamp {
-    seen: Arc<Seen>,
+pub struct ClockWatch {
+    seen: Arc<SeenTimes>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    now: AtomicU64,
+struct SeenTimes {
+    latest: AtomicU64,
     went_back: AtomicUsize,
 }
 
-impl Stamp {
-    /// The latest time that was seen.
+impl ClockWatch {
+    /// The latest time that was read.
     #[must_use]
     pub fn now(&self) -> Instant {
-        Instant::from_nanos(self.seen.now.load(Ordering::Relaxed))
+        Instant::from_nanos(self.seen.latest.load(Ordering::Relaxed))
     }
 
-    /// How often the clock was seen to go back.
+    /// How often a time was read that is earlier than one before.
     #[must_use]
     pub fn went_back(&self) -> usize {
         self.seen.went_back.load(Ordering::Relaxed)
     }
 
-    fn see(&self, now: Instant) {
-        let previous = self.seen.now.fetch_max(now.as_nanos(), Ordering::Relaxed);
+    fn record(&self, now: Instant) {
+        let previous = self.seen.latest.fetch_max(now.as_nanos(), Ordering::Relaxed);
         if now.as_nanos() < previous {
             self.seen.went_back.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// A runtime whose time goes faster for the driver: a scenario of a minute takes seconds where
-/// time is real.
+/// A runtime whose time runs `speed` times as fast as that of the runtime inside.
 #[derive(Debug)]
-pub struct Observed<R> {
+pub struct ObservedRuntime<R> {
     runtime: R,
     speed: u32,
-    stamp: Stamp,
+    clock: ClockWatch,
 }
 
-impl<R> Observed<R> {
-    pub(crate) fn new(runtime: R, speed: u32, stamp: &Stamp) -> Self {
-        Self { runtime, speed, stamp: stamp.clone() }
+impl<R> ObservedRuntime<R> {
+    pub(crate) fn new(runtime: R, speed: u32, clock: &ClockWatch) -> Self {
+        Self { runtime, speed, clock: clock.clone() }
     }
 }
 
-impl<R: Runtime> Runtime for Observed<R> {
+impl<R: Runtime> Runtime for ObservedRuntime<R> {
     type Timer = ObservedTimer<R::Timer>;
 
     fn now(&self) -> Instant {
         let now = self.runtime.now().as_nanos().saturating_mul(self.speed.into());
         let now = Instant::from_nanos(now);
-        self.stamp.see(now);
+        self.clock.record(now);
         now
     }
 
@@ -73,7 +72,7 @@ impl<R: Runtime> Runtime for Observed<R> {
     }
 }
 
-/// A timer of an [`Observed`] runtime.
+/// A timer of an [`ObservedRuntime`].
 #[derive(Debug)]
 pub struct ObservedTimer<T> {
     timer: Pin<Box<T>>,

@@ -1,4 +1,4 @@
-//! Time that moves only when somebody says so.
+//! A clock that is set by hand.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -9,14 +9,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use pool_driver::{Instant, Runtime, Timer};
 
-/// A clock that is set by hand. As a [`Runtime`] it makes a pool's time virtual.
+/// A clock that is set by hand. It is also a [`Runtime`], which makes the time of a pool virtual. Clones
+/// share the time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ClockState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClockState {
     now: Instant,
     waiting: BTreeMap<(Instant, u64), Waker>,
     timers: u64,
@@ -35,7 +36,7 @@ impl Clock {
         waiting.into_values().for_each(Waker::wake);
     }
 
-    /// Moves on and fires what is due.
+    /// Sets the time, and fires the timers that are due.
     pub fn set(&self, now: Instant) {
         let due = {
             let mut state = self.state.lock();
@@ -46,7 +47,7 @@ impl Clock {
         due.into_values().for_each(Waker::wake);
     }
 
-    /// Ready when so much time has passed from now on.
+    /// A future that is ready when this much time has passed from now on.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let mut timer = self.timer();
         timer.deadline = Some(self.now() + duration);
@@ -64,7 +65,7 @@ impl Runtime for Clock {
     fn timer(&self) -> ManualTimer {
         let mut state = self.state.lock();
         state.timers += 1;
-        ManualTimer { clock: self.clone(), name: state.timers, deadline: None }
+        ManualTimer { clock: self.clone(), id: state.timers, deadline: None }
     }
 }
 
@@ -72,14 +73,14 @@ impl Runtime for Clock {
 #[derive(Debug)]
 pub struct ManualTimer {
     clock: Clock,
-    name: u64,
+    id: u64,
     deadline: Option<Instant>,
 }
 
 impl ManualTimer {
     fn disarm(&self) {
         if let Some(deadline) = self.deadline {
-            let waker = self.clock.state.lock().waiting.remove(&(deadline, self.name));
+            let waker = self.clock.state.lock().waiting.remove(&(deadline, self.id));
             drop(waker);
         }
     }
@@ -98,7 +99,7 @@ impl Timer for ManualTimer {
         if state.now >= deadline {
             return Poll::Ready(());
         }
-        let previous = state.waiting.insert((deadline, self.name), waker);
+        let previous = state.waiting.insert((deadline, self.id), waker);
         drop(state);
         drop(previous);
         Poll::Pending
@@ -113,13 +114,13 @@ impl Drop for ManualTimer {
 
 /// A wait for a [`Clock`] to move on; made by [`Clock::sleep`].
 #[derive(Debug)]
-#[must_use = "nobody waits unless this is polled"]
+#[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
     timer: ManualTimer,
 }
 
 impl Sleep {
-    /// Whether it is later now than the time that was waited for.
+    /// Whether it is later now than the end of the wait.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.timer.deadline.is_some_and(|deadline| deadline < self.timer.clock.now())

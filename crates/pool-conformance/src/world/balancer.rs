@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pool_driver::{AddressId, Balance, Instant, PickArgs, Ring, RoundRobin};
 
-use crate::world::Calls;
+use super::user_calls::Calls;
 
 /// The balancer of a scenario's pool.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct ScriptedBalancer {
 }
 
 impl ScriptedBalancer {
-    /// One whose panics count as those of user code.
+    /// A balancer whose panics count as panics of user code.
     pub(crate) fn new(calls: &Calls) -> Self {
         Self { calls: calls.clone(), ..Self::default() }
     }

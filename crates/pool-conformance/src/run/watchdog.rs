@@ -1,4 +1,4 @@
-//! Ends a scenario that waits for what never comes.
+//! Ends a scenario that takes too long.
 
 use std::process;
 use std::sync::Arc;
@@ -6,32 +6,32 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::run::{Report, Verdict, note};
-use crate::scene::Scene;
+use super::report::{Report, Verdict, note};
+use crate::fixture::Fixture;
 
-/// Lets a scenario go when it is dropped.
+/// Watches a scenario until it is dropped.
 pub(crate) struct Watchdog {
     _is_done: mpsc::Sender<()>,
 }
 
 /// Scenarios take a second or two. None takes as long as this, however slow the machine is.
 const SCENARIO_MAX: Duration = Duration::from_secs(40);
-/// Time to tell why.
+/// The time in which the script must then fail by itself.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Tells the script to give up when it has taken too long. If it can't even do that, the report
-    /// says so, and nothing is left but to end the process.
-    pub(crate) fn watch(scene: &Arc<Scene>, mut report: Report) -> Self {
+    /// Fails the script when it has taken too long. If it is not even polled for that, the report says
+    /// so, and the process ends: nothing else can stop it.
+    pub(crate) fn watch(fixture: &Arc<Fixture>, mut report: Report) -> Self {
         let (is_done, done) = mpsc::channel();
-        let scene = Arc::clone(scene);
+        let fixture = Arc::clone(fixture);
         thread::spawn(move || {
             if done.recv_timeout(SCENARIO_MAX) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            scene.bell.give_up();
+            fixture.script.time_out();
             if done.recv_timeout(LAST_WORDS_MAX) == Err(RecvTimeoutError::Timeout) {
-                let step = scene.progress.lock().clone();
+                let step = fixture.progress.lock().clone();
                 report.verdict = Verdict::Failed(format!(
                     "stuck in step {step}: for {LAST_WORDS_MAX:?} the script was not polled, although it was \
                      woken, or is waiting for a poll of the driver to end"
