@@ -81,7 +81,7 @@ impl Invariant {
             Self::NeverAbove(observation, max) => {
                 let seen = observe(observation, fixture);
                 let is_right = seen == Value::Nothing || seen.number().is_some_and(|number| number <= max);
-                (!is_right).then(|| format!("{observation:?} was {seen}, and never shall be above {max}"))
+                (!is_right).then(|| format!("{observation:?} was {seen}, and must never be above {max}"))
             }
             Self::Stays(observation, value) => {
                 let seen = observe(observation, fixture);

@@ -52,7 +52,7 @@ impl<A: Adapter + 'static> PoolUsers<A> {
             }
             UserStep::StartSend(item) => self.start_send(*item)?,
             UserStep::Cancel(item) if self.cancel(*item) => {}
-            UserStep::Cancel(_) => return Err("nobody sends it any more".into()),
+            UserStep::Cancel(_) => return Err("it is not being sent any more".into()),
             UserStep::TryToCancel(item) => drop(self.cancel(*item)),
             UserStep::Disown(item) => {
                 self.fixture.world.ledger.disown(*item);
@@ -119,7 +119,7 @@ impl<A: Adapter + 'static> PoolUsers<A> {
         Ok(())
     }
 
-    /// Returns whether anybody was sending it.
+    /// Returns whether it was being sent.
     fn cancel(&self, item: u32) -> bool {
         let sender = self.fixture.users.lock().sending.get(&item).cloned();
         sender.inspect(|sender| sender.cancel()).is_some()

@@ -1,6 +1,6 @@
 //! The list of all scenarios.
 //!
-//! It is a macro, so that a test can be made of each name. One subject: it is only long.
+//! It is a macro, so that a test can be made of each name. One list is one subject, however long.
 
 /// Makes a test of every scenario, for an [`Adapter`](crate::Adapter).
 #[macro_export]

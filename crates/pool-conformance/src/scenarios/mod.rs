@@ -27,18 +27,18 @@ use runtime::*;
 
 pub use promises::{PROMISES, Promise};
 
-/// A script and what it is about.
+/// A script and its name.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Scenario {
-    /// The promise, and a sentence.
+    /// The promise and a sentence, as an identifier.
     pub name: &'static str,
-    /// What is done, and what is expected.
+    /// Makes the script.
     pub script: fn() -> Script,
 }
 
 impl Scenario {
-    /// A scenario of your own, for [`run`](crate::run()).
+    /// Makes a scenario of your own, for [`run`](crate::run()).
     #[must_use]
     pub const fn new(name: &'static str, script: fn() -> Script) -> Self {
         Self { name, script }
@@ -50,7 +50,7 @@ impl Scenario {
         scenarios().into_iter().find(|scenario| scenario.name == name)
     }
 
-    /// The promise that it is about: `A1`.
+    /// The promise that it is about, for example `A1`.
     #[must_use]
     pub fn promise(&self) -> String {
         let (promise, _) = self.name.split_once('_').unwrap_or((self.name, ""));

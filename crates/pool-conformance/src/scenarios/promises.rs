@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Promise {
-    /// A letter and a number.
+    /// A letter and a number, for example `A1`.
     pub name: &'static str,
-    /// What is promised.
+    /// The promise, in a sentence.
     pub text: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! R1 to R5: what a runtime adapter owes to a driver.
+//! R1 to R5: what a driver needs of a runtime adapter.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ pub(crate) fn r4_a_spawned_driver_runs_although_its_spawner_only_waits() -> Scri
 }
 
 pub(crate) fn r4_a_driver_that_is_woken_while_it_is_polled_is_polled_again() -> Script {
-    // More items than a driver hands over in one poll: it wakes itself for the rest.
+    // More items than a driver sends in one poll. It wakes itself for the rest.
     Script::new().with(QueueSize(2000)).send_some(2000).set_addresses([1]).expect(Received(1), 2000)
 }
 

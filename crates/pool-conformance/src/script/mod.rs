@@ -26,12 +26,12 @@ pub(crate) use step::{CheckStep, HarnessStep, ServerStep, Step, StreamStep, User
 
 /// A scenario's settings and steps, in order. Addresses are numbers, and so are items.
 ///
-/// What is expected is waited for: a step that expects something is done as soon as it is so, and
-/// fails when it can no longer come to be. A step that finds nothing to act on fails, too.
+/// A step that expects something waits for it. It ends as soon as that is seen, and fails when it can't
+/// be seen any more. A step that finds nothing to act on fails too.
 ///
-/// An exact value is expected only of what stays as it is, until a later step changes it. What
-/// moves on by itself (dials, failures, a drain with a deadline) is expected as a minimum, as a
-/// sum of all that ever was, or behind a delay that no scenario waits out.
+/// Expect an exact value only of something that stays until a later step changes it. Dials, failures and
+/// drains with a deadline go on by themselves: expect a minimum of them, a count of all so far, or set
+/// a delay that no scenario waits out.
 ///
 /// ```
 /// use pool_conformance::{Dial, Observation::*, Script};
@@ -52,14 +52,14 @@ pub struct Script {
 }
 
 impl Script {
-    /// A pool with the default settings, but for timeouts: a dial, a drain and a shutdown may take
-    /// an hour, and a connection is stable after an hour. There are no addresses yet; servers
-    /// accept at all of them.
+    /// A pool with the default settings, except that a dial, a drain and a shutdown may take an hour, and
+    /// that a connection is stable after an hour. There are no addresses yet. Servers accept dials at all
+    /// of them.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A setting of the pool.
+    /// Sets a setting of the pool.
     pub fn with(mut self, setting: Setting) -> Self {
         self.settings.push(setting);
         self
@@ -70,17 +70,17 @@ impl Script {
         self
     }
 
-    /// From now on the server answers dials like this, also those that hang.
+    /// From now on the server answers dials like this, including dials that hang.
     pub fn serve(self, address: u16, dial: Dial) -> Self {
         self.step(ServerStep::Serve(address, dial))
     }
 
-    /// From now on the server's connections behave like this, too.
+    /// From now on the server's connections behave like this, including those that are open.
     pub fn behave(self, address: u16, conduct: Conduct) -> Self {
         self.step(ServerStep::Behave(address, conduct))
     }
 
-    /// The server's connections take nothing, and nothing that they took goes out.
+    /// The server's connections take no item, and don't flush those that they took.
     pub fn stall(self, address: u16) -> Self {
         self.behave(address, Conduct::Stalled)
     }
@@ -90,17 +90,17 @@ impl Script {
         self.behave(address, Conduct::Well)
     }
 
-    /// The name service's answer: all addresses there are.
+    /// The name service names all addresses.
     pub fn set_addresses<E: IntoEndpoint>(self, addresses: impl IntoIterator<Item = E>) -> Self {
         self.step(StreamStep::SetAddresses(addresses.into_iter().map(E::into_endpoint).collect()))
     }
 
-    /// The name service's answer: there are no addresses.
+    /// The name service says that there are no addresses.
     pub fn set_no_addresses(self) -> Self {
         self.step(StreamStep::SetAddresses(Vec::new()))
     }
 
-    /// The name service has no answer, and says why.
+    /// The name service fails with this error.
     pub fn fail_names(self, error: &'static str) -> Self {
         self.step(StreamStep::FailNames(error))
     }
@@ -130,13 +130,13 @@ impl Script {
         self.step(StreamStep::HoldNames)
     }
 
-    /// The answers that the name service kept back come, all at once.
+    /// The name service hands out, all at once, the answers that it kept back.
     pub fn release_names(self) -> Self {
         self.step(StreamStep::ReleaseNames)
     }
 
-    /// The pool is sent other settings: these, in place of all that it has. What can't be changed is
-    /// not.
+    /// The pool gets other settings: these and the defaults of a scenario, in place of all that it has.
+    /// Settings that can't change while a pool runs stay as they are.
     pub fn change_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
         self.step(StreamStep::ChangeSettings(settings.into_iter().collect()))
     }
@@ -151,22 +151,22 @@ impl Script {
         self.step(StreamStep::PanicSettings)
     }
 
-    /// From now on changes of the settings are kept back.
+    /// From now on the stream of settings keeps changes back.
     pub fn hold_settings(self) -> Self {
         self.step(StreamStep::HoldSettings)
     }
 
-    /// The changes that were kept back come, all at once.
+    /// The stream of settings hands out, all at once, the changes that it kept back.
     pub fn release_settings(self) -> Self {
         self.step(StreamStep::ReleaseSettings)
     }
 
-    /// The server dies: all its connections break, and it refuses dials. It must have some.
+    /// The server dies: it refuses dials, and its connections break. There must be one.
     pub fn kill(self, address: u16) -> Self {
         self.step(ServerStep::Kill(address))
     }
 
-    /// All connections to the server break; new ones can be made.
+    /// The server's connections break. New ones can be made.
     pub fn break_connections(self, address: u16) -> Self {
         self.step(ServerStep::BreakConnections(address))
     }
@@ -181,97 +181,97 @@ impl Script {
         self.step(ServerStep::GoAway(address))
     }
 
-    /// The oldest so many items of each connection are done.
+    /// The oldest items of each connection, this many, have this outcome.
     pub fn finish(self, address: u16, items: usize, outcome: Outcome) -> Self {
         self.step(ServerStep::Finish(address, items, outcome))
     }
 
-    /// The server's connections give back all that they took and have not finished.
+    /// The server's connections give back all items that they took and have not finished.
     pub fn give_back(self, address: u16) -> Self {
         self.step(ServerStep::GiveBack(address))
     }
 
-    /// All dials and connections to the address that are over are woken, as late as that.
+    /// The wakers of all dials and connections to the address that are over wake once more.
     pub fn wake_stale_wakers(self, address: u16) -> Self {
         self.step(ServerStep::WakeStaleWakers(address))
     }
 
-    /// Sends items, one after the other; waits for places.
+    /// Sends items, one after the other. Waits for permits.
     pub fn send(self, items: impl IntoIterator<Item = u32>) -> Self {
         self.step(WaitStep::Send(items.into_iter().collect()))
     }
 
-    /// Sends so many items whose numbers don't matter; waits for places.
+    /// Sends this many items whose numbers don't matter. Waits for permits.
     pub fn send_some(self, items: usize) -> Self {
         self.step(WaitStep::SendSome(items))
     }
 
-    /// Sends an item if there is a place.
+    /// Sends an item if there is a permit.
     pub fn try_send(self, item: u32) -> Self {
         self.step(UserStep::TrySend(item))
     }
 
-    /// Starts a sender, who waits for a place on a task of its own.
+    /// Starts a sender, which waits for a permit on a task of its own.
     pub fn start_send(self, item: u32) -> Self {
         self.step(UserStep::StartSend(item))
     }
 
-    /// The sender of this item gives up.
+    /// The sender of this item is cancelled. It must be sending.
     pub fn cancel(self, item: u32) -> Self {
         self.step(UserStep::Cancel(item))
     }
 
-    /// The sender of this item gives up, if it hasn't been told yet.
+    /// The sender of this item is cancelled, if it is still sending.
     pub fn try_to_cancel(self, item: u32) -> Self {
         self.step(UserStep::TryToCancel(item))
     }
 
-    /// Nobody wants this item any more, and the pool is told.
+    /// This item is unwanted from now on, and the pool is told.
     pub fn disown(self, item: u32) -> Self {
         self.step(UserStep::Disown(item))
     }
 
-    /// Reserves a place with another handle, as a sink.
+    /// Reserves a permit with another handle, as a sink.
     pub fn reserve(self) -> Self {
         self.step(WaitStep::Reserve)
     }
 
-    /// Sends an item into the reserved place.
+    /// Sends an item with the reserved permit.
     pub fn send_reserved(self, item: u32) -> Self {
         self.step(UserStep::SendReserved(item))
     }
 
-    /// Drops the handle that has reserved a place.
+    /// Drops the handle that has the reserved permit.
     pub fn release_reserved(self) -> Self {
         self.step(UserStep::ReleaseReserved)
     }
 
-    /// Somebody asks the pool whether it is ready, and waits for the answer.
+    /// A user calls `ready()` on a task of its own.
     pub fn ask_ready(self) -> Self {
         self.step(UserStep::AskReady)
     }
 
-    /// Somebody waits for the end of the pool.
+    /// A user waits for the end of the pool on a task of its own.
     pub fn wait_for_end(self) -> Self {
         self.step(UserStep::WaitForEnd)
     }
 
-    /// Somebody knows that the address is up.
+    /// A user calls `retry_now` for the address.
     pub fn retry_now(self, address: u16) -> Self {
         self.step(UserStep::RetryNow(address))
     }
 
-    /// The pool is told to end.
-    pub fn shutdown(self, deadline: Duration) -> Self {
-        self.step(UserStep::Shutdown(deadline))
+    /// A user shuts the pool down with this timeout.
+    pub fn shutdown(self, timeout: Duration) -> Self {
+        self.step(UserStep::Shutdown(timeout))
     }
 
-    /// The script drops its handle. It can't send any more.
+    /// The script drops its handles. It can't send any more.
     pub fn drop_handles(self) -> Self {
         self.step(UserStep::DropHandles)
     }
 
-    /// The driver is dropped, wherever it is.
+    /// The driver is dropped, also in the middle of its work.
     pub fn drop_driver(self) -> Self {
         self.step(HarnessStep::DropDriver)
     }
@@ -291,7 +291,7 @@ impl Script {
         self.step(HarnessStep::PanicUndelivered)
     }
 
-    /// Lets time pass; at least so much.
+    /// Lets time pass, this much or more.
     pub fn advance(self, duration: Duration) -> Self {
         self.step(WaitStep::Advance(duration))
     }
@@ -311,17 +311,17 @@ impl Script {
         self.step(HarnessStep::MarkTime)
     }
 
-    /// Sets a timer of the runtime itself, the same one each time, to so much time from now.
+    /// Sets a timer of the runtime itself, the same one each time, to this much time from now.
     pub fn set_timer(self, duration: Duration) -> Self {
         self.step(HarnessStep::SetTimer(duration))
     }
 
-    /// Goes through these steps so many times.
+    /// Plays these steps this many times.
     pub fn repeat(self, times: usize, steps: impl FnOnce(Self) -> Self) -> Self {
         self.step(Step::Repeat(times, steps(Self::new()).steps))
     }
 
-    /// Takes these steps for each of the addresses.
+    /// Adds these steps for each of the addresses.
     pub fn for_each(
         self,
         addresses: impl IntoIterator<Item = u16>,
@@ -330,34 +330,32 @@ impl Script {
         addresses.into_iter().fold(self, steps)
     }
 
-    /// This comes to be seen. It must be something that stays, once it is so: where time is real
-    /// a value that moves on may have done so before anybody looks.
+    /// Expects this value. It must be a value that stays: where time is real, the script may look late.
     pub fn expect(self, observation: Observation, value: impl Into<Value>) -> Self {
         self.step(CheckStep::Expect(observation, value.into()))
     }
 
-    /// So much or more comes to be seen.
+    /// Expects this number or more.
     pub fn expect_at_least(self, observation: Observation, min: u64) -> Self {
         self.step(CheckStep::ExpectAtLeast(observation, min))
     }
 
-    /// A number from `min` to `max` comes to be seen. Where time is real and the number is a
-    /// time, it may be more.
+    /// Expects a number from `min` to `max`. A time may be longer than `max` where time is real.
     pub fn expect_between(self, observation: Observation, min: u64, max: u64) -> Self {
         self.step(CheckStep::ExpectBetween(observation, min, max))
     }
 
-    /// This comes to be seen in so much time. Where time is real it may take longer.
+    /// Expects this value within the time limit. Where time is real, it may take longer.
     pub fn expect_within(self, limit: Duration, observation: Observation, value: impl Into<Value>) -> Self {
         self.step(CheckStep::ExpectWithin(limit, observation, value.into()))
     }
 
-    /// This comes to be seen, and is seen after every poll of the driver for so much time.
+    /// Expects this value, and that it is seen after every poll of the driver for this much time.
     pub fn expect_to_stay(self, time: Duration, observation: Observation, value: impl Into<Value>) -> Self {
         self.step(CheckStep::ExpectToStay(time, observation, value.into()))
     }
 
-    /// From now on no more than this number is seen after any poll of the driver.
+    /// From now on expects no more than this number after any poll of the driver.
     pub fn never_above(self, observation: Observation, max: u64) -> Self {
         self.step(CheckStep::NeverAbove(observation, max))
     }

@@ -19,7 +19,7 @@ pub enum End {
     Refused,
     /// `on_undelivered` got it.
     Undelivered,
-    /// Its sender gave up.
+    /// Its sender was cancelled.
     Withdrawn,
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn a3_an_address_that_keeps_coming_and_going_keeps_only_the_newest_of
                 .expect(Draining(1), 2)
                 .expect(Connected(1), 0)
                 .expect(Connected(2), 2)
-                // Of several that began at the same time any may be the oldest.
+                // Drains that start at the same time have no order.
                 .advance(millis(20))
         })
         .expect(Open(1), 2)

@@ -22,7 +22,7 @@ pub(crate) fn a1_of_two_sets_only_the_difference_acts() -> Script {
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
-        // Whoever removes all and then adds all has no connection for a moment.
+        // A pool that removed all addresses and then added all would be without a connection in between.
         .never_above(AvailabilityChanges, 1)
         .never_above(Dials(2), 1)
         .never_above(Removed(2), 0)

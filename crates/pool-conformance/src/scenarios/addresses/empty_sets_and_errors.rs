@@ -48,7 +48,7 @@ pub(crate) fn a4_an_empty_set_drops_dials_and_ends_retries() -> Script {
         .set_no_addresses()
         .expect(DialsOpen(1), 0)
         .expect(Removed(2), 1)
-        // Once its backoff is over nothing of it is left, and nobody dials it.
+        // It is forgotten when its backoff is over, and is not dialled.
         .expect(KnownAddresses, 0)
         .serve(1, Dial::Accept)
         .serve(2, Dial::Accept)

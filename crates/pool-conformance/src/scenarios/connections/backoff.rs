@@ -40,7 +40,7 @@ pub(crate) fn c3_an_address_that_refuses_slows_no_other() -> Script {
         .send(1..=30)
         .expect_within(millis(1), Received(2), 30)
         .break_connections(2)
-        // It is the first that this one has.
+        // Failures of the first address don't count here.
         .expect(Connections(2), 2)
         .expect(Failures(2), 1)
 }
@@ -63,7 +63,7 @@ pub(crate) fn c3_a_dial_that_hangs_has_failed_at_its_timeout_and_has_waited_alre
         .set_addresses([1])
         .expect_at_least(BackOffs(1), 1)
         .expect(LastError(1), "the dial timed out")
-        // The delay is counted from the start of a dial, and is shorter than the timeout.
+        // The delay counts from the start of the dial, and is over before the timeout.
         .expect_between(DialGapMillis(1, 0), 300, 301)
         .serve(1, Dial::Accept)
         .expect(Ready(1), 1)
@@ -93,7 +93,7 @@ pub(crate) fn c3_dials_that_were_in_flight_together_fail_as_one() -> Script {
         .send(1..=8)
         .expect(Received(1), 8)
         .serve(1, Dial::Hang)
-        // Items were sent: this is no failure.
+        // A close in good order after items is no failure.
         .hang_up(1)
         .expect(DiallingTo(1), 4)
         .serve(1, Dial::Refuse)
@@ -172,7 +172,7 @@ pub(crate) fn c3_an_address_in_backoff_is_dialled_at_once_when_somebody_knows_th
         .serve(1, Dial::Accept)
         .retry_now(1)
         .expect_within(millis(1), Ready(1), 1)
-        // It has yet to show that it works.
+        // A connection that is merely up clears nothing.
         .expect(Failures(1), 1)
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn c2_a_lazy_pool_opens_no_more_while_an_open_connection_takes_the_it
 }
 
 pub(crate) fn c2_a_lazy_pool_opens_the_next_connection_to_the_least_connected_address() -> Script {
-    // Every connection takes one item and no more.
+    // Every connection takes one item only.
     let script = Script::new()
         .with(Lazy)
         .with(ConnectionsPerAddress(2))

@@ -7,7 +7,7 @@ use pool_driver::{FailureKind, Outcome};
 use crate::scenarios::shared::{SUCCESS, constant_backoff, millis};
 use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
-/// How an address that flaps is dialled: the first delays, give or take a fifth.
+/// An address that flaps is dialled after the default delays, plus or minus a fifth.
 fn flaps(dial: Dial) -> Script {
     Script::new()
         .serve(1, dial)
@@ -54,7 +54,7 @@ pub(crate) fn c5_a_connection_that_lives_long_enough_clears_the_failures() -> Sc
         .expect(Recovered(1), 1)
         .expect(Failures(1), 0)
         .break_connections(1)
-        // The steps start afresh.
+        // The failures are counted from zero again.
         .expect(DialContextFailures(1), 1)
 }
 

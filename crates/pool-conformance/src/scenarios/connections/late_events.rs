@@ -65,7 +65,7 @@ pub(crate) fn c6_dials_that_timed_out_and_would_connect_at_last_do_not_count() -
         .serve(1, Dial::Hang)
         .set_addresses([1])
         .expect_at_least(Dials(1), 4)
-        // All that ever hung are told.
+        // This wakes all dials that ever hung.
         .serve(1, Dial::Accept)
         .expect(Ready(1), 1)
         .expect_to_stay(millis(500), Connections(1), 1)
@@ -79,7 +79,7 @@ pub(crate) fn c6_the_drain_deadline_of_an_old_connection_does_not_hit_the_new_on
         .expect(Ready(1), 1)
         .behave(1, Conduct::NeverCloses)
         .set_addresses([2])
-        // Where time is real it may be over before anybody looks.
+        // Not the number of drains: where time is real, the drain may be over already.
         .expect(DrainReasons(1), "AddressLeft")
         .set_addresses([1])
         .expect(Connections(1), 2)

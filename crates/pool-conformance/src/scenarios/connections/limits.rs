@@ -29,7 +29,7 @@ pub(crate) fn c1_an_address_that_has_never_answered_costs_one_dial() -> Script {
         .expect_to_stay(millis(500), DiallingTo(1), 1)
         .serve(1, Dial::Accept)
         .expect(Ready(1), 10)
-        // One that has answered is filled at once.
+        // An address that has answered gets its other connections at once.
         .expect(DiallingMaxTo(1), 9)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn c1_however_dials_end_none_of_them_costs_a_permit_for_good() -> Scr
                 .for_each(1..=2, |script, address| script.serve(address, fault))
                 .for_each(1..=2, |script, address| script.expect(LastError(address), error))
         })
-        // These connect, and panic all the same.
+        // These dials connect, and panic when they are dropped.
         .for_each(1..=2, |script, address| script.serve(address, Dial::PanicInDrop))
         .for_each(1..=2, |script, address| script.expect(Ready(address), 2))
         .expect_at_least(Panics, 2 + 2 + 4)

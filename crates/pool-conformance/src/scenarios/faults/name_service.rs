@@ -110,7 +110,7 @@ pub(crate) fn f4_addresses_that_keep_failing_make_the_pool_ask_again() -> Script
         .expect(NameRefreshes, 0)
         .kill(1)
         .expect(NameRefreshes, 1)
-        // It has moved.
+        // The first address has moved.
         .set_addresses([2, 3])
         .expect(Ready(3), 1)
         .send(0..2)

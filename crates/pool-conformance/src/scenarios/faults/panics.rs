@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::scenarios::shared::{AN_HOUR, blocked, connected, millis, secs};
 use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
-/// Something is wrong with the dials to the first address; the second is sound.
+/// Dials to the first address panic like this. The second address is sound.
 fn bad_dials(dial: Dial, error: &'static str) -> Script {
     Script::new()
         .with(Backoff(millis(100), millis(100)))
@@ -63,7 +63,7 @@ pub(crate) fn f1_a_panic_in_the_drop_of_a_dial_that_is_abandoned_costs_nothing_e
         .expect(ReceivedOver(2, 0), 2)
 }
 
-/// The connections to the first address panic in this call as soon as there is traffic.
+/// Connections to the first address panic in this call when there is traffic.
 fn bad_connections(call: Call, error: &'static str) -> Script {
     Script::new()
         .with(Backoff(millis(100), millis(100)))
@@ -190,7 +190,7 @@ pub(crate) fn f1_a_panic_of_the_observer_costs_the_observer() -> Script {
         .expect(Open(1), 0)
         .send(0..3)
         .expect(ReceivedItems(2), 0..3)
-        // The panic was the last that it heard.
+        // An observer that panicked gets no more events.
         .expect(Panics, 1)
         .expect(Added(2), 0)
         .shutdown(secs(1))

@@ -47,7 +47,7 @@ pub(crate) fn f2_an_item_alone_costs_a_few_polls_and_none_is_forgotten() -> Scri
         .expect(Ready(2), 1)
         .mark_polls()
         .never_above(PollsSinceMark, 3 * 300)
-        // Each has to wake a driver that sleeps.
+        // The driver sleeps before each item.
         .repeat(300, |next| next.send_some(1).expect(PermitsInUse, 0))
         .expect(Received(1), 150)
         .expect(Received(2), 150)
@@ -61,7 +61,7 @@ pub(crate) fn f2_a_connection_that_is_ready_again_wakes_the_driver_each_time() -
 }
 
 pub(crate) fn f2_a_connection_that_is_ready_again_while_it_is_polled_is_polled_again() -> Script {
-    // Its flush ends in a poll of the driver, and makes it ready there and then.
+    // The flush ends within a poll of the driver, which makes the connection ready in that poll.
     Script::new()
         .behave(1, Conduct::Window(1))
         .behave(1, Conduct::FlushesAfter(millis(20)))
@@ -87,7 +87,7 @@ pub(crate) fn f2_a_connection_that_wakes_itself_for_ever_keeps_nobody_waiting() 
         .set_addresses([1, 2])
         .expect(Ready(1), 1)
         .expect(Ready(2), 1)
-        // It is asked once in each poll of the driver, however often it wakes.
+        // It is polled once in each poll of the driver, however often it wakes itself.
         .never_above(EmptyEventPollsMax(1), 1)
         .behave(1, Conduct::WakesItself)
         .send_some(40)

@@ -7,7 +7,7 @@ pub(crate) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
     connected(Script::new(), 1..=2)
         .behave(1, Conduct::Window(1))
         .behave(1, Conduct::NeverFlushes)
-        // No item follows that would have it sent on.
+        // The next item is sent only after that, so it can't be what moves this one on.
         .for_each(2..=20, |script, items| {
             let script = if items == 2 { script.send([1]) } else { script };
             script.send([items.into()]).expect_within(millis(1), Sent, u64::from(items))
@@ -18,7 +18,7 @@ pub(crate) fn i4_an_item_that_a_connection_pushes_back_goes_to_another() -> Scri
 }
 
 pub(crate) fn i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic() -> Script {
-    // At least in every second round it is the stalled one's turn.
+    // In at least every second round it is the turn of the stalled connection.
     connected(Script::new(), 1..=2)
         .repeat(4, |script| {
             script
@@ -54,10 +54,10 @@ pub(crate) fn i4_a_full_connection_leaves_the_next_item_to_its_sibling() -> Scri
         .expect(Ready(1), 1)
         .send([1, 2])
         .expect(Unflushed(1), 2)
-        // Nobody has found out yet that it is full.
+        // The driver has not found out yet that it is full.
         .serve(1, Dial::Accept)
         .expect(Ready(1), 2)
-        // One of these comes to it first, whichever of the two begins.
+        // One of these two items goes to the full connection first, whichever begins.
         .send([3])
         .expect_within(millis(1), Sent, 3)
         .send([4])

@@ -4,7 +4,7 @@ use crate::scenarios::shared::{connected, millis};
 use crate::script::{Call, Conduct, Observation::*, Script, Setting::*};
 
 pub(crate) fn i6_every_connection_that_a_batch_has_touched_is_flushed() -> Script {
-    // They wait together, and go out together.
+    // All items wait, and are sent in one batch.
     Script::new()
         .with(ConnectionsPerAddress(2))
         .for_each(1..=3, Script::stall)

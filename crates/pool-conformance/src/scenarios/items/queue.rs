@@ -3,7 +3,7 @@
 use crate::scenarios::shared::{blocked, millis};
 use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
-/// A pool of this queue size whose one connection takes nothing.
+/// A pool with this queue size whose one connection takes no item.
 fn blocked_with_queue(queue_size: usize) -> Script {
     Script::new()
         .with(QueueSize(queue_size))
@@ -13,7 +13,7 @@ fn blocked_with_queue(queue_size: usize) -> Script {
         .expect(AddressState(1), "busy")
 }
 
-/// Senders who stand in line in this order.
+/// Senders of these items enter the wait queue, in this order.
 fn line_up(script: Script, senders: std::ops::RangeInclusive<u32>) -> Script {
     senders.zip(1..).fold(script, |script, (item, waiting)| script.start_send(item).expect(Waiting, waiting))
 }
@@ -100,7 +100,7 @@ pub(crate) fn i5_a_sender_that_gives_up_leaves_no_gap_in_the_line() -> Script {
 }
 
 pub(crate) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothing_behind() -> Script {
-    // Whether a sender has its place by then is left to chance.
+    // Whether a sender has its permit by then depends on the order of tasks.
     let script = (0..8).fold(blocked_with_queue(1), |script, round| {
         let first = round * 10;
         line_up(script.send([first]), first + 1..=first + 3)
