@@ -1,4 +1,4 @@
-//! What a runtime adapter has to show of itself to be tested.
+//! What a runtime adapter implements to be tested.
 
 use pool_driver::Runtime;
 
@@ -44,33 +44,33 @@ pub trait Adapter: Sized {
     /// The clock and the timers.
     type Runtime: Runtime + 'static;
 
-    /// How reports call it.
+    /// Its name in reports.
     const NAME: &'static str;
 
-    /// What kind of time it has.
+    /// How its time passes.
     const TIME: Time = Time::Real;
 
-    /// Makes an executor for one scenario, or a handle to one that lives for ever. Whatever it
-    /// leaves to chance it should take from the seed.
+    /// Makes an executor for one scenario, or a handle to one that lives for ever. It takes all its chance
+    /// from the seed.
     fn start(seed: u64) -> Self;
 
-    /// A runtime of this executor. It is asked for several.
+    /// Makes a runtime of this executor. It is called several times.
     fn runtime(&self) -> Self::Runtime;
 
-    /// Starts to run a task, which goes on when the scenario is over, until it ends by itself or
-    /// the executor is dropped. `Task<R>` is `Send` if `R` and its timers are. It ends by itself
-    /// unless the scenario fails.
+    /// Starts a task. It runs until it ends by itself or the executor is dropped, also after the
+    /// scenario. It ends by itself unless the scenario fails. `Task<R>` is `Send` if `R` and its timers
+    /// are.
     fn spawn(&self, task: Task<Self::Runtime>);
 
-    /// Runs a future to its end on the caller's thread, while what was spawned runs too.
+    /// Runs a future to its end on the caller's thread, together with the spawned tasks.
     fn run(&self, script: impl Future<Output = ()> + 'static);
 
-    /// A number that stands for the order in which everything ran, where that can be repeated.
+    /// A hash of the order in which tasks ran, if the adapter can repeat a run.
     fn history(&self) -> Option<u64> {
         None
     }
 
-    /// Why the scenario of this name can't be run here, if it can't. Say what is missing.
+    /// Why the scenario of this name can't be run here: what is missing. `None` if it can.
     #[must_use]
     fn skip(scenario: &str) -> Option<&'static str> {
         let _ = scenario;
@@ -80,12 +80,11 @@ pub trait Adapter: Sized {
 
 /// How time passes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "it passes by itself, or it doesn't")]
+#[expect(clippy::exhaustive_enums, reason = "time passes by itself, or it doesn't")]
 pub enum Time {
-    /// It jumps to the next timer when all tasks wait. Scenarios check that nothing comes late.
+    /// It jumps to the next timer when all tasks wait. Scenarios check that nothing is late.
     Virtual,
-    /// It passes by itself. Scenarios run at twenty times its speed, and wait for what shall
-    /// happen as long as need be.
+    /// It passes by itself. Scenarios run at twenty times its speed and don't check lateness.
     Real,
 }
 

@@ -1,45 +1,47 @@
 //! What a pool promises, as scenarios that any runtime adapter can run.
 //!
-//! An adapter's author implements [`Adapter`] for the executor that the adapter is for, and writes
-//! one line in a test:
+//! The author of an adapter implements [`Adapter`] for an executor, and writes one line in a test:
 //!
 //! ```
 //! # use pool_conformance::simulated::Simulated as MyAdapter;
 //! pool_conformance::conformance!(MyAdapter);
 //! ```
 //!
-//! Every [scenario](scenarios()) is a `#[test]` then. Its name says which promise it is about:
+//! That makes a `#[test]` of every [scenario](scenarios()). Its name says which promise it is about:
 //! addresses (A1 to A8), connections (C1 to C6), items (I1 to I6), the end (D1 to D3), faults (F1 to
 //! F5), and the runtime seam itself (R1 to R5).
 //!
-//! A scenario is a [`Script`]: data in one vocabulary. It is played on servers in memory
-//! ([`world`]) that can be slow, stall, refuse, hang, close, die and panic. Where time is
-//! [virtual](Time::Virtual) it is played to the nanosecond; where it is [real](Time::Real) it
-//! runs twenty times as fast, waits for what shall happen, and says nothing about lateness. A
-//! failure prints the script, the step that failed, what was expected and seen, and the seed.
+//! A scenario is a [`Script`]: steps as data, in one vocabulary. It is played on servers in memory
+//! ([`world`]), which can be slow, stall, refuse, hang, close, die and panic. Where time is
+//! [virtual](Time::Virtual), scenarios check times to the nanosecond. Where it is
+//! [real](Time::Real), they run twenty times as fast, wait for what they expect, and don't check
+//! lateness. A failure prints the script, the step that failed, what was expected and seen, and the
+//! seed.
 //!
-//! The [simulated runtime](simulated) is an adapter too: it repeats a run exactly for a seed.
+//! The [simulated runtime](simulated) is an adapter too. It repeats a run exactly for a seed.
+//!
+//! The modules are layers, and each imports only from those before it: `clock` and
+//! `observed_runtime`; `world`; `script`, the vocabulary, and `scenarios`, which use nothing else;
+//! `fixture`, `observe` and `invariants`; `task` and `adapter`; `play`; `run`.
 
 mod adapter;
-mod balancer;
-mod observation;
-mod observed;
-mod pacer;
+mod clock;
+mod fixture;
+mod invariants;
+mod observe;
+mod observed_runtime;
 mod play;
 mod run;
 mod scenarios;
-mod scene;
 mod script;
 pub mod simulated;
 mod task;
-mod watchdog;
 pub mod world;
 
 pub use adapter::{Adapter, Time};
-pub use observation::{Observation, Value};
-pub use observed::{Observed, ObservedTimer, Stamp};
+pub use observed_runtime::{ClockWatch, ObservedRuntime, ObservedTimer};
 pub use run::{REPORT_VARIABLE, Report, SEED, SEED_VARIABLE, Verdict, check, note, run};
 pub use scenarios::{PROMISES, Promise, Scenario, scenarios};
-pub use script::{Conduct, IntoEndpoint, Script, Setting};
+pub use script::{Conduct, IntoEndpoint, Observation, Script, Setting, Value};
 pub use task::Task;
 pub use world::Dial;

@@ -1,5 +1,5 @@
-//! Adapters with a fault each: the suite catches every one, by a scenario whose name says what is
-//! wrong.
+//! Adapters with one fault each. The suite catches every one, by a scenario of the promise that it
+//! breaks.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -14,17 +14,17 @@ use pool_conformance::simulated::{Clock, ManualTimer, Simulated};
 use pool_conformance::{Adapter, SEED, Task, Time, Verdict, note, run, scenarios};
 use pool_driver::{Instant, Runtime, Timer};
 
-/// What is wrong.
+/// What is wrong with an adapter.
 trait Fault: 'static {
     const NAME: &'static str;
 
-    /// What the clock shows.
+    /// What the clock shows. `looks` is how often it was read.
     fn now(now: Instant, looks: u64) -> Instant {
         let _ = looks;
         now
     }
 
-    /// What a timer is set to, which was set so often before.
+    /// What a timer is set to. `resets` is how often it was set before.
     fn deadline(deadline: Instant, resets: u64) -> Option<Instant> {
         let _ = resets;
         Some(deadline)
@@ -40,11 +40,11 @@ trait Fault: 'static {
     const WAITS_FOR_OTHERS: bool = false;
 }
 
-/// The simulated runtime, with a fault.
+/// The simulated runtime with a fault.
 struct Wrong<F> {
     simulated: Simulated,
-    /// Tasks that wait until something else happens.
-    waiting: Rc<RefCell<Vec<Arc<Ear>>>>,
+    /// The wakers of all tasks.
+    waiting: Rc<RefCell<Vec<Arc<RelayWaker>>>>,
     fault: std::marker::PhantomData<F>,
 }
 
@@ -63,15 +63,15 @@ impl<F: Fault> Adapter for Wrong<F> {
 
     fn spawn(&self, task: Task<WrongRuntime<F>>) {
         let mut task = Box::pin(task);
-        let ear = Arc::new(Ear { is_woken: AtomicBool::new(true), ..Ear::default() });
-        self.waiting.borrow_mut().push(Arc::clone(&ear));
+        let relay = Arc::new(RelayWaker { is_woken: AtomicBool::new(true), ..RelayWaker::default() });
+        self.waiting.borrow_mut().push(Arc::clone(&relay));
         self.simulated.spawn_any(poll_fn(move |cx| {
-            if !ear.is_woken.swap(false, Ordering::Relaxed) {
+            if !relay.is_woken.swap(false, Ordering::Relaxed) {
                 return Poll::Pending;
             }
-            let waker = ear.start_poll(cx.waker(), !F::WAITS_FOR_OTHERS);
+            let waker = relay.start_poll(cx.waker(), !F::WAITS_FOR_OTHERS);
             let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
-            ear.end_poll(F::KEEPS_WAKES);
+            relay.end_poll(F::KEEPS_WAKES);
             ready!(polled);
             if F::POLLS_AFTER_END {
                 let _ = task.as_mut().poll(cx);
@@ -84,22 +84,22 @@ impl<F: Fault> Adapter for Wrong<F> {
         let waiting = Rc::clone(&self.waiting);
         let mut script = Box::pin(script);
         self.simulated.run(poll_fn(move |cx| {
-            waiting.borrow().iter().for_each(|ear| ear.pass_on());
+            waiting.borrow().iter().for_each(|relay| relay.pass_on());
             script.as_mut().poll(cx)
         }));
     }
 }
 
-/// A waker that hears what it is to pass on, and passes it on late or never.
+/// A waker that passes wake-ups on late or never.
 #[derive(Default)]
-struct Ear {
+struct RelayWaker {
     is_woken: AtomicBool,
     is_prompt: AtomicBool,
     is_polled: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Ear {
+impl RelayWaker {
     fn start_poll(self: &Arc<Self>, task: &Waker, is_prompt: bool) -> Waker {
         self.is_polled.store(true, Ordering::Relaxed);
         self.is_prompt.store(is_prompt, Ordering::Relaxed);
@@ -124,7 +124,7 @@ impl Ear {
     }
 }
 
-impl Wake for Ear {
+impl Wake for RelayWaker {
     fn wake(self: Arc<Self>) {
         self.is_woken.store(true, Ordering::Relaxed);
         if self.is_prompt.load(Ordering::Relaxed) && !self.is_polled.load(Ordering::Relaxed) {
@@ -168,15 +168,15 @@ impl<F: Fault> Timer for WrongTimer<F> {
     }
 
     fn poll_expired(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut deaf = Context::from_waker(Waker::noop());
-        let cx = if F::KEEPS_WAKERS { cx } else { &mut deaf };
+        let mut dropped = Context::from_waker(Waker::noop());
+        let cx = if F::KEEPS_WAKERS { cx } else { &mut dropped };
         Pin::new(&mut self.timer).poll_expired(cx)
     }
 }
 
 impl<F> Unpin for WrongTimer<F> {}
 
-/// Runs all scenarios; at least one of these promises must be found broken.
+/// Runs all scenarios. At least one of these promises must be broken.
 fn must_be_caught<F: Fault>(promises: &[&str]) {
     let mut caught_by = Vec::new();
     for scenario in scenarios() {

@@ -162,7 +162,7 @@ fn the_schedule_makes_items_end_in_every_way() {
     let mut run = Run::new(Death::None);
     run.play();
     run.check("nobody died");
-    for end in [End::SentCount, End::Refused, End::Undelivered, End::Withdrawn] {
+    for end in [End::Sent, End::Refused, End::Undelivered, End::Withdrawn] {
         assert!(!run.bench.ledger.ended(end).is_empty(), "none {end:?}");
     }
     assert!(run.polls.get() > 15 && run.bench.calls.count() > 100);

@@ -17,7 +17,7 @@ fn i1_an_item_whose_start_send_fails_counts_as_handed_and_ends_only_that_connect
         bench.send(1..=4);
         assert_eq!(bench.world.received(B).len(), 3);
         assert!(bench.world.received(A).is_empty());
-        assert_eq!(bench.ledger.ended(End::SentCount).len(), 4);
+        assert_eq!(bench.ledger.ended(End::Sent).len(), 4);
         assert!(!bench.world.links(A)[0].is_open());
         assert_eq!(bench.finish().counts.sent, 4);
     }

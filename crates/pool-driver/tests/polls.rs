@@ -59,7 +59,7 @@ fn f2_a_driver_with_a_great_many_items_lets_others_run_meanwhile() {
     }
     let before = bench.driver.polls();
     bench.executor.run_round();
-    let sent = bench.ledger.ended(End::SentCount).len();
+    let sent = bench.ledger.ended(End::Sent).len();
     assert!((1..5000).contains(&sent), "{sent} in one poll");
     bench.run();
     assert!((5..=50).contains(&(bench.driver.polls() - before)));

@@ -1,24 +1,21 @@
-//! R1 to R5: what a runtime adapter owes to a driver.
+//! R1 to R5: what a driver needs of a runtime adapter.
 
 use std::time::Duration;
 
-use super::{AN_HOUR, and_is_left_alone, millis, secs};
-use crate::observation::Observation::*;
-use crate::script::Script;
-use crate::script::Setting::*;
-use crate::world::Dial;
+use crate::scenarios::shared::{AN_HOUR, and_is_left_alone, millis, secs};
+use crate::script::{Dial, Observation::*, Script, Setting::*};
 
-pub(super) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Script {
+pub(crate) fn r1_the_clock_never_goes_back_while_a_driver_looks_at_it() -> Script {
     Script::new()
         .never_above(ClockWentBack, 0)
         .serve(1, Dial::Refuse)
         .set_addresses([1, 2])
         .advance(millis(500))
-        .repeat(20, |script| script.send_some(1).expect(Places, 0))
+        .repeat(20, |script| script.send_some(1).expect(PermitsInUse, 0))
         .expect_at_least(Dials(1), 5)
 }
 
-pub(super) fn r1_the_clock_moves_on_while_everybody_waits() -> Script {
+pub(crate) fn r1_the_clock_moves_on_while_everybody_waits() -> Script {
     Script::new()
         .with(DialTimeout(millis(300)))
         .serve(1, Dial::Hang)
@@ -27,15 +24,15 @@ pub(super) fn r1_the_clock_moves_on_while_everybody_waits() -> Script {
         .expect_between(DialGapMillis(1, 0), 300, 300)
 }
 
-pub(super) fn r2_a_timer_fires_when_its_time_has_come() -> Script {
+pub(crate) fn r2_a_timer_fires_when_its_time_has_come() -> Script {
     Script::new().set_timer(millis(200)).expect_within(millis(200), TimerFired, 1)
 }
 
-pub(super) fn r2_a_timer_whose_time_has_passed_fires_at_once() -> Script {
+pub(crate) fn r2_a_timer_whose_time_has_passed_fires_at_once() -> Script {
     Script::new().advance(millis(50)).set_timer(Duration::ZERO).expect_within(millis(1), TimerFired, 1)
 }
 
-pub(super) fn r2_a_drivers_timer_fires_although_nothing_else_happens() -> Script {
+pub(crate) fn r2_a_drivers_timer_fires_although_nothing_else_happens() -> Script {
     Script::new()
         .serve(1, Dial::Refuse)
         .set_addresses([1])
@@ -44,7 +41,7 @@ pub(super) fn r2_a_drivers_timer_fires_although_nothing_else_happens() -> Script
         .expect_between(DialGapMillis(1, 1), 128, 192)
 }
 
-pub(super) fn r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_others_way() -> Script {
+pub(crate) fn r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_others_way() -> Script {
     Script::new()
         .with(DialTimeout(millis(100)))
         .serve(1, Dial::Hang)
@@ -55,15 +52,15 @@ pub(super) fn r2_the_timers_of_a_driver_and_of_others_do_not_get_into_each_other
         .expect(TimerFired, 1)
 }
 
-pub(super) fn r3_a_timer_that_is_set_to_an_earlier_time_fires_then() -> Script {
+pub(crate) fn r3_a_timer_that_is_set_to_an_earlier_time_fires_then() -> Script {
     Script::new().set_timer(AN_HOUR).set_timer(millis(100)).expect_within(millis(100), TimerFired, 1)
 }
 
-pub(super) fn r3_a_timer_that_is_set_to_a_later_time_fires_then() -> Script {
+pub(crate) fn r3_a_timer_that_is_set_to_a_later_time_fires_then() -> Script {
     Script::new().set_timer(millis(50)).set_timer(millis(400)).expect_within(millis(400), TimerFired, 1)
 }
 
-pub(super) fn r3_a_timer_that_has_fired_can_be_set_again() -> Script {
+pub(crate) fn r3_a_timer_that_has_fired_can_be_set_again() -> Script {
     Script::new()
         .set_timer(millis(50))
         .expect(TimerFired, 1)
@@ -73,7 +70,7 @@ pub(super) fn r3_a_timer_that_has_fired_can_be_set_again() -> Script {
         .expect(TimerFired, 3)
 }
 
-pub(super) fn r3_a_driver_that_waits_for_long_wakes_earlier_when_something_shorter_comes_up() -> Script {
+pub(crate) fn r3_a_driver_that_waits_for_long_wakes_earlier_when_something_shorter_comes_up() -> Script {
     Script::new()
         .with(DialTimeout(secs(30)))
         .serve(1, Dial::Hang)
@@ -85,16 +82,16 @@ pub(super) fn r3_a_driver_that_waits_for_long_wakes_earlier_when_something_short
         .expect_between(DialGapMillis(2, 0), 80, 120)
 }
 
-pub(super) fn r4_a_spawned_driver_runs_although_its_spawner_only_waits() -> Script {
+pub(crate) fn r4_a_spawned_driver_runs_although_its_spawner_only_waits() -> Script {
     Script::new().set_addresses([1, 2, 3]).expect(Open(3), 1)
 }
 
-pub(super) fn r4_a_driver_that_is_woken_while_it_is_polled_is_polled_again() -> Script {
-    // More items than a driver hands over in one poll: it wakes itself for the rest.
+pub(crate) fn r4_a_driver_that_is_woken_while_it_is_polled_is_polled_again() -> Script {
+    // More items than a driver sends in one poll. It wakes itself for the rest.
     Script::new().with(QueueSize(2000)).send_some(2000).set_addresses([1]).expect(Received(1), 2000)
 }
 
-pub(super) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
+pub(crate) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
     (0..50)
         .fold(Script::new().with(QueueSize(1)), Script::start_send)
         .expect(Sending, 49)
@@ -103,11 +100,11 @@ pub(super) fn r4_tasks_that_wait_for_each_other_all_get_on() -> Script {
         .expect(Received(1), 50)
 }
 
-pub(super) fn r4_a_task_that_nobody_wakes_is_not_polled() -> Script {
+pub(crate) fn r4_a_task_that_nobody_wakes_is_not_polled() -> Script {
     and_is_left_alone(Script::new().set_addresses([1]).expect(Ready(1), 1))
 }
 
-pub(super) fn r5_a_driver_that_has_ended_is_left_alone() -> Script {
+pub(crate) fn r5_a_driver_that_has_ended_is_left_alone() -> Script {
     Script::new()
         .never_above(PollsAfterEnd, 0)
         .set_addresses([1])
@@ -117,7 +114,7 @@ pub(super) fn r5_a_driver_that_has_ended_is_left_alone() -> Script {
         .expect_to_stay(millis(500), PollsAfterEnd, 0)
 }
 
-pub(super) fn r5_a_driver_that_ends_in_its_first_poll_is_left_alone() -> Script {
+pub(crate) fn r5_a_driver_that_ends_in_its_first_poll_is_left_alone() -> Script {
     Script::new()
         .never_above(PollsAfterEnd, 0)
         .drop_handles()

@@ -1,4 +1,4 @@
-//! Runs futures on one thread, each only when it was woken, and counts how often.
+//! Runs futures on one thread, each only when it was woken, and counts their polls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -19,36 +19,36 @@ const POLLS_MAX: usize = 100_000;
 /// An executor whose order of tasks is the order in which they were woken, or one that is drawn.
 #[derive(Debug, Default)]
 pub struct Executor {
-    tasks: Vec<Running>,
-    woken: Arc<Woken>,
+    tasks: Vec<ExecutorTask>,
+    woken: Arc<WokenTasks>,
     order: Option<fastrand::Rng>,
-    /// Which task was polled when, in short.
+    /// A hash of the order in which tasks were polled.
     history: SipHasher13,
 }
 
-struct Running {
+struct ExecutorTask {
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    flag: Arc<Flag>,
+    waker: Arc<TaskWaker>,
     polls: Rc<Cell<usize>>,
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for ExecutorTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("polls", &self.polls).finish_non_exhaustive()
+        f.debug_struct("ExecutorTask").field("polls", &self.polls).finish_non_exhaustive()
     }
 }
 
 #[derive(Debug, Default)]
-struct Woken(Mutex<VecDeque<usize>>);
+struct WokenTasks(Mutex<VecDeque<usize>>);
 
 #[derive(Debug)]
-struct Flag {
+struct TaskWaker {
     index: usize,
     is_listed: AtomicBool,
-    woken: Arc<Woken>,
+    woken: Arc<WokenTasks>,
 }
 
-impl Wake for Flag {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -60,7 +60,7 @@ impl Wake for Flag {
     }
 }
 
-/// A future that was spawned, and what came of it.
+/// A future that was spawned, and its output.
 #[derive(Debug)]
 pub struct Spawned<R> {
     index: usize,
@@ -81,13 +81,13 @@ impl<R> Spawned<R> {
         self.polls.get()
     }
 
-    /// Whether it has returned, and nobody has taken what it returned.
+    /// Whether it has returned, and its output was not taken yet.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.output.borrow().is_some()
     }
 
-    /// What it returned, if it has.
+    /// Takes its output, if it has returned.
     #[must_use]
     pub fn output(&self) -> Option<R> {
         self.output.borrow_mut().take()
@@ -95,29 +95,29 @@ impl<R> Spawned<R> {
 }
 
 impl Executor {
-    /// Draws the order in which tasks that are woken get their turns.
+    /// An executor that draws which of the woken tasks is polled next.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self { order: Some(fastrand::Rng::with_seed(seed)), ..Self::default() }
     }
 
-    /// A future to be run; it is woken once to begin with.
+    /// Adds a future, which is woken once to begin with.
     pub fn spawn<R: 'static>(&mut self, future: impl Future<Output = R> + 'static) -> Spawned<R> {
         let output = Rc::new(RefCell::new(None));
         let polls = Rc::new(Cell::new(0));
         let index = self.tasks.len();
-        let flag = Flag { index, is_listed: AtomicBool::new(false), woken: Arc::clone(&self.woken) };
+        let waker = TaskWaker { index, is_listed: AtomicBool::new(false), woken: Arc::clone(&self.woken) };
         let task = Spawned { index, output: Rc::clone(&output), polls: Rc::clone(&polls) };
         let future = Box::pin(async move {
             let done = future.await;
             *output.borrow_mut() = Some(done);
         });
-        self.tasks.push(Running { future: Some(future), flag: Arc::new(flag), polls });
-        self.tasks[index].flag.wake_by_ref();
+        self.tasks.push(ExecutorTask { future: Some(future), waker: Arc::new(waker), polls });
+        self.tasks[index].waker.wake_by_ref();
         task
     }
 
-    /// Runs until nobody is woken.
+    /// Runs until no task is woken.
     ///
     /// # Panics
     ///
@@ -146,13 +146,13 @@ impl Executor {
         }
     }
 
-    /// Whether nobody is woken.
+    /// Whether no task is woken.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.woken.0.lock().is_empty()
     }
 
-    /// Drops the task's future, wherever it is.
+    /// Drops the task's future, also in the middle of its work.
     pub fn cancel<R>(&mut self, task: &Spawned<R>) {
         drop(self.tasks[task.index].future.take());
     }
@@ -177,10 +177,10 @@ impl Executor {
     fn poll(&mut self, index: usize) {
         self.history.write_usize(index);
         let task = &mut self.tasks[index];
-        task.flag.is_listed.store(false, Ordering::Release);
+        task.waker.is_listed.store(false, Ordering::Release);
         let Some(future) = &mut task.future else { return };
         task.polls.set(task.polls.get() + 1);
-        let waker = Waker::from(Arc::clone(&task.flag));
+        let waker = Waker::from(Arc::clone(&task.waker));
         if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             task.future = None;
         }

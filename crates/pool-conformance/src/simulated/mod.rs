@@ -1,9 +1,8 @@
 //! A simulated runtime: one thread, virtual time, and an order of tasks that a seed decides.
 //!
-//! The same seed gives the same run, poll by poll. Together with the connections of
-//! [`world`](crate::world) it is what proofs about pools run on.
+//! The same seed gives the same run, poll by poll. The tests of `pool-driver` and `pool-call` run on it
+//! too, with the connections of [`world`](crate::world).
 
-mod clock;
 mod executor;
 
 use std::cell::RefCell;
@@ -13,7 +12,7 @@ use std::pin::Pin;
 use crate::adapter::{Adapter, Time};
 use crate::task::Task;
 
-pub use clock::{Clock, ManualTimer, Sleep};
+pub use crate::clock::{Clock, ManualTimer, Sleep};
 pub use executor::{Executor, Spawned};
 
 /// More polls than this without a step of time are an endless loop.

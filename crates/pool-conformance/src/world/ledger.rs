@@ -1,120 +1,29 @@
-//! Items that leave a trace: where each went, and that it was dropped, once.
+//! Items whose ends are recorded: where each went, and that it was dropped once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use pool_driver::{ItemPolicy, UndeliveredReason};
 
-/// Counts the calls into user code, and makes one of them panic.
-///
-/// A pool catches what panics in user code: what can't be, here, is written down instead.
-#[derive(Clone, Debug, Default)]
-pub struct Calls {
-    count: Arc<AtomicUsize>,
-    panic_at: Arc<Mutex<Option<usize>>>,
-    panics: Arc<AtomicUsize>,
-    driver_polls: Arc<AtomicUsize>,
-    contradiction: Arc<Mutex<Option<String>>>,
-}
-
-impl Calls {
-    /// How many there were.
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// The call with this number, counted from 1, panics.
-    pub fn panic_at(&self, call: usize) {
-        *self.panic_at.lock() = Some(call);
-    }
-
-    /// A call, as long as what this returns lives.
-    ///
-    /// # Panics
-    ///
-    /// When it is the one that shall.
-    pub fn enter(&self) -> Entered<'_> {
-        let entered = Entered { calls: self, panics: self.panics(), was_panicking: thread::panicking() };
-        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_due = *self.panic_at.lock() == Some(count);
-        if is_due && !thread::panicking() {
-            self.panic(&format!("in call {count}"));
-        }
-        entered
-    }
-
-    /// Panics, because a script says so.
-    ///
-    /// # Panics
-    ///
-    /// Always.
-    pub fn panic(&self, place: &str) -> ! {
-        self.panics.fetch_add(1, Ordering::Relaxed);
-        panic!("a scripted panic {place}")
-    }
-
-    /// Panics that a script has ordered, and that came.
-    pub fn panics(&self) -> usize {
-        self.panics.load(Ordering::Relaxed)
-    }
-
-    /// A poll of the driver starts.
-    pub fn start_poll(&self) {
-        self.driver_polls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Which poll of the driver this is.
-    pub(super) fn driver_poll(&self) -> usize {
-        self.driver_polls.load(Ordering::Relaxed)
-    }
-
-    /// Writes down what can't be. The first counts: the others may come of it.
-    pub fn contradict(&self, sentence: &str) {
-        self.contradiction.lock().get_or_insert_with(|| sentence.to_owned());
-    }
-
-    /// What can't be, and was seen all the same.
-    pub fn contradiction(&self) -> Option<String> {
-        self.contradiction.lock().clone()
-    }
-}
-
-/// A call into user code that is under way.
-#[derive(Debug)]
-pub struct Entered<'a> {
-    calls: &'a Calls,
-    /// Scripted panics before.
-    panics: usize,
-    was_panicking: bool,
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        let panics = thread::panicking() && !self.was_panicking;
-        if panics && self.calls.panics() == self.panics {
-            self.calls.contradict("user code panicked, and no script had ordered that");
-        }
-    }
-}
+use super::user_calls::Calls;
 
 /// How an item ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a new end would be a new promise")]
 pub enum End {
     /// A connection took it.
-    SentCount,
+    Sent,
     /// Its sender got it back.
     Refused,
     /// `on_undelivered` got it.
     Undelivered,
-    /// Its sender gave up.
+    /// Its sender was cancelled.
     Withdrawn,
 }
 
-/// Keeps a record of every item, for all who have a clone.
+/// A record of every item. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     entries: Arc<Mutex<BTreeMap<u32, Entry>>>,
@@ -145,47 +54,47 @@ impl Drop for Item {
 }
 
 impl Ledger {
-    /// An empty one, whose handler of undelivered items counts as user code.
+    /// An empty ledger. Calls into it as an item policy count as user code.
     pub fn new(calls: &Calls) -> Self {
         Self { calls: calls.clone(), ..Self::default() }
     }
 
-    /// A new item.
+    /// Makes an item.
     ///
     /// # Panics
     ///
-    /// When there is one with this number already.
+    /// When the number is in use.
     pub fn item(&self, id: u32) -> Item {
         let previous = self.entries.lock().insert(id, Entry::default());
         assert!(previous.is_none(), "item {id} is there already");
         Item { id, ledger: self.clone() }
     }
 
-    /// The item has come to an end.
+    /// Records how the item ended.
     pub fn record(&self, id: u32, end: End) {
         self.entries.lock().entry(id).or_default().ends.push(end);
     }
 
-    /// A connection gives it back.
+    /// A connection gives the item back.
     pub fn take_back(&self, id: u32) {
         let last = self.entries.lock().entry(id).or_default().ends.pop();
-        if last != Some(End::SentCount) {
+        if last != Some(End::Sent) {
             self.calls.contradict(&format!("item {id} came back from where it was not: it was {last:?}"));
         }
     }
 
-    /// The items that came to this end, and to no other.
+    /// The items that came to this end and to no other.
     pub fn ended(&self, end: End) -> Vec<u32> {
         let entries = self.entries.lock();
         entries.iter().filter(|(_, entry)| entry.ends == [end]).map(|(id, _)| *id).collect()
     }
 
-    /// Items that `on_undelivered` was given.
+    /// Items that `on_undelivered` got, in the order of their numbers.
     pub fn undelivered(&self) -> Vec<u32> {
         self.ended(End::Undelivered)
     }
 
-    /// From now on nobody wants this item.
+    /// From now on the item is unwanted.
     pub fn disown(&self, id: u32) {
         self.unwanted.lock().insert(id);
     }
@@ -200,18 +109,18 @@ impl Ledger {
         self.reasons.lock().clone()
     }
 
-    /// Items that have come to more than one end, or were dropped more than once.
+    /// Items that came to more than one end or were dropped more than once.
     pub fn doubled(&self) -> Vec<u32> {
         let entries = self.entries.lock();
         let doubled = entries.iter().filter(|(_, entry)| entry.ends.len() > 1 || entry.drops > 1);
         doubled.map(|(id, _)| *id).collect()
     }
 
-    /// The first item that has not come to exactly one end or is not gone, and how it stands.
+    /// Checks that every item came to exactly one end and was dropped once.
     ///
     /// # Errors
     ///
-    /// A sentence on that item.
+    /// A sentence on the first item that did not.
     pub fn audit(&self) -> Result<(), String> {
         let entries = self.entries.lock();
         let wrong = entries.iter().find(|(_, entry)| entry.ends.len() != 1 || entry.drops != 1);

@@ -1,83 +1,62 @@
 //! A stream of settings that is fed by hand.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use parking_lot::Mutex;
 use pool_driver::PoolConfig;
 
-use super::ledger::Calls;
+use super::scripted_stream::{ScriptedStream, StreamEvent};
+use super::user_calls::Calls;
 
-/// Whoever changes a pool's settings while it runs.
+/// Settings for a running pool. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsFeed {
-    state: Arc<Mutex<State>>,
-    calls: Calls,
+    stream: ScriptedStream<SettingsEvent>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    changes: VecDeque<Change>,
-    waker: Option<Waker>,
-    polls_after_end: usize,
-    is_over: bool,
-    is_held: bool,
-}
-
-/// What a stream of settings can come up with.
+/// What a stream of settings can do.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Change {
-    /// Other settings.
+pub enum SettingsEvent {
+    /// It sends settings.
     Settings(Box<PoolConfig>),
-    /// The stream ends.
+    /// It ends.
     End,
-    /// The stream panics.
+    /// It panics.
     Panic,
 }
 
+impl StreamEvent for SettingsEvent {
+    fn is_last(&self) -> bool {
+        matches!(self, Self::End | Self::Panic)
+    }
+}
+
 impl SettingsFeed {
-    /// One that has nothing to say yet, and whose polls count as user code.
+    /// An empty feed. Polls of it count as user code.
     pub fn new(calls: &Calls) -> Self {
-        Self { calls: calls.clone(), ..Self::default() }
+        Self { stream: ScriptedStream::new(calls) }
     }
 
-    /// The next change.
-    pub fn push(&self, change: Change) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.changes.push_back(change);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    /// Adds the next event.
+    pub fn push(&self, event: SettingsEvent) {
+        self.stream.push(event);
     }
 
-    /// Changes are kept back.
+    /// Keeps events back from now on.
     pub fn hold(&self) {
-        self.state.lock().is_held = true;
+        self.stream.hold();
     }
 
-    /// Changes that were kept back are there, all at once.
+    /// Hands out, all at once, the events that were kept back.
     pub fn release(&self) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.is_held = false;
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.stream.release();
     }
 
-    /// How often it was polled when it was over.
-    #[must_use]
+    /// How often it was polled after its end.
     pub fn polls_after_end(&self) -> usize {
-        self.state.lock().polls_after_end
+        self.stream.polls_after_end()
     }
 }
 
@@ -85,29 +64,12 @@ impl Stream for SettingsFeed {
     type Item = PoolConfig;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<PoolConfig>> {
-        let _entered = self.calls.enter();
-        let mut waker = Some(cx.waker().clone());
-        // In one step with the waker: a change that comes now must find whom to wake.
-        let change = self.state.lock().next(&mut waker);
-        drop(waker);
-        match change {
-            Some(Change::Settings(settings)) => Poll::Ready(Some(*settings)),
-            Some(Change::End) => Poll::Ready(None),
-            Some(Change::Panic) => self.calls.panic("of the stream of settings"),
-            None => Poll::Pending,
+        let _entered = self.stream.calls().enter();
+        let Poll::Ready(event) = self.stream.poll_next(cx) else { return Poll::Pending };
+        match event {
+            SettingsEvent::Settings(settings) => Poll::Ready(Some(*settings)),
+            SettingsEvent::End => Poll::Ready(None),
+            SettingsEvent::Panic => self.stream.calls().panic("of the stream of settings"),
         }
-    }
-}
-
-impl State {
-    /// The next change. If there is none the waker is exchanged for the former one.
-    fn next(&mut self, waker: &mut Option<Waker>) -> Option<Change> {
-        self.polls_after_end += usize::from(self.is_over);
-        let change = if self.is_held { None } else { self.changes.pop_front() };
-        self.is_over |= matches!(change, Some(Change::End | Change::Panic));
-        if change.is_none() {
-            std::mem::swap(&mut self.waker, waker);
-        }
-        change
     }
 }

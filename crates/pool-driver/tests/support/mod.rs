@@ -9,10 +9,11 @@ use std::time::Duration;
 use pool_core::{AddressId, Instant, PickArgs, Ring};
 use pool_driver::{Balance, Ended, Event, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot};
 
-use pool_conformance::Stamp;
+use pool_conformance::ClockWatch;
 pub(crate) use pool_conformance::simulated::{Clock, Executor, Spawned as Task};
 pub(crate) use pool_conformance::world::{
-    Answer, Behaviour, Call, Calls, Dial, End, EventLog, Fault, Feed, Item, Ledger, Link, World,
+    Behaviour, Call, Calls, Dial, End, EventLog, Fault, Feed, FeedEvent as Answer, Item, Ledger, Link,
+    Servers as World,
 };
 
 pub(crate) const A: u16 = 1;
@@ -57,7 +58,7 @@ impl Outside {
         let calls = Calls::default();
         let ledger = Ledger::new(&calls);
         let clock = Clock::default();
-        let events = EventLog::new(&calls, &Stamp::default());
+        let events = EventLog::new(&calls, &ClockWatch::default());
         let world = World::new(&ledger, &calls, &clock);
         Self { clock, world, feed: Feed::new(&calls), ledger, calls, events }
     }
@@ -247,7 +248,7 @@ impl Bench {
     pub(crate) fn check_accounts(&self, ended: Ended, context: &str) {
         self.ledger.audit().unwrap_or_else(|wrong| panic!("{wrong}; {context}"));
         let count = |end| self.ledger.ended(end).len() as u64;
-        let (sent, undelivered) = (count(End::SentCount), count(End::Undelivered));
+        let (sent, undelivered) = (count(End::Sent), count(End::Undelivered));
         assert_eq!((ended.counts.sent, ended.counts.undelivered), (sent, undelivered), "{context}");
         assert_eq!(ended.counts.accepted, sent + undelivered, "{context}");
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::sink::{self, Drain};
 use pool_conformance::simulated::{Clock, Executor};
-pub(crate) use pool_conformance::world::{Answer as Said, Feed};
+pub(crate) use pool_conformance::world::{Feed, FeedEvent as Said};
 use pool_driver::{
     AddressSet, AddressStream, AddressUpdate, Endpoint, Pool, PoolBuilder, Runtime, Snapshot, SourceState,
 };

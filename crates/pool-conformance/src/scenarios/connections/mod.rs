@@ -1,0 +1,15 @@
+//! C1 to C6: connections, from their dials to their replacement.
+
+mod backoff;
+mod eager_and_lazy;
+mod flapping;
+mod late_events;
+mod limits;
+mod replacement;
+
+pub(super) use backoff::*;
+pub(super) use eager_and_lazy::*;
+pub(super) use flapping::*;
+pub(super) use late_events::*;
+pub(super) use limits::*;
+pub(super) use replacement::*;

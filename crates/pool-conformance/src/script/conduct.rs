@@ -1,0 +1,57 @@
+//! How the connections of a server behave, in the words of a script.
+
+use std::time::Duration;
+
+use crate::world::{Behaviour, Call, Fault};
+
+/// How the connections of a server behave from now on, including those that are open.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Conduct {
+    /// They work as they should.
+    Well,
+    /// They take no items, and don't flush.
+    Stalled,
+    /// They take this many items, and more only after a flush.
+    Window(usize),
+    /// A flush takes this long.
+    FlushesAfter(Duration),
+    /// A flush never ends.
+    NeverFlushes,
+    /// A close never ends.
+    NeverCloses,
+    /// They wake their task in every poll.
+    WakesItself,
+    /// They keep items until the script finishes them.
+    KeepsItems,
+    /// When they break, they give back the items that they have not flushed.
+    ReturnsUnflushed,
+    /// This call returns an error.
+    Fails(Call),
+    /// This call returns an error, and the item of a failed `start_send` is given back.
+    FailsAndReturns(Call),
+    /// This call panics.
+    Panics(Call),
+}
+
+impl Conduct {
+    pub(crate) fn change(self, behaviour: &mut Behaviour) {
+        match self {
+            Self::Well => *behaviour = Behaviour::default(),
+            Self::Stalled => (behaviour.is_ready, behaviour.flushes) = (false, false),
+            Self::Window(window) => behaviour.window = window,
+            Self::FlushesAfter(delay) => behaviour.flush_delay = delay,
+            Self::NeverFlushes => behaviour.flushes = false,
+            Self::NeverCloses => behaviour.closes = false,
+            Self::WakesItself => behaviour.wakes_itself = true,
+            Self::KeepsItems => behaviour.keeps_items = true,
+            Self::ReturnsUnflushed => behaviour.returns_unflushed = true,
+            Self::Fails(call) => behaviour.fault = Some((call, Fault::Error)),
+            Self::FailsAndReturns(call) => {
+                behaviour.fault = Some((call, Fault::Error));
+                behaviour.returns_refused = true;
+            }
+            Self::Panics(call) => behaviour.fault = Some((call, Fault::Panic)),
+        }
+    }
+}
