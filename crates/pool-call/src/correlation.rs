@@ -1,6 +1,7 @@
 //! Which reply belongs to which call.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use pool_driver::Instant;
 
@@ -20,8 +21,8 @@ pub(crate) trait Correlation<Request, Reply> {
     /// Whose reply this is, if anybody's.
     fn finish(&mut self, reply: &Reply) -> Option<Flight<Request, Reply>>;
 
-    /// Any of those that are left.
-    fn take_any(&mut self) -> Option<Flight<Request, Reply>>;
+    /// All that are left, when the connection is over.
+    fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>>;
 
     fn len(&self) -> usize;
 }
@@ -43,11 +44,11 @@ impl<Request, Reply> Correlation<Request, Reply> for InOrder<Request, Reply> {
     }
 
     fn finish(&mut self, _: &Reply) -> Option<Flight<Request, Reply>> {
-        self.take_any()
+        self.flights.pop_front()
     }
 
-    fn take_any(&mut self) -> Option<Flight<Request, Reply>> {
-        self.flights.pop_front()
+    fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>> {
+        mem::take(&mut self.flights).into_iter()
     }
 
     fn len(&self) -> usize {
@@ -69,6 +70,9 @@ pub(crate) struct ById<Request, Reply, Stamp, IdOf> {
     places_max: usize,
     id_max: u32,
     len: usize,
+    /// Places that the end of a connection has looked at.
+    #[cfg(test)]
+    looks: usize,
 }
 
 struct Place<Request, Reply> {
@@ -78,7 +82,17 @@ struct Place<Request, Reply> {
 
 impl<Request, Reply, Stamp, IdOf> ById<Request, Reply, Stamp, IdOf> {
     pub(crate) fn new(stamp: Stamp, id_of: IdOf, places_max: usize) -> Self {
-        Self { stamp, id_of, places: Vec::new(), free: VecDeque::new(), places_max, id_max: u32::MAX, len: 0 }
+        Self {
+            stamp,
+            id_of,
+            places: Vec::new(),
+            free: VecDeque::new(),
+            places_max,
+            id_max: u32::MAX,
+            len: 0,
+            #[cfg(test)]
+            looks: 0,
+        }
     }
 
     /// Before the first call.
@@ -146,12 +160,44 @@ where
         self.take_at(index)
     }
 
-    fn take_any(&mut self) -> Option<Flight<Request, Reply>> {
-        let index = self.places.iter().position(|place| place.flight.is_some())?;
-        self.take_at(index)
+    fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>> {
+        self.free.clear();
+        self.len = 0;
+        mem::take(&mut self.places).into_iter().filter_map(|place| {
+            #[cfg(test)]
+            {
+                self.looks += 1;
+            }
+            place.flight
+        })
     }
 
     fn len(&self) -> usize {
         self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+
+    const CALLS: usize = 32_768;
+
+    #[test]
+    fn the_end_of_a_connection_looks_at_each_of_its_calls_once() {
+        let mut by_id = ById::new(|request: &mut u32, id| *request = id, |reply: &u32| Some(*reply), CALLS);
+        let replies: Vec<_> = (0..CALLS)
+            .map(|_| {
+                let (call, reply) = Call::<u32, u32>::new(0);
+                let (mut request, responder) = call.begin().expect("the caller waits");
+                by_id.begin(&mut request, Flight { responder, begun: Instant::ZERO });
+                reply
+            })
+            .collect();
+        let ended = by_id.take_all().count();
+        assert_eq!((ended, by_id.len()), (CALLS, 0));
+        assert!(by_id.looks <= 2 * CALLS, "{} looks", by_id.looks);
+        drop(replies);
     }
 }

@@ -85,7 +85,7 @@ where
     fn fail(self: Pin<&mut Self>, error: &ConnectionError) {
         let this = self.project();
         *this.end = Some(End::Failed(error.clone()));
-        while let Some(flight) = this.calls.take_any() {
+        for flight in this.calls.take_all() {
             flight.responder.fail(MaybeSentReason::ConnectionFailed(error.clone()));
         }
     }
