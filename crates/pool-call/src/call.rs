@@ -244,6 +244,15 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         matches!(self.stage, Stage::Called(_))
     }
 
+    /// Whether the request has not been begun.
+    pub(crate) fn is_unsent(&self) -> bool {
+        match &self.stage {
+            Stage::Asked(_) | Stage::Sending(..) => true,
+            Stage::Called(slot) => slot.is_queued(),
+            Stage::Done | Stage::Failed(_) => false,
+        }
+    }
+
     /// How the call waits for its place, if it does.
     pub(crate) fn sending(&mut self) -> Option<&mut Sending> {
         if let Stage::Sending(_, sending) = &mut self.stage { Some(sending) } else { None }

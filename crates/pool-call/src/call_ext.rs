@@ -125,6 +125,31 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
         self.explain(result)
     }
 
+    /// The reply, if it takes no more than a look.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the last step of every call")]
+    fn take_reply(&mut self) -> Option<Reply> {
+        let (reply, finished) = self.caller.take_reply()?;
+        self.route.recycle(finished);
+        Some(reply)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the first step of every call")]
+    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
+        if self.start(cx) { Poll::Pending } else { self.poll_answer(cx) }
+    }
+
+    /// What was not begun never will be. If the call was begun, a reply that has come wins.
+    fn end_at_deadline(&mut self, cx: &mut Context<'_>) -> Result<Reply, CallError<Request>> {
+        if !self.caller.is_unsent()
+            && let Poll::Ready(result) = self.poll_answer(cx)
+        {
+            return result;
+        }
+        self.give_up()
+    }
+
     /// Makes the call and brings it on its way, if that takes no waiting: apart from all that may follow,
     /// which seldom does.
     #[inline(never)]
@@ -196,13 +221,9 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
     #[expect(clippy::inline_always, reason = "no more than a look; as a call it costs a tenth of all")]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Most of the time a caller is woken because its reply is there.
-        match self.caller.take_reply() {
-            Some((reply, recycled)) => {
-                self.route.recycle(recycled);
-                Poll::Ready(Ok(reply))
-            }
-            None if self.start(cx) => Poll::Pending,
-            None => self.poll_answer(cx),
+        match self.take_reply() {
+            Some(reply) => Poll::Ready(Ok(reply)),
+            None => self.poll_unanswered(cx),
         }
     }
 }
@@ -250,10 +271,14 @@ where
     /// If it is polled again after it was done.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Poll::Ready(result) = Pin::new(&mut *this.calling).poll(cx) {
-            return Poll::Ready(result);
+        if let Some(reply) = this.calling.take_reply() {
+            return Poll::Ready(Ok(reply));
         }
-        this.deadline.poll(cx).map(|_| this.calling.give_up())
+        // A deadline that is over sends nothing, so it is polled before the call is brought on its way.
+        if this.deadline.poll(cx).is_pending() {
+            return this.calling.poll_unanswered(cx);
+        }
+        Poll::Ready(this.calling.end_at_deadline(cx))
     }
 }
 

@@ -72,6 +72,11 @@ impl<Request, Reply> Slot<Request, Reply> {
         }
     }
 
+    /// Whether the request has not been begun.
+    pub(crate) fn is_queued(&self) -> bool {
+        matches!(self.state.lock().stage, Stage::Queued(_))
+    }
+
     /// Gives the request back to the caller.
     #[cold]
     pub(crate) fn give_back(self: Arc<Self>, reason: NotSentReason) {
@@ -216,6 +221,9 @@ pub(crate) enum GivenUp<Request, Reply> {
 /// More slots than this of one kind are not kept on a thread.
 const FREE_MAX: usize = 1024;
 
+/// Nor more memory than this: large requests and replies make large slots. One slot is kept in any case.
+const FREE_BYTES_MAX: usize = 256 * 1024;
+
 thread_local! {
     /// Slots that are not in use, of calls that go through no pool (a pool keeps its own): a
     /// `Vec<Arc<Slot<Request, Reply>>>` for each kind of calls, the one that was used last first.
@@ -253,10 +261,18 @@ impl<Request: 'static, Reply: 'static> Slot<Request, Reply> {
     /// Keeps a slot that is empty for later.
     pub(crate) fn keep_free(slot: Arc<Self>) {
         Self::with_free(|free| {
-            if free.len() < FREE_MAX {
+            if free.len() < Self::free_max() {
                 free.push(slot);
             }
         });
+    }
+
+    const fn free_max() -> usize {
+        match FREE_BYTES_MAX / size_of::<Self>() {
+            0 => 1,
+            FREE_MAX.. => FREE_MAX,
+            in_bytes_max => in_bytes_max,
+        }
     }
 
     /// `None` while the thread ends.
