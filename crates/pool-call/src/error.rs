@@ -1,4 +1,4 @@
-//! What a caller learns when there is no reply.
+//! Why a call has no reply, and why a connection has ended.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pool_driver::{BoxError, Closed, RefusedReason, SharedError, UndeliveredReason};
 
-/// Why a call has no reply: above all, whether the request may have been executed.
+/// Why a call has no reply, and whether the request may have been executed.
 #[non_exhaustive]
 pub enum CallError<Request> {
     /// The request never left, for certain. It can be repeated, whatever it does.
@@ -17,7 +17,7 @@ pub enum CallError<Request> {
         reason: NotSentReason,
     },
     /// The request was given to a connection, and nobody knows how far it got. Repeat it only if
-    /// doing it twice does no harm.
+    /// executing it twice does no harm.
     MaybeSent {
         /// Why there is no reply.
         reason: MaybeSentReason,
@@ -86,15 +86,15 @@ pub enum NotSentReason {
         /// The latest error of any of the pool's connections or dials, if there ever was one.
         last_error: Option<SharedError>,
     },
-    /// The deadline came while it was still waiting for a connection.
+    /// The deadline came before a connection took it.
     TimedOut {
         /// The latest error of any of the pool's connections or dials, if there ever was one.
         last_error: Option<SharedError>,
     },
     /// The sink that should have taken it is broken.
     SinkFailed(SharedError),
-    /// Whoever had the call dropped it: a pool without [`ReturnToCaller`](crate::ReturnToCaller),
-    /// or a connection that was dropped with calls it had not written.
+    /// The call was dropped: by a pool without [`ReturnToCaller`](crate::ReturnToCaller),
+    /// or with a connection that had not written it.
     Dropped,
 }
 
@@ -107,7 +107,7 @@ impl NotSentReason {
         }
     }
 
-    /// Whether another attempt may fare better at once. A pool that refuses or returns calls has no
+    /// Whether another attempt may succeed at once. A pool that refuses or returns calls has no
     /// connection for any.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -118,7 +118,7 @@ impl NotSentReason {
         }
     }
 
-    /// The place for the pool's last error, where there is one.
+    /// Where the pool's last error goes, if the reason has one.
     pub(crate) fn last_error_mut(&mut self) -> Option<&mut Option<SharedError>> {
         match self {
             Self::Refused { last_error, .. }
@@ -182,7 +182,7 @@ pub enum MaybeSentReason {
 }
 
 impl MaybeSentReason {
-    /// Whether another attempt may fare better at once.
+    /// Whether another attempt may succeed at once.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::ConnectionFailed(_) | Self::ServiceFailed(_) | Self::Dropped => true,
@@ -222,7 +222,7 @@ pub enum ConnectionError {
     UnexpectedReply,
     /// The connection was given up: it has owed replies and got none for as long as
     /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained; or
-    /// too many callers in a row have lost their patience with a tower service.
+    /// too many callers of a tower service left in a row.
     NotAnswering,
 }
 

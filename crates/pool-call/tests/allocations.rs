@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{CallExt, Pipelined, ReturnToCaller, Tagged};
+use pool_call::{Call, CallExt, Pipelined, ReturnToCaller, Tagged};
 use pool_conformance::simulated::Clock;
 use pool_driver::PoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -67,8 +67,35 @@ fn allocations(mut call: impl FnMut(usize)) -> usize {
     change.allocations + change.reallocations
 }
 
+/// Memory that is in use after a burst of large calls, and was not before.
+fn left_by_a_burst() -> usize {
+    const BURST: usize = 8192;
+    type LargeCall = Call<[u8; 4096], usize>;
+    let left = |region: &Region<'_, System>| {
+        let change = region.change();
+        change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+    };
+    let region = Region::new(ALLOCATOR);
+    let calls: Vec<_> = (0..BURST).map(|_| LargeCall::new([0; 4096])).collect();
+    let mut replies = Vec::new();
+    for (number, (call, reply)) in calls.into_iter().enumerate() {
+        let (_, responder) = call.begin().expect("the caller waits");
+        responder.reply(number).expect("the caller waits");
+        replies.push(reply);
+    }
+    assert!(left(&region) > BURST * 4096);
+    let mut cx = Context::from_waker(Waker::noop());
+    for (number, mut reply) in replies.into_iter().enumerate() {
+        assert!(matches!(Pin::new(&mut reply).poll(&mut cx), Poll::Ready(Ok(reply)) if reply == number));
+    }
+    left(&region)
+}
+
 #[test]
-fn a_call_allocates_nothing_at_steady_state() {
+fn a_call_allocates_nothing_at_steady_state_and_a_burst_leaves_little_behind() {
+    let left = left_by_a_burst();
+    assert!(left <= 512 * 1024, "{left} bytes");
+
     let mut cx = Context::from_waker(Waker::noop());
 
     let mut pipelined = Pipelined::new(Echo::default());

@@ -1,4 +1,4 @@
-//! A call that a service is at work on.
+//! One call in flight at a service.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,18 +11,19 @@ use pool_driver::{BoxError, FailureKind, Outcome};
 
 use crate::call::Responder;
 use crate::error::{ConnectionError, MaybeSentReason};
-use crate::orphans::Orphans;
+use crate::connection::Orphans;
 
-/// Answers its call, and tells what became of it.
+/// Polls the future of a response, answers the call, and returns what became of it.
 #[pin_project]
 pub(super) struct InFlight<F, Request, Reply> {
     #[pin]
     future: F,
-    /// Gone once it has answered, or the caller has gone.
+    /// `None` once it has answered, or the caller has gone.
     responder: Option<Responder<Request, Reply>>,
+    /// Counts this call alone.
     orphan: Arc<Orphans>,
-    /// Counts those that go on without a caller. Without it they end: that is how tower's services
-    /// are told.
+    /// Counts the calls that are finished without a caller. `None` ends them instead: dropping the future tells
+    /// a tower service that nobody waits.
     abandoned: Option<Arc<AtomicUsize>>,
     begun: Instant,
 }
@@ -48,7 +49,7 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
 /// What became of a call.
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
-    /// The service has responded, whatever it said and whoever was left to hear it.
+    /// Whether the service has responded, even with an error or without a caller.
     pub(super) is_response: bool,
 }
 

@@ -5,8 +5,9 @@
 
 pub(crate) mod bench;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -218,6 +219,21 @@ impl Stream for Transport {
             None if state.has_hung_up => Poll::Ready(None),
             None => Poll::Pending,
         }
+    }
+}
+
+/// A deadline that comes when a test says so, and wakes nobody.
+#[derive(Clone, Default)]
+pub(crate) struct Switch(Rc<Cell<bool>>);
+
+impl Switch {
+    pub(crate) fn turn_on(&self) {
+        self.0.set(true);
+    }
+
+    pub(crate) fn future(&self) -> impl Future<Output = ()> + use<> {
+        let is_on = Rc::clone(&self.0);
+        poll_fn(move |_| if is_on.get() { Poll::Ready(()) } else { Poll::Pending })
     }
 }
 

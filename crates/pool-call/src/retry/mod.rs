@@ -1,4 +1,6 @@
-//! Calls that are repeated when they fail.
+//! Calls that are repeated when they fail, and the budget that bounds that.
+
+mod retry_budget;
 
 use std::future::pending;
 use std::pin::{Pin, pin};
@@ -7,17 +9,18 @@ use std::time::Instant;
 
 use pool_driver::Pool;
 
-use crate::call::{Call, Caller};
-use crate::call_ext::{Calling, CallingUntil};
-use crate::error::CallError;
-use crate::retry_budget::RetryBudget;
-use crate::route::PoolRoute;
+pub use retry_budget::RetryBudget;
 
-/// How calls are repeated that failed for want of a connection that works.
+use crate::call::{Call, Caller};
+use crate::calling::{Calling, CallingUntil, PoolRoute};
+use crate::error::CallError;
+use crate::policy::ATTEMPTS_MAX;
+
+/// Repeats calls that failed because their connection did.
 ///
-/// A call that was certainly not sent is repeated as a matter of course. One that may have been
-/// executed is repeated only if it is made by [`call_idempotent`](Self::call_idempotent): by
-/// somebody who knows that doing it twice does no harm.
+/// A call that was certainly not sent is always repeated. A call that may have been
+/// executed is repeated only if it is made by [`call_idempotent`](Self::call_idempotent): its caller
+/// knows that executing it twice does no harm.
 ///
 /// ```
 /// use pool_call::{Call, CallError, Retry};
@@ -32,21 +35,21 @@ use crate::route::PoolRoute;
 /// }
 /// ```
 ///
-/// A call that a connection was asked to take and had not begun when it broke needs no retry: the pool
-/// gives it to another. No call is repeated whose deadline has come, or for which the pool
-/// has no connection at all (it has waited for one for as long as it
-/// [may](pool_driver::PoolBuilder::fail_fast_after)), or that got a reply, whatever it says. There is
-/// no pause before a retry: the connection that failed is out of the way by then, unless it is a tower
-/// service, whose errors leave it where it is. Let one that is overloaded say so in its reply.
+/// A call that its connection had not begun when it broke needs no retry: the pool gives it to another
+/// connection. Never repeated are a call whose deadline has come, a call that got a reply, whatever it says,
+/// and a call for which the pool has no connection at all: it has waited for one for as long as it
+/// [may](pool_driver::PoolBuilder::fail_fast_after). There is no pause before a retry. The connection that
+/// failed is gone by then, unless it is a tower service, whose errors leave it in place; a service that is
+/// overloaded should say so in its reply.
 ///
-/// Others to the same address may not be: a server that is killed closes its connections one after the
-/// other, and lets in new ones until it stops listening. So a retry goes to another address than the one
-/// that has just failed the call, if another of the same priority can take it; pools of calls see to that
-/// ([`ReturnToCaller`](crate::ReturnToCaller)). Three attempts outlive one server that dies among several.
-/// Where there is only one, or several die at once, and no call may fail, allow for one attempt on each of
-/// their connections, one on each that replaces it, and one more.
+/// A server that is killed closes its connections one after the other, and accepts new ones until it stops
+/// listening. So a retry goes to another address than the one that has just failed the call, if another of
+/// the same priority can take it; pools of calls see to that ([`ReturnToCaller`](crate::ReturnToCaller)).
+/// Three attempts outlive one server that dies among several. If there is only one server, or several die at
+/// once, and no call may fail, allow one attempt for each of their connections, one for each connection that
+/// replaces them, and one more.
 ///
-/// Clones have one [budget](Self::budget) together.
+/// Clones share one [budget](Self::budget).
 #[derive(Clone, Debug)]
 #[must_use = "it repeats the calls that are made through it"]
 pub struct Retry {
@@ -61,20 +64,19 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Three attempts at most, within a [`RetryBudget`] of its own.
+    /// Three attempts at most, with its own [`RetryBudget`].
     pub fn new() -> Self {
-        Self { attempts_max: 3, budget: RetryBudget::default() }
+        Self { attempts_max: ATTEMPTS_MAX, budget: RetryBudget::default() }
     }
 
-    /// How often a call is made at most, the first time included: 3 by default; 1 or less repeats
-    /// nothing.
+    /// The limit of attempts of one call, the first included: 3 by default; 1 or less repeats nothing.
     pub fn attempts_max(mut self, attempts: u32) -> Self {
         self.attempts_max = attempts;
         self
     }
 
-    /// What bounds the retries of all calls together: by default 20 % of the calls, and 10 a second
-    /// beside. When it is used up, calls fail with what they would be repeated for.
+    /// Bounds the retries of all calls together: by default 20 % of the calls, plus 10 per second. When it is
+    /// used up, calls fail with the error that they would be repeated for.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
         self
@@ -137,7 +139,7 @@ impl Retry {
         self.repeat(pool, request, |request| Some(request.clone()), pin!(deadline)).await
     }
 
-    /// `copy` makes what is sent again when a request doesn't come back.
+    /// `copy` makes the request of the next attempt, in case this one doesn't come back.
     async fn repeat<Request: 'static, Reply: 'static, A>(
         &self,
         pool: &Pool<Call<Request, Reply>, A>,
@@ -145,17 +147,17 @@ impl Retry {
         copy: impl Fn(&Request) -> Option<Request>,
         deadline: Pin<&mut impl Future>,
     ) -> Result<Reply, CallError<Request>> {
-        let mut deadline = Deadline { future: deadline, is_over: false };
+        let mut deadline = AttemptsDeadline { future: deadline, is_over: false };
         self.budget.deposit(Instant::now());
-        // So that it is known where a call was that fails.
+        // Without this it is not known which address failed a call.
         pool.use_pick_args();
-        // Once it may have been sent no later attempt makes that certain again.
+        // A call that may have been sent once is never certainly unsent again.
         let mut maybe_sent = None;
         let mut failed_at = None;
         let mut retries_left = self.attempts_max.saturating_sub(1);
         loop {
-            let recycled = if retries_left > 0 { copy(&request) } else { None };
-            let calling = Calling::new(PoolRoute::avoiding(pool, failed_at), Caller::to(request));
+            let copied = if retries_left > 0 { copy(&request) } else { None };
+            let calling = Calling::new(PoolRoute::avoiding(pool, failed_at), Caller::of_request(request));
             let mut calling = CallingUntil::new(calling, &mut deadline);
             let error = match (&mut calling).await {
                 Ok(reply) => return Ok(reply),
@@ -164,12 +166,12 @@ impl Retry {
             failed_at = calling.failed_at();
             let is_repeated =
                 |is_passing| is_passing && retries_left > 0 && self.budget.withdraw(Instant::now());
-            match (error, recycled) {
+            match (error, copied) {
                 (CallError::NotSent { request: unsent, reason }, _) if is_repeated(reason.is_passing()) => {
                     request = unsent;
                 }
-                (CallError::MaybeSent { reason }, Some(recycled)) if is_repeated(reason.is_passing()) => {
-                    request = recycled;
+                (CallError::MaybeSent { reason }, Some(copied)) if is_repeated(reason.is_passing()) => {
+                    request = copied;
                     maybe_sent = Some(reason);
                 }
                 (error, _) => {
@@ -182,14 +184,14 @@ impl Retry {
     }
 }
 
-/// A deadline that several attempts wait for, one after the other. It may come in the very moment in
-/// which an attempt fails; it is not waited for again then.
-struct Deadline<'a, D> {
+/// The deadline of several attempts, one after the other. An attempt may fail just when the deadline comes;
+/// the next one then finds it over, and doesn't poll it again.
+struct AttemptsDeadline<'a, D> {
     future: Pin<&'a mut D>,
     is_over: bool,
 }
 
-impl<D: Future> Future for Deadline<'_, D> {
+impl<D: Future> Future for AttemptsDeadline<'_, D> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

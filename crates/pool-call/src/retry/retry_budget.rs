@@ -1,16 +1,18 @@
-//! How many calls may be repeated, so that those who try again don't make an outage worse.
+//! How many calls may be repeated: retries must not make an outage worse.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
-/// Bounds repeated calls to a share of all calls, and a few a second beside: what Finagle calls a
+use crate::policy::{RETRIES_PER_SECOND, RETRY_PERCENT, RETRY_WINDOW_SECONDS};
+
+/// Bounds retries to a share of all calls, plus a few per second: what Finagle calls a
 /// [`RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries).
 ///
-/// In any ten seconds as many calls may be repeated as the share of the calls made in that time, and
-/// ten times the number a second. Clones have one budget together: give one to every
-/// [`Retry`](crate::Retry) that talks to the same service.
+/// In any ten seconds the retries are at most the share of the calls made in that time, plus ten times the
+/// number per second. Clones share one budget: give one to every [`Retry`](crate::Retry) that talks to the
+/// same service.
 ///
 /// ```
 /// use pool_call::{Retry, RetryBudget};
@@ -26,14 +28,11 @@ pub struct RetryBudget {
     window: Arc<Mutex<Window>>,
 }
 
-/// How far back it remembers.
-const SECONDS: usize = 10;
-
 /// The latest seconds, in a ring.
 #[derive(Debug, Default)]
 struct Window {
-    seconds: [Counts; SECONDS],
-    /// The latest of all, counted from the start.
+    seconds: [Counts; RETRY_WINDOW_SECONDS],
+    /// The latest second, counted from the start.
     latest: u64,
 }
 
@@ -44,7 +43,7 @@ struct Counts {
 }
 
 impl RetryBudget {
-    /// `percent` of all calls may be repeated, and `per_second` beside; 0 of either allows none.
+    /// `percent` of all calls may be repeated, plus `per_second`; 0 of both allows no retry.
     #[must_use]
     pub fn new(percent: u32, per_second: u32) -> Self {
         let (percent, per_second) = (percent.into(), per_second.into());
@@ -56,14 +55,14 @@ impl RetryBudget {
         self.window.lock().second(self.second(now)).calls += 1;
     }
 
-    /// Whether a call may be repeated. If so, it counts as one that is.
+    /// Whether a call may be repeated. If so, it is counted.
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
         let mut window = self.window.lock();
         window.second(self.second(now));
         let sum = |count: fn(&Counts) -> u64| window.seconds.iter().map(count).sum::<u64>();
         let (calls, retries) = (sum(|second| second.calls), sum(|second| second.retries));
         let is_allowed =
-            retries < calls.saturating_mul(self.percent) / 100 + self.per_second * SECONDS as u64;
+            retries < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
         window.second(self.second(now)).retries += u64::from(is_allowed);
         is_allowed
     }
@@ -74,25 +73,25 @@ impl RetryBudget {
 }
 
 impl Default for RetryBudget {
-    /// 20 % of all calls, and 10 a second.
+    /// 20 % of all calls, plus 10 per second.
     fn default() -> Self {
-        Self::new(20, 10)
+        Self::new(RETRY_PERCENT, RETRIES_PER_SECOND)
     }
 }
 
 impl Window {
-    /// The counts of a second, the latest if there was a later one; what is too old is forgotten.
+    /// The counts of a second, or of the latest if that is later. What is too old is forgotten.
     fn second(&mut self, second: u64) -> &mut Counts {
         if second > self.latest {
             let new = self.latest + 1..=second;
-            new.take(SECONDS).for_each(|second| *self.at(second) = Counts::default());
+            new.take(RETRY_WINDOW_SECONDS).for_each(|second| *self.at(second) = Counts::default());
             self.latest = second;
         }
         self.at(self.latest)
     }
 
     fn at(&mut self, second: u64) -> &mut Counts {
-        let index = usize::try_from(second % SECONDS as u64).unwrap_or_default();
+        let index = usize::try_from(second % RETRY_WINDOW_SECONDS as u64).unwrap_or_default();
         &mut self.seconds[index]
     }
 }

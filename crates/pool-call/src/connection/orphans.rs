@@ -1,15 +1,15 @@
-//! Calls that are on the wire and whose callers are gone.
+//! Calls on the wire whose callers have gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
 
-/// The orphans of one connection, counted by the callers that go and the replies that come.
+/// The number of a connection's orphans. A caller that goes adds one, its reply removes one.
 #[derive(Debug, Default)]
 pub(crate) struct Orphans {
     count: AtomicUsize,
-    /// The connection's, so that it looks at its orphans even if its peer is silent.
+    /// The connection's. It looks at its orphans even if its peer is silent.
     waker: Mutex<Option<Waker>>,
 }
 
@@ -18,7 +18,7 @@ impl Orphans {
         self.count.load(Ordering::Acquire)
     }
 
-    /// A caller has gone. [`wake`](Self::wake) is for later, when no lock is held.
+    /// A caller has gone. [`wake`](Self::wake) is called later, when no lock is held.
     pub(crate) fn add(&self) {
         self.count.fetch_add(1, Ordering::AcqRel);
     }
@@ -35,7 +35,7 @@ impl Orphans {
         }
     }
 
-    /// Wakes this one when the next caller goes.
+    /// Wakes this waker when the next caller goes.
     pub(crate) fn watch(&self, waker: &Waker) {
         if self.waker.lock().as_ref().is_some_and(|known| known.will_wake(waker)) {
             return;

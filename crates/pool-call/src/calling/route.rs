@@ -13,30 +13,29 @@ use crate::error::NotSentReason;
 
 /// How a call gets to a connection. Only this crate implements it.
 pub trait Route<Request: 'static, Reply: 'static> {
-    /// How a call waits for a place.
+    /// How a call waits for a permit.
     type Sending;
 
-    /// Makes the call and brings it on its way at once, if that can be done: then there is nothing left
-    /// but to wait to be woken.
+    /// Makes the call and brings it on its way at once, if that can be done. Then all that is left is to wait
+    /// to be woken.
     fn start(&mut self, _: &mut Caller<Request, Reply, Self::Sending>, _: &mut Context<'_>) -> bool {
         false
     }
 
-    /// Brings the call on its way, and drives whatever it waits for. Ready whenever the answer is to
-    /// be asked for.
+    /// Brings the call on its way, and drives what it waits for. Ready whenever the reply is to be polled for.
     fn poll_route(
         &mut self,
         caller: &mut Caller<Request, Reply, Self::Sending>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SharedError>>;
 
-    /// Keeps a call that is over, to be used again.
+    /// Keeps a finished call, to be used again.
     #[inline]
-    fn recycle(&self, call: Call<Request, Reply>) {
-        call.keep();
+    fn recycle(&self, finished: Call<Request, Reply>) {
+        finished.recycle();
     }
 
-    /// The latest error of any connection, where it is known.
+    /// The latest error of any connection, if it is known.
     fn last_error(&self) -> Option<SharedError>;
 
     /// The caller has gone, and the call, which was on its way, was not begun.
@@ -61,20 +60,21 @@ impl<'a, Request, Reply, A> PoolRoute<'a, Request, Reply, A> {
 }
 
 impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRoute<'a, Request, Reply, A> {
-    /// In a box: it is seldom there, and without one every look at a call's stage costs more.
+    /// Boxed: it is seldom there, and inline it would make every look at a caller's stage cost more.
     type Sending = Box<Sending<'a, Call<Request, Reply>, A>>;
 
     #[inline]
     fn start(&mut self, caller: &mut Caller<Request, Reply, Self::Sending>, cx: &mut Context<'_>) -> bool {
-        let Some(call) = caller.call(|| self.pool.take_recycled(), Some(cx.waker())) else { return false };
+        let take_recycled = || self.pool.take_recycled();
+        let Some(call) = caller.make_call(take_recycled, Some(cx.waker())) else { return false };
         if let Some(address) = self.failed_at {
             call.set_last_address(address);
         }
         match self.pool.try_send(call) {
-            // Whoever answers it wakes.
+            // The answer wakes the caller.
             Ok(()) => true,
             Err(SendError { item, .. }) => {
-                caller.wait_for_place(Box::new(self.pool.send(item)));
+                caller.begin_sending(Box::new(self.pool.send(item)));
                 false
             }
         }
@@ -96,9 +96,9 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     }
 
     #[inline]
-    fn recycle(&self, call: Call<Request, Reply>) {
-        // If the pool has enough of them, it goes.
-        let _ = self.pool.recycle(call);
+    fn recycle(&self, finished: Call<Request, Reply>) {
+        // A call that the pool has no room for is dropped.
+        let _ = self.pool.recycle(finished);
     }
 
     fn last_error(&self) -> Option<SharedError> {
@@ -110,7 +110,7 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     }
 }
 
-/// Into a sink, which is driven until the answer is there.
+/// Into a sink, which is driven until the reply has come.
 pub struct SinkRoute<'a, S> {
     sink: &'a mut S,
 }
@@ -136,11 +136,11 @@ where
         let mut sink = Pin::new(&mut *self.sink);
         if caller.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = caller.call(Call::recycled, None) {
+            if let Some(call) = caller.make_call(Call::take_recycled, None) {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }
-        // Pending or not, there is nothing left to wait for but the answer.
+        // Flushed or not, all that is left is to wait for the reply.
         match sink.poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(shared(error))),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
