@@ -382,6 +382,50 @@ fn addresses_that_left_are_forgotten_early_when_there_are_too_many() {
     assert_eq!(graceful.hear(), ["1000 1001 1002 1003 1004 1005"], "those that are there all count");
 }
 
+#[test]
+fn an_address_in_its_grace_leaves_when_it_is_over_also_after_the_source_has_ended() {
+    for last in [None, Some(BROKEN), Some(Said::NoSuchName)] {
+        let (source, clock) = (feed(), Clock::default());
+        let mut graceful = graceful(&source, &clock);
+        source.push_set([1, 2]);
+        source.push_set([2]);
+        say(&source, last);
+        source.push(Said::End);
+        graceful.hear();
+        advance(&clock, millis(59_999));
+        assert!(graceful.hear().is_empty());
+        advance(&clock, millis(1));
+        assert_eq!(graceful.hear(), ["2"]);
+        assert!(graceful.is_over() && graceful.is_over());
+        assert_eq!(clock.next(), None, "no timer is left");
+    }
+}
+
+#[test]
+fn a_source_without_an_address_in_its_grace_ends_at_once() {
+    let (source, clock) = (feed(), Clock::default());
+    let mut graceful = graceful(&source, &clock);
+    source.push_set([1, 2]);
+    source.push(Said::End);
+    assert_eq!(graceful.hear(), ["1 2"]);
+    assert!(graceful.is_over());
+}
+
+#[test]
+fn a_pool_that_outlives_its_source_drops_an_address_when_its_grace_is_over() {
+    let (source, clock) = (feed(), Clock::default());
+    let graceful = source.clone().removal_grace(clock.clone(), secs(60)).expect("the setting makes sense");
+    let mut pool = Followed::that_outlives(&clock, graceful);
+    source.push_set([1, 2]);
+    pool.advance(secs(1));
+    source.push_set([2]);
+    source.push(Said::End);
+    pool.advance(secs(59));
+    assert_eq!(pool.connected(), 2);
+    pool.advance(secs(2));
+    assert_eq!(pool.connected(), 1);
+}
+
 // all of them
 
 #[test]

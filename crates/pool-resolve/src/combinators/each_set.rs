@@ -1,4 +1,4 @@
-//! Sets changed one by one.
+//! Sources whose sets are changed one by one.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use pin_project::pin_project;
 use pool_core::{AddressSet, Endpoint};
 use pool_driver::{AddressStream, AddressUpdate};
 
-/// What becomes of a set.
+/// How a set is changed.
 pub trait ChangeSet<A> {
     /// Where to connect.
     type Address: Clone + Ord;
 
-    /// The set that is told in place of this one.
+    /// The set that takes the place of this one.
     fn change(&mut self, set: &AddressSet<A>) -> AddressSet<Self::Address>;
 }
 
@@ -67,7 +67,7 @@ macro_rules! opaque {
 
 opaque!(MapEndpoints, MapWeights, FilterEndpoints);
 
-/// A source whose sets are changed one by one; all else passes as it is.
+/// A source whose sets are changed one by one. All other updates pass unchanged.
 #[derive(Clone, Debug)]
 #[pin_project]
 pub struct EachSet<S, C> {
@@ -77,7 +77,7 @@ pub struct EachSet<S, C> {
 }
 
 impl<S, C> EachSet<S, C> {
-    /// What `source` says, with every set changed.
+    /// The updates of `source`, with every set changed.
     pub fn new(source: S, change: C) -> Self {
         Self { source, change }
     }

@@ -18,33 +18,40 @@ pub struct MergeWith<A: AddressStream, B: AddressStream> {
     one: Upstream<A>,
     #[pin]
     other: Upstream<B>,
-    /// Whose turn it is, so that one that always has something to say doesn't drown the other.
+    /// The two take turns, so that one that is always ready does not starve the other.
     is_others_turn: bool,
-    /// What is to be said after the set that was said just now.
-    and_then: Option<UpstreamError>,
+    /// Shown after the set that was shown just now.
+    next_error: Option<UpstreamError>,
 }
 
 impl<A: AddressStream, B: AddressStream<Address = A::Address>> MergeWith<A, B> {
     pub(crate) fn new(one: A, other: B) -> Self {
-        Self { one: Upstream::new(one), other: Upstream::new(other), is_others_turn: false, and_then: None }
+        let (one, other) = (Upstream::new(one), Upstream::new(other));
+        Self { one, other, is_others_turn: false, next_error: None }
     }
 
-    fn poll_sides(self: Pin<&mut Self>, cx: &mut Context<'_>) -> UpstreamUpdate {
+    /// Reads one update of one of them.
+    fn poll_upstreams(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<UpstreamUpdate> {
         let mut this = self.project();
         for _ in 0..2 {
             let is_others_turn = *this.is_others_turn;
             *this.is_others_turn = !is_others_turn;
-            let heard =
+            let update =
                 if is_others_turn { this.other.as_mut().poll(cx) } else { this.one.as_mut().poll(cx) };
-            if !matches!(heard, UpstreamUpdate::Nothing) {
-                return heard;
+            if update.is_ready() {
+                return update;
             }
         }
-        UpstreamUpdate::Nothing
+        Poll::Pending
     }
 
+    fn have_both_reported(&self) -> bool {
+        self.one.has_reported() && self.other.has_reported()
+    }
+
+    /// The addresses of both, once both have reported.
     fn union(&self) -> Option<AddressSet<A::Address>> {
-        if !(self.one.was_heard() && self.other.was_heard()) {
+        if !self.have_both_reported() {
             return None;
         }
         match (self.one.set(), self.other.set()) {
@@ -55,12 +62,12 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> MergeWith<A, B> {
         }
     }
 
-    /// A failure tells more than that a name is not known, and that more than silence.
-    fn trouble(&self) -> Option<UpstreamError> {
-        let troubles = || self.one.trouble().into_iter().chain(self.other.trouble());
-        let failed = troubles().find(|trouble| matches!(trouble, UpstreamError::Failed(_)));
-        let no_such_name = || troubles().find(|trouble| matches!(trouble, UpstreamError::NoSuchName));
-        failed.or_else(no_such_name).or_else(|| troubles().next()).cloned()
+    /// The more telling error: a failure before "no such name", and that before `Pending`.
+    fn error(&self) -> Option<UpstreamError> {
+        let errors = || self.one.error().into_iter().chain(self.other.error());
+        let failed = errors().find(|error| matches!(error, UpstreamError::Failed(_)));
+        let no_such_name = || errors().find(|error| matches!(error, UpstreamError::NoSuchName));
+        failed.or_else(no_such_name).or_else(|| errors().next()).cloned()
     }
 }
 
@@ -68,30 +75,28 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> Stream for MergeW
     type Item = AddressUpdate<A::Address>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(trouble) = self.as_mut().project().and_then.take() {
-            return Poll::Ready(Some(trouble.into_address_update()));
+        if let Some(error) = self.as_mut().project().next_error.take() {
+            return Poll::Ready(Some(error.into_address_update()));
         }
-        let was_complete = self.one.was_heard() && self.other.was_heard();
+        let was_complete = self.have_both_reported();
         loop {
-            let heard = self.as_mut().poll_sides(cx);
-            let is_first = !was_complete && self.one.was_heard() && self.other.was_heard();
-            let set = match heard {
-                UpstreamUpdate::Nothing if self.one.is_over() && self.other.is_over() => {
-                    return Poll::Ready(None);
-                }
-                UpstreamUpdate::Nothing => return Poll::Pending,
-                UpstreamUpdate::Addresses => self.union(),
-                UpstreamUpdate::UpstreamError | UpstreamUpdate::End if is_first => self.union(),
-                UpstreamUpdate::UpstreamError => None,
-                UpstreamUpdate::End => continue,
+            let update = self.as_mut().poll_upstreams(cx);
+            let is_first = !was_complete && self.have_both_reported();
+            let set = match update {
+                Poll::Pending if self.one.has_ended() && self.other.has_ended() => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(UpstreamUpdate::Addresses) => self.union(),
+                Poll::Ready(UpstreamUpdate::Error | UpstreamUpdate::End) if is_first => self.union(),
+                Poll::Ready(UpstreamUpdate::Error) => None,
+                Poll::Ready(UpstreamUpdate::End) => continue,
             };
-            let trouble = self.trouble();
-            return Poll::Ready(Some(match (set, trouble) {
-                (Some(set), trouble) => {
-                    *self.as_mut().project().and_then = trouble;
+            let error = self.error();
+            return Poll::Ready(Some(match (set, error) {
+                (Some(set), error) => {
+                    *self.as_mut().project().next_error = error;
                     AddressUpdate::Addresses(set)
                 }
-                (None, Some(trouble)) => trouble.into_address_update(),
+                (None, Some(error)) => error.into_address_update(),
                 (None, None) => AddressUpdate::Pending,
             }));
         }

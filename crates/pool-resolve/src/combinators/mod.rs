@@ -1,5 +1,6 @@
 //! Sources made of other sources.
 
+mod bounded_poll;
 mod each_set;
 mod merge;
 mod no_such_name;
@@ -20,11 +21,12 @@ pub use prefer::PreferOver;
 pub use removal_grace::RemovalGrace;
 pub use throttle::ThrottleSets;
 
-/// What can be made of any source, its own or of this crate. The names differ from those of
-/// `futures::StreamExt`, so that both can be imported.
+/// Sources made of any source. The names differ from those of `futures::StreamExt`, so that both can be
+/// imported.
 ///
-/// All of these pass a [`refresh`](AddressStream::refresh) on, take linear time for a set, and end when
-/// what they are made of has ended.
+/// All of these pass [`refresh`](AddressStream::refresh) on and take linear time for a set. They end when
+/// what they are made of has ended; [`removal_grace`](Self::removal_grace) first waits until no address
+/// is in its grace.
 ///
 /// ```
 /// # use pool_conformance::simulated::Clock as MyRuntime;
@@ -41,13 +43,19 @@ pub use throttle::ThrottleSets;
 /// # Ok::<(), pool_driver::ConfigError>(())
 /// ```
 pub trait AddressStreamExt: AddressStream + Sized {
-    /// The addresses of both, each with what it said last: a source that fails, or ends, keeps its
-    /// last set. An address that both name counts once, as in any
-    /// [`AddressSet`](pool_core::AddressSet).
+    /// The addresses of both sources. A source that fails or ends keeps its last set. An address in both
+    /// sets counts once, as in any [`AddressSet`](pool_core::AddressSet).
     ///
-    /// The first set comes when both have said something, be it that they failed: a pool that starts
-    /// with half of its addresses would send them everything. While one of them can't answer, the pool's
-    /// snapshot shows that: it is told again after each set.
+    /// The first set comes when both have reported, be it a failure: a pool that starts with half of its
+    /// addresses would send everything to that half. While a source has no answer, its error is shown
+    /// after each set, so that it stays visible in the pool's snapshot.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let both = FixedAddresses::new([1, 2].into()).merge_with(FixedAddresses::new([2, 3].into()));
+    /// ```
     fn merge_with<S>(self, other: S) -> MergeWith<Self, S>
     where
         S: AddressStream<Address = Self::Address>,
@@ -55,16 +63,24 @@ pub trait AddressStreamExt: AddressStream + Sized {
         MergeWith::new(self, other)
     }
 
-    /// The addresses of this source while it names any, and those of the fallback while it names none or
-    /// never has. One that fails after it has named some keeps them, as in a pool; one that knows no such
-    /// name, too, unless it is [`no_such_name_is_empty`](Self::no_such_name_is_empty).
+    /// The addresses of this source while it has any, and otherwise those of the fallback. A source that
+    /// fails after it had addresses keeps them, as in a pool. So does one that reports "no such name",
+    /// unless it is [`no_such_name_is_empty`](Self::no_such_name_is_empty).
     ///
-    /// The fallback is followed all the time, and used only when this source has said something: that
-    /// it failed, or that there are no addresses. So it should have a time limit, as all sources of this
-    /// crate do. What the fallback says besides addresses shows only while it is in use.
+    /// The fallback is followed all the time, and used only after this source has reported: a failure, or
+    /// that there are no addresses. So this source needs a timeout, which all sources of this crate have.
+    /// Errors of the fallback are shown only while it is in use.
     ///
-    /// This decides by what names say. To use other addresses while connections fail, give them a worse
-    /// priority: that is what the pool decides.
+    /// This decides by what name services report, not by whether connections work. For addresses that
+    /// take over while connections fail, give them a worse priority: the pool decides that.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let discovered = FixedAddresses::new([1, 2].into());
+    /// let addresses = discovered.prefer_over(FixedAddresses::new([9].into()));
+    /// ```
     fn prefer_over<S>(self, fallback: S) -> PreferOver<Self, S>
     where
         S: AddressStream<Address = Self::Address>,
@@ -72,7 +88,7 @@ pub trait AddressStreamExt: AddressStream + Sized {
         PreferOver::new(self, fallback)
     }
 
-    /// Changes every endpoint, and so also the type of addresses.
+    /// Changes every endpoint, and with it the type of addresses if need be.
     fn map_endpoints<A, F>(self, map: F) -> EachSet<Self, MapEndpoints<F>>
     where
         A: Clone + Ord,
@@ -81,7 +97,7 @@ pub trait AddressStreamExt: AddressStream + Sized {
         EachSet::new(self, MapEndpoints(map))
     }
 
-    /// Weighs every address anew.
+    /// Gives every endpoint a weight.
     fn map_weights<F>(self, weigh: F) -> EachSet<Self, MapWeights<F>>
     where
         F: FnMut(&Endpoint<Self::Address>) -> u32,
@@ -89,7 +105,7 @@ pub trait AddressStreamExt: AddressStream + Sized {
         EachSet::new(self, MapWeights(weigh))
     }
 
-    /// Leaves out endpoints. If that leaves none, the set is empty, which drains everything.
+    /// Leaves endpoints out. If none is left, the set is empty, which drains everything.
     fn filter_endpoints<F>(self, is_wanted: F) -> EachSet<Self, FilterEndpoints<F>>
     where
         F: FnMut(&Endpoint<Self::Address>) -> bool,
@@ -98,12 +114,23 @@ pub trait AddressStreamExt: AddressStream + Sized {
     }
 
     /// Passes on at most one set in each interval, so that a source that flaps can't make the pool dial
-    /// without end. The first is passed on at once; of those that come within the interval the last
-    /// is, when it is over. What the source says besides is held to the same limit, apart from the sets.
+    /// without end. The first set passes at once. Of the sets within an interval the last one passes, at
+    /// its end. Errors have a limit of their own, one in each interval.
+    ///
+    /// ```
+    /// # use pool_conformance::simulated::Clock as MyRuntime;
+    /// use std::time::Duration;
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into());
+    /// let calm = addresses.throttle_sets(MyRuntime::default(), Duration::from_secs(5))?;
+    /// # Ok::<(), pool_driver::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// When `interval` makes no sense.
+    /// If `interval` is zero or too long: its field is `interval`.
     fn throttle_sets<R: Runtime>(
         self,
         runtime: R,
@@ -112,14 +139,27 @@ pub trait AddressStreamExt: AddressStream + Sized {
         ThrottleSets::new(self, runtime, interval)
     }
 
-    /// Keeps addresses in force for some time after they left, in case that they left by mistake. Only
-    /// time counts in which the source is healthy, that is, in which addresses were the last that it
-    /// said. An address that comes back has not left. An empty set is no exception: it drains the
-    /// pool when the time is over.
+    /// Keeps an address in force for a while after it left, in case it left by mistake. An address that
+    /// comes back has not left. An empty set is no exception: it drains the pool when the grace is over.
+    ///
+    /// Only healthy time counts: time while the last update of the source is a set. When the source has
+    /// ended, its last set is final, and time counts. The stream then ends when no address is in its grace
+    /// any more.
+    ///
+    /// ```
+    /// # use pool_conformance::simulated::Clock as MyRuntime;
+    /// use std::time::Duration;
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into());
+    /// let graceful = addresses.removal_grace(MyRuntime::default(), Duration::from_secs(60))?;
+    /// # Ok::<(), pool_driver::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// When `grace` makes no sense.
+    /// If `grace` is zero or too long: its field is `grace`.
     fn removal_grace<R: Runtime>(
         self,
         runtime: R,
@@ -128,13 +168,17 @@ pub trait AddressStreamExt: AddressStream + Sized {
         RemovalGrace::new(self, runtime, grace)
     }
 
-    /// Believes the source that there is no such name: that is an empty set then, and drains everything.
+    /// Turns "no such name" into an empty set, which drains everything. For names that vanish for good.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into()).no_such_name_is_empty();
+    /// ```
     fn no_such_name_is_empty(self) -> NoSuchNameIsEmpty<Self> {
         NoSuchNameIsEmpty::new(self)
     }
 }
 
 impl<S: AddressStream> AddressStreamExt for S {}
-
-/// Sources are read so often in one poll where nothing comes of it.
-const UPDATES_PER_POLL_MAX: usize = 32;

@@ -1,4 +1,4 @@
-//! For names that vanish for good.
+//! "No such name" as an empty set.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,5 +1,6 @@
-//! One source, and another while it has no addresses.
+//! One source, and a fallback while it has no addresses.
 
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +9,7 @@ use pin_project::pin_project;
 use pool_core::AddressSet;
 use pool_driver::{AddressStream, AddressUpdate};
 
-use super::UPDATES_PER_POLL_MAX;
+use super::bounded_poll::bounded_poll;
 use super::upstream::{Upstream, UpstreamError, UpstreamUpdate};
 
 /// Made by [`prefer_over`](super::AddressStreamExt::prefer_over).
@@ -19,24 +20,16 @@ pub struct PreferOver<A: AddressStream, B: AddressStream> {
     primary: Upstream<A>,
     #[pin]
     fallback: Upstream<B>,
-    /// Whose set was told last; neither, if that doesn't count any more.
-    in_force: InForce,
-    /// Whose turn it is, so that one that always has something to say doesn't drown the other.
-    turn: Speaker,
-    /// What is to be said after the set that was said just now.
-    and_then: Option<UpstreamError>,
+    /// Whose set was shown last, while it still counts.
+    in_force: Option<Role>,
+    /// The two take turns, so that one that is always ready does not starve the other.
+    turn: Role,
+    /// Shown after the set that was shown just now.
+    next_error: Option<UpstreamError>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum InForce {
-    Neither,
-    Primary,
-    Fallback,
-}
-
-/// Who spoke.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Speaker {
+enum Role {
     Primary,
     Fallback,
 }
@@ -44,55 +37,83 @@ enum Speaker {
 impl<A: AddressStream, B: AddressStream<Address = A::Address>> PreferOver<A, B> {
     pub(crate) fn new(primary: A, fallback: B) -> Self {
         let (primary, fallback) = (Upstream::new(primary), Upstream::new(fallback));
-        Self { primary, fallback, in_force: InForce::Neither, turn: Speaker::Primary, and_then: None }
+        Self { primary, fallback, in_force: None, turn: Role::Primary, next_error: None }
     }
 
-    /// Whose set counts. An empty one of the primary does only if the fallback can't do better.
-    fn choose(&self) -> (InForce, Option<&AddressSet<A::Address>>) {
+    /// Whose set counts. An empty set of the primary counts only if the fallback has reported no set.
+    fn choose(&self) -> Option<(Role, &AddressSet<A::Address>)> {
         match (self.primary.set(), self.fallback.set()) {
-            (Some(primary), _) if !primary.is_empty() => (InForce::Primary, Some(primary)),
-            _ if !self.primary.was_heard() => (InForce::Neither, None),
-            (_, Some(fallback)) => (InForce::Fallback, Some(fallback)),
-            (Some(primary), None) if self.fallback.was_heard() => (InForce::Primary, Some(primary)),
-            _ => (InForce::Neither, None),
+            (Some(primary), _) if !primary.is_empty() => Some((Role::Primary, primary)),
+            _ if !self.primary.has_reported() => None,
+            (_, Some(fallback)) => Some((Role::Fallback, fallback)),
+            (Some(primary), None) if self.fallback.has_reported() => Some((Role::Primary, primary)),
+            _ => None,
         }
     }
 
-    /// What to say after one of them has spoken, if anything.
+    /// The error that is shown beside the chosen set.
+    fn error_beside(&self, chosen: Role) -> Option<&UpstreamError> {
+        match chosen {
+            Role::Primary => self.primary.error(),
+            Role::Fallback => self.primary.error().or(self.fallback.error()),
+        }
+    }
+
+    /// What to show after an update of one of them, if anything.
     fn respond(
         mut self: Pin<&mut Self>,
-        speaker: Speaker,
-        heard: &UpstreamUpdate,
+        reporter: Role,
+        update: UpstreamUpdate,
     ) -> Option<AddressUpdate<A::Address>> {
-        let (chosen, set) = self.choose();
-        let is_confirmed = match speaker {
-            Speaker::Primary => chosen == InForce::Primary,
-            Speaker::Fallback => chosen == InForce::Fallback,
-        };
-        let is_news = chosen != self.in_force || (matches!(heard, UpstreamUpdate::Addresses) && is_confirmed);
-        let shown = match chosen {
-            InForce::Fallback => self.primary.trouble().or(self.fallback.trouble()).cloned(),
-            InForce::Primary | InForce::Neither => self.primary.trouble().cloned(),
-        };
-        if let Some(set) = set.filter(|_| is_news) {
-            let update = AddressUpdate::Addresses(set.clone());
+        let choice = self.choose();
+        let chosen = choice.map(|(role, _)| role);
+        let is_confirmed = update == UpstreamUpdate::Addresses && chosen == Some(reporter);
+        if let Some((chosen, set)) = choice.filter(|_| chosen != self.in_force || is_confirmed) {
+            let shown = AddressUpdate::Addresses(set.clone());
+            let error = self.error_beside(chosen).cloned();
             let this = self.project();
-            *this.in_force = chosen;
-            *this.and_then = shown;
-            return Some(update);
+            *this.in_force = Some(chosen);
+            *this.next_error = error;
+            return Some(shown);
         }
-        if chosen == InForce::Neither {
-            *self.as_mut().project().in_force = chosen;
+        if chosen.is_none() {
+            *self.as_mut().project().in_force = None;
         }
-        let concerns = speaker == Speaker::Primary || chosen != InForce::Primary;
-        match (heard, speaker) {
-            (UpstreamUpdate::UpstreamError, Speaker::Primary) => {
-                self.primary.trouble().cloned().map(UpstreamError::into_address_update)
+        let error = match reporter {
+            _ if update != UpstreamUpdate::Error => None,
+            Role::Primary => self.primary.error(),
+            Role::Fallback if chosen == Some(Role::Primary) => None,
+            Role::Fallback => self.fallback.error(),
+        };
+        error.cloned().map(UpstreamError::into_address_update)
+    }
+
+    /// Reads each of them once. Breaks when there is something to show, or when neither has an update.
+    fn poll_once(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> ControlFlow<Poll<Option<AddressUpdate<A::Address>>>> {
+        let mut is_idle = true;
+        for _ in 0..2 {
+            let this = self.as_mut().project();
+            let role = *this.turn;
+            let (update, next) = match role {
+                Role::Primary => (this.primary.poll(cx), Role::Fallback),
+                Role::Fallback => (this.fallback.poll(cx), Role::Primary),
+            };
+            *this.turn = next;
+            let Poll::Ready(update) = update else { continue };
+            is_idle = false;
+            if let Some(update) = self.as_mut().respond(role, update) {
+                return ControlFlow::Break(Poll::Ready(Some(update)));
             }
-            (UpstreamUpdate::UpstreamError, Speaker::Fallback) if concerns => {
-                self.fallback.trouble().cloned().map(UpstreamError::into_address_update)
+        }
+        match is_idle {
+            true if self.primary.has_ended() && self.fallback.has_ended() => {
+                ControlFlow::Break(Poll::Ready(None))
             }
-            _ => None,
+            true => ControlFlow::Break(Poll::Pending),
+            false => ControlFlow::Continue(()),
         }
     }
 }
@@ -101,31 +122,10 @@ impl<A: AddressStream, B: AddressStream<Address = A::Address>> Stream for Prefer
     type Item = AddressUpdate<A::Address>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(trouble) = self.as_mut().project().and_then.take() {
-            return Poll::Ready(Some(trouble.into_address_update()));
+        if let Some(error) = self.as_mut().project().next_error.take() {
+            return Poll::Ready(Some(error.into_address_update()));
         }
-        for _ in 0..UPDATES_PER_POLL_MAX {
-            let mut is_silent = true;
-            for _ in 0..2 {
-                let this = self.as_mut().project();
-                let speaker = *this.turn;
-                let (heard, next) = match speaker {
-                    Speaker::Primary => (this.primary.poll(cx), Speaker::Fallback),
-                    Speaker::Fallback => (this.fallback.poll(cx), Speaker::Primary),
-                };
-                *this.turn = next;
-                is_silent &= matches!(heard, UpstreamUpdate::Nothing);
-                if let Some(update) = self.as_mut().respond(speaker, &heard) {
-                    return Poll::Ready(Some(update));
-                }
-            }
-            if is_silent {
-                let is_over = self.primary.is_over() && self.fallback.is_over();
-                return if is_over { Poll::Ready(None) } else { Poll::Pending };
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        bounded_poll(cx, |cx| self.as_mut().poll_once(cx))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Time for addresses that may have left by mistake.
+//! A grace for addresses that may have left by mistake.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +17,12 @@ use crate::alarm::Alarm;
 #[pin_project]
 #[derive(Debug)]
 pub struct RemovalGrace<S: AddressStream, R: Runtime> {
+    /// Dropped when it ends.
     #[pin]
-    source: S,
+    source: Option<S>,
     #[pin]
     alarm: Alarm<R>,
-    leaving: Leaving<S::Address>,
+    membership: Membership<S::Address>,
 }
 
 /// The default of [`RemovalGrace::addresses_max`], which is that of a pool.
@@ -30,142 +31,170 @@ const ADDRESSES_MAX: usize = 65_536;
 impl<S: AddressStream, R: Runtime> RemovalGrace<S, R> {
     pub(crate) fn new(source: S, runtime: R, grace: Duration) -> Result<Self, ConfigError> {
         ConfigError::check_duration("grace", grace)?;
-        Ok(Self { source, alarm: Alarm::new(runtime), leaving: Leaving::new(grace) })
+        Ok(Self { source: Some(source), alarm: Alarm::new(runtime), membership: Membership::new(grace) })
     }
 
-    /// With so many addresses in force, those that left first go before their time; 65,536 by default.
+    /// The most addresses in force; 65,536 by default. Beyond it the addresses that left first go before
+    /// their grace is over. The source's own set is never cut.
+    ///
     /// A pool refuses sets that are larger than its own
     /// [`addresses_max`](pool_core::Config::addresses_max).
     #[must_use]
     pub fn addresses_max(mut self, addresses: usize) -> Self {
-        self.leaving.addresses_max = addresses;
+        self.membership.addresses_max = addresses;
         self
+    }
+
+    /// Waits for the next address to leave. Ends once the source has ended and no address waits.
+    fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<AddressUpdate<S::Address>>> {
+        let mut this = self.project();
+        loop {
+            match this.membership.deadline() {
+                Some(deadline) => ready!(this.alarm.as_mut().poll_at(deadline, cx)),
+                None if this.source.is_none() => return Poll::Ready(None),
+                None => return Poll::Pending,
+            }
+            this.membership.count_time(this.alarm.now());
+            if this.membership.remove_expired() {
+                return Poll::Ready(Some(AddressUpdate::Addresses(this.membership.in_force())));
+            }
+        }
     }
 }
 
-/// Who is there, and who has left not long enough ago.
-struct Leaving<A> {
+/// The addresses that are there, and those in their grace.
+struct Membership<A> {
     grace: Duration,
     addresses_max: usize,
     current: AddressSet<A>,
-    left: BTreeMap<A, Left<A>>,
-    /// How long the source has been healthy, in all.
-    healthy: Instant,
-    /// Up to when that was counted, while it is healthy.
+    leaving: BTreeMap<A, Leaving<A>>,
+    /// A clock that runs only while the source is healthy.
+    healthy_time: Instant,
+    /// Up to when it was advanced, while the source is healthy.
     healthy_since: Option<Instant>,
 }
 
-struct Left<A> {
+struct Leaving<A> {
     endpoint: Endpoint<A>,
-    /// In time of a healthy source.
-    until: Instant,
+    /// In healthy time.
+    deadline: Instant,
 }
 
-impl<A: Clone + Ord> Leaving<A> {
+impl<A: Clone + Ord> Membership<A> {
     fn new(grace: Duration) -> Self {
         Self {
             grace,
             addresses_max: ADDRESSES_MAX,
             current: AddressSet::default(),
-            left: BTreeMap::new(),
-            healthy: Instant::ZERO,
+            leaving: BTreeMap::new(),
+            healthy_time: Instant::ZERO,
             healthy_since: None,
         }
     }
 
     fn count_time(&mut self, now: Instant) {
         if let Some(since) = &mut self.healthy_since {
-            self.healthy = self.healthy + now.saturating_duration_since(*since);
+            self.healthy_time = self.healthy_time + now.saturating_duration_since(*since);
             *since = now;
         }
     }
 
-    fn falls_silent(&mut self, now: Instant) {
+    /// The source is not healthy any more: time stands still for addresses in their grace.
+    fn pause(&mut self, now: Instant) {
         self.count_time(now);
         self.healthy_since = None;
     }
 
-    fn replace(&mut self, set: AddressSet<A>, now: Instant) -> AddressSet<A> {
+    /// Time counts from now on.
+    fn resume(&mut self, now: Instant) {
         self.count_time(now);
         self.healthy_since = Some(now);
-        let until = self.healthy + self.grace;
+    }
+
+    /// Takes a new set, and returns what is in force.
+    fn replace(&mut self, set: AddressSet<A>, now: Instant) -> AddressSet<A> {
+        self.resume(now);
+        let deadline = self.healthy_time + self.grace;
         let before = std::mem::replace(&mut self.current, set);
         let mut still_there = self.current.endpoints().iter().peekable();
         for endpoint in before.endpoints() {
             while still_there.next_if(|there| there.address < endpoint.address).is_some() {}
             if still_there.peek().is_none_or(|there| there.address != endpoint.address) {
-                self.left.insert(endpoint.address.clone(), Left { endpoint: endpoint.clone(), until });
+                let leaving = Leaving { endpoint: endpoint.clone(), deadline };
+                self.leaving.insert(endpoint.address.clone(), leaving);
             }
         }
         for address in self.current.addresses() {
-            self.left.remove(address);
+            self.leaving.remove(address);
         }
-        self.forget_too_many();
-        self.forget_expired();
+        self.remove_surplus();
+        self.remove_expired();
         self.in_force()
     }
 
-    fn forget_too_many(&mut self) {
+    fn remove_surplus(&mut self) {
         let room = self.addresses_max.saturating_sub(self.current.len());
-        let surplus = self.left.len().saturating_sub(room);
+        let surplus = self.leaving.len().saturating_sub(room);
         if surplus > 0 {
-            let mut ends: Vec<_> = self.left.iter().map(|(address, left)| (left.until, address)).collect();
+            let mut ends: Vec<_> =
+                self.leaving.iter().map(|(address, leaving)| (leaving.deadline, address)).collect();
             ends.sort();
             let first: Vec<A> = ends[..surplus].iter().map(|(_, address)| (*address).clone()).collect();
             for address in first {
-                self.left.remove(&address);
+                self.leaving.remove(&address);
             }
         }
     }
 
-    /// Whether there were any.
-    fn forget_expired(&mut self) -> bool {
-        let before = self.left.len();
-        self.left.retain(|_, left| left.until > self.healthy);
-        self.left.len() < before
+    /// Whether the grace of any address was over.
+    fn remove_expired(&mut self) -> bool {
+        let before = self.leaving.len();
+        self.leaving.retain(|_, leaving| leaving.deadline > self.healthy_time);
+        self.leaving.len() < before
     }
 
     fn in_force(&self) -> AddressSet<A> {
-        if self.left.is_empty() {
+        if self.leaving.is_empty() {
             return self.current.clone();
         }
-        let left = self.left.values().map(|left| &left.endpoint);
-        self.current.endpoints().iter().chain(left).cloned().collect()
+        let leaving = self.leaving.values().map(|leaving| &leaving.endpoint);
+        self.current.endpoints().iter().chain(leaving).cloned().collect()
     }
 
-    /// When the next of them goes, if the source stays healthy.
-    fn next_at(&self) -> Option<Instant> {
+    /// When the next address leaves, if the source stays healthy.
+    fn deadline(&self) -> Option<Instant> {
         let since = self.healthy_since?;
-        let until = self.left.values().map(|left| left.until).min()?;
-        Some(since + until.saturating_duration_since(self.healthy))
+        let next = self.leaving.values().map(|leaving| leaving.deadline).min()?;
+        Some(since + next.saturating_duration_since(self.healthy_time))
     }
 }
 
 impl<S: AddressStream, R: Runtime> Stream for RemovalGrace<S, R> {
     type Item = AddressUpdate<S::Address>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        if let Poll::Ready(update) = this.source.poll_next(cx) {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.as_mut().project();
+        if let Some(source) = this.source.as_mut().as_pin_mut()
+            && let Poll::Ready(update) = source.poll_next(cx)
+        {
             let now = this.alarm.now();
-            return Poll::Ready(match update {
+            match update {
                 Some(AddressUpdate::Addresses(set)) => {
-                    Some(AddressUpdate::Addresses(this.leaving.replace(set, now)))
+                    let in_force = this.membership.replace(set, now);
+                    return Poll::Ready(Some(AddressUpdate::Addresses(in_force)));
                 }
-                other => {
-                    this.leaving.falls_silent(now);
-                    other
+                Some(other) => {
+                    this.membership.pause(now);
+                    return Poll::Ready(Some(other));
                 }
-            });
-        }
-        loop {
-            let Some(at) = this.leaving.next_at() else { return Poll::Pending };
-            ready!(this.alarm.as_mut().poll_at(at, cx));
-            this.leaving.count_time(this.alarm.now());
-            if this.leaving.forget_expired() {
-                return Poll::Ready(Some(AddressUpdate::Addresses(this.leaving.in_force())));
+                None => {
+                    this.source.set(None);
+                    // Its last set is final, so nothing that left can come back.
+                    this.membership.resume(now);
+                }
             }
         }
+        self.poll_expired(cx)
     }
 }
 
@@ -173,15 +202,17 @@ impl<S: AddressStream, R: Runtime> AddressStream for RemovalGrace<S, R> {
     type Address = S::Address;
 
     fn refresh(self: Pin<&mut Self>) {
-        self.project().source.refresh();
+        if let Some(source) = self.project().source.as_pin_mut() {
+            source.refresh();
+        }
     }
 }
 
-impl<A> fmt::Debug for Leaving<A> {
+impl<A> fmt::Debug for Membership<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leaving")
+        f.debug_struct("Membership")
             .field("addresses", &self.current.len())
-            .field("leaving", &self.left.len())
+            .field("leaving", &self.leaving.len())
             .field("is_healthy", &self.healthy_since.is_some())
             .finish_non_exhaustive()
     }

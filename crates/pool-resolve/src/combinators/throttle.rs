@@ -1,8 +1,9 @@
-//! A limit to how often a source changes its mind.
+//! A limit on how often a source changes its set.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -10,100 +11,101 @@ use pin_project::pin_project;
 use pool_core::{AddressSet, ConfigError, Instant};
 use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
-use super::UPDATES_PER_POLL_MAX;
-use super::upstream::{UpstreamError, sort};
+use super::bounded_poll::bounded_poll;
+use super::upstream::{UpstreamError, addresses_of};
 use crate::alarm::Alarm;
 
 /// Made by [`throttle_sets`](super::AddressStreamExt::throttle_sets).
 #[pin_project]
 #[derive(Debug)]
 pub struct ThrottleSets<S: AddressStream, R: Runtime> {
-    /// Gone when it is over.
+    /// Dropped when it ends.
     #[pin]
     source: Option<S>,
     #[pin]
     alarm: Alarm<R>,
     interval: Duration,
-    held: Held<S::Address>,
+    held: HeldBack<S::Address>,
 }
 
-/// What the source said and nobody has been told yet, and when each may be told.
-struct Held<A> {
+/// Updates that are not shown yet, and when each may be shown.
+struct HeldBack<A> {
     set: Option<AddressSet<A>>,
-    sets_open_at: Instant,
-    /// What the source said after its last set.
-    trouble: Option<UpstreamError>,
-    is_trouble_shown: bool,
-    troubles_open_at: Instant,
+    set_allowed_at: Instant,
+    /// The last error after the last set.
+    error: Option<UpstreamError>,
+    is_error_shown: bool,
+    error_allowed_at: Instant,
 }
 
-impl<A> Held<A> {
-    fn hear(&mut self, update: AddressUpdate<A>) {
-        match sort(update) {
+impl<A> HeldBack<A> {
+    fn new() -> Self {
+        let at = Instant::ZERO;
+        Self { set: None, set_allowed_at: at, error: None, is_error_shown: false, error_allowed_at: at }
+    }
+
+    fn on_update(&mut self, update: AddressUpdate<A>) {
+        match addresses_of(update) {
             Ok(set) => {
                 self.set = Some(set);
-                self.trouble = None;
+                self.error = None;
             }
-            Err(trouble) => {
-                self.trouble = Some(trouble);
-                self.is_trouble_shown = false;
+            Err(error) => {
+                self.error = Some(error);
+                self.is_error_shown = false;
             }
         }
     }
 
-    /// The next that may be told: a set comes before the trouble that came after it.
-    fn tell(&mut self, now: Instant, interval: Duration) -> Option<AddressUpdate<A>> {
-        if now >= self.sets_open_at
+    /// The next update that may be shown: a set before the error that came after it.
+    fn release(&mut self, now: Instant, interval: Duration) -> Option<AddressUpdate<A>> {
+        if now >= self.set_allowed_at
             && let Some(set) = self.set.take()
         {
-            self.sets_open_at = now + interval;
-            // It hides the trouble, which is shown again at once: nobody shall think that all is well.
-            self.is_trouble_shown = false;
-            self.troubles_open_at = now;
+            self.set_allowed_at = now + interval;
+            // The set hides the error. It is shown again at once, or the source would look healthy.
+            self.is_error_shown = false;
+            self.error_allowed_at = now;
             return Some(AddressUpdate::Addresses(set));
         }
-        if self.is_trouble_shown || now < self.troubles_open_at {
+        if self.is_error_shown || now < self.error_allowed_at {
             return None;
         }
-        let trouble = self.trouble.clone()?;
-        self.is_trouble_shown = true;
-        self.troubles_open_at = now + interval;
-        Some(trouble.into_address_update())
+        let error = self.error.clone()?;
+        self.is_error_shown = true;
+        self.error_allowed_at = now + interval;
+        Some(error.into_address_update())
     }
 
-    fn next_at(&self) -> Option<Instant> {
-        let set = self.set.is_some().then_some(self.sets_open_at);
-        let is_trouble_due = self.trouble.is_some() && !self.is_trouble_shown;
-        let trouble = is_trouble_due.then_some(self.troubles_open_at);
-        set.into_iter().chain(trouble).min()
+    /// When the next held update may be shown.
+    fn deadline(&self) -> Option<Instant> {
+        let set = self.set.is_some().then_some(self.set_allowed_at);
+        let is_error_held = self.error.is_some() && !self.is_error_shown;
+        let error = is_error_held.then_some(self.error_allowed_at);
+        set.into_iter().chain(error).min()
     }
 }
 
 impl<S: AddressStream, R: Runtime> ThrottleSets<S, R> {
     pub(crate) fn new(source: S, runtime: R, interval: Duration) -> Result<Self, ConfigError> {
         ConfigError::check_duration("interval", interval)?;
-        let held = Held {
-            set: None,
-            sets_open_at: Instant::ZERO,
-            trouble: None,
-            is_trouble_shown: false,
-            troubles_open_at: Instant::ZERO,
-        };
-        Ok(Self { source: Some(source), alarm: Alarm::new(runtime), interval, held })
+        Ok(Self { source: Some(source), alarm: Alarm::new(runtime), interval, held: HeldBack::new() })
     }
 
-    /// Reads the source until it pauses. Whether it did.
-    fn read(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+    /// Reads the source until it pauses or ends. Pending if it does neither within the bound.
+    fn read(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        for _ in 0..UPDATES_PER_POLL_MAX {
-            let Some(source) = this.source.as_mut().as_pin_mut() else { return true };
+        bounded_poll(cx, |cx| {
+            let Some(source) = this.source.as_mut().as_pin_mut() else {
+                return ControlFlow::Break(Poll::Ready(()));
+            };
             match source.poll_next(cx) {
-                Poll::Ready(Some(update)) => this.held.hear(update),
+                Poll::Ready(Some(update)) => this.held.on_update(update),
                 Poll::Ready(None) => this.source.set(None),
-                Poll::Pending => return true,
+                Poll::Pending => return ControlFlow::Break(Poll::Ready(())),
             }
-        }
-        false
+            ControlFlow::Continue(())
+        })
     }
 }
 
@@ -114,21 +116,16 @@ impl<S: AddressStream, R: Runtime> Stream for ThrottleSets<S, R> {
         let has_paused = self.as_mut().read(cx);
         let mut this = self.project();
         loop {
-            if let Some(update) = this.held.tell(this.alarm.now(), *this.interval) {
+            if let Some(update) = this.held.release(this.alarm.now(), *this.interval) {
                 return Poll::Ready(Some(update));
             }
             if this.source.is_none() {
-                // Nothing comes any more that could make the last set an interim one.
+                // No later set can follow, so the last one need not wait.
                 return Poll::Ready(this.held.set.take().map(AddressUpdate::Addresses));
             }
-            if !has_paused {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let Some(at) = this.held.next_at() else { return Poll::Pending };
-            if this.alarm.as_mut().poll_at(at, cx).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(has_paused);
+            let Some(deadline) = this.held.deadline() else { return Poll::Pending };
+            ready!(this.alarm.as_mut().poll_at(deadline, cx));
         }
     }
 }
@@ -143,11 +140,11 @@ impl<S: AddressStream, R: Runtime> AddressStream for ThrottleSets<S, R> {
     }
 }
 
-impl<A> fmt::Debug for Held<A> {
+impl<A> fmt::Debug for HeldBack<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held")
+        f.debug_struct("HeldBack")
             .field("addresses", &self.set.as_ref().map(AddressSet::len))
-            .field("trouble", &self.trouble)
+            .field("error", &self.error)
             .finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
-//! One of several sources, and what it said last.
+//! One of several sources, with what it reported last.
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project::pin_project;
 use pool_core::AddressSet;
 use pool_driver::{AddressStream, AddressUpdate, SharedError};
 
-/// Whatever a source says besides addresses.
+/// Why a source has no addresses now.
 #[derive(Clone, Debug)]
 pub(crate) enum UpstreamError {
     Pending,
@@ -26,8 +26,8 @@ impl UpstreamError {
     }
 }
 
-/// Addresses, or why there are none.
-pub(crate) fn sort<A>(update: AddressUpdate<A>) -> Result<AddressSet<A>, UpstreamError> {
+/// The addresses of an update, or why there are none.
+pub(crate) fn addresses_of<A>(update: AddressUpdate<A>) -> Result<AddressSet<A>, UpstreamError> {
     match update {
         AddressUpdate::Addresses(set) => Ok(set),
         AddressUpdate::Pending => Err(UpstreamError::Pending),
@@ -36,27 +36,28 @@ pub(crate) fn sort<A>(update: AddressUpdate<A>) -> Result<AddressSet<A>, Upstrea
     }
 }
 
+/// A source and the state it is in.
 #[pin_project]
 pub(crate) struct Upstream<S: AddressStream> {
-    /// Gone when it is over.
+    /// Dropped when it ends.
     #[pin]
     stream: Option<S>,
     set: Option<AddressSet<S::Address>>,
-    trouble: Option<UpstreamError>,
-    was_heard: bool,
+    error: Option<UpstreamError>,
+    has_reported: bool,
 }
 
-/// What came of polling a side.
+/// What one poll of a source changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum UpstreamUpdate {
-    Nothing,
     Addresses,
-    UpstreamError,
+    Error,
     End,
 }
 
 impl<S: AddressStream> Upstream<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream: Some(stream), set: None, trouble: None, was_heard: false }
+        Self { stream: Some(stream), set: None, error: None, has_reported: false }
     }
 
     /// Its last set.
@@ -64,40 +65,41 @@ impl<S: AddressStream> Upstream<S> {
         self.set.as_ref()
     }
 
-    /// What it said after its last set.
-    pub(crate) fn trouble(&self) -> Option<&UpstreamError> {
-        self.trouble.as_ref()
+    /// The last error after its last set.
+    pub(crate) fn error(&self) -> Option<&UpstreamError> {
+        self.error.as_ref()
     }
 
-    /// Whether it has said anything at all, but that it has no answer yet.
-    pub(crate) fn was_heard(&self) -> bool {
-        self.was_heard
+    /// Whether it has reported anything but `Pending`.
+    pub(crate) fn has_reported(&self) -> bool {
+        self.has_reported
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.stream.is_none()
     }
 
-    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> UpstreamUpdate {
+    /// Reads one update. A source that has ended is pending.
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<UpstreamUpdate> {
         let mut this = self.project();
-        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return UpstreamUpdate::Nothing };
-        let Poll::Ready(update) = stream.poll_next(cx) else { return UpstreamUpdate::Nothing };
-        *this.was_heard |= !matches!(update, Some(AddressUpdate::Pending));
-        match update.map(sort) {
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Pending };
+        let update = ready!(stream.poll_next(cx));
+        *this.has_reported |= !matches!(update, Some(AddressUpdate::Pending));
+        Poll::Ready(match update.map(addresses_of) {
             Some(Ok(set)) => {
                 *this.set = Some(set);
-                *this.trouble = None;
+                *this.error = None;
                 UpstreamUpdate::Addresses
             }
-            Some(Err(trouble)) => {
-                *this.trouble = Some(trouble);
-                UpstreamUpdate::UpstreamError
+            Some(Err(error)) => {
+                *this.error = Some(error);
+                UpstreamUpdate::Error
             }
             None => {
                 this.stream.set(None);
                 UpstreamUpdate::End
             }
-        }
+        })
     }
 
     pub(crate) fn refresh(self: Pin<&mut Self>) {
@@ -111,8 +113,8 @@ impl<S: AddressStream> fmt::Debug for Upstream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
             .field("addresses", &self.set.as_ref().map(AddressSet::len))
-            .field("trouble", &self.trouble)
-            .field("is_over", &self.is_over())
+            .field("error", &self.error)
+            .field("has_ended", &self.has_ended())
             .finish_non_exhaustive()
     }
 }

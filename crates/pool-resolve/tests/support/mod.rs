@@ -15,7 +15,8 @@ use futures_util::sink::{self, Drain};
 use pool_conformance::simulated::{Clock, Executor};
 pub(crate) use pool_conformance::world::{Feed, FeedEvent as Said};
 use pool_driver::{
-    AddressSet, AddressStream, AddressUpdate, Endpoint, Pool, PoolBuilder, Runtime, Snapshot, SourceState,
+    AddressSet, AddressStream, AddressUpdate, Endpoint, OnAddressesEnd, Pool, PoolBuilder, Runtime, Snapshot,
+    SourceState,
 };
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -139,9 +140,19 @@ where
     S::Address: std::fmt::Debug + 'static,
 {
     pub(crate) fn new(clock: &Clock, source: S) -> Self {
+        Self::with_end(clock, source, OnAddressesEnd::Shutdown)
+    }
+
+    /// The pool keeps the last set when the source ends.
+    pub(crate) fn that_outlives(clock: &Clock, source: S) -> Self {
+        Self::with_end(clock, source, OnAddressesEnd::Keep)
+    }
+
+    fn with_end(clock: &Clock, source: S, on_end: OnAddressesEnd) -> Self {
         let connect = |_: S::Address| async { Ok::<Drain<u32>, std::io::Error>(sink::drain()) };
         let (pool, driver) = PoolBuilder::plain(connect, clock.clone())
             .follow(source)
+            .on_addresses_end(on_end)
             .build()
             .expect("the settings make sense");
         let mut executor = Executor::default();
