@@ -26,13 +26,11 @@ mod panic;
 mod pool;
 mod pool_map;
 mod queue;
-mod recycler;
 mod runtime;
 mod settings;
 mod snapshot;
 mod source_status;
 mod sync;
-mod wait_queue;
 mod wake_list;
 mod watchers;
 
@@ -44,7 +42,7 @@ pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
 pub use connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
 pub use driver::Driver;
 pub use error::{
-    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, RefusedReason,
+    BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
 #[cfg(feature = "codec")]

@@ -107,7 +107,10 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// The reply and the finished call, if the reply has come and its giver has released the call.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the last step of every call; outlined, a call costs a third more")]
+    #[expect(
+        clippy::inline_always,
+        reason = "the last step of every call; outlined, a call costs a third more"
+    )]
     pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
         let CallerStage::Called(_) = self.stage else { return None };
         let CallerStage::Called(mut slot) = self.take_stage() else { return None };
@@ -173,7 +176,9 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
                 self.stage = CallerStage::Failed(slot.last_address());
                 slot.take_error()
             }
-            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => None,
+            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => {
+                None
+            }
         };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
     }

@@ -72,6 +72,9 @@ impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
 }
 
 impl<Request, Reply> Call<Request, Reply> {
+    /// The room that a finished call takes, whatever became of it.
+    pub(crate) const SLOT_BYTES: usize = size_of::<CallSlot<Request, Reply>>();
+
     /// Takes the request, to send it: whatever happens from now on, the request may have left.
     ///
     /// `None` if the caller has gone. Then the request is gone too, and there is nothing to do.

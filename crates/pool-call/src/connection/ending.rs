@@ -121,7 +121,6 @@ impl Ending {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ use crate::addresses::{AddressStream, OnAddressesEnd};
 use crate::backlog::Backlog;
 use crate::connect::Connect;
 use crate::connection::Connection;
-use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
+use crate::error::{Counts, EndReason, Ended, Refused, RefusedReason, SharedError};
 use crate::item_policy::{DropUndelivered, ItemPolicy, WithPickArgs};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
@@ -450,36 +450,36 @@ where
     O: Observer<S::Address>,
     B: Balance,
 {
-    type Error = Closed;
+    type Error = Refused;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         self.progress(cx);
         // A lazy pool dials because somebody asks.
         self.dispatch_held(1);
         let is_ready = self.held.is_empty() && self.is_any_ready();
         let ended = self.finish_poll();
         match self.end_reason {
-            Some(reason) => Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) })),
+            Some(reason) => Poll::Ready(Err(Refused { reason: RefusedReason::Closed(reason) })),
             None if is_ready => Poll::Ready(Ok(())),
-            None => ended.map(|ended| Err(Closed { reason: RefusedReason::Closed(ended.reason) })),
+            None => ended.map(|ended| Err(Refused { reason: RefusedReason::Closed(ended.reason) })),
         }
     }
 
-    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed> {
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Refused> {
         if let Err(item) = self.try_dispatch(item) {
             self.held.push_back(item);
         }
         Ok(())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         if let Poll::Ready(ended) = self.poll_progress(cx) {
-            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
+            return Poll::Ready(Err(Refused { reason: RefusedReason::Closed(ended.reason) }));
         }
         if self.held.is_empty() && self.is_all_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         if self.end_reason.is_none() {
             let deadline = self.shutdown_timeout;
             self.close(deadline);
