@@ -1,6 +1,6 @@
 //! The core's orders, carried out one by one.
 
-use pool_core::{Output, SlotId};
+use pool_core::{Output, SlotId, SlotState};
 
 use super::Multiplexer;
 use crate::seams::Seams;
@@ -28,8 +28,9 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn dial(&mut self, slot: SlotId, address: P::Address) {
-        // One that is no longer there was dropped by a later order, which follows.
-        let Some(address_id) = self.core.slot(slot).map(|status| status.address) else { return };
+        // One that is dropping was dropped by a later order, which follows.
+        let status = self.core.slot(slot).filter(|status| status.state == SlotState::Dialling);
+        let Some(address_id) = status.map(|status| status.address) else { return };
         let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
         let context = DialContext { failures, timeout: self.core.config().dial_timeout };
         self.reporter.observe(|| Event::Dialling { address: address.clone(), slot });

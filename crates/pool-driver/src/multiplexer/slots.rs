@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pool_core::{Handled, Outcome, SlotEvent, SlotId};
+use pool_core::{Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
 use super::connections::{Advanced, End, Failure};
@@ -44,8 +44,8 @@ impl<P: Seams> Multiplexer<P> {
 
     /// A connection that the core has just dropped counts for nothing: the order to drop it follows.
     fn on_connected(&mut self, slot: SlotId) {
-        let handled = self.core.handle_slot(slot, SlotEvent::Connected, self.now);
-        if handled == Handled::Applied
+        self.core.handle_slot(slot, SlotEvent::Connected, self.now);
+        if self.core.slot(slot).is_some_and(|status| status.state.is_connected())
             && let Some(address) = self.connections.address(slot)
         {
             self.reporter.observe(|| Event::Connected { address: address.clone(), slot });
@@ -182,7 +182,7 @@ impl<P: Seams> Multiplexer<P> {
         self.core.handle_slot(slot, event, self.now);
     }
 
-    /// The core has dropped the slot. A connection that reports outcomes may still return what never left.
+    /// The core drops the slot. What a connection that reports outcomes still has to tell counts.
     pub(super) fn give_up(&mut self, slot: SlotId) {
         if self.connections.give_up(slot) {
             let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
@@ -190,6 +190,7 @@ impl<P: Seams> Multiplexer<P> {
             self.held.return_items(unsent);
         }
         self.evict(slot);
+        self.core.handle_slot(slot, SlotEvent::Dropped, self.now);
     }
 
     /// Drops a slot's occupant. The counts keep what it was sent.
