@@ -20,7 +20,7 @@ use support::{Item, Reply, Request, id_of, request, stamp};
 
 const CALLS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 const CALLERS: usize = 200;
-/// One in so many looks at a transport finds it dead.
+/// One look in this many finds a transport dead.
 const DEATHS: u32 = 4_000;
 
 /// What all servers have seen and what all callers know of it.

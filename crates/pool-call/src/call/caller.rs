@@ -107,7 +107,10 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// The reply and the finished call, if the reply has come and its giver has released the call.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the last step of every call; outlined, a call costs a third more")]
+    #[expect(
+        clippy::inline_always,
+        reason = "the last step of every call; outlined, a call costs a third more"
+    )]
     pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
         let CallerStage::Called(_) = self.stage else { return None };
         let CallerStage::Called(mut slot) = self.take_stage() else { return None };
@@ -129,7 +132,7 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         }
     }
 
-    /// Ends a call whose reply has been taken. It can be used again unless somebody else still has it.
+    /// Ends a call whose reply has been taken. It can be used again unless its connection still has it.
     pub(crate) fn finish(&mut self) -> Option<Call<Request, Reply>> {
         match self.take_stage() {
             CallerStage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),
@@ -173,7 +176,9 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
                 self.stage = CallerStage::Failed(slot.last_address());
                 slot.take_error()
             }
-            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => None,
+            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => {
+                None
+            }
         };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
     }

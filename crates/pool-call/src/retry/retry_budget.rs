@@ -61,8 +61,8 @@ impl RetryBudget {
         window.second(self.second(now));
         let sum = |count: fn(&Counts) -> u64| window.seconds.iter().map(count).sum::<u64>();
         let (calls, retries) = (sum(|second| second.calls), sum(|second| second.retries));
-        let is_allowed =
-            retries < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
+        let is_allowed = retries
+            < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
         window.second(self.second(now)).retries += u64::from(is_allowed);
         is_allowed
     }

@@ -10,8 +10,8 @@ use pin_project::pin_project;
 use pool_driver::{BoxError, FailureKind, Outcome};
 
 use crate::call::Responder;
-use crate::error::{ConnectionError, MaybeSentReason};
 use crate::connection::Orphans;
+use crate::error::{ConnectionError, MaybeSentReason};
 
 /// Polls the future of a response, answers the call, and returns what became of it.
 #[pin_project]
