@@ -20,10 +20,10 @@ use tower::Service;
 
 /// What a test sees and does of a service.
 #[derive(Clone, Default)]
-struct Remote(Rc<RefCell<State>>);
+struct Remote(Rc<RefCell<RemoteState>>);
 
 #[derive(Default)]
-struct State {
+struct RemoteState {
     /// Requests that have not been answered, by their numbers.
     open: BTreeMap<usize, oneshot::Sender<Result<Reply, String>>>,
     /// Set when it takes no more.
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Remote {
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut RemoteState) -> R) -> R {
         let mut state = self.0.borrow_mut();
         let changed = change(&mut state);
         let waker = state.waker.take();

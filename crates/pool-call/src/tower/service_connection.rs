@@ -155,7 +155,7 @@ where
     fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.project();
         this.calls.poll(cx, this.ending.is_pooled());
-        if this.calls.are_all_unattended() {
+        if this.calls.are_all_orphans() {
             this.ending.go_away();
         }
         if this.calls.are_unanswered() && !this.ending.is_over() {

@@ -52,12 +52,12 @@ pub(crate) fn id_of(reply: &Reply) -> Option<u32> {
 /// The peer's end of a transport.
 #[derive(Clone, Default)]
 pub(crate) struct Peer {
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<PeerState>>,
 }
 
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
-struct State {
+struct PeerState {
     /// Written, not flushed.
     buffer: VecDeque<Request>,
     /// What the peer has seen and not answered.
@@ -74,7 +74,7 @@ struct State {
 }
 
 impl Peer {
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut PeerState) -> R) -> R {
         let mut state = self.state.borrow_mut();
         let changed = change(&mut state);
         let waker = state.waker.take();
@@ -157,7 +157,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    fn enter(&self, cx: &Context<'_>) -> std::cell::RefMut<'_, State> {
+    fn enter(&self, cx: &Context<'_>) -> std::cell::RefMut<'_, PeerState> {
         let mut state = self.peer.state.borrow_mut();
         state.waker = Some(cx.waker().clone());
         state
