@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use pool_driver::{BoxError, Closed, RefusedReason, SharedError, UndeliveredReason};
+use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
 
 /// Why a call has no reply, and whether the request may have been executed.
 ///
@@ -113,8 +113,8 @@ pub enum NotSentReason {
 impl NotSentReason {
     /// What the error of a sink means.
     pub(crate) fn of_sink_error(error: &SharedError) -> Self {
-        match error.downcast_ref::<Closed>() {
-            Some(closed) => Self::Refused { reason: closed.reason, last_error: None },
+        match error.downcast_ref::<Refused>() {
+            Some(refused) => Self::Refused { reason: refused.reason, last_error: None },
             None => Self::SinkFailed(Arc::clone(error)),
         }
     }

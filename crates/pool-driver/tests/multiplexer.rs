@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::SinkExt;
 use pool_core::RoundRobin;
-use pool_driver::{Balance, Closed, EndReason, Ended, Event, Multiplexer, RefusedReason};
+use pool_driver::{
+    Balance, DropUndelivered, EndReason, Ended, Event, Multiplexer, Refused, RefusedReason, SeamsOf,
+};
 use support::{
     A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, Settings, World, secs,
 };
@@ -24,7 +26,7 @@ impl Wake for Flag {
     }
 }
 
-type Bare<P> = Multiplexer<Item, World, Feed, Clock, EventLog, P>;
+type Bare<P> = Multiplexer<SeamsOf<Item, World, Clock, Feed, DropUndelivered, EventLog, P>>;
 
 /// The task that owns a multiplexer.
 struct Owner<P: Balance = RoundRobin> {
@@ -70,15 +72,15 @@ impl<P: Balance> Owner<P> {
         polled
     }
 
-    fn poll_ready(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_ready(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_ready_unpin)
     }
 
-    fn poll_flush(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_flush(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_flush_unpin)
     }
 
-    fn poll_close(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_close(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_close_unpin)
     }
 
@@ -274,7 +276,7 @@ fn poll_close_delivers_flushes_and_closes_everything() {
     owner.outside.world.link(A).change(|behaviour| behaviour.closes = false);
     owner.send(1);
     assert_eq!(owner.poll_close(), Poll::Pending);
-    let closed = Closed { reason: RefusedReason::Closed(EndReason::Shutdown) };
+    let closed = Refused { reason: RefusedReason::Closed(EndReason::Shutdown) };
     assert_eq!(owner.poll_ready(), Poll::Ready(Err(closed.clone())));
     assert!(owner.progress().is_pending());
     owner.outside.world.link(A).change(|behaviour| behaviour.closes = true);

@@ -72,6 +72,9 @@ impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
 }
 
 impl<Request, Reply> Call<Request, Reply> {
+    /// The size of a finished call that is kept.
+    pub(crate) const SLOT_BYTES: usize = size_of::<CallSlot<Request, Reply>>();
+
     /// Takes the request, to send it: whatever happens from now on, the request may have left.
     ///
     /// `None` if the caller has gone. Then the request is gone too, and there is nothing to do.

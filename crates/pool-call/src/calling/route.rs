@@ -98,7 +98,7 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     #[inline]
     fn recycle(&self, finished: Call<Request, Reply>) {
         // A call that the pool has no room for is dropped.
-        let _ = self.pool.recycle(finished);
+        let _ = self.pool.recycle(finished, Call::<Request, Reply>::SLOT_BYTES);
     }
 
     fn last_error(&self) -> Option<SharedError> {
