@@ -10,6 +10,18 @@ use crate::return_to_caller::ReturnToCaller;
 /// connection whose peer doesn't answer is given up after [`OUTCOME_TIMEOUT`]. The runtime crates have
 /// `pool_for_calls`, which adds the runtime.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_call::call_pool_builder;
+///
+/// # fn settings<C, R>(connector: C, runtime: R) {
+/// let pool = call_pool_builder(connector, runtime)
+///     .outcome_timeout(Duration::from_secs(120)) // reports take a minute
+///     .fail_fast_after(Duration::from_secs(1));
+/// # }
+/// ```
+///
 /// If a reply may take longer, as that to a blocking command, or if connections don't report outcomes, set
 /// another [`outcome_timeout`](PoolBuilder::outcome_timeout), or `None`.
 pub fn call_pool_builder<C, R>(connector: C, runtime: R) -> PoolBuilder<C, R, NoAddresses, ReturnToCaller> {

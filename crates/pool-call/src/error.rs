@@ -7,6 +7,18 @@ use std::sync::Arc;
 use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
 
 /// Why a call has no reply, and whether the request may have been executed.
+///
+/// ```
+/// use pool_call::CallError;
+///
+/// fn next_step(error: CallError<String>) -> String {
+///     match error {
+///         CallError::NotSent { request, reason } => format!("send {request} again, later: {reason}"),
+///         CallError::MaybeSent { reason } => format!("look whether it was executed: {reason}"),
+///         _ => "give up".to_owned(),
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 pub enum CallError<Request> {
     /// The request never left, for certain. It can be repeated, whatever it does.
@@ -16,7 +28,7 @@ pub enum CallError<Request> {
         /// Why it was not sent.
         reason: NotSentReason,
     },
-    /// The request was given to a connection, and nobody knows how far it got. Repeat it only if
+    /// The request was given to a connection, and it is not known how far it got. Repeat it only if
     /// executing it twice does no harm.
     MaybeSent {
         /// Why there is no reply.
@@ -102,7 +114,7 @@ impl NotSentReason {
     /// What the error of a sink means.
     pub(crate) fn of_sink_error(error: &SharedError) -> Self {
         match error.downcast_ref::<Refused>() {
-            Some(closed) => Self::Refused { reason: closed.reason, last_error: None },
+            Some(refused) => Self::Refused { reason: refused.reason, last_error: None },
             None => Self::SinkFailed(Arc::clone(error)),
         }
     }

@@ -44,7 +44,7 @@ fn a_connection_that_breaks_takes_its_own_calls_with_it_and_no_others() {
         }
         bench.executor.run();
         if how == "write error" {
-            // Nobody notices before something is written.
+            // Only a write shows it.
             let more = [bench.call(2), bench.call(3)];
             bench.executor.run();
             other.answer(other.received().len());
@@ -140,7 +140,7 @@ fn a_call_that_is_given_up_in_the_queue_is_never_sent() {
 }
 
 #[test]
-fn t8_calls_that_are_given_up_in_an_outage_leave_their_places_to_others() {
+fn calls_that_are_given_up_in_an_outage_leave_their_places_to_others() {
     let mut bench = Bench::new(1, false, |settings| settings.queue_size(3));
     let deadline = bench.clock.sleep(Duration::from_secs(1));
     let pool = bench.pool.clone();
@@ -289,7 +289,7 @@ fn a_connection_whose_callers_have_all_gone_is_replaced() {
     assert_eq!(bench.end(&call), End::Reply(4));
 }
 
-/// The future of a call, dropped after so many polls, leaves nothing behind.
+/// The future of a call, dropped after some number of polls, leaves nothing behind.
 #[test]
 fn a_call_can_be_dropped_at_every_poll() {
     for drop_after in 0..8 {
@@ -328,7 +328,7 @@ fn a_call_can_be_dropped_at_every_poll() {
 }
 
 #[test]
-fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
+fn a_multiplexer_is_driven_by_the_caller_that_waits() {
     let (peers, clock) = (Peers::default(), Clock::default());
     let settings = PoolBuilder::new(peers.connector(256), clock).connect_to_fixed([1]);
     let mut multiplexer = settings.build_multiplexer::<Item>().expect("fine");
@@ -344,7 +344,7 @@ fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
 }
 
 #[test]
-fn calls_can_be_sent_by_hand_and_awaited_in_any_order() {
+fn calls_can_be_made_one_by_one_and_awaited_in_any_order() {
     let mut bench = Bench::up();
     let (first, mut first_answer) = Call::new(request(1));
     let (second, mut second_answer) = Call::new(request(2));

@@ -84,7 +84,7 @@ fn a_retry_goes_to_another_address_also_when_it_is_not_its_turn() {
 }
 
 #[test]
-fn what_a_connection_had_not_begun_goes_to_another_address_whosever_turn_it_is() {
+fn what_a_connection_had_not_begun_goes_to_another_address_even_out_of_turn() {
     for (first, second) in [(1, 2), (2, 1)] {
         let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
         // Nobody asks where calls have been before somebody repeats some.

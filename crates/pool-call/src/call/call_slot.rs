@@ -137,7 +137,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     fn settle<T>(
         self: Arc<Self>,
         value: T,
-        stage: impl FnOnce(T) -> CallStage<Request, Reply>,
+        settled: impl FnOnce(T) -> CallStage<Request, Reply>,
     ) -> Result<(), T> {
         let mut state = self.state.lock();
         let CallStage::Begun(orphans) = &mut state.stage else {
@@ -145,7 +145,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
             return Err(value);
         };
         let orphans = orphans.take();
-        state.stage = stage(value);
+        state.stage = settled(value);
         let waker = state.waker.take();
         drop(state);
         drop(orphans);
@@ -199,13 +199,13 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     pub(super) fn give_up(&self) -> GivenUp<Request, Reply> {
         let mut state = self.state.lock();
         let waker = state.waker.take();
-        let stage = mem::replace(&mut state.stage, CallStage::Empty);
-        if let CallStage::Begun(Some(orphans)) = &stage {
+        let left = mem::replace(&mut state.stage, CallStage::Empty);
+        if let CallStage::Begun(Some(orphans)) = &left {
             orphans.add();
         }
         drop(state);
         drop(waker);
-        match stage {
+        match left {
             CallStage::Queued(request) => GivenUp::NotSent(request),
             CallStage::Replied(reply) => GivenUp::Settled(Ok(reply)),
             CallStage::Failed(error) => GivenUp::Settled(Err(*error)),

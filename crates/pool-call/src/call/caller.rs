@@ -132,7 +132,7 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         }
     }
 
-    /// Ends a call whose reply has been taken. It can be used again unless somebody else still has it.
+    /// Ends a call whose reply has been taken. It can be used again unless its connection still has it.
     pub(crate) fn finish(&mut self) -> Option<Call<Request, Reply>> {
         match self.take_stage() {
             CallerStage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),

@@ -72,7 +72,7 @@ impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
 }
 
 impl<Request, Reply> Call<Request, Reply> {
-    /// The room that a finished call takes, whatever became of it.
+    /// The size of a finished call that is kept.
     pub(crate) const SLOT_BYTES: usize = size_of::<CallSlot<Request, Reply>>();
 
     /// Takes the request, to send it: whatever happens from now on, the request may have left.
@@ -123,8 +123,8 @@ impl<Request, Reply> Call<Request, Reply> {
     }
 }
 
-/// A slot is shared by two. If one of them is gone, it never comes back: the sole owner of a slot gives it to
-/// nobody.
+/// A slot has two owners, caller and connection. The sole owner of a slot never shares it again, so an owner
+/// that is gone stays gone.
 fn is_abandoned<Request, Reply>(slot: Option<&Arc<CallSlot<Request, Reply>>>) -> bool {
     slot.is_none_or(|slot| Arc::strong_count(slot) == 1)
 }

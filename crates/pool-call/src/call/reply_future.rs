@@ -13,7 +13,7 @@ use crate::error::CallError;
 /// Dropping it gives up the call. A call that has not been begun never will be; a call that is on the
 /// wire is answered all the same, and its reply is thrown away. If the call waits in a pool's queue,
 /// tell the pool by [`report_unwanted`](pool_driver::Pool::report_unwanted), so that it leaves its place
-/// to others; [`CallExt`](crate::CallExt) does that by itself.
+/// in the queue; [`CallExt`](crate::CallExt) does that by itself.
 #[must_use = "nobody sees the reply unless this is polled"]
 pub struct ReplyFuture<Request: 'static, Reply: 'static> {
     pub(crate) caller: Caller<Request, Reply, Infallible>,

@@ -11,8 +11,7 @@ use std::task::{Context, Poll};
 
 pub use call_ext::CallExt;
 pub use calling_until::CallingUntil;
-pub(crate) use route::PoolRoute;
-pub use route::Route;
+pub(crate) use route::{PoolRoute, Route};
 
 use crate::call::Caller;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};

@@ -21,7 +21,16 @@ use crate::policy::READS_PER_POLL_MAX;
 type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 
 /// A connection that answers calls over a transport, which is a sink of requests and a stream of replies.
-/// [`Pipelined`](crate::Pipelined) and [`Tagged`](crate::Tagged) make them.
+/// [`Pipelined`](crate::Pipelined) and [`Tagged`](crate::Tagged) make them, and are other names for it.
+///
+/// ```
+/// use pool_call::Pipelined;
+///
+/// # fn settings<T>(transport: T) -> Pipelined<T, String, String> {
+/// // A server that answers one request after the other, and may take seconds for each.
+/// Pipelined::new(transport).in_flight_max(8).orphans_max(2)
+/// # }
+/// ```
 ///
 /// - Calls wait in it until they are flushed, and all that wait are written as one batch. It takes
 ///   no more when [`in_flight_max`](Self::in_flight_max) are waiting or on the wire.
@@ -91,12 +100,19 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Reques
     }
 
     /// The connection is over: calls on the wire learn it now, those that were not begun wait to be taken back.
-    fn fail(self: Pin<&mut Self>, error: ConnectionError) {
+    fn fail(self: Pin<&mut Self>, error: &ConnectionError) {
         let this = self.project();
         this.ending.fail(error.clone());
-        this.exchange.fail_all(&error);
+        this.exchange.fail_all(error);
     }
 
+    /// Whether a pool is to be told of something other than a reply.
+    #[inline]
+    fn has_event(&self) -> bool {
+        self.exchange.has_cancelled() || self.ending.has_event()
+    }
+
+    #[cold]
     fn next_event(self: Pin<&mut Self>) -> Option<Result<Event<Request, Reply>, ConnectionError>> {
         let mut this = self.project();
         if this.exchange.as_mut().take_cancelled() {
@@ -140,7 +156,7 @@ where
         match ready!(self.as_mut().project().exchange.poll_read(cx)) {
             Read::Reply(outcome) => return Poll::Ready(outcome),
             Read::Closed => self.project().ending.close(),
-            Read::Failed(error) => self.fail(error),
+            Read::Failed(error) => self.fail(&error),
         }
         Poll::Pending
     }
@@ -185,7 +201,7 @@ where
             this.exchange.forget_cancelled();
         }
         if let Poll::Ready(Err(error)) = written {
-            self.as_mut().fail(ConnectionError::transport(error));
+            self.as_mut().fail(&ConnectionError::transport(error));
             written = Poll::Pending;
         }
         if !is_pooled {
@@ -193,7 +209,7 @@ where
         }
         self.as_mut().check_orphans();
         self.as_mut().project().exchange.release_memory();
-        if self.ending.has_event() || self.exchange.has_cancelled() {
+        if self.has_event() {
             cx.waker().wake_by_ref();
         }
         self.ending.check(self.exchange.is_on_the_wire())?;
@@ -214,7 +230,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<Event<Request, Reply>, ConnectionError>> {
         self.as_mut().project().ending.set_pooled();
-        if let Some(event) = self.as_mut().next_event() {
+        if self.has_event()
+            && let Some(event) = self.as_mut().next_event()
+        {
             return Poll::Ready(event);
         }
         if let Poll::Ready(outcome) = self.as_mut().poll_reply(cx) {
@@ -226,13 +244,16 @@ where
         self.orphan_limit.watch(cx.waker());
         self.as_mut().check_orphans();
         self.as_mut().project().exchange.release_memory();
+        if !self.has_event() {
+            return Poll::Pending;
+        }
         self.next_event().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The pool has waited for too long: what is on the wire is lost, the rest can be taken back.
     fn give_up(self: Pin<&mut Self>) {
         if !self.ending.is_over() {
-            self.fail(ConnectionError::NotAnswering);
+            self.fail(&ConnectionError::NotAnswering);
         }
     }
 }

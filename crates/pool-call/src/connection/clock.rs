@@ -4,7 +4,7 @@ use std::time;
 
 use pool_driver::Instant;
 
-/// Reading the time costs as much as everything else in a call together. Calls that are written or answered
+/// Reading the time costs about as much as the rest of a call. Calls that are written or answered
 /// in one poll share one reading.
 pub(super) struct Clock {
     epoch: time::Instant,

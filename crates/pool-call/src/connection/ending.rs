@@ -38,23 +38,28 @@ impl Ending {
     }
 
     /// A pool has polled for events.
+    #[inline]
     pub(crate) fn set_pooled(&mut self) {
         self.is_pooled = true;
     }
 
+    #[inline]
     pub(crate) fn is_pooled(&self) -> bool {
         self.is_pooled
     }
 
     /// Whether the connection neither goes away nor is over.
+    #[inline]
     pub(crate) fn is_staying(&self) -> bool {
         self.departure == Departure::No && self.end.is_none()
     }
 
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_some()
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.end, Some(ConnectionEnd::Closed))
     }
@@ -87,6 +92,7 @@ impl Ending {
     }
 
     /// Whether there is an event for a pool to poll for.
+    #[inline]
     pub(crate) fn has_event(&self) -> bool {
         self.is_pooled && (self.departure == Departure::Due || self.end.is_some())
     }
@@ -110,8 +116,9 @@ impl Ending {
         None
     }
 
-    /// What the methods of the sink return. A pool hears of the end from [`next_event`](Self::next_event), if
-    /// replies are owed or the peer closed in good order.
+    /// What the methods of the sink return. A pool learns of the end from [`next_event`](Self::next_event)
+    /// instead, if replies are owed or the peer closed in good order.
+    #[inline]
     pub(crate) fn check(&self, owes_replies: bool) -> Result<(), ConnectionError> {
         match &self.end {
             Some(ConnectionEnd::Failed(error)) if !(self.is_pooled && owes_replies) => Err(error.clone()),

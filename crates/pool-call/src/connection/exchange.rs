@@ -26,7 +26,7 @@ pub(super) struct Exchange<T, Request, Reply, C> {
     correlation: C,
     /// Calls that have not been begun, oldest first.
     pending: VecDeque<Call<Request, Reply>>,
-    /// Calls whose callers had gone before they were begun, and that nobody was told of yet.
+    /// Calls whose callers had gone before they were begun, not reported yet.
     cancelled: usize,
     orphans: Arc<Orphans>,
     clock: Clock,
@@ -61,7 +61,7 @@ impl<T, Request, Reply, C> Exchange<T, Request, Reply, C> {
         self.project().pending.pop_front()
     }
 
-    /// Whether a call whose caller has gone is to be told of. It is told once.
+    /// Whether there was a cancelled call to report. Each is reported once.
     pub(super) fn take_cancelled(self: Pin<&mut Self>) -> bool {
         let cancelled = self.project().cancelled;
         let is_one = *cancelled > 0;
@@ -73,7 +73,7 @@ impl<T, Request, Reply, C> Exchange<T, Request, Reply, C> {
         self.cancelled > 0
     }
 
-    /// Nobody wants to know of calls whose callers have gone.
+    /// There is no pool to report cancelled calls to.
     pub(super) fn forget_cancelled(self: Pin<&mut Self>) {
         *self.project().cancelled = 0;
     }

@@ -21,6 +21,7 @@ impl OrphanLimit {
         Self { orphans, orphans_max: None, exceeded_since: None }
     }
 
+    #[inline]
     pub(super) fn watch(&self, waker: &Waker) {
         self.orphans.watch(waker);
     }

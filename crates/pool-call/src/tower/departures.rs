@@ -14,7 +14,7 @@ pub(super) struct Departures {
     in_a_row: usize,
     has_responded: bool,
     /// How many calls are finished without their callers, if they are finished.
-    unattended: Option<Arc<AtomicUsize>>,
+    orphans: Option<Arc<AtomicUsize>>,
 }
 
 /// What the calls that ended in one poll say.
@@ -33,17 +33,17 @@ impl PolledCalls {
 
 impl Departures {
     pub(super) fn new() -> Self {
-        Self { in_a_row: 0, has_responded: false, unattended: None }
+        Self { in_a_row: 0, has_responded: false, orphans: None }
     }
 
     /// Calls are finished without their callers from now on, and these don't count in a row.
     pub(super) fn finish_abandoned(&mut self) {
-        self.unattended = Some(Arc::default());
+        self.orphans = Some(Arc::default());
     }
 
     /// Counts calls that are finished without their callers.
-    pub(super) fn unattended(&self) -> Option<Arc<AtomicUsize>> {
-        self.unattended.clone()
+    pub(super) fn orphans(&self) -> Option<Arc<AtomicUsize>> {
+        self.orphans.clone()
     }
 
     pub(super) fn on_polled(&mut self, polled: &PolledCalls) {
@@ -66,7 +66,7 @@ impl Departures {
     }
 
     /// Whether as many calls as this, or more, are finished without their callers.
-    pub(super) fn are_unattended(&self, calls: usize) -> bool {
-        self.unattended.as_ref().is_some_and(|count| count.load(Ordering::Relaxed) >= calls)
+    pub(super) fn has_orphans(&self, calls: usize) -> bool {
+        self.orphans.as_ref().is_some_and(|count| count.load(Ordering::Relaxed) >= calls)
     }
 }

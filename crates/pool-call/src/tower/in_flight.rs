@@ -24,7 +24,7 @@ pub(super) struct InFlight<F, Request, Reply> {
     orphan: Arc<Orphans>,
     /// Counts the calls that are finished without a caller. `None` ends them instead: dropping the future tells
     /// a tower service that nobody waits.
-    abandoned: Option<Arc<AtomicUsize>>,
+    orphans: Option<Arc<AtomicUsize>>,
     begun: Instant,
 }
 
@@ -33,9 +33,9 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
         future: F,
         responder: Responder<Request, Reply>,
         orphan: Arc<Orphans>,
-        abandoned: Option<Arc<AtomicUsize>>,
+        orphans: Option<Arc<AtomicUsize>>,
     ) -> Self {
-        Self { future, responder: Some(responder), orphan, abandoned, begun: Instant::now() }
+        Self { future, responder: Some(responder), orphan, orphans, begun: Instant::now() }
     }
 
     /// Tells the caller that its connection is over.
@@ -72,16 +72,16 @@ where
         this.orphan.watch(cx.waker());
         if this.responder.is_some() && this.orphan.count() > 0 {
             *this.responder = None;
-            let Some(abandoned) = this.abandoned else {
+            let Some(orphans) = this.orphans else {
                 return Poll::Ready(Ended { outcome: Outcome::Cancelled, is_response: false });
             };
-            abandoned.fetch_add(1, Ordering::Relaxed);
+            orphans.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
         let latency = this.begun.elapsed();
         let Some(responder) = this.responder.take() else {
-            if let Some(abandoned) = this.abandoned {
-                abandoned.fetch_sub(1, Ordering::Relaxed);
+            if let Some(orphans) = this.orphans {
+                orphans.fetch_sub(1, Ordering::Relaxed);
             }
             return Poll::Ready(Ended::by_response(Outcome::Cancelled));
         };

@@ -67,8 +67,8 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
     }
 
     /// Whether calls without callers take all the room there is.
-    pub(super) fn are_all_unattended(&self) -> bool {
-        self.departures.are_unattended(self.in_flight_max)
+    pub(super) fn are_all_orphans(&self) -> bool {
+        self.departures.has_orphans(self.in_flight_max)
     }
 
     pub(super) fn has_outcome(&self) -> bool {
@@ -106,7 +106,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             return;
         };
         let response = self.service.as_mut().expect("the service is ready").call(request);
-        self.in_flight.push(InFlight::new(response, responder, orphan, self.departures.unattended()));
+        self.in_flight.push(InFlight::new(response, responder, orphan, self.departures.orphans()));
     }
 
     /// Fails all calls in flight.

@@ -36,7 +36,7 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 /// #     Ok((Client, std::future::pending()))
 /// # }
 /// async fn connect(_address: u16) -> Result<impl pool_driver::Connection<pool_call::Call<String, String>>, std::io::Error> {
-///     // Many clients come in two halves: one to send requests by, and one to be polled beside.
+///     // Many clients come in two halves: one sends requests, the other has to be polled.
 ///     let (client, background) = handshake().await?;
 ///     Ok(ServiceConnection::new(client).background(background))
 /// }
@@ -80,7 +80,7 @@ pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackgr
 pub type NoBackground = Pending<Result<(), BoxError>>;
 
 impl<S: Service<Request>, Request> ServiceConnection<S, Request> {
-    /// Calls by a service that needs nothing to be polled beside it. If its peer is gone, only its readiness
+    /// Calls by a service that needs no [background](Self::background). If its peer is gone, only its readiness
     /// tells, when the next call comes.
     pub fn new(service: S) -> Self {
         Self {
@@ -155,7 +155,7 @@ where
     fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.project();
         this.calls.poll(cx, this.ending.is_pooled());
-        if this.calls.are_all_unattended() {
+        if this.calls.are_all_orphans() {
             this.ending.go_away();
         }
         if this.calls.are_unanswered() && !this.ending.is_over() {
