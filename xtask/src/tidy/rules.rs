@@ -23,7 +23,7 @@ const ONE_SUBJECT: &str = "one subject";
 const RIDDLES: [&str; 2] = [concat!("who", "ever"), concat!("those", " who")];
 
 /// No struct of a library has more than 15 fields, unless it says that it mirrors settings.
-pub(super) fn big_structs(tree: &Tree) -> Result<Vec<String>> {
+pub(super) fn big_structs(tree: &Tree) -> Vec<String> {
     let big_in = |file: &TextFile| {
         let big = items(&file.text, "struct").into_iter().filter(|item| {
             let says = |lines: &[&str]| lines.iter().any(|line| line.contains(MIRRORS_SETTINGS));
@@ -34,20 +34,20 @@ pub(super) fn big_structs(tree: &Tree) -> Result<Vec<String>> {
         };
         big.map(place).collect::<Vec<_>>()
     };
-    Ok(tree.library_sources().flat_map(big_in).collect())
+    tree.library_sources().flat_map(big_in).collect()
 }
 
 /// No file of a library is longer than 500 lines, unless its first lines say why it is one subject.
-pub(super) fn long_files(tree: &Tree) -> Result<Vec<String>> {
+pub(super) fn long_files(tree: &Tree) -> Vec<String> {
     let long = tree.library_sources().filter(|file| {
         let mut first_block = file.text.lines().take_while(|line| line.starts_with("//!"));
         file.text.lines().count() > FILE_LINES_MAX && !first_block.any(|line| line.contains(ONE_SUBJECT))
     });
-    Ok(long.map(|file| format!("{}: {} lines", file.path, file.text.lines().count())).collect())
+    long.map(|file| format!("{}: {} lines", file.path, file.text.lines().count())).collect()
 }
 
 /// No function of a library is longer than 60 lines.
-pub(super) fn long_functions(tree: &Tree) -> Result<Vec<String>> {
+pub(super) fn long_functions(tree: &Tree) -> Vec<String> {
     let long_in = |file: &TextFile| {
         let long = items(&file.text, "fn").into_iter().filter(|item| item.lines.len() > FUNCTION_LINES_MAX);
         let place = |item: Item<'_>| {
@@ -55,13 +55,13 @@ pub(super) fn long_functions(tree: &Tree) -> Result<Vec<String>> {
         };
         long.map(place).collect::<Vec<_>>()
     };
-    Ok(tree.library_sources().flat_map(long_in).collect())
+    tree.library_sources().flat_map(long_in).collect()
 }
 
 /// No sentence leaves open who is meant.
-pub(super) fn riddles(tree: &Tree) -> Result<Vec<String>> {
+pub(super) fn riddles(tree: &Tree) -> Vec<String> {
     let mut places = Vec::new();
-    for file in tree.with_ending(".rs").chain(tree.with_ending(".md")) {
+    for file in tree.with_extension("rs").chain(tree.with_extension("md")) {
         for (index, line) in file.text.lines().enumerate() {
             let lowercase = line.to_lowercase();
             if RIDDLES.iter().any(|riddle| lowercase.contains(riddle)) {
@@ -69,36 +69,38 @@ pub(super) fn riddles(tree: &Tree) -> Result<Vec<String>> {
             }
         }
     }
-    Ok(places)
+    places
 }
 
 /// Every crate has the lints of its workspace. A workspace of its own has lints of its own.
-pub(super) fn manifests_without_lints(tree: &Tree) -> Result<Vec<String>> {
-    let without = tree.with_ending("Cargo.toml").filter(|file| {
+pub(super) fn manifests_without_lints(tree: &Tree) -> Vec<String> {
+    let without = tree.with_extension("toml").filter(|file| {
         let has = |section: &str| file.text.lines().any(|line| line.trim_end() == section);
         let mut after_lints = file.text.lines().skip_while(|line| line.trim_end() != "[lints]").skip(1);
         let is_member = has("[package]") && !has("[workspace]");
         is_member && after_lints.next().map(str::trim_end) != Some("workspace = true")
     });
-    Ok(without.map(|file| format!("{}: `[lints] workspace = true` is missing", file.path)).collect())
+    without.map(|file| format!("{}: `[lints] workspace = true` is missing", file.path)).collect()
 }
 
 /// A module with modules of its own is `mod.rs` in their folder: no file stands beside a folder of its name.
-pub(super) fn files_beside_their_folder(tree: &Tree) -> Result<Vec<String>> {
-    let beside = tree.with_ending(".rs").filter(|file| {
+pub(super) fn files_beside_their_folder(tree: &Tree) -> Vec<String> {
+    let beside = tree.with_extension("rs").filter(|file| {
         let folder = file.path.replace(".rs", "/");
-        tree.files.iter().any(|other| other.path.starts_with(&folder) && other.path.ends_with(".rs"))
+        tree.with_extension("rs").any(|other| other.path.starts_with(&folder))
     });
-    Ok(beside
-        .map(|file| format!("{}: its modules are in a folder, and so should it be", file.path))
-        .collect())
+    beside.map(|file| format!("{}: it stands beside the folder of its modules", file.path)).collect()
 }
 
 /// Every fault that is planted on purpose fits the code of today.
-pub(super) fn stale_mutants(tree: &Tree) -> Result<Vec<String>> {
-    let name = |patch: &Path| patch.strip_prefix(&tree.root).unwrap_or(patch).display().to_string();
-    let stale = |patch: PathBuf| check_patch(&tree.root, &patch).err().map(|_| name(&patch));
-    Ok(patches()?.into_iter().filter_map(stale).map(|name| format!("{name}: does not apply")).collect())
+pub(super) fn stale_mutants(tree: &Tree) -> Vec<String> {
+    let patches = match patches() {
+        Ok(patches) => patches,
+        Err(error) => return vec![format!("there are no patches: {error}")],
+    };
+    let stale = patches.iter().filter(|patch| check_patch(&tree.root, patch).is_err());
+    let name = |patch: &PathBuf| patch.strip_prefix(&tree.root).unwrap_or(patch).display().to_string();
+    stale.map(|patch| format!("{}: does not apply", name(patch))).collect()
 }
 
 fn check_patch(root: &Path, patch: &Path) -> Result<()> {
@@ -116,59 +118,52 @@ mod tests {
     use crate::command::target_dir;
 
     fn struct_of(fields: usize, comment: &str) -> String {
-        let fields: String = (0..fields).map(|number| format!("    f{number}: u8,\n")).collect();
+        let fields = "    f: u8,\n".repeat(fields);
         format!("/// {comment}\nstruct S {{\n{fields}}}\n")
     }
 
     #[test]
-    fn a_struct_may_have_15_fields_and_more_if_it_mirrors_settings() -> Result<()> {
+    fn a_struct_may_have_15_fields_and_more_if_it_mirrors_settings() {
         let (full, big) = (struct_of(15, ""), struct_of(16, ""));
         let excused = struct_of(16, "It mirrors settings of the builder.");
         let files = [("crates/a/src/full.rs", &*full), ("crates/a/src/excused.rs", &*excused)];
-        assert_eq!(big_structs(&Tree::of(files))?, [""; 0]);
+        assert_eq!(big_structs(&Tree::of(files)), [""; 0]);
         let tree = Tree::of([("crates/a/src/big.rs", &*big), ("xtask/src/big.rs", &*big)]);
-        assert_eq!(big_structs(&tree)?, ["crates/a/src/big.rs:2: S has 16 fields"]);
-        Ok(())
+        assert_eq!(big_structs(&tree), ["crates/a/src/big.rs:2: S has 16 fields"]);
     }
 
     #[test]
-    fn a_file_may_have_500_lines_and_more_if_it_says_why() -> Result<()> {
+    fn a_file_may_have_500_lines_and_more_if_it_says_why() {
         let lines = |first: &str, more: usize| format!("//! {first}\n{}", "\n".repeat(more));
         let (full, long) = (lines("Full.", 499), lines("Long.", 500));
         let excused = lines("All of it is one subject: the table and its test.", 500);
         let files = [("crates/a/src/full.rs", &*full), ("crates/a/src/excused.rs", &*excused)];
-        assert_eq!(long_files(&Tree::of(files))?, [""; 0]);
+        assert_eq!(long_files(&Tree::of(files)), [""; 0]);
         let late = format!("use a;\n{excused}");
         let tree = Tree::of([("crates/a/src/long.rs", &*long), ("crates/a/src/late.rs", &*late)]);
-        assert_eq!(
-            long_files(&tree)?,
-            ["crates/a/src/long.rs: 501 lines", "crates/a/src/late.rs: 502 lines"]
-        );
-        Ok(())
+        assert_eq!(long_files(&tree), ["crates/a/src/long.rs: 501 lines", "crates/a/src/late.rs: 502 lines"]);
     }
 
     #[test]
-    fn a_function_may_have_60_lines() -> Result<()> {
+    fn a_function_may_have_60_lines() {
         let function =
             |name: &str, lines: usize| format!("fn {name}() {{\n{}}}\n", "    f();\n".repeat(lines - 2));
         let text = function("full", 60) + &function("long", 61);
         let tree = Tree::of([("crates/a/src/b.rs", &*text)]);
-        assert_eq!(long_functions(&tree)?, ["crates/a/src/b.rs:61: long has 61 lines"]);
-        Ok(())
+        assert_eq!(long_functions(&tree), ["crates/a/src/b.rs:61: long has 61 lines"]);
     }
 
     #[test]
-    fn riddles_are_found_in_rust_and_in_prose_at_any_place_of_a_sentence() -> Result<()> {
+    fn riddles_are_found_in_rust_and_in_prose_at_any_place_of_a_sentence() {
         let [one, other] = RIDDLES.map(|riddle| format!("fine\n/// {} waits", riddle.to_uppercase()));
         let tree = Tree::of([("a.rs", &*one), ("b/c.md", &*other), ("Cargo.toml", &*one)]);
-        let places = riddles(&tree)?;
+        let places = riddles(&tree);
         assert!(places[0].starts_with("a.rs:2: ") && places[1].starts_with("b/c.md:2: "), "{places:?}");
         assert_eq!(places.len(), 2);
-        Ok(())
     }
 
     #[test]
-    fn members_of_the_workspace_have_its_lints() -> Result<()> {
+    fn members_of_the_workspace_have_its_lints() {
         let tree = Tree::of([
             ("Cargo.toml", "[workspace]\n"),
             ("own/Cargo.toml", "[package]\n[workspace]\n"),
@@ -176,19 +171,17 @@ mod tests {
             ("none/Cargo.toml", "[package]\nversion.workspace = true\n"),
             ("other/Cargo.toml", "[package]\n[lints]\nrust.unsafe_code = \"forbid\"\n"),
         ]);
-        let places = manifests_without_lints(&tree)?;
+        let places = manifests_without_lints(&tree);
         assert_eq!(places.len(), 2);
         assert!(places[0].starts_with("none/") && places[1].starts_with("other/"), "{places:?}");
-        Ok(())
     }
 
     #[test]
-    fn no_file_stands_beside_the_folder_of_its_modules() -> Result<()> {
+    fn no_file_stands_beside_the_folder_of_its_modules() {
         let tree = Tree::of([("a/b.rs", ""), ("a/b/c.rs", ""), ("a/d/mod.rs", ""), ("a/bc.rs", "")]);
-        let places = files_beside_their_folder(&tree)?;
+        let places = files_beside_their_folder(&tree);
         assert_eq!(places.len(), 1);
         assert!(places[0].starts_with("a/b.rs: "), "{places:?}");
-        Ok(())
     }
 
     #[test]

@@ -47,22 +47,24 @@ impl Tree {
 
     /// The sources of the libraries, without their tests and benches.
     pub(super) fn library_sources(&self) -> impl Iterator<Item = &TextFile> {
-        self.files.iter().filter(|file| {
+        self.with_extension("rs").filter(|file| {
             let mut folders = file.path.split('/');
-            let (first, third) = (folders.next(), folders.nth(1));
-            first == Some("crates") && third == Some("src") && file.path.ends_with(".rs")
+            folders.next() == Some("crates") && folders.nth(1) == Some("src")
         })
     }
 
-    /// All files whose names end like this.
-    pub(super) fn with_ending(&self, ending: &str) -> impl Iterator<Item = &TextFile> {
-        self.files.iter().filter(move |file| file.path.ends_with(ending))
+    /// All files of a kind: `rs`, `md`, or `toml` for manifests.
+    pub(super) fn with_extension(&self, extension: &str) -> impl Iterator<Item = &TextFile> {
+        self.files.iter().filter(move |file| has_extension(Path::new(&file.path), extension))
     }
 }
 
 fn is_text(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "rs" || extension == "md")
-        || path.ends_with("Cargo.toml")
+    has_extension(path, "rs") || has_extension(path, "md") || path.ends_with("Cargo.toml")
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
 }
 
 #[cfg(test)]
