@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use etcd_client::Client;
 use pool_driver::{AddressSnapshot, Snapshot, SourceState};
-use pool_examples::{EtcdCluster, Ledger, LineServer};
+use pool_examples::{Ledger, LineServer};
 use pool_resolve::{Etcd, EtcdConfig, Resolve};
+use pool_servers::EtcdCluster;
 use pool_tokio::{BoxError, Pool, tcp};
 use tokio::time::sleep;
 use tokio_util::codec::LinesCodec;

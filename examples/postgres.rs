@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use pool_examples::PostgresServer;
+use pool_servers::PostgresServer;
 use pool_tokio::{BoxError, Call, CallExt, Connection, ServiceConnection};
 use tokio::net::TcpStream;
 use tokio_postgres::error::{DbError, Error, Severity, SqlState};

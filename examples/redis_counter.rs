@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use pool_examples::{CounterReader, Outage, REDIS, RealServer};
+use pool_examples::{CounterReader, Outage};
+use pool_servers::{REDIS, RealServer};
 use pool_tokio::{AddressSnapshot, BoxError, TcpConnection, read_driven};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

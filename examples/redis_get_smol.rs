@@ -7,7 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pool_examples::{Command, REDIS, RealServer, Reply, RespCodec, redis_tour};
+use pool_examples::{Command, Reply, RespCodec, redis_tour};
+use pool_servers::{REDIS, RealServer};
 use pool_smol::{BoxError, BuildError, Call, CallTimeoutExt, Pipelined, Pool};
 use smol::{block_on, net::TcpStream};
 use tokio_util::codec::Framed;

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pool_driver::Pool;
+use pool_servers::RealServer;
 
 use crate::counter_reader::CounterReader;
-use crate::real_server::RealServer;
 
 /// What was seen from start to end.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ type AddressSets = mpsc::UnboundedReceiver<Result<AddressSet<SocketAddr>, Infall
 /// The name service's end of that stream.
 type AddressSender = mpsc::UnboundedSender<Result<AddressSet<SocketAddr>, Infallible>>;
 
-/// The servers, those who send to them, and those who look on.
+/// The servers, and what records and tells what happens to them.
 #[derive(Debug)]
 pub struct Quickstart {
     ledger: Ledger,

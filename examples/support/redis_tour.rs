@@ -7,8 +7,8 @@ use futures_sink::Sink;
 use futures_util::future::try_join_all;
 use pool_call::{Call, CallExt};
 use pool_driver::{BoxError, Pool};
+use pool_servers::RealServer;
 
-use crate::real_server::RealServer;
 use crate::resp::{Command, Reply};
 
 const CALLS: usize = 3000;

@@ -154,7 +154,7 @@ fn a_line_without_an_end_is_given_up() {
     assert!(error.is_some_and(|error| error.contains("a line without an end")));
 }
 
-/// Whoever looks again at what has come, for each byte that comes, is never done with these.
+/// A codec that looks again at all bytes for each one that comes takes quadratic time.
 #[test]
 fn long_replies_may_come_byte_by_byte() {
     let bulk = [b"$4000000\r\n".as_slice(), &b"\n".repeat(4_000_000), b"\r\n"].concat();

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
-use crate::{bench, conformance, etcd, msrv, no_std};
+use crate::{bench, conformance, etcd, msrv, no_std, tidy};
 
 const EXAMPLES: [&str; 12] = [
     "quickstart",
@@ -27,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
     let manifest = "examples/cortex-m/Cargo.toml";
     let format = format!("cargo fmt --manifest-path {manifest} --check -- --color=never");
     steps.run("format: cortex-m", &mut command(&format));
+    tidy::add_to(&mut steps);
     steps.run("clippy", &mut command("cargo clippy --workspace --all-targets -- -D warnings"));
     steps.run("tests", &mut command("cargo test --workspace"));
     // Optimised, other things happen at the same time; and in memory it is ten times as many calls.

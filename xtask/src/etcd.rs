@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 pub(crate) fn add_to(steps: &mut Steps) {
-    let packages = "-p pool-resolve -p pool-examples --features etcd";
+    let packages = "-p pool-resolve -p pool-examples -p pool-tests --features etcd";
     add(steps, "clippy", &format!("cargo clippy {packages} --all-targets -- -D warnings"));
     add(steps, "tests", &format!("cargo test {packages} --lib --test etcd"));
     add(steps, "doc tests", "cargo test -p pool-resolve --features etcd --doc");

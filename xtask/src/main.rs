@@ -9,6 +9,7 @@ mod etcd;
 mod msrv;
 mod no_std;
 mod steps;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Everything that must hold before a change lands.
     Ci,
+    /// What holds of the repository's texts: sizes, words, manifests, patches.
+    Tidy,
     /// Whether pool-core builds where there is no std, and runs there.
     NoStd(no_std::Arguments),
     /// Whether the libraries build with the oldest Rust they promise to support.
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Ci => ci::run(),
+        Command::Tidy => tidy::run(),
         Command::NoStd(arguments) => no_std::run(&arguments),
         Command::Msrv => msrv::run(),
         Command::Etcd => etcd::run(),

@@ -27,7 +27,7 @@ THREADS: ct (current_thread), mt (two worker threads)";
 const CONNECTIONS: u32 = 8;
 /// Items that may wait.
 const QUEUE: usize = 128;
-/// More time than the pool needs to hand over what is queued.
+/// More time than the pool needs to send what is queued.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 fn main() {

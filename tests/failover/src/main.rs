@@ -15,7 +15,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pool_examples::{REDIS, RealServer};
+use pool_servers::{REDIS, RealServer};
 use pool_tokio::BoxError;
 use tokio::runtime::Runtime;
 

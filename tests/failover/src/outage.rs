@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pool_examples::RealServer;
+use pool_servers::RealServer;
 use pool_tokio::BoxError;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};

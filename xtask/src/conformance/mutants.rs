@@ -89,7 +89,8 @@ fn wrong_adapters() -> Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-fn patches() -> Result<Vec<PathBuf>> {
+/// All patches, in order.
+pub(crate) fn patches() -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(root().join("xtask/mutants"))?;
     let mut patches = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     patches.sort();

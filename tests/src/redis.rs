@@ -1,4 +1,10 @@
 //! What is asked of the Redis examples, on any runtime.
+#![expect(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    reason = "the names say what is tested"
+)]
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,18 +13,19 @@ use futures_sink::Sink;
 use futures_util::future::{join, join_all, try_join_all};
 use pool_call::{Call, CallError, CallExt, ConnectionError, MaybeSentReason};
 use pool_driver::{BoxError, Pool};
-use pool_examples::{Command, RealServer, Reply};
+use pool_examples::{Command, Reply};
+use pool_servers::RealServer;
 
-use super::{CONNECTIONS_PER_SERVER, TestResult, all_ready, row, until};
+use crate::{CONNECTIONS_PER_SERVER, TestResult, all_ready, row, until};
 
 type RedisPool = Pool<Call<Command, Reply>>;
 
 /// A connection that answers, outside of any pool.
-pub(crate) trait Answers: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin {}
+pub trait Answers: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin {}
 
 impl<C: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin> Answers for C {}
 
-pub(crate) async fn every_kind_of_reply_comes_as_it_was_sent(mut connection: impl Answers) -> TestResult {
+pub async fn every_kind_of_reply_comes_as_it_was_sent(mut connection: impl Answers) -> TestResult {
     let any_bytes: Vec<u8> = (0..=255).chain(*b"\r\n$-1\r\n").collect();
     let long = vec![b'x'; 100_000];
     let script = "return {7, {'a', false, {}}, redis.status_reply('fine'), redis.error_reply('ERR bad')}";
@@ -47,10 +54,7 @@ pub(crate) async fn every_kind_of_reply_comes_as_it_was_sent(mut connection: imp
     Ok(())
 }
 
-pub(crate) async fn each_of_many_callers_gets_its_own_reply(
-    servers: &[RealServer],
-    pool: &RedisPool,
-) -> TestResult {
+pub async fn each_of_many_callers_gets_its_own_reply(servers: &[RealServer], pool: &RedisPool) -> TestResult {
     const CALLS: usize = 3000;
     all_ready(pool, servers.len()).await;
     echoes(pool, CALLS).await?;
@@ -61,7 +65,7 @@ pub(crate) async fn each_of_many_callers_gets_its_own_reply(
     Ok(())
 }
 
-pub(crate) async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
+pub async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
     servers: &[RealServer],
     pool: &RedisPool,
     connect: impl AsyncFn(SocketAddr) -> io::Result<C>,
@@ -101,7 +105,7 @@ pub(crate) async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
     Ok(())
 }
 
-pub(crate) async fn a_killed_server_takes_its_own_calls_with_it_and_no_others<C: Answers>(
+pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others<C: Answers>(
     mut servers: Vec<RealServer>,
     pool: &RedisPool,
     connect: impl AsyncFn(SocketAddr) -> io::Result<C>,

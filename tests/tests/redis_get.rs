@@ -1,13 +1,13 @@
 //! The example `redis_get`: its pool, its connections and its codec, with real servers.
 
-#[path = "../redis_get.rs"]
+#[path = "../../examples/redis_get.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod redis_get;
-mod support;
 
 use pool_call::{CallError, CallExt};
-use pool_examples::{Command, MEMCACHED, REDIS, RealServer};
-use support::{TestResult, redis, run_on_tokio};
+use pool_examples::Command;
+use pool_servers::{MEMCACHED, REDIS, RealServer};
+use pool_tests::{TestResult, redis, run_on_tokio};
 
 #[test]
 fn every_kind_of_reply_comes_as_it_was_sent() -> TestResult {

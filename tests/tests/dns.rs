@@ -1,21 +1,22 @@
 //! Pools that follow names in DNS: a real Knot whose records change, and servers that lie.
 
-mod support;
-
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use pool_core::{AddressState, Backoff, Endpoint};
-use pool_driver::{BoxError, Pool, PoolBuilder, Runtime, SourceState, UndeliveredReason};
-use pool_examples::{KnotServer, Ledger, LineServer};
+use pool_core::{Backoff, Endpoint};
+use pool_driver::{BoxError, Pool, PoolBuilder, Runtime, SourceState};
+use pool_examples::{Ledger, LineServer};
 use pool_resolve::{
     Dns, DnsLookup, DnsName, IpVersion, Lookup, LookupAnswer, LookupError, PollConfig, Polling, Resolve,
 };
+use pool_servers::KnotServer;
 use pool_smol::SmolRuntime;
+use pool_tests::{
+    TestResult, addresses, on_answer, on_undelivered, run_on_smol, run_on_tokio, send_during, until,
+};
 use pool_tokio::TokioRuntime;
-use support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
 use tokio_util::codec::LinesCodec;
 
 /// Senders pause for so long after each line.
@@ -59,25 +60,19 @@ impl World {
     }
 
     fn pool_on_tokio(&self, name: &str) -> Result<Pool<String>, BoxError> {
-        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
-        let connector = pool_tokio::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&self.ledger));
         let pool = impatient(pool_tokio::pool_for_connections(self.ledger.track(connector)))
             .follow(self.subscribe(name, TokioRuntime::new())?)
-            .on_undelivered(move |line: String, reason: UndeliveredReason| {
-                undelivered.undelivered(&line, reason);
-            })
+            .on_undelivered(on_undelivered(&self.ledger))
             .spawn()?;
         Ok(pool)
     }
 
     fn pool_on_smol(&self, name: &str) -> Result<Pool<String>, BoxError> {
-        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
-        let connector = pool_smol::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&self.ledger));
         let pool = impatient(pool_smol::pool_for_connections(self.ledger.track(connector)))
             .follow(self.subscribe(name, SmolRuntime::new())?)
-            .on_undelivered(move |line: String, reason: UndeliveredReason| {
-                undelivered.undelivered(&line, reason);
-            })
+            .on_undelivered(on_undelivered(&self.ledger))
             .spawn()?;
         Ok(pool)
     }
@@ -135,24 +130,12 @@ async fn smol_pause() {
     smol::Timer::after(PACE).await;
 }
 
-/// What the pool says of the addresses in the set.
-fn rows(pool: &Pool<String>) -> Vec<Endpoint<SocketAddr>> {
-    let rows = pool.snapshot().addresses.into_iter();
-    rows.filter(|row| row.status.state != AddressState::Departed)
-        .map(|row| Endpoint {
-            address: *row.address,
-            weight: row.status.weight,
-            priority: row.status.priority,
-        })
-        .collect()
-}
-
-async fn until_at(pool: &Pool<String>, addresses: &[SocketAddr]) {
-    until(|| rows(pool).iter().map(|row| row.address).eq(addresses.iter().copied())).await;
+async fn until_at(pool: &Pool<String>, expected: &[SocketAddr]) {
+    until(|| addresses(pool).iter().map(|row| row.address).eq(expected.iter().copied())).await;
 }
 
 /// Waits until a server was sent more than it has been so far.
-async fn until_handed(ledger: &Ledger, address: SocketAddr) {
+async fn until_sent(ledger: &Ledger, address: SocketAddr) {
     let so_far = ledger.sent_to(address);
     until(|| ledger.sent_to(address) > so_far).await;
 }
@@ -182,15 +165,15 @@ async fn records_come_and_go_under_load(
 ) -> TestResult {
     let (knot, ledger) = (&world.knot, &world.ledger);
     let story = async {
-        until_handed(ledger, world.at(1)).await;
+        until_sent(ledger, world.at(1)).await;
         knot.change(&["set host 1 A 127.0.0.2"])?;
-        until_handed(ledger, world.at(2)).await;
+        until_sent(ledger, world.at(2)).await;
         knot.change(&["unset host A 127.0.0.1"])?;
         until_at(&pool, &[world.at(2)]).await;
         knot.change(&["set host 1 A 127.0.0.1", "set host 1 A 127.0.0.3", "unset host A 127.0.0.2"])?;
         until_at(&pool, &[world.at(1), world.at(3)]).await;
-        until_handed(ledger, world.at(1)).await;
-        until_handed(ledger, world.at(3)).await;
+        until_sent(ledger, world.at(1)).await;
+        until_sent(ledger, world.at(3)).await;
         Ok(())
     };
     send_during(&pool, ledger, pause, story).await?;
@@ -210,22 +193,22 @@ fn priorities_and_weights_of_a_service_are_those_of_its_records() -> TestResult 
         };
         let ledger = world.ledger.clone();
         let story = async {
-            until(|| rows(&pool) == endpoints((0, 5), (7, 1))).await;
-            until_handed(&ledger, a).await;
+            until(|| addresses(&pool) == endpoints((0, 5), (7, 1))).await;
+            until_sent(&ledger, a).await;
             assert_eq!(ledger.sent_to(b), 0, "the better priority has a connection");
 
             world.servers[0].die()?;
-            until_handed(&ledger, b).await;
+            until_sent(&ledger, b).await;
             world.servers[0].restart()?;
-            until_handed(&ledger, a).await;
+            until_sent(&ledger, a).await;
 
             let records = [
                 format!("set _line._tcp 1 SRV 7 9 {port} a"),
                 format!("set _line._tcp 1 SRV 3 65535 {port} b"),
             ];
             world.knot.change(&["unset _line._tcp SRV", &records[0], &records[1]])?;
-            until(|| rows(&pool) == endpoints((7, 9), (3, 65535))).await;
-            until_handed(&ledger, b).await;
+            until(|| addresses(&pool) == endpoints((7, 9), (3, 65535))).await;
+            until_sent(&ledger, b).await;
             Ok(())
         };
         send_during(&pool, &ledger, tokio_pause, story).await?;
@@ -247,12 +230,12 @@ fn a_pool_serves_on_while_its_name_server_is_dead() -> TestResult {
             let failed = source();
             let error = failed.state.error().ok_or("it has failed")?.to_string();
             assert!(error.contains("host.svc.test") && error.contains(&server.to_string()), "{error}");
-            until_handed(&ledger, address).await;
+            until_sent(&ledger, address).await;
             until(|| source().answer_age > failed.answer_age.map(|age| age + PACE)).await;
 
             world.knot.restart()?;
             until(|| matches!(source().state, SourceState::Answered)).await;
-            until_handed(&ledger, address).await;
+            until_sent(&ledger, address).await;
             Ok(())
         };
         send_during(&pool, &ledger, tokio_pause, story).await?;
@@ -268,15 +251,15 @@ fn a_pool_serves_on_while_its_name_is_gone() -> TestResult {
         let pool = world.pool_on_tokio(&world.host())?;
         let ledger = &world.ledger;
         let story = async {
-            until_handed(ledger, world.at(1)).await;
+            until_sent(ledger, world.at(1)).await;
             world.knot.change(&["unset host"])?;
             until(|| matches!(pool.snapshot().source.state, SourceState::NoSuchName)).await;
-            until_handed(ledger, world.at(1)).await;
+            until_sent(ledger, world.at(1)).await;
             until_at(&pool, &[world.at(1)]).await;
 
             world.knot.change(&["set host 1 A 127.0.0.2"])?;
             until_at(&pool, &[world.at(2)]).await;
-            until_handed(ledger, world.at(2)).await;
+            until_sent(ledger, world.at(2)).await;
             Ok(())
         };
         send_during(&pool, ledger, tokio_pause, story).await?;
@@ -296,12 +279,12 @@ fn servers_that_move_are_found_long_before_their_records_time_is_over() -> TestR
         let addresses = [world.at(1), world.at(2), world.at(3)];
         let ledger = world.ledger.clone();
         let story = async {
-            until_handed(&ledger, addresses[0]).await;
-            until_handed(&ledger, addresses[1]).await;
+            until_sent(&ledger, addresses[0]).await;
+            until_sent(&ledger, addresses[1]).await;
             world.knot.change(&["unset host A", "set host 300 A 127.0.0.3"])?;
             world.servers[0].die()?;
             world.servers[1].die()?;
-            until_handed(&ledger, addresses[2]).await;
+            until_sent(&ledger, addresses[2]).await;
             Ok(())
         };
         send_during(&pool, &ledger, tokio_pause, story).await?;

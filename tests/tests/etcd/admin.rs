@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 use std::thread;
 
 use etcd_client::{Client, CompactionOptions, Error, PutOptions, Txn, TxnOp};
+use pool_tests::TestResult;
 use tokio::runtime::{Builder, Runtime};
-
-use super::support::TestResult;
 
 /// A client that waits for its answers, on whatever runtime it is used.
 pub(super) struct Admin {

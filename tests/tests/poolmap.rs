@@ -1,9 +1,8 @@
 //! The example's fetcher, against hyper's servers.
 
-#[path = "../poolmap.rs"]
+#[path = "../../examples/poolmap.rs"]
 #[allow(dead_code, reason = "it is a program, too")]
 mod example;
-mod support;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use example::http1::http_server::HttpServer;
 use example::{Pools, Settings, fetch, pools};
 use futures_util::future::join_all;
-use support::services::until;
+use pool_tests::until;
 
 async fn start<const N: usize>() -> [HttpServer; N] {
     let started = join_all((0..N).map(|_| HttpServer::start(|path| async { path }))).await;

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pool_driver::{AddressState, BoxError, Pool};
-use pool_examples::{EtcdCluster, Ledger, LineServer};
+use pool_driver::{BoxError, Pool};
+use pool_examples::{Ledger, LineServer};
 use pool_resolve::EtcdConfig;
+use pool_servers::EtcdCluster;
+use pool_tests::{TestResult, on_answer, on_undelivered, run_on_smol, run_on_tokio, send_during, until};
 use tokio_util::codec::LinesCodec;
 
 use super::admin::Admin;
-use super::support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
 use super::{key, subscribe};
 
 const SERVERS: usize = 4;
@@ -101,22 +102,20 @@ impl World {
     }
 
     fn tokio_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
-        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
-        let connector = pool_tokio::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&self.ledger));
         let pool = pool_tokio::pool_for_connections(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
-            .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
+            .on_undelivered(on_undelivered(&self.ledger));
         Ok(pool.spawn::<String>()?)
     }
 
     fn smol_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
-        let (answers, undelivered) = (self.ledger.clone(), self.ledger.clone());
-        let connector = pool_smol::tcp(LinesCodec::new, move |_: String| answers.answered());
+        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&self.ledger));
         let pool = pool_smol::pool_for_connections(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
-            .on_undelivered(move |line: String, reason| undelivered.undelivered(&line, reason));
+            .on_undelivered(on_undelivered(&self.ledger));
         Ok(pool.spawn::<String>()?)
     }
 
@@ -166,9 +165,5 @@ impl World {
 
 /// Those in force, in order.
 fn addresses(pool: &Pool<String>) -> Vec<SocketAddr> {
-    let rows = pool.snapshot().addresses.into_iter();
-    let mut addresses: Vec<SocketAddr> =
-        rows.filter(|row| row.status.state != AddressState::Departed).map(|row| *row.address).collect();
-    addresses.sort();
-    addresses
+    pool_tests::addresses(pool).into_iter().map(|endpoint| endpoint.address).collect()
 }

@@ -1,6 +1,5 @@
 //! Random histories, checked against a naive reference after every step.
 
-#[path = "model/reference.rs"]
 mod reference;
 
 use core::time::Duration;

@@ -1,63 +1,29 @@
 //! The example's HTTP/1.1 clients in a pool, against hyper's server.
 
-#[path = "../http1.rs"]
+#[path = "../../examples/http1.rs"]
 #[allow(dead_code, reason = "it is a program, too")]
 mod example;
-mod support;
+mod http;
 
 use std::collections::BTreeSet;
 
 use example::http_server::{HttpServer, Record};
-use example::{HttpCall, connect, request};
 use futures_util::future::join_all;
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
-use pool_tokio::{CallError, CallExt};
-use support::services::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
-use tokio::task::JoinHandle;
+use http::{
+    Pool, Response, Result, assert_answered, at_a_time, body_of, pool_of, spawn_call, start, start_with,
+};
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::body::Bytes;
+use pool_tests::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
+use pool_tokio::CallExt;
 
-type Pool = pool_tokio::Pool<HttpCall>;
-type Result<T> = std::result::Result<T, CallError<hyper::Request<Empty<Bytes>>>>;
-type Response = hyper::Response<Incoming>;
-
-async fn start<const N: usize>(gate: &Gate) -> [HttpServer; N] {
-    let started = join_all((0..N).map(|_| HttpServer::start(gate.answer()))).await;
-    let servers: Vec<_> = started.into_iter().map(|server| server.expect("it starts")).collect();
-    servers.try_into().ok().expect("there are as many")
-}
-
-/// A pool that is connected.
-async fn pool_of(servers: &[HttpServer], connections: u16) -> Pool {
-    let pool = pool_tokio::pool_for_calls(connect)
-        .connect_to_fixed(servers.iter().map(HttpServer::address))
-        .connections_per_address(connections.into())
-        .spawn()
-        .expect("the settings make sense");
-    all_up(&pool, connections).await;
-    pool
+fn request(path: &str) -> Request<Empty<Bytes>> {
+    example::request(path).expect("it is well-formed")
 }
 
 async fn call(pool: &Pool, path: &str) -> Result<Response> {
-    pool.call(request(path).expect("it is well-formed")).await
-}
-
-/// Sends a request from a task of its own.
-fn spawn_call(pool: &Pool, path: String) -> JoinHandle<Result<Response>> {
-    let pool = pool.clone();
-    tokio::spawn(async move { call(&pool, &path).await })
-}
-
-async fn body_of(response: Response) -> Bytes {
-    response.into_body().collect().await.expect("it comes whole").to_bytes()
-}
-
-async fn assert_answered(call: JoinHandle<Result<Response>>, path: &str) {
-    let response = call.await.expect("no panic").expect("it is answered");
-    assert_eq!(body_of(response).await, path);
-}
-
-fn at_a_time(server: &HttpServer) -> usize {
-    server.records().iter().map(|record| record.at_a_time).sum()
+    pool.call(request(path)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,7 +79,7 @@ async fn a_call_that_is_given_up_costs_its_connection_and_no_other() {
 #[tokio::test]
 async fn a_connection_takes_no_request_until_its_last_response_has_been_read() {
     let answer = |path| async move { if path == "/large" { "large".repeat(1_000_000) } else { path } };
-    let server = [HttpServer::start(answer).await.expect("it starts")];
+    let server = start_with::<1, _>(answer).await;
     let pool = pool_of(&server, 2).await;
     let answered = || server[0].records().iter().map(|record| record.answered).collect::<BTreeSet<_>>();
     let large = call(&pool, "/large").await.expect("it is answered");
@@ -163,7 +129,7 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     let pool = pool_of(&servers, 2).await;
     let calls: Vec<_> = (0..4).map(|number| spawn_call(&pool, format!("/held/{number}"))).collect();
     until(|| servers.iter().all(|server| at_a_time(server) == 2)).await;
-    // It waits for whoever is free first.
+    // It waits for the first connection that is free.
     let waiting = spawn_call(&pool, "/waiting".to_owned());
     until(|| pool.snapshot().counts.accepted == 5).await;
 

@@ -10,6 +10,8 @@ use glob::Pattern;
 use pool_conformance::{SEED, Scenario, scenarios};
 use serde_json::json;
 
+pub(crate) use mutants::patches;
+
 use adapters::{ADAPTERS, Adapter};
 use reports::Outcome;
 use table::Table;

@@ -1,18 +1,17 @@
 //! The example's Postgres clients in a pool, against a real Postgres.
 
-#[path = "../postgres.rs"]
+#[path = "../../examples/postgres.rs"]
 #[allow(dead_code, reason = "it is a program, too")]
 mod example;
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Weak};
 
 use example::{Query, QueryCall, QueryResult, connect};
 use futures_util::future::join_all;
-use pool_examples::PostgresServer;
+use pool_servers::PostgresServer;
+use pool_tests::{WATCHDOG, all_up, assert_lost, assert_unharmed, until};
 use pool_tokio::{CallError, CallExt};
-use support::services::{WATCHDOG, all_up, assert_lost, assert_unharmed, until};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;

@@ -1,7 +1,5 @@
 //! Address sets that change faster than connections drain, over TCP.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +7,9 @@ use std::time::Duration;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use pool_core::{AddressSet, SlotEnd};
-use pool_driver::{BoxError, Event, Pool, UndeliveredReason};
+use pool_driver::{BoxError, Event, Pool};
 use pool_examples::{Ledger, LineServer};
-use support::{TestResult, run_on_smol, run_on_tokio, send_during, until};
+use pool_tests::{TestResult, on_answer, on_undelivered, run_on_smol, run_on_tokio, send_during, until};
 use tokio_util::codec::LinesCodec;
 
 const SERVERS: usize = 4;
@@ -22,12 +20,12 @@ const ROUNDS: usize = 100;
 fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_tokio() -> TestResult {
     let (world, stream) = World::new()?;
     run_on_tokio(async {
-        let connector = pool_tokio::tcp(LinesCodec::new, drop::<String>);
+        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&world.ledger));
         let pool = pool_tokio::pool_for_connections(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)
             .observer(world.losses.observer())
-            .on_undelivered(world.on_undelivered())
+            .on_undelivered(on_undelivered(&world.ledger))
             .spawn()?;
         world.churn(pool).await
     })
@@ -37,12 +35,12 @@ fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_tokio() 
 fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_smol() -> TestResult {
     let (world, stream) = World::new()?;
     run_on_smol(async {
-        let connector = pool_smol::tcp(LinesCodec::new, drop::<String>);
+        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&world.ledger));
         let pool = pool_smol::pool_for_connections(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)
             .observer(world.losses.observer())
-            .on_undelivered(world.on_undelivered())
+            .on_undelivered(on_undelivered(&world.ledger))
             .spawn()?;
         world.churn(pool).await
     })
@@ -84,11 +82,6 @@ impl World {
         let servers = (0..SERVERS).map(|_| LineServer::start(&ledger)).collect::<Result<_, _>>()?;
         let (names, stream) = unbounded();
         Ok((Self { ledger, losses: Losses::default(), servers, names }, stream))
-    }
-
-    fn on_undelivered(&self) -> impl FnMut(String, UndeliveredReason) + Send + 'static {
-        let ledger = self.ledger.clone();
-        move |line, reason| ledger.undelivered(&line, reason)
     }
 
     /// The service moves from server to server as fast as the pool follows, while lines are sent.

@@ -1,79 +1,28 @@
 //! The example's HTTP/2 clients in a pool, against hyper's server.
 
-#[path = "../http2.rs"]
+#[path = "../../examples/http2.rs"]
 #[allow(dead_code, reason = "it is a program, too")]
 mod example;
-mod support;
+mod http;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use example::http_server::{HttpServer, Record};
-use example::{HttpCall, connect};
 use futures_util::future::join_all;
-use http_body_util::{BodyExt, Empty};
+use http::{assert_answered, at_a_time, body_of, pool_of, spawn_call, start, start_with};
+use http_body_util::Empty;
 use hyper::Request;
-use hyper::body::{Bytes, Incoming};
-use pool_tokio::{CallError, CallExt, PoolService, Retry, RetryBudget};
-use support::services::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
-use tokio::task::{JoinHandle, yield_now};
+use hyper::body::Bytes;
+use pool_tests::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
+use pool_tokio::{CallExt, PoolService, Retry, RetryBudget};
+use tokio::task::yield_now;
 use tower::timeout::error::Elapsed;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-type Pool = pool_tokio::Pool<HttpCall>;
-type Result<T> = std::result::Result<T, CallError<Request<Empty<Bytes>>>>;
-type Response = hyper::Response<Incoming>;
-
-async fn start<const N: usize>(gate: &Gate) -> [HttpServer; N] {
-    start_with(gate.answer()).await
-}
-
-async fn start_with<const N: usize, F>(
-    answer: impl Fn(String) -> F + Clone + Send + 'static,
-) -> [HttpServer; N]
-where
-    F: Future<Output = String> + Send + 'static,
-{
-    let servers = (0..N).map(|_| HttpServer::start(answer.clone()));
-    let servers: Vec<_> =
-        join_all(servers).await.into_iter().map(|server| server.expect("it starts")).collect();
-    servers.try_into().ok().expect("there are as many")
-}
-
-/// A pool that is connected.
-async fn pool_of(servers: &[HttpServer], connections: u16) -> Pool {
-    let pool = pool_tokio::pool_for_calls(connect)
-        .connect_to_fixed(servers.iter().map(HttpServer::address))
-        .connections_per_address(connections.into())
-        .spawn()
-        .expect("the settings make sense");
-    all_up(&pool, connections).await;
-    pool
-}
-
 fn request(path: &str) -> Request<Empty<Bytes>> {
     Request::get(format!("http://test.example{path}")).body(Empty::new()).expect("it is well-formed")
-}
-
-/// Sends a request from a task of its own.
-fn spawn_call(pool: &Pool, path: String) -> JoinHandle<Result<Response>> {
-    let pool = pool.clone();
-    tokio::spawn(async move { pool.call(request(&path)).await })
-}
-
-async fn path_of(response: Response) -> String {
-    let body = response.into_body().collect().await.expect("it comes whole").to_bytes();
-    String::from_utf8(body.into()).expect("it is a path")
-}
-
-async fn assert_answered(call: JoinHandle<Result<Response>>, path: &str) {
-    let response = call.await.expect("no panic").expect("it is answered");
-    assert_eq!(path_of(response).await, path);
-}
-
-fn at_a_time(server: &HttpServer) -> usize {
-    server.records().iter().map(|record| record.at_a_time).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +129,7 @@ async fn no_idempotent_call_fails_however_often_servers_say_goodbye() {
             for number in 0..40 {
                 let path = format!("/{caller}/{number}");
                 let response = retry.call_idempotent(&pool, request(&path)).await.expect("it is answered");
-                assert_eq!(path_of(response).await, path);
+                assert_eq!(body_of(response).await, path);
                 if number % 10 == 9 {
                     servers[caller % servers.len()].say_goodbye();
                 }
@@ -205,7 +154,7 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     let mut lost = 0;
     for (number, call) in calls.into_iter().enumerate() {
         match call.await.expect("no panic") {
-            Ok(response) => assert_eq!(path_of(response).await, format!("/held/{number}")),
+            Ok(response) => assert_eq!(body_of(response).await, format!("/held/{number}")),
             result => {
                 assert_lost(result);
                 lost += 1;

@@ -7,11 +7,11 @@ use std::pin::Pin;
 use futures_util::{FutureExt, StreamExt};
 use pool_core::Endpoint;
 use pool_driver::{AddressStream, AddressUpdate};
-use pool_examples::EtcdCluster;
 use pool_resolve::{Etcd, EtcdConfig, EtcdError, Resolve};
+use pool_servers::EtcdCluster;
+use pool_tests::{TestResult, run_on_smol, until};
 
 use super::admin::Admin;
-use super::support::{TestResult, run_on_smol, until};
 use super::{PREFIX, address, key, next_set, prefix, set, subscribe, until_failed, until_set};
 
 #[test]

@@ -5,8 +5,6 @@ mod outages;
 mod pools;
 mod proxy;
 mod subscriptions;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::net::SocketAddr;
 

@@ -1,12 +1,11 @@
 //! The example `redis_get_smol`: its pool and its connections, with real servers.
 
-#[path = "../redis_get_smol.rs"]
+#[path = "../../examples/redis_get_smol.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod redis_get_smol;
-mod support;
 
-use pool_examples::{REDIS, RealServer};
-use support::{TestResult, redis, run_on_smol};
+use pool_servers::{REDIS, RealServer};
+use pool_tests::{TestResult, redis, run_on_smol};
 
 #[test]
 fn every_kind_of_reply_comes_as_it_was_sent() -> TestResult {

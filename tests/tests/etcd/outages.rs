@@ -2,12 +2,12 @@
 
 use futures_util::StreamExt;
 use pool_driver::AddressUpdate;
-use pool_examples::EtcdCluster;
 use pool_resolve::{EtcdConfig, EtcdError};
+use pool_servers::EtcdCluster;
+use pool_tests::{TestResult, run_on_smol, until};
 
 use super::admin::Admin;
 use super::proxy::Proxy;
-use super::support::{TestResult, run_on_smol, until};
 use super::{address, key, set, subscribe, until_failed, until_set};
 
 #[test]

@@ -1,0 +1,63 @@
+//! What the tests of both HTTP examples share: servers, and calls to them. A test has the example as
+//! `crate::example`, and its requests from `crate::request`.
+
+use futures_util::future::join_all;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use pool_tests::{Gate, all_up};
+use pool_tokio::{CallError, CallExt};
+use tokio::task::JoinHandle;
+
+use crate::example::http_server::HttpServer;
+use crate::example::{HttpCall, connect};
+use crate::request;
+
+pub(crate) type Pool = pool_tokio::Pool<HttpCall>;
+pub(crate) type Result<T> = std::result::Result<T, CallError<Request<Empty<Bytes>>>>;
+pub(crate) type Response = hyper::Response<Incoming>;
+
+pub(crate) async fn start<const N: usize>(gate: &Gate) -> [HttpServer; N] {
+    start_with(gate.answer()).await
+}
+
+pub(crate) async fn start_with<const N: usize, F>(
+    answer: impl Fn(String) -> F + Clone + Send + 'static,
+) -> [HttpServer; N]
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    let started = join_all((0..N).map(|_| HttpServer::start(answer.clone()))).await;
+    let servers: Vec<_> = started.into_iter().map(|server| server.expect("it starts")).collect();
+    servers.try_into().ok().expect("there are as many")
+}
+
+/// A pool that is connected.
+pub(crate) async fn pool_of(servers: &[HttpServer], connections: u16) -> Pool {
+    let pool = pool_tokio::pool_for_calls(connect)
+        .connect_to_fixed(servers.iter().map(HttpServer::address))
+        .connections_per_address(connections.into())
+        .spawn()
+        .expect("the settings make sense");
+    all_up(&pool, connections).await;
+    pool
+}
+
+/// Sends a request from a task of its own.
+pub(crate) fn spawn_call(pool: &Pool, path: String) -> JoinHandle<Result<Response>> {
+    let pool = pool.clone();
+    tokio::spawn(async move { pool.call(request(&path)).await })
+}
+
+pub(crate) async fn body_of(response: Response) -> Bytes {
+    response.into_body().collect().await.expect("it comes whole").to_bytes()
+}
+
+pub(crate) async fn assert_answered(call: JoinHandle<Result<Response>>, path: &str) {
+    let response = call.await.expect("no panic").expect("it is answered");
+    assert_eq!(body_of(response).await, path);
+}
+
+pub(crate) fn at_a_time(server: &HttpServer) -> usize {
+    server.records().iter().map(|record| record.at_a_time).sum()
+}
