@@ -58,7 +58,7 @@ fn told() -> File<RealTime, u16> {
     config.backoff.base = config.interval;
     config.backoff.cap = config.interval;
     let files = File::with_addresses(RealTime(StdInstant::now())).with_config(config);
-    files.and_then(|files| files.quiet(Duration::from_millis(5))).expect("the settings make sense")
+    files.and_then(|files| files.debounce(Duration::from_millis(5))).expect("the settings make sense")
 }
 
 struct Bench {

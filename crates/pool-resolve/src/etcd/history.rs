@@ -4,8 +4,8 @@ use etcd_client::ResponseHeader;
 
 use super::error::EtcdError;
 
-/// A point in an etcd's history. The cluster id alone would not do: it is made of the members' URLs, and so
-/// it outlives the loss of all data.
+/// A point in an etcd's history. The cluster id alone is not enough: it is made of the members' URLs, so it
+/// outlives the loss of all data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Point {
     pub(super) cluster: u64,
@@ -20,16 +20,16 @@ impl From<&ResponseHeader> for Point {
     }
 }
 
-/// How far etcd's history was seen, and whether it goes on from there.
+/// The last point of etcd's history that was seen, and whether the history was lost.
 #[derive(Debug, Default)]
 pub(super) struct History {
     seen: Option<Point>,
-    /// The end of the history that was believed, once another has begun.
+    /// The last point of the history that was believed, if another history has begun.
     lost: Option<Point>,
 }
 
 impl History {
-    /// Whether this can't come after what was seen. Terms and revisions only grow, on all members.
+    /// Whether this point can't follow the one that was seen. Terms and revisions only grow, on all members.
     pub(super) fn contradicts(&self, now: Point) -> bool {
         self.seen.is_some_and(|seen| {
             now.cluster != seen.cluster || now.term < seen.term || now.revision < seen.revision
@@ -38,25 +38,25 @@ impl History {
 
     pub(super) fn see(&mut self, now: Point) {
         if self.contradicts(now) {
-            // If it is lost a second time, the first end is still the last that was believed.
+            // If it is lost a second time, the first point is still the last that was believed.
             self.lost = self.lost.or(self.seen);
         }
         self.seen = Some(now);
     }
 
-    /// The revision goes on; members that lag say nothing new.
+    /// The revision grows. A member that lags behind changes nothing.
     pub(super) fn advance(&mut self, revision: i64) {
         if let Some(seen) = &mut self.seen {
             seen.revision = seen.revision.max(revision);
         }
     }
 
-    /// From now on this is the true history.
+    /// From now on this history counts.
     pub(super) fn believe(&mut self) {
         self.lost = None;
     }
 
-    /// Whether this is another history than the one that was believed last.
+    /// The error, if this is another history than the one that was believed last.
     pub(super) fn lost(&self) -> Option<EtcdError> {
         let (lost, seen) = (self.lost?, self.seen?);
         Some(EtcdError::DataLost { revision: seen.revision, revision_before: lost.revision })
