@@ -35,7 +35,7 @@ mod resolve;
 mod system;
 #[cfg(any(feature = "dns", feature = "etcd", feature = "file", feature = "system"))]
 mod threads;
-#[cfg(all(test, feature = "file"))]
+#[cfg(all(test, target_os = "linux", any(feature = "etcd", feature = "file")))]
 #[path = "../tests/support/without_threads.rs"]
 mod without_threads;
 

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resolver_that_says_nothing_at_all_knows_no_such_name() {
+    fn an_answer_without_addresses_is_no_such_name() {
         let answer = ask(name(), |_| Ok(std::iter::empty()));
         assert!(matches!(answer, Err(LookupError::NoSuchName { valid_for: None })));
     }

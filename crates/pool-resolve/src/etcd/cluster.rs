@@ -81,7 +81,7 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// What is wrong with an endpoint. The client itself would say so only when it connects.
+/// What is wrong with an endpoint. The client itself would report it only when it connects.
 fn check(endpoint: &str) -> Result<(), String> {
     let uri: Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
     if uri.host().is_none_or(str::is_empty) {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_that_make_no_sense_are_refused_at_once() {
+    fn malformed_endpoints_are_refused_at_once() {
         let new = |endpoints: &[&str]| {
             Cluster::new(endpoints.iter().map(|&endpoint| endpoint.into()).collect(), EtcdConfig::default())
         };

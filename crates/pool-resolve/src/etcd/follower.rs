@@ -2,14 +2,13 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{WatchResponse, WatchStream};
 use futures_util::FutureExt;
 use pool_core::{Backoff, Random};
-use pool_driver::{AddressUpdate, BoxError};
+use pool_driver::AddressUpdate;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
@@ -69,7 +68,7 @@ impl Follower {
         let mut failures = 0;
         loop {
             let start = Instant::now();
-            let error = self.follow_guarded(endpoint).await;
+            let Err(error) = self.follow(endpoint).await;
             self.updates.send(AddressUpdate::failed(error));
             failures = if start.elapsed() < STEADY_AFTER { failures + 1 } else { 1 };
             endpoint = (endpoint + 1) % self.cluster.len();
@@ -91,15 +90,6 @@ impl Follower {
         let mut backoff = Backoff::default();
         backoff.cap = BACKOFF_CAP;
         backoff.jittered(failures, &mut self.random)
-    }
-
-    /// Follows one endpoint until it fails. A panic is a failure too: the client panics where Tokio can't have
-    /// a thread to resolve the name of a host.
-    async fn follow_guarded(&mut self, endpoint: usize) -> BoxError {
-        match AssertUnwindSafe(self.follow(endpoint)).catch_unwind().await {
-            Ok(Err(error)) => error.into(),
-            Err(_) => "the client of etcd panicked".into(),
-        }
     }
 
     /// Returns when the endpoint fails.
@@ -195,10 +185,43 @@ impl Follower {
             (Err(error), _) => AddressUpdate::failed(error),
             (Ok(set), Some(lost)) if set.is_empty() => AddressUpdate::failed(lost),
             (Ok(set), _) => {
-                self.history.believe();
+                self.history.accept();
                 AddressUpdate::Addresses(set)
             }
         };
         self.updates.send(update);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::etcd::config::EtcdConfig;
+    use crate::etcd::latest::latest;
+    use crate::without_threads::without_threads;
+
+    async fn follow_localhost() {
+        let cluster = Cluster::new(vec!["localhost:2379".to_owned()], EtcdConfig::default());
+        let cluster = Arc::new(cluster.expect("an endpoint"));
+        let (sender, mut updates) = latest();
+        let prefix = "/services/redis/".parse().expect("a prefix");
+        let follower = Follower::new(cluster, prefix, sender, Arc::default());
+        tokio::spawn(follower.run());
+        for _ in 0..2 {
+            let update = poll_fn(|cx| updates.poll_next(cx)).await;
+            let AddressUpdate::Failed(error) = update else { panic!("{update:?}") };
+            assert!(!error.to_string().contains("the task that follows etcd has ended"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_no_thread_can_be_had_to_resolve_has_failed_and_is_tried_again() {
+        const NAME: &str = "etcd::follower::tests::a_host_that_no_thread_can_be_had_to_resolve_has_failed_and_is_tried_again";
+        without_threads(NAME, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("it needs no thread").block_on(follow_localhost());
+        });
     }
 }

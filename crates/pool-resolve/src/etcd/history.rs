@@ -24,7 +24,7 @@ impl From<&ResponseHeader> for Point {
 #[derive(Debug, Default)]
 pub(super) struct History {
     seen: Option<Point>,
-    /// The last point of the history that was believed, if another history has begun.
+    /// The last point of the history that was accepted, if another history has begun.
     lost: Option<Point>,
 }
 
@@ -38,7 +38,7 @@ impl History {
 
     pub(super) fn see(&mut self, now: Point) {
         if self.contradicts(now) {
-            // If it is lost a second time, the first point is still the last that was believed.
+            // If it is lost a second time, the first point is still the last that was accepted.
             self.lost = self.lost.or(self.seen);
         }
         self.seen = Some(now);
@@ -51,12 +51,12 @@ impl History {
         }
     }
 
-    /// From now on this history counts.
-    pub(super) fn believe(&mut self) {
+    /// Accepts this history: it is not lost any more.
+    pub(super) fn accept(&mut self) {
         self.lost = None;
     }
 
-    /// The error, if this is another history than the one that was believed last.
+    /// The error, if this is another history than the one that was accepted last.
     pub(super) fn lost(&self) -> Option<EtcdError> {
         let (lost, seen) = (self.lost?, self.seen?);
         Some(EtcdError::DataLost { revision: seen.revision, revision_before: lost.revision })
@@ -70,7 +70,7 @@ mod tests {
     const LATER: Point = Point { cluster: 7, term: 3, revision: 10 };
 
     #[test]
-    fn a_history_that_goes_on_is_believed() {
+    fn a_history_that_goes_on_is_not_lost() {
         let mut history = History::default();
         for (term, revision) in [(2, 1), (2, 1), (2, 5), (3, 5), (9, 100)] {
             history.see(Point { term, revision, ..LATER });
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_another_one_until_it_is_believed_however_far_it_gets() {
+    fn a_lost_history_stays_lost_until_the_new_one_is_accepted() {
         let mut history = History::default();
         history.see(LATER);
         history.see(Point { revision: 1, ..LATER });
         history.see(Point { revision: 1000, ..LATER });
         history.advance(2000);
         assert!(history.lost().is_some());
-        history.believe();
+        history.accept();
         assert!(history.lost().is_none());
         assert!(history.contradicts(Point { revision: 1999, ..LATER }));
     }

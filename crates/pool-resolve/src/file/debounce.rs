@@ -1,10 +1,10 @@
-//! When a changed file is read: when it is quiet, and at some time in any case.
+//! When a changed file is read: once it is quiet, and after ten times as long in any case.
 
 use std::time::Duration;
 
 use pool_core::Instant;
 
-/// A file that never is quiet is read after this many times the debounce time.
+/// A file that is never quiet is read after this many times the debounce time.
 const FACTOR_MAX: u32 = 10;
 
 /// Turns many changes into one read.
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_when_it_has_been_quiet_and_some_time_in_any_case() {
+    fn a_file_is_read_when_it_is_quiet_and_after_ten_times_as_long_in_any_case() {
         let mut debounce = Debounce::new(Duration::from_millis(100));
         let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         assert_eq!(debounce.deadline(), None);

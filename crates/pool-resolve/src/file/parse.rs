@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn that_there_are_no_addresses_has_to_be_said() {
+    fn that_there_are_no_addresses_has_to_be_written() {
         assert_eq!(read("# drained\nnone\n", Format::Lines).map(|set| set.len()), Ok(0));
         assert_eq!(read("[]", Format::Json).map(|set| set.len()), Ok(0));
         for (text, format) in

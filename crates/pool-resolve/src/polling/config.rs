@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn settings_out_of_range_are_refused_by_name() {
         let refuse = |expected: &str, change: fn(&mut PollConfig)| {
             let mut config = PollConfig::default();
             change(&mut config);

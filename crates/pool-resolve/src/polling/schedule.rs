@@ -92,7 +92,7 @@ mod tests {
         let mut config = PollConfig { seed: Some(1), jitter_percent: 0, ..PollConfig::default() };
         config.backoff.jitter_percent = 0;
         change(&mut config);
-        config.validate().expect("the settings make sense");
+        config.validate().expect("the settings are valid");
         Schedule::new(config)
     }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_trusted_for_as_long_as_it_says_within_bounds() {
+    fn an_answer_is_valid_for_its_time_to_live_within_bounds() {
         for (valid_for, expected) in [
             (None, secs(30)),
             (Some(secs(60)), secs(60)),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn that_there_is_no_such_name_is_believed_for_half_a_minute_at_most() {
+    fn no_such_name_is_valid_for_half_a_minute_at_most() {
         for (valid_for, expected) in [
             (None, secs(30)),
             (Some(secs(3600)), secs(30)),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_back_off_and_an_answer_of_either_kind_starts_afresh() {
+    fn failures_back_off_and_an_answer_of_either_kind_resets_the_backoff() {
         let mut schedule = schedule(|_| ());
         for expected in [1000, 1600, 2560] {
             schedule.on_failure(NOW);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_asks_at_once_unless_it_was_asked_just_now() {
+    fn a_refresh_asks_at_once_but_not_within_the_least_interval() {
         let mut schedule = schedule(|_| ());
         schedule.on_question(NOW);
         schedule.on_answer(None, NOW + Duration::from_millis(10));

@@ -167,7 +167,10 @@ mod tests {
         let barrier = Arc::new(std::sync::Barrier::new(5));
         for _ in 0..4 {
             let barrier = Arc::clone(&barrier);
-            pool.run(Box::new(move || drop(barrier.wait()))).expect("a thread");
+            let job = move || {
+                barrier.wait();
+            };
+            pool.run(Box::new(job)).expect("a thread");
         }
         barrier.wait();
     }
