@@ -1,41 +1,43 @@
-//! Name services as streams of addresses: what a pool follows.
+//! Name services as streams of addresses, for pools to follow.
 //!
 //! A pool [follows](pool_driver::PoolBuilder::follow) an [`AddressStream`](pool_driver::AddressStream). A
-//! resolver makes them of names ([`Resolve`]); all of these run under any runtime that
-//! `pool_driver::Runtime` is implemented for:
+//! resolver makes such a stream for a name ([`Resolve`]). All resolvers run under any runtime that implements
+//! `pool_driver::Runtime`:
 //!
-//! | source | feature | learns of changes | how soon | while it can't answer | runtimes |
+//! | source | feature | learns of changes | how soon | while it has no answer | runs on |
 //! |---|---|---|---|---|---|
-//! | `System`: `host:port` | `system` (default) | asks the system's resolver | 30 s | the last addresses stay; asked again after 1 s to 30 s | any; blocking calls in the threads of `blocking` |
-//! | `File`: a path | `file` (default) | is told by the system, and reads the file every 30 s | 0.1 s | the same | any; blocking calls in the threads of `blocking` |
-//! | `Dns`: `host:port`, `_service._tcp.name` | `dns` | asks name servers | when the records' time to live is over, 1 s to 5 min | the last addresses stay, also while there is no such name; asked again after 1 s to 30 s | any; a thread of its own with a small Tokio |
-//! | `Etcd`: a prefix | `etcd`, whose build needs protoc | is told, by a watch; asks every 10 s whether etcd is alive | at once | the last addresses stay; asked again after 0.1 s to 5 s, at another endpoint | any; a thread of its own with a small Tokio |
+//! | `System`: `host:port` | `system` (default) | by asking the system's resolver | 30 s | the last addresses stay; it asks again after 1 s to 30 s | threads that end when idle |
+//! | `File`: a path | `file` (default) | by a watch, and by reading the file every 30 s | 0.1 s | the same | threads that end when idle |
+//! | `Dns`: `host:port`, `_service._tcp.name` | `dns` | by asking name servers | when the records' time to live is over, 1 s to 5 min | the last addresses stay, also while there is no such name; it asks again after 1 s to 30 s | one thread with Tokio |
+//! | `Etcd`: a prefix | `etcd`, whose build needs protoc | by a watch, and by a check every 10 s | at once | the last addresses stay; it asks another endpoint after 0.1 s to 5 s | one thread with Tokio |
 //!
-//! Whatever can be asked for addresses is a source too: [`Polling`] makes one of any [`Lookup`], which
-//! closures are. Addresses that never change need nothing of this crate
-//! (`connect_to_fixed` of the pool's builder).
+//! Any other name service is a source too: [`Polling`] makes one of any [`Lookup`], and closures are lookups.
+//! [`AddressStreamExt`] makes sources of other sources. Addresses that never change need nothing of this
+//! crate (`connect_to_fixed` of the pool's builder).
+//!
+//! No source panics because it can't have a thread: it reports an error, and tries again.
 
-mod alarm;
-#[cfg(any(feature = "dns", feature = "etcd"))]
-mod background;
-#[cfg(any(feature = "file", feature = "system"))]
-mod blocking_lookup;
 mod combinators;
+mod deadline_timer;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod excerpt;
 #[cfg(feature = "file")]
 mod file;
 mod host_port;
-#[cfg(feature = "etcd")]
-mod latest;
+mod jitter;
 mod lookup;
 mod polling;
 mod resolve;
-mod schedule;
 #[cfg(feature = "system")]
 mod system;
+#[cfg(any(feature = "dns", feature = "etcd", feature = "file", feature = "system"))]
+mod threads;
+#[cfg(all(test, target_os = "linux", any(feature = "etcd", feature = "file")))]
+#[path = "../tests/support/without_threads.rs"]
+mod without_threads;
 
 pub use combinators::{
     AddressStreamExt, ChangeSet, EachSet, FilterEndpoints, MapEndpoints, MapWeights, MergeWith,
@@ -49,8 +51,7 @@ pub use etcd::{EmptyPrefix, Etcd, EtcdConfig, EtcdConnectError, EtcdError, EtcdP
 pub use file::{File, FileAddresses, FileError, Format};
 pub use host_port::{HostPort, HostPortError};
 pub use lookup::{Lookup, LookupAnswer, LookupError};
-pub use polling::{LookupTimedOut, Polling};
+pub use polling::{LookupTimedOut, PollConfig, Polling};
 pub use resolve::Resolve;
-pub use schedule::PollConfig;
 #[cfg(feature = "system")]
 pub use system::{System, SystemLookup};

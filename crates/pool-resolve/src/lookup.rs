@@ -1,28 +1,37 @@
-//! One question and its answer, for name services that have to be asked again and again.
+//! One question and its answer, for name services that are polled.
 
 use std::time::Duration;
 
 use pool_core::AddressSet;
 use pool_driver::BoxError;
 
-/// All addresses of a name, and how long that is so.
+/// All addresses of a name, and how long they are valid.
+///
+/// ```
+/// use std::time::Duration;
+/// use pool_driver::AddressSet;
+/// use pool_resolve::LookupAnswer;
+///
+/// let answer = LookupAnswer::new(AddressSet::from([7001, 7002])).valid_for(Duration::from_secs(60));
+/// assert_eq!(answer.addresses.len(), 2);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LookupAnswer<A> {
-    /// All addresses there are.
+    /// All addresses of the name.
     pub addresses: AddressSet<A>,
-    /// When to ask again (a DNS record's time to live), if the answer says so.
+    /// The time to live of the answer, if it has one.
     pub valid_for: Option<Duration>,
 }
 
 impl<A> LookupAnswer<A> {
-    /// These addresses, for as long as is usual.
+    /// An answer without a time to live: [`PollConfig::interval`](crate::PollConfig::interval) counts.
     #[must_use]
     pub fn new(addresses: AddressSet<A>) -> Self {
         Self { addresses, valid_for: None }
     }
 
-    /// The same answer, for so long.
+    /// The same answer with a time to live.
     #[must_use]
     pub fn valid_for(self, duration: Duration) -> Self {
         Self { valid_for: Some(duration), ..self }
@@ -33,9 +42,9 @@ impl<A> LookupAnswer<A> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// The answer was that there is no such name, or that it has no addresses.
+    /// The answer was that the name doesn't exist, or has no addresses.
     NoSuchName {
-        /// When to ask again, if the answer says so.
+        /// The time to live of the answer, if it has one.
         valid_for: Option<Duration>,
     },
     /// There was no answer.
@@ -48,11 +57,11 @@ impl<E: Into<BoxError>> From<E> for LookupError {
     }
 }
 
-/// Asks for the addresses of one name. Closures that return futures do.
+/// Asks for the addresses of one name. Closures that return futures are lookups.
 pub trait Lookup {
     /// Where to connect.
     type Address: Clone + Ord;
-    /// The answer to one question; dropped when it takes too long.
+    /// The answer to one question. It is dropped when its timeout is over.
     type Future: Future<Output = Result<LookupAnswer<Self::Address>, LookupError>>;
 
     /// Asks once.

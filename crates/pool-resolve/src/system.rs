@@ -4,28 +4,27 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::Pin;
 
 use pool_core::{AddressSet, ConfigError};
 use pool_driver::Runtime;
 
-use crate::blocking_lookup::BlockingLookup;
 use crate::host_port::HostPort;
 use crate::lookup::{Lookup, LookupAnswer, LookupError};
-use crate::polling::Polling;
+use crate::polling::{PollConfig, Polling};
 use crate::resolve::Resolve;
-use crate::schedule::PollConfig;
+use crate::threads::{BlockingFuture, BlockingLookup};
 
-/// Host names, as the system's resolver knows them: `getaddrinfo`, which is DNS, `/etc/hosts` and
-/// whatever else the system is set up with. Addresses of both families are taken.
+/// Host names, resolved by the system: `getaddrinfo` asks DNS, `/etc/hosts` and what else the system is
+/// configured with. Addresses of both families count.
 ///
-/// It runs in a pool of threads, so that it holds up no executor, and under any runtime. It tells no
-/// times to live: names are asked for every 30 s ([`PollConfig::interval`]). An answer that takes longer
-/// than [`PollConfig::timeout`] is shown as a failure, and counts when it comes.
+/// The calls block, so they run on threads of their own: they hold up no executor, and work under any
+/// runtime. The system's answers have no time to live, so names are resolved every 30 s
+/// ([`PollConfig::interval`]). A call that takes longer than [`PollConfig::timeout`] is shown as a failure; its
+/// answer counts when it comes. A call that no thread can be had for has failed.
 ///
-/// `getaddrinfo` doesn't say portably whether a name doesn't exist or nobody could be asked. So both
-/// are [`Failed`](pool_driver::AddressUpdate::Failed), asked for again with backoff; only an answer without
-/// addresses is [`NoSuchName`](pool_driver::AddressUpdate::NoSuchName), and there never is an empty set.
+/// `getaddrinfo` doesn't say portably whether a name doesn't exist or no server answered. So both are
+/// [`Failed`](pool_driver::AddressUpdate::Failed), which is retried with backoff. Only an answer without
+/// addresses is [`NoSuchName`](pool_driver::AddressUpdate::NoSuchName). A set is never empty.
 ///
 /// ```
 /// # use pool_conformance::simulated::Clock as MyRuntime;
@@ -37,14 +36,14 @@ use crate::schedule::PollConfig;
 /// # Ok::<(), pool_resolve::HostPortError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "it does nothing until something is subscribed to"]
 pub struct System<R> {
     runtime: R,
     config: PollConfig,
 }
 
 impl<R: Runtime> System<R> {
-    /// Asks as often as the default says.
-    #[must_use]
+    /// Asks as often as the default of [`PollConfig`] says.
     pub fn new(runtime: R) -> Self {
         Self { runtime, config: PollConfig::default() }
     }
@@ -53,7 +52,7 @@ impl<R: Runtime> System<R> {
     ///
     /// # Errors
     ///
-    /// Names the setting that makes no sense.
+    /// If the config is not [valid](PollConfig::validate).
     pub fn with_config(self, config: PollConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self { config, ..self })
@@ -70,23 +69,32 @@ impl<R: Runtime + Clone> Resolve for System<R> {
     }
 }
 
-/// Asks the system's resolver for one name.
+/// Asks the system's resolver for one name. For a [`Polling`] of one's own.
+///
+/// ```
+/// # use pool_conformance::simulated::Clock as MyRuntime;
+/// use pool_resolve::{Polling, SystemLookup};
+///
+/// let lookup = SystemLookup::new("redis.example.com:6379".parse()?);
+/// let addresses = Polling::new(lookup, MyRuntime::default());
+/// # Ok::<(), pool_resolve::HostPortError>(())
+/// ```
 #[derive(Debug)]
 pub struct SystemLookup {
     name: HostPort,
-    /// Resolvers may take their time, and longer than anybody waits: glibc asks the second server after 5 s.
-    asking: BlockingLookup<SocketAddr>,
+    /// A call may outlast its timeout: glibc asks the second server after 5 s.
+    calls: BlockingLookup<SocketAddr>,
 }
 
 impl SystemLookup {
-    /// Asks for this name.
+    /// A lookup of this name.
     #[must_use]
     pub fn new(name: HostPort) -> Self {
-        Self { name, asking: BlockingLookup::new() }
+        Self { name, calls: BlockingLookup::new() }
     }
 }
 
-/// Each asks for itself.
+/// A clone makes calls of its own.
 impl Clone for SystemLookup {
     fn clone(&self) -> Self {
         Self::new(self.name.clone())
@@ -95,11 +103,11 @@ impl Clone for SystemLookup {
 
 impl Lookup for SystemLookup {
     type Address = SocketAddr;
-    type Future = Pin<Box<dyn Future<Output = Result<LookupAnswer<SocketAddr>, LookupError>> + Send>>;
+    type Future = BlockingFuture<SocketAddr>;
 
     fn lookup(&mut self) -> Self::Future {
         let name = self.name.clone();
-        self.asking.ask(|| ask(name, |name| (name.host(), name.port()).to_socket_addrs()))
+        self.calls.ask(|| ask(name, |name| (name.host(), name.port()).to_socket_addrs()))
     }
 }
 
@@ -147,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resolver_that_says_nothing_at_all_knows_no_such_name() {
+    fn an_answer_without_addresses_is_no_such_name() {
         let answer = ask(name(), |_| Ok(std::iter::empty()));
         assert!(matches!(answer, Err(LookupError::NoSuchName { valid_for: None })));
     }

@@ -1,4 +1,4 @@
-//! Sources made of others: what they say, and when.
+//! Sources made of other sources: their updates, and when they come.
 
 mod support;
 
@@ -18,41 +18,40 @@ fn over() -> StreamSource<stream::Empty<AddressSet<u16>>> {
     StreamSource::new(stream::empty())
 }
 
-/// A source that can be heard again each time it says something.
-fn say(feed: &Feed, answers: impl IntoIterator<Item = Said>) {
+fn push_all(feed: &Feed, answers: impl IntoIterator<Item = Said>) {
     answers.into_iter().for_each(|answer| feed.push(answer));
 }
 
 // merge_with
 
 #[test]
-fn a_merger_says_nothing_but_pending_until_both_have_said_something() {
+fn a_merger_is_pending_until_both_sources_have_reported() {
     let (one, other) = (feed(), feed());
     let mut merged = Follower::new(one.clone().merge_with(other.clone()));
-    assert!(merged.hear().is_empty());
+    assert!(merged.read().is_empty());
     one.push_set([1, 2]);
-    assert_eq!(merged.hear(), ["pending"]);
+    assert_eq!(merged.read(), ["pending"]);
     other.push(Said::Pending);
-    assert_eq!(merged.hear(), ["pending"]);
+    assert_eq!(merged.read(), ["pending"]);
     other.push_set([2, 3]);
-    assert_eq!(merged.hear(), ["1 2*2 3"]);
+    assert_eq!(merged.read(), ["1 2*2 3"]);
     one.push_set([4]);
-    assert_eq!(merged.hear(), ["2 3 4"]);
+    assert_eq!(merged.read(), ["2 3 4"]);
 }
 
 #[test]
 fn a_merger_that_starts_with_a_failure_uses_the_other_and_shows_the_failure() {
-    for (trouble, shown) in [(BROKEN, "failed: broken"), (Said::NoSuchName, "no such name")] {
+    for (error, shown) in [(BROKEN, "failed: broken"), (Said::NoSuchName, "no such name")] {
         let (one, other) = (feed(), feed());
         let mut merged = Follower::new(one.clone().merge_with(other.clone()));
         one.push_set([1]);
-        assert_eq!(merged.hear(), ["pending"]);
-        other.push(trouble);
-        assert_eq!(merged.hear(), ["1", shown]);
+        assert_eq!(merged.read(), ["pending"]);
+        other.push(error);
+        assert_eq!(merged.read(), ["1", shown]);
         one.push_set([2]);
-        assert_eq!(merged.hear(), ["2", shown], "it is told again, so that it stays to be seen");
+        assert_eq!(merged.read(), ["2", shown], "the error is shown again, so that it stays visible");
         other.push_set([3]);
-        assert_eq!(merged.hear(), ["2 3"]);
+        assert_eq!(merged.read(), ["2 3"]);
     }
 }
 
@@ -62,59 +61,59 @@ fn a_merged_source_that_fails_or_ends_keeps_its_last_set() {
     let mut merged = Follower::new(one.clone().merge_with(other.clone()));
     one.push_set([1]);
     other.push_set([2]);
-    merged.hear();
-    say(&one, [BROKEN, Said::NoSuchName]);
-    assert_eq!(merged.hear(), ["failed: broken", "no such name"]);
+    merged.read();
+    push_all(&one, [BROKEN, Said::NoSuchName]);
+    assert_eq!(merged.read(), ["failed: broken", "no such name"]);
     other.push_set([3]);
-    assert_eq!(merged.hear(), ["1 3", "no such name"]);
+    assert_eq!(merged.read(), ["1 3", "no such name"]);
     one.push(Said::End);
     other.push_set([4]);
-    assert_eq!(merged.hear(), ["1 4", "no such name"]);
+    assert_eq!(merged.read(), ["1 4", "no such name"]);
     assert!(!merged.is_over());
     other.push(Said::End);
-    merged.hear();
+    merged.read();
     assert!(merged.is_over() && merged.is_over());
 }
 
 #[test]
-fn a_merged_source_that_is_over_at_once_holds_nobody_up() {
+fn a_merged_source_that_ends_at_once_delays_nothing() {
     let other = feed();
     other.push_set([1]);
     let mut merged = Follower::new(over().merge_with(other));
-    assert_eq!(merged.hear(), ["1"]);
+    assert_eq!(merged.read(), ["1"]);
 }
 
 #[test]
-fn a_merged_source_that_always_has_something_to_say_does_not_drown_the_other() {
+fn a_merged_source_that_is_always_ready_does_not_starve_the_other() {
     let chatty = StreamSource::new(stream::repeat_with(|| set([1])));
     let other = feed();
     other.push_set([2]);
     let mut merged = Box::pin(chatty.merge_with(other));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let heard: Vec<_> = (0..4)
+    let read: Vec<_> = (0..4)
         .map(|_| match futures_util::StreamExt::poll_next_unpin(&mut merged, &mut cx) {
             std::task::Poll::Ready(Some(update)) => in_short(&update),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert!(heard.contains(&"1 2".to_owned()), "{heard:?}");
+    assert!(read.contains(&"1 2".to_owned()), "{read:?}");
 }
 
 // prefer_over
 
 #[test]
-fn the_fallback_waits_for_what_the_primary_says() {
+fn the_fallback_waits_until_the_primary_has_reported() {
     let (primary, fallback) = (feed(), feed());
     let mut source = Follower::new(primary.clone().prefer_over(fallback.clone()));
     fallback.push_set([9]);
-    assert!(source.hear().is_empty());
+    assert!(source.read().is_empty());
     primary.push(Said::Pending);
-    assert_eq!(source.hear(), ["pending"]);
+    assert_eq!(source.read(), ["pending"]);
     primary.push_set([1]);
-    assert_eq!(source.hear(), ["1"]);
+    assert_eq!(source.read(), ["1"]);
     fallback.push_set([8]);
     fallback.push(BROKEN);
-    assert!(source.hear().is_empty(), "the fallback is not in use");
+    assert!(source.read().is_empty(), "the fallback is not in use");
 }
 
 #[test]
@@ -122,63 +121,63 @@ fn the_fallback_is_used_while_the_primary_is_empty_or_has_never_answered() {
     let (primary, fallback) = (feed(), feed());
     let mut source = Follower::new(primary.clone().prefer_over(fallback.clone()));
     fallback.push_set([9]);
-    source.hear();
+    source.read();
     primary.push(BROKEN);
-    assert_eq!(source.hear(), ["9", "failed: broken"]);
+    assert_eq!(source.read(), ["9", "failed: broken"]);
     fallback.push_set([8]);
-    assert_eq!(source.hear(), ["8", "failed: broken"]);
+    assert_eq!(source.read(), ["8", "failed: broken"]);
     primary.push_set([1]);
-    assert_eq!(source.hear(), ["1"]);
+    assert_eq!(source.read(), ["1"]);
     primary.push_set([]);
-    assert_eq!(source.hear(), ["8"]);
+    assert_eq!(source.read(), ["8"]);
     primary.push_set([2]);
-    assert_eq!(source.hear(), ["2"]);
+    assert_eq!(source.read(), ["2"]);
 }
 
 #[test]
-fn a_primary_that_fails_after_it_named_addresses_keeps_them() {
+fn a_primary_that_fails_after_it_had_addresses_keeps_them() {
     let (primary, fallback) = (feed(), feed());
     let mut source = Follower::new(primary.clone().prefer_over(fallback.clone()));
     fallback.push_set([9]);
     primary.push_set([1]);
-    source.hear();
-    say(&primary, [BROKEN, Said::NoSuchName]);
-    assert_eq!(source.hear(), ["failed: broken", "no such name"]);
-    say(&primary, [Said::End]);
-    assert!(source.hear().is_empty());
+    source.read();
+    push_all(&primary, [BROKEN, Said::NoSuchName]);
+    assert_eq!(source.read(), ["failed: broken", "no such name"]);
+    push_all(&primary, [Said::End]);
+    assert!(source.read().is_empty());
     assert!(!source.is_over());
 }
 
 #[test]
-fn no_such_name_falls_back_where_it_is_believed() {
+fn no_such_name_falls_back_where_it_counts_as_empty() {
     let (primary, fallback) = (feed(), feed());
     let mut source = Follower::new(primary.clone().no_such_name_is_empty().prefer_over(fallback.clone()));
     fallback.push_set([9]);
     primary.push_set([1]);
     primary.push(Said::NoSuchName);
-    assert_eq!(source.hear(), ["1", "9"]);
+    assert_eq!(source.read(), ["1", "9"]);
 }
 
 #[test]
-fn an_empty_primary_counts_when_the_fallback_has_nothing_better() {
+fn an_empty_primary_counts_when_the_fallback_has_no_addresses() {
     let (primary, fallback) = (feed(), feed());
     let mut source = Follower::new(primary.clone().prefer_over(fallback.clone()));
     primary.push_set([1]);
     primary.push_set([]);
-    assert_eq!(source.hear(), ["1"], "the fallback has not said anything yet");
+    assert_eq!(source.read(), ["1"], "the fallback has not reported yet");
     fallback.push(BROKEN);
-    assert_eq!(source.hear(), ["none"]);
+    assert_eq!(source.read(), ["none"]);
     fallback.push_set([9]);
-    assert_eq!(source.hear(), ["9"]);
+    assert_eq!(source.read(), ["9"]);
 }
 
 #[test]
-fn a_primary_that_fails_without_pause_does_not_drown_the_fallback() {
+fn a_primary_that_fails_without_pause_does_not_starve_the_fallback() {
     let primary = StreamSource::new(stream::repeat_with(|| Err::<AddressSet<u16>, _>("down")));
     let fallback = StreamSource::new(stream::iter([AddressSet::from([7])]).chain(stream::pending()));
-    let said = primary.prefer_over(fallback).take(4).map(|update| in_short(&update)).collect::<Vec<_>>();
-    let said = said.now_or_never().expect("the primary never pauses");
-    assert_eq!(said, ["failed: down", "7", "failed: down", "failed: down"]);
+    let read = primary.prefer_over(fallback).take(4).map(|update| in_short(&update)).collect::<Vec<_>>();
+    let read = read.now_or_never().expect("the primary never pauses");
+    assert_eq!(read, ["failed: down", "7", "failed: down", "failed: down"]);
 }
 
 #[test]
@@ -189,7 +188,7 @@ fn a_fallback_that_never_pauses_does_not_hang_the_poll() {
     assert!(futures_util::StreamExt::poll_next_unpin(&mut source, &mut cx).is_pending());
 }
 
-// map, weigh, filter, no such name
+// map_endpoints, map_weights, filter_endpoints
 
 #[test]
 fn endpoints_are_mapped_weighed_and_left_out_and_all_else_passes() {
@@ -202,10 +201,10 @@ fn endpoints_are_mapped_weighed_and_left_out_and_all_else_passes() {
             .map_weights(|endpoint| endpoint.address),
     );
     source.push_set([1, 2, 3]);
-    say(&source, [BROKEN, Said::Pending, Said::NoSuchName]);
-    assert_eq!(changed.hear(), ["1001*1001/1 1003*1003/1", "failed: broken", "pending", "no such name"]);
+    push_all(&source, [BROKEN, Said::Pending, Said::NoSuchName]);
+    assert_eq!(changed.read(), ["1001*1001/1 1003*1003/1", "failed: broken", "pending", "no such name"]);
     source.push_set([2]);
-    assert_eq!(changed.hear(), ["none"]);
+    assert_eq!(changed.read(), ["none"]);
 }
 
 #[test]
@@ -213,7 +212,7 @@ fn endpoints_that_become_the_same_collapse_as_in_any_set() {
     let source = feed();
     source.push_set([1, 2, 3]);
     let mut changed = Follower::new(source.map_endpoints(|_| Endpoint::new(7).with_weight(u32::MAX / 2)));
-    assert_eq!(changed.hear(), [format!("7*{}", u32::MAX)]);
+    assert_eq!(changed.read(), [format!("7*{}", u32::MAX)]);
 }
 
 // throttle_sets
@@ -222,68 +221,68 @@ fn endpoints_that_become_the_same_collapse_as_in_any_set() {
 fn of_the_sets_of_an_interval_the_first_passes_at_once_and_the_last_when_it_is_over() {
     let (source, clock) = (feed(), Clock::default());
     let throttled = source.clone().throttle_sets(clock.clone(), secs(10));
-    let mut throttled = Follower::new(throttled.expect("the setting makes sense"));
+    let mut throttled = Follower::new(throttled.expect("the setting is valid"));
     source.push_set([1]);
-    assert_eq!(throttled.hear(), ["1"]);
+    assert_eq!(throttled.read(), ["1"]);
     for address in 2..6 {
         source.push_set([address]);
-        assert!(throttled.hear().is_empty());
+        assert!(throttled.read().is_empty());
         advance(&clock, secs(2));
     }
-    assert!(throttled.hear().is_empty());
+    assert!(throttled.read().is_empty());
     advance(&clock, secs(2));
-    assert_eq!(throttled.hear(), ["5"]);
+    assert_eq!(throttled.read(), ["5"]);
     advance(&clock, secs(30));
     source.push_set([6]);
-    assert_eq!(throttled.hear(), ["6"]);
+    assert_eq!(throttled.read(), ["6"]);
 }
 
 #[test]
-fn trouble_passes_a_throttle_at_once_but_no_more_often_than_sets() {
+fn an_error_passes_a_throttle_at_once_but_no_more_often_than_sets() {
     let (source, clock) = (feed(), Clock::default());
     let throttled = source.clone().throttle_sets(clock.clone(), secs(10));
-    let mut throttled = Follower::new(throttled.expect("the setting makes sense"));
+    let mut throttled = Follower::new(throttled.expect("the setting is valid"));
     source.push_set([1]);
-    throttled.hear();
+    throttled.read();
     source.push_set([2]);
     source.push(BROKEN);
-    assert_eq!(throttled.hear(), ["failed: broken"]);
+    assert_eq!(throttled.read(), ["failed: broken"]);
     for _ in 0..100 {
-        say(&source, [BROKEN, Said::NoSuchName]);
-        assert!(throttled.hear().is_empty());
+        push_all(&source, [BROKEN, Said::NoSuchName]);
+        assert!(throttled.read().is_empty());
     }
     advance(&clock, secs(10));
-    assert_eq!(throttled.hear(), ["2", "no such name"], "what was said last is shown last");
+    assert_eq!(throttled.read(), ["2", "no such name"], "the last update is shown last");
     source.push(BROKEN);
     source.push_set([3]);
     advance(&clock, secs(10));
-    assert_eq!(throttled.hear(), ["3"], "what is over is not told");
+    assert_eq!(throttled.read(), ["3"], "an error that is over is not shown");
 }
 
 #[test]
-fn trouble_that_a_throttled_set_hides_is_shown_again_at_once() {
+fn an_error_that_a_throttled_set_hides_is_shown_again_at_once() {
     let (source, clock) = (feed(), Clock::default());
     let throttled = source.clone().throttle_sets(clock.clone(), secs(10));
-    let mut throttled = Follower::new(throttled.expect("the setting makes sense"));
+    let mut throttled = Follower::new(throttled.expect("the setting is valid"));
     source.push_set([1]);
-    assert_eq!(throttled.hear(), ["1"]);
+    assert_eq!(throttled.read(), ["1"]);
     source.push_set([2]);
     advance(&clock, secs(9));
     source.push(BROKEN);
-    assert_eq!(throttled.hear(), ["failed: broken"]);
+    assert_eq!(throttled.read(), ["failed: broken"]);
     advance(&clock, secs(1));
-    assert_eq!(throttled.hear(), ["2", "failed: broken"]);
+    assert_eq!(throttled.read(), ["2", "failed: broken"]);
 }
 
 #[test]
 fn a_source_that_flaps_without_pause_is_bounded_and_its_end_passes_its_last_set() {
     let clock = Clock::default();
     let flapping = StreamSource::new(stream::iter((0..10_000).map(|turn| set([turn % 7]))));
-    let throttled = flapping.throttle_sets(clock.clone(), secs(1)).expect("the setting makes sense");
+    let throttled = flapping.throttle_sets(clock.clone(), secs(1)).expect("the setting is valid");
     let mut throttled = Follower::new(throttled);
-    let heard = throttled.hear();
-    assert_eq!(heard.len(), 2, "{heard:?}");
-    assert_eq!(heard[1], format!("{}", 9_999 % 7));
+    let read = throttled.read();
+    assert_eq!(read.len(), 2, "{read:?}");
+    assert_eq!(read[1], format!("{}", 9_999 % 7));
     assert!(throttled.is_over());
 }
 
@@ -291,7 +290,7 @@ fn a_source_that_flaps_without_pause_is_bounded_and_its_end_passes_its_last_set(
 
 fn graceful(source: &Feed, clock: &Clock) -> Follower<impl AddressStream<Address = u16> + use<>> {
     let graceful = source.clone().removal_grace(clock.clone(), secs(60));
-    Follower::new(graceful.expect("the setting makes sense"))
+    Follower::new(graceful.expect("the setting is valid"))
 }
 
 #[test]
@@ -299,40 +298,40 @@ fn an_address_that_leaves_stays_in_force_for_the_grace() {
     let (source, clock) = (feed(), Clock::default());
     let mut graceful = graceful(&source, &clock);
     source.push(Said::Set([Endpoint::new(1).with_weight(5), Endpoint::new(2)].into_iter().collect()));
-    assert_eq!(graceful.hear(), ["1*5 2"]);
+    assert_eq!(graceful.read(), ["1*5 2"]);
     source.push_set([2, 3]);
-    assert_eq!(graceful.hear(), ["1*5 2 3"]);
+    assert_eq!(graceful.read(), ["1*5 2 3"]);
     advance(&clock, secs(59));
     source.push_set([3]);
-    assert_eq!(graceful.hear(), ["1*5 2 3"]);
+    assert_eq!(graceful.read(), ["1*5 2 3"]);
     advance(&clock, secs(1));
-    assert_eq!(graceful.hear(), ["2 3"]);
+    assert_eq!(graceful.read(), ["2 3"]);
     advance(&clock, secs(59));
-    assert_eq!(graceful.hear(), ["3"]);
+    assert_eq!(graceful.read(), ["3"]);
     advance(&clock, secs(3600));
-    assert!(graceful.hear().is_empty());
+    assert!(graceful.read().is_empty());
     assert_eq!(clock.next(), None, "no timer is left");
 }
 
 #[test]
 fn only_time_of_a_healthy_source_counts_against_an_address_that_left() {
-    for trouble in [BROKEN, Said::Pending, Said::NoSuchName] {
+    for error in [BROKEN, Said::Pending, Said::NoSuchName] {
         let (source, clock) = (feed(), Clock::default());
         let mut graceful = graceful(&source, &clock);
         source.push_set([1, 2]);
         source.push_set([2]);
-        graceful.hear();
+        graceful.read();
         advance(&clock, secs(50));
-        source.push(trouble);
-        assert_eq!(graceful.hear().len(), 1);
+        source.push(error);
+        assert_eq!(graceful.read().len(), 1);
         advance(&clock, secs(3600));
-        assert!(graceful.hear().is_empty());
+        assert!(graceful.read().is_empty());
         source.push_set([2]);
-        assert_eq!(graceful.hear(), ["1 2"]);
+        assert_eq!(graceful.read(), ["1 2"]);
         advance(&clock, millis(9_999));
-        assert!(graceful.hear().is_empty());
+        assert!(graceful.read().is_empty());
         advance(&clock, millis(1));
-        assert_eq!(graceful.hear(), ["2"]);
+        assert_eq!(graceful.read(), ["2"]);
     }
 }
 
@@ -342,34 +341,34 @@ fn an_address_that_comes_back_has_not_left() {
     let mut graceful = graceful(&source, &clock);
     source.push_set([1, 2]);
     source.push_set([2]);
-    graceful.hear();
+    graceful.read();
     advance(&clock, secs(50));
     source.push_set([1, 2]);
-    assert_eq!(graceful.hear(), ["1 2"]);
+    assert_eq!(graceful.read(), ["1 2"]);
     advance(&clock, secs(50));
     source.push_set([2]);
-    assert_eq!(graceful.hear(), ["1 2"]);
+    assert_eq!(graceful.read(), ["1 2"]);
     advance(&clock, secs(59));
-    assert!(graceful.hear().is_empty());
+    assert!(graceful.read().is_empty());
     advance(&clock, secs(1));
-    assert_eq!(graceful.hear(), ["2"]);
+    assert_eq!(graceful.read(), ["2"]);
 }
 
 #[test]
-fn an_empty_set_is_believed_after_the_grace() {
+fn an_empty_set_counts_after_the_grace() {
     let (source, clock) = (feed(), Clock::default());
     let mut graceful = graceful(&source, &clock);
     source.push_set([1, 2]);
     source.push_set([]);
-    assert_eq!(graceful.hear(), ["1 2", "1 2"]);
+    assert_eq!(graceful.read(), ["1 2", "1 2"]);
     advance(&clock, secs(60));
-    assert_eq!(graceful.hear(), ["none"]);
+    assert_eq!(graceful.read(), ["none"]);
 }
 
 #[test]
-fn addresses_that_left_are_forgotten_early_when_there_are_too_many() {
+fn addresses_that_left_go_early_when_there_are_too_many() {
     let (source, clock) = (feed(), Clock::default());
-    let graceful = source.clone().removal_grace(clock.clone(), secs(60)).expect("the setting makes sense");
+    let graceful = source.clone().removal_grace(clock.clone(), secs(60)).expect("the setting is valid");
     let mut graceful = Follower::new(graceful.addresses_max(5));
     for turn in 0..1000 {
         source.push_set([turn, turn + 1, turn + 2]);
@@ -379,7 +378,7 @@ fn addresses_that_left_are_forgotten_early_when_there_are_too_many() {
         advance(&clock, millis(1));
     }
     source.push_set([1000, 1001, 1002, 1003, 1004, 1005]);
-    assert_eq!(graceful.hear(), ["1000 1001 1002 1003 1004 1005"], "those that are there all count");
+    assert_eq!(graceful.read(), ["1000 1001 1002 1003 1004 1005"], "the source's own set is not cut");
 }
 
 #[test]
@@ -389,13 +388,13 @@ fn an_address_in_its_grace_leaves_when_it_is_over_also_after_the_source_has_ende
         let mut graceful = graceful(&source, &clock);
         source.push_set([1, 2]);
         source.push_set([2]);
-        say(&source, last);
+        push_all(&source, last);
         source.push(Said::End);
-        graceful.hear();
+        graceful.read();
         advance(&clock, millis(59_999));
-        assert!(graceful.hear().is_empty());
+        assert!(graceful.read().is_empty());
         advance(&clock, millis(1));
-        assert_eq!(graceful.hear(), ["2"]);
+        assert_eq!(graceful.read(), ["2"]);
         assert!(graceful.is_over() && graceful.is_over());
         assert_eq!(clock.next(), None, "no timer is left");
     }
@@ -407,14 +406,14 @@ fn a_source_without_an_address_in_its_grace_ends_at_once() {
     let mut graceful = graceful(&source, &clock);
     source.push_set([1, 2]);
     source.push(Said::End);
-    assert_eq!(graceful.hear(), ["1 2"]);
+    assert_eq!(graceful.read(), ["1 2"]);
     assert!(graceful.is_over());
 }
 
 #[test]
 fn a_pool_that_outlives_its_source_drops_an_address_when_its_grace_is_over() {
     let (source, clock) = (feed(), Clock::default());
-    let graceful = source.clone().removal_grace(clock.clone(), secs(60)).expect("the setting makes sense");
+    let graceful = source.clone().removal_grace(clock.clone(), secs(60)).expect("the setting is valid");
     let mut pool = Followed::that_outlives(&clock, graceful);
     source.push_set([1, 2]);
     pool.advance(secs(1));
@@ -429,7 +428,7 @@ fn a_pool_that_outlives_its_source_drops_an_address_when_its_grace_is_over() {
 // all of them
 
 #[test]
-fn settings_that_make_no_sense_are_refused_by_name() {
+fn a_setting_out_of_range_is_refused_by_name() {
     let clock = Clock::default();
     let error = feed().throttle_sets(clock.clone(), secs(0)).expect_err("zero");
     assert_eq!(error.field(), "interval");
@@ -445,9 +444,9 @@ fn all(source: Feed, fallback: Feed, clock: &Clock) -> impl AddressStream<Addres
         .merge_with(FixedAddresses::new(set([])))
         .prefer_over(fallback)
         .throttle_sets(clock.clone(), secs(1))
-        .expect("the setting makes sense")
+        .expect("the setting is valid")
         .removal_grace(clock.clone(), secs(10))
-        .expect("the setting makes sense")
+        .expect("the setting is valid")
 }
 
 #[test]
@@ -466,8 +465,8 @@ fn a_pool_behind_all_of_them_keeps_its_connections_whatever_comes() {
     pool.run();
     pool.advance(secs(1));
     assert_eq!(pool.connected(), 10_000);
-    say(&source, [BROKEN, Said::NoSuchName, Said::Pending, BROKEN]);
-    say(&fallback, [BROKEN, Said::NoSuchName]);
+    push_all(&source, [BROKEN, Said::NoSuchName, Said::Pending, BROKEN]);
+    push_all(&fallback, [BROKEN, Said::NoSuchName]);
     pool.advance(secs(3600));
     assert_eq!((pool.connected(), pool.source().as_str()), (10_000, "failed: broken"));
     source.push_set(5_000..15_000);
@@ -521,14 +520,14 @@ fn ten_thousand_addresses_pass_all_of_them_in_a_few_dozen_comparisons_each() {
             .merge_with(other)
             .prefer_over(fallback)
             .removal_grace(clock.clone(), secs(10))
-            .expect("the setting makes sense")
+            .expect("the setting is valid")
             .throttle_sets(clock.clone(), secs(1))
-            .expect("the setting makes sense"),
+            .expect("the setting is valid"),
     );
-    let told = source.updates();
+    let first = source.updates();
     advance(&clock, secs(10));
-    let told_later = source.updates();
-    assert!(!told.is_empty() && !told_later.is_empty());
+    let later = source.updates();
+    assert!(!first.is_empty() && !later.is_empty());
     let each = compared.get() / (3 * ADDRESSES as usize);
     assert!(each < 100, "{each} comparisons for each address of each set");
 }

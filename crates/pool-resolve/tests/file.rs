@@ -1,4 +1,4 @@
-//! Real files, in a directory of their own. Tests wait for what shall happen, never for a duration.
+//! Real files, in a directory of their own. Tests wait for an update, never for a duration.
 
 #![cfg(feature = "file")]
 
@@ -47,8 +47,8 @@ impl Timer for RealTimer {
     }
 }
 
-/// One that only ever reads because it is told to: polling is as good as off.
-fn told() -> File<RealTime, u16> {
+/// Files that are read only when a change is reported: the next poll is an hour away.
+fn watched_files() -> File<RealTime, u16> {
     let mut config = PollConfig::default();
     config.interval_min = Duration::from_millis(1);
     config.interval = Duration::from_secs(3600);
@@ -58,7 +58,7 @@ fn told() -> File<RealTime, u16> {
     config.backoff.base = config.interval;
     config.backoff.cap = config.interval;
     let files = File::with_addresses(RealTime(StdInstant::now())).with_config(config);
-    files.and_then(|files| files.quiet(Duration::from_millis(5))).expect("the settings make sense")
+    files.and_then(|files| files.debounce(Duration::from_millis(5))).expect("the settings are valid")
 }
 
 struct Bench {
@@ -88,7 +88,7 @@ impl Bench {
         in_short(&smol::block_on(self.updates.next()).expect("it never ends"))
     }
 
-    /// Until it says this; what comes before may come or not.
+    /// Reads updates until this one comes. Others may come before.
     fn until(&mut self, expected: &str) {
         while self.next() != expected {}
     }
@@ -96,7 +96,7 @@ impl Bench {
 
 #[test]
 fn a_file_is_read_and_read_again_when_it_is_written_renamed_over_or_made_again() {
-    let mut bench = Bench::new("addresses", &told());
+    let mut bench = Bench::new("addresses", &watched_files());
     assert_eq!(bench.next(), "no such name");
     bench.write("1\n2 weight=5\n");
     bench.until("1 2*5");
@@ -115,7 +115,7 @@ fn a_file_is_read_and_read_again_when_it_is_written_renamed_over_or_made_again()
 fn a_mounted_config_map_is_noticed_when_its_link_is_swapped() {
     use std::os::unix::fs::symlink;
 
-    let mut bench = Bench::new("addresses", &told());
+    let mut bench = Bench::new("addresses", &watched_files());
     let root = bench.directory.path().to_owned();
     let publish = |version: &str, text: &str| {
         fs::create_dir(root.join(version)).expect("made");
@@ -139,7 +139,7 @@ fn a_link_into_another_directory_is_followed() {
     let elsewhere = tempfile::tempdir().expect("a directory");
     let target = elsewhere.path().join("target");
     fs::write(&target, "1\n").expect("written");
-    let mut bench = Bench::new("addresses", &told());
+    let mut bench = Bench::new("addresses", &watched_files());
     std::os::unix::fs::symlink(&target, &bench.path).expect("linked");
     bench.until("1");
     fs::write(&target, "2\n").expect("written");
@@ -147,8 +147,8 @@ fn a_link_into_another_directory_is_followed() {
 }
 
 #[test]
-fn a_file_that_makes_no_sense_has_failed_and_says_where() {
-    let mut bench = Bench::new("addresses", &told());
+fn a_malformed_file_has_failed_and_its_error_says_where() {
+    let mut bench = Bench::new("addresses", &watched_files());
     for (text, part) in [
         ("1\n2\nthree\n", "line 3"),
         ("1\n2", "end the file with a newline"),
@@ -169,33 +169,34 @@ fn a_file_that_makes_no_sense_has_failed_and_says_where() {
 
 #[test]
 fn a_file_is_json_by_its_name_or_by_request() {
-    let mut bench = Bench::new("addresses.JSON", &told());
+    let mut bench = Bench::new("addresses.JSON", &watched_files());
     bench.write(r#"["1", {"address": "2", "priority": 1}]"#);
     bench.until("1 2/1");
     bench.write("[]");
     bench.until("none");
-    let mut bench = Bench::new("addresses", &told().format(Format::Json));
+    let mut bench = Bench::new("addresses", &watched_files().format(Format::Json));
     bench.write(r#"["1"]"#);
     bench.until("1");
 }
 
 #[test]
-fn bad_lines_are_left_out_on_request_and_told_of() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let told_of = Arc::clone(&heard);
-    let files = told().skip_bad_lines(move |error| told_of.lock().expect("sound").push(error.to_string()));
+fn bad_lines_are_skipped_on_request_and_reported() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let report_to = Arc::clone(&reported);
+    let files =
+        watched_files().skip_bad_lines(move |error| report_to.lock().expect("sound").push(error.to_string()));
     let mut bench = Bench::new("addresses", &files);
     bench.write("1\nfoo\nbar\n");
     bench.until("1");
-    let heard = heard.lock().expect("sound").pop().expect("it was told of");
-    assert!(heard.contains("line 2 (\"foo\")") && heard.ends_with("; and 1 more"), "{heard}");
+    let reported = reported.lock().expect("sound").pop().expect("bad lines were reported");
+    assert!(reported.contains("line 2 (\"foo\")") && reported.ends_with("; and 1 more"), "{reported}");
     bench.write("foo\n");
     while !bench.next().contains("line 1") {}
 }
 
 #[test]
-fn whoever_is_told_of_bad_lines_may_panic() {
-    let mut bench = Bench::new("addresses", &told().skip_bad_lines(|_| panic!("the log is full")));
+fn a_handler_of_bad_lines_may_panic() {
+    let mut bench = Bench::new("addresses", &watched_files().skip_bad_lines(|_| panic!("the log is full")));
     bench.write("1\nfoo\n");
     bench.until("1");
     bench.write("2\nfoo\n");
@@ -204,7 +205,7 @@ fn whoever_is_told_of_bad_lines_may_panic() {
 
 #[test]
 fn a_gigabyte_is_refused_without_being_read() {
-    let mut bench = Bench::new("addresses", &told());
+    let mut bench = Bench::new("addresses", &watched_files());
     fs::File::create(&bench.path).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
     while !bench.next().contains("is larger than 16777216 bytes") {}
 }
@@ -217,7 +218,7 @@ fn a_directory_that_comes_later_is_found_by_looking_again() {
     config.interval_min = Duration::from_millis(1);
     config.interval = Duration::from_millis(2);
     let files = File::<_, u16>::with_addresses(RealTime(StdInstant::now())).with_config(config);
-    let mut updates = files.expect("the settings make sense").subscribe(&path).boxed();
+    let mut updates = files.expect("the settings are valid").subscribe(&path).boxed();
     let first = smol::block_on(updates.next()).expect("it never ends");
     assert_eq!(in_short(&first), "no such name");
     fs::create_dir(directory.path().join("later")).expect("made");
@@ -227,15 +228,15 @@ fn a_directory_that_comes_later_is_found_by_looking_again() {
 
 #[test]
 fn a_pool_keeps_its_connections_whatever_becomes_of_the_file() {
-    let mut bench = Bench::new("addresses", &told());
+    let mut bench = Bench::new("addresses", &watched_files());
     bench.write("1\n2\n");
     bench.until("1 2");
     let connect =
         |_: u16| async { Ok::<futures_util::sink::Drain<u8>, std::io::Error>(futures_util::sink::drain()) };
     let (pool, driver) = PoolBuilder::plain(connect, RealTime(StdInstant::now()))
-        .follow(told().subscribe(&bench.path))
+        .follow(watched_files().subscribe(&bench.path))
         .build::<u8>()
-        .expect("the settings make sense");
+        .expect("the settings are valid");
     let until = |is_so: &dyn Fn(&str) -> bool| {
         while !is_so(&pool.snapshot().source.to_string()) {
             std::thread::yield_now();

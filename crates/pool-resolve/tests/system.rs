@@ -19,14 +19,14 @@ fn first_word(name: &str) -> AddressUpdate<SocketAddr> {
 #[test]
 fn a_name_of_this_machine_is_resolved_with_its_port() {
     let AddressUpdate::Addresses(set) = first_word("localhost:6379") else {
-        panic!("everybody knows localhost")
+        panic!("every resolver knows localhost")
     };
     assert!(!set.is_empty());
     assert!(set.addresses().all(|address| address.ip().is_loopback() && address.port() == 6379), "{set:?}");
 }
 
 #[test]
-fn an_address_needs_no_asking_and_is_its_own_answer() {
+fn an_address_is_its_own_answer() {
     for literal in ["127.0.0.1:80", "[::1]:80"] {
         let AddressUpdate::Addresses(set) = first_word(literal) else { panic!("{literal} is an address") };
         let expected: SocketAddr = literal.parse().expect("an address");
@@ -43,7 +43,7 @@ fn a_name_that_does_not_exist_has_failed_and_the_error_names_it() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_where_they_are_made() {
+fn settings_out_of_range_are_refused_where_they_are_made() {
     let mut config = PollConfig::default();
     config.timeout = std::time::Duration::ZERO;
     let refused = System::new(Clock::default()).with_config(config);

@@ -11,7 +11,7 @@ use pin_project::pin_project;
 use pool_core::{AddressSet, ConfigError, Endpoint, Instant};
 use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
-use crate::alarm::Alarm;
+use crate::deadline_timer::DeadlineTimer;
 
 /// Made by [`removal_grace`](super::AddressStreamExt::removal_grace).
 #[pin_project]
@@ -21,7 +21,7 @@ pub struct RemovalGrace<S: AddressStream, R: Runtime> {
     #[pin]
     source: Option<S>,
     #[pin]
-    alarm: Alarm<R>,
+    timer: DeadlineTimer<R>,
     membership: Membership<S::Address>,
 }
 
@@ -31,7 +31,11 @@ const ADDRESSES_MAX: usize = 65_536;
 impl<S: AddressStream, R: Runtime> RemovalGrace<S, R> {
     pub(crate) fn new(source: S, runtime: R, grace: Duration) -> Result<Self, ConfigError> {
         ConfigError::check_duration("grace", grace)?;
-        Ok(Self { source: Some(source), alarm: Alarm::new(runtime), membership: Membership::new(grace) })
+        Ok(Self {
+            source: Some(source),
+            timer: DeadlineTimer::new(runtime),
+            membership: Membership::new(grace),
+        })
     }
 
     /// The most addresses in force; 65,536 by default. Beyond it the addresses that left first go before
@@ -50,11 +54,11 @@ impl<S: AddressStream, R: Runtime> RemovalGrace<S, R> {
         let mut this = self.project();
         loop {
             match this.membership.deadline() {
-                Some(deadline) => ready!(this.alarm.as_mut().poll_at(deadline, cx)),
+                Some(deadline) => ready!(this.timer.as_mut().poll_at(deadline, cx)),
                 None if this.source.is_none() => return Poll::Ready(None),
                 None => return Poll::Pending,
             }
-            this.membership.count_time(this.alarm.now());
+            this.membership.count_time(this.timer.now());
             if this.membership.remove_expired() {
                 return Poll::Ready(Some(AddressUpdate::Addresses(this.membership.in_force())));
             }
@@ -177,7 +181,7 @@ impl<S: AddressStream, R: Runtime> Stream for RemovalGrace<S, R> {
         if let Some(source) = this.source.as_mut().as_pin_mut()
             && let Poll::Ready(update) = source.poll_next(cx)
         {
-            let now = this.alarm.now();
+            let now = this.timer.now();
             match update {
                 Some(AddressUpdate::Addresses(set)) => {
                     let in_force = this.membership.replace(set, now);

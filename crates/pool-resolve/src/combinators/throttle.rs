@@ -13,7 +13,7 @@ use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
 use super::bounded_poll::bounded_poll;
 use super::upstream::{UpstreamError, addresses_of};
-use crate::alarm::Alarm;
+use crate::deadline_timer::DeadlineTimer;
 
 /// Made by [`throttle_sets`](super::AddressStreamExt::throttle_sets).
 #[pin_project]
@@ -23,7 +23,7 @@ pub struct ThrottleSets<S: AddressStream, R: Runtime> {
     #[pin]
     source: Option<S>,
     #[pin]
-    alarm: Alarm<R>,
+    timer: DeadlineTimer<R>,
     interval: Duration,
     held: HeldBack<S::Address>,
 }
@@ -89,7 +89,7 @@ impl<A> HeldBack<A> {
 impl<S: AddressStream, R: Runtime> ThrottleSets<S, R> {
     pub(crate) fn new(source: S, runtime: R, interval: Duration) -> Result<Self, ConfigError> {
         ConfigError::check_duration("interval", interval)?;
-        Ok(Self { source: Some(source), alarm: Alarm::new(runtime), interval, held: HeldBack::new() })
+        Ok(Self { source: Some(source), timer: DeadlineTimer::new(runtime), interval, held: HeldBack::new() })
     }
 
     /// Reads the source until it pauses or ends. Pending if it does neither within the bound.
@@ -116,7 +116,7 @@ impl<S: AddressStream, R: Runtime> Stream for ThrottleSets<S, R> {
         let has_paused = self.as_mut().read(cx);
         let mut this = self.project();
         loop {
-            if let Some(update) = this.held.release(this.alarm.now(), *this.interval) {
+            if let Some(update) = this.held.release(this.timer.now(), *this.interval) {
                 return Poll::Ready(Some(update));
             }
             if this.source.is_none() {
@@ -125,7 +125,7 @@ impl<S: AddressStream, R: Runtime> Stream for ThrottleSets<S, R> {
             }
             ready!(has_paused);
             let Some(deadline) = this.held.deadline() else { return Poll::Pending };
-            ready!(this.alarm.as_mut().poll_at(deadline, cx));
+            ready!(this.timer.as_mut().poll_at(deadline, cx));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What can be asked of DNS.
+//! Names that can be looked up in DNS.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,10 +7,12 @@ use std::str::FromStr;
 
 use hickory_resolver::proto::rr::Name;
 
+use crate::excerpt::Excerpt;
+
 /// A host and a port, or a service: `redis.example.com:6379`, or `_redis._tcp.example.com`.
 ///
-/// Of a host, the A and AAAA records are asked for; of a service the SRV records, which have ports,
-/// priorities and weights, and the addresses of their targets.
+/// A host has A and AAAA records. A service has SRV records, with ports, priorities and weights, and
+/// their targets have A and AAAA records. Two labels with underscores make a service.
 ///
 /// ```
 /// use pool_resolve::DnsName;
@@ -29,9 +31,9 @@ use hickory_resolver::proto::rr::Name;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName {
-    /// In lower case, for names are the same in either.
+    /// In lower case: names are the same in either case.
     name: String,
-    /// A service has none.
+    /// A service has none: its SRV records have ports.
     port: Option<NonZero<u16>>,
 }
 
@@ -42,7 +44,7 @@ impl DnsName {
         &self.name
     }
 
-    /// The port of a host; services have theirs in their SRV records.
+    /// The port of a host. A service has none: its SRV records have ports.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port.map(NonZero::get)
@@ -86,7 +88,7 @@ impl FromStr for DnsName {
     }
 }
 
-/// Two labels with underscores, and a name.
+/// Whether these are two labels with underscores, and a name.
 fn is_service(name: &str) -> bool {
     let mut labels = name.splitn(3, '.');
     let mut is_marked = || labels.next().is_some_and(|label| label.len() > 1 && label.starts_with('_'));
@@ -107,7 +109,7 @@ impl fmt::Display for DnsName {
     }
 }
 
-/// Why a text is no name that DNS can be asked for, and what to write.
+/// Why a text is no [`DnsName`], and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsNameError {
     text: String,
@@ -125,9 +127,9 @@ enum Kind {
 
 impl fmt::Display for DnsNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, kind } = self;
-        match kind {
-            Kind::NoPort if text.contains(':') => {
+        let text = Excerpt(&self.text);
+        match self.kind {
+            Kind::NoPort if self.text.contains(':') => {
                 write!(f, "`{text}` has no port: write `[{text}]:80`")
             }
             Kind::NoPort => write!(
@@ -138,7 +140,11 @@ impl fmt::Display for DnsNameError {
             Kind::Port => write!(f, "the port of `{text}` is not a number from 1 to 65535"),
             Kind::ServiceWithPort => {
                 write!(f, "`{text}` is a service, and the ports of services are in their SRV records: ")?;
-                write!(f, "write `{}`", text.rsplit_once(':').map_or(&**text, |(name, _)| name))
+                write!(
+                    f,
+                    "write `{}`",
+                    Excerpt(self.text.rsplit_once(':').map_or(&self.text, |(name, _)| name))
+                )
             }
             Kind::Name => write!(f, "`{text}` is no name in DNS: write `host.example.com:80`"),
             Kind::Url => {
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_writes_nonsense_is_told_what_to_write() {
+    fn an_error_says_what_to_write() {
         let long = format!("{}.example:80", "x".repeat(64));
         for (text, says) in [
             ("redis", "write `redis:80` for a host, or `_service._tcp.redis`"),
@@ -194,6 +200,16 @@ mod tests {
         ] {
             let error = text.parse::<DnsName>().expect_err(text).to_string();
             assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_little_of_a_long_text_and_no_control_characters() {
+        let long = format!("{}\u{1b}[31m", "x".repeat(1_000_000));
+        for text in [long.clone(), format!("{long}:80"), format!("_a._b.{long}:80"), "a\u{1b}[31m".to_owned()]
+        {
+            let error = text.parse::<DnsName>().expect_err("no name").to_string();
+            assert!(error.len() < 400 && !error.contains('\u{1b}'), "{error}");
         }
     }
 }

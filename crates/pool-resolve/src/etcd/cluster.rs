@@ -1,33 +1,34 @@
-//! The members of an etcd, and what is asked of one of them.
+//! The members of an etcd, and the connections that subscriptions share.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions, GetOptions, WatchOptions, WatchStream};
+use etcd_client::{Client, ConnectOptions};
 use http::Uri;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 
-use super::EtcdConfig;
+use super::config::EtcdConfig;
 use super::error::{EtcdConnectError, EtcdError};
-use super::history::Point;
-use super::keys::Keys;
-use super::prefix::EtcdPrefix;
-
-/// Etcd itself gives up after seven seconds, when it has lost its quorum.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Keys in one answer, which must be shorter than 4 MiB.
-const KEYS_PER_PAGE: i64 = 1000;
+use super::member::{ANSWER_TIMEOUT, Member, SharedClient, within_timeout};
 
 /// All endpoints, with the connections that subscriptions share.
 pub(super) struct Cluster {
-    options: EtcdConfig,
-    endpoints: Vec<(String, Mutex<Option<Arc<Client>>>)>,
+    config: EtcdConfig,
+    endpoints: Vec<Endpoint>,
 }
 
+struct Endpoint {
+    /// As it was given.
+    url: String,
+    client: SharedClient,
+}
+
+/// The clients are used on the Tokio thread alone, whose tasks catch panics.
+impl UnwindSafe for Cluster {}
+impl RefUnwindSafe for Cluster {}
+
 impl Cluster {
-    pub(super) fn new(endpoints: Vec<String>, options: EtcdConfig) -> Result<Self, EtcdConnectError> {
+    pub(super) fn new(endpoints: Vec<String>, config: EtcdConfig) -> Result<Self, EtcdConnectError> {
         if endpoints.is_empty() {
             return Err(EtcdConnectError::NoEndpoints);
         }
@@ -35,7 +36,8 @@ impl Cluster {
             check(endpoint)
                 .map_err(|reason| EtcdConnectError::BadEndpoint { endpoint: endpoint.clone(), reason })?;
         }
-        Ok(Self { options, endpoints: endpoints.into_iter().map(|url| (url, Mutex::default())).collect() })
+        let endpoint = |url| Endpoint { url, client: SharedClient::default() };
+        Ok(Self { config, endpoints: endpoints.into_iter().map(endpoint).collect() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,29 +45,29 @@ impl Cluster {
     }
 
     pub(super) fn skip_bad_values(&self) -> bool {
-        self.options.skip_bad_values
+        self.config.skip_bad_values
     }
 
-    /// The member at an endpoint, by the connection that others use too.
+    /// The member at an endpoint, by the shared connection.
     pub(super) async fn member(&self, index: usize) -> Result<Member<'_>, EtcdError> {
-        let (endpoint, shared) = &self.endpoints[index];
+        let Endpoint { url, client: shared } = &self.endpoints[index];
         let connect = async {
             let mut shared = shared.lock().await;
             if let Some(client) = &*shared {
                 return Ok(client.clone());
             }
-            let client = Arc::new(Client::connect([endpoint], Some(self.connect_options())).await?);
+            let client = Arc::new(Client::connect([url], Some(self.connect_options())).await?);
             Ok(shared.insert(client).clone())
         };
-        let client = in_time(endpoint, connect).await?;
-        Ok(Member { endpoint, shared, client })
+        let client = within_timeout(url, connect).await?;
+        Ok(Member::new(url, shared, client))
     }
 
     fn connect_options(&self) -> ConnectOptions {
-        // Without a leader a watch would just be silent.
+        // A watch without a leader would stay silent.
         let options = ConnectOptions::new().with_require_leader(true).with_auto_token_refresh(true);
         let options = options.with_connect_timeout(ANSWER_TIMEOUT);
-        match &self.options.user {
+        match &self.config.user {
             Some((name, password)) => options.with_user(name, password),
             None => options,
         }
@@ -74,89 +76,12 @@ impl Cluster {
 
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoints: Vec<_> = self.endpoints.iter().map(|(endpoint, _)| endpoint).collect();
-        f.debug_struct("Cluster").field("options", &self.options).field("endpoints", &endpoints).finish()
+        let endpoints: Vec<_> = self.endpoints.iter().map(|endpoint| &endpoint.url).collect();
+        f.debug_struct("Cluster").field("config", &self.config).field("endpoints", &endpoints).finish()
     }
 }
 
-/// One member, connected.
-pub(super) struct Member<'a> {
-    endpoint: &'a str,
-    shared: &'a Mutex<Option<Arc<Client>>>,
-    client: Arc<Client>,
-}
-
-impl Member<'_> {
-    /// Has the next who wants this member connect anew: nobody knows what is wrong with this connection.
-    pub(super) async fn forget(self) {
-        let mut shared = self.shared.lock().await;
-        if shared.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, &self.client)) {
-            *shared = None;
-        }
-    }
-
-    /// All keys at one time, page by page.
-    pub(super) async fn read(&self, prefix: &EtcdPrefix) -> Result<(Point, Keys), EtcdError> {
-        let (mut start, mut at, mut keys) = (prefix.start(), None::<Point>, Keys::default());
-        loop {
-            let revision = at.map_or(0, |at| at.revision);
-            let page = GetOptions::new().with_range(prefix.end()).with_limit(KEYS_PER_PAGE);
-            let mut client = self.client.kv_client();
-            let get = client.get(start, Some(page.with_revision(revision)));
-            let answer = in_time(self.endpoint, get).await?;
-            let at = *at.get_or_insert(answer.header().map(Point::from).ok_or_else(|| self.no_header())?);
-            answer.kvs().iter().try_for_each(|pair| keys.put(pair))?;
-            match answer.kvs().last() {
-                Some(last) if answer.more() => start = [last.key(), b"\0"].concat(),
-                _ => return Ok((at, keys)),
-            }
-        }
-    }
-
-    /// Whether etcd as a whole still answers, where in its history it is, and how many keys there are: a
-    /// member alone can't tell, and a watch may be stuck.
-    pub(super) async fn check(&self, prefix: &EtcdPrefix) -> Result<(Point, i64), EtcdError> {
-        let mut client = self.client.kv_client();
-        let get = client.get(prefix.start(), Some(GetOptions::new().with_count_only()));
-        let answer = in_time(self.endpoint, get).await?;
-        let at = answer.header().map(Point::from).ok_or_else(|| self.no_header())?;
-        Ok((at, answer.count()))
-    }
-
-    /// All changes from a revision on.
-    pub(super) async fn watch(&self, prefix: &EtcdPrefix, revision: i64) -> Result<WatchStream, EtcdError> {
-        // Without fragments, a thousand revisions come in one message, which may be too long.
-        let options = WatchOptions::new().with_range(prefix.end()).with_fragment();
-        let mut client = self.client.watch_client();
-        let watch = client.watch(prefix.start(), Some(options.with_start_revision(revision)));
-        in_time(self.endpoint, watch).await
-    }
-
-    pub(super) fn failed(&self, error: etcd_client::Error) -> EtcdError {
-        EtcdError::Endpoint { endpoint: self.endpoint.to_owned(), error }
-    }
-
-    pub(super) fn watch_ended(&self, reason: &str) -> EtcdError {
-        EtcdError::WatchEnded { endpoint: self.endpoint.to_owned(), reason: reason.to_owned() }
-    }
-
-    fn no_header(&self) -> EtcdError {
-        self.failed(etcd_client::Error::Internal("an answer has no header".to_owned()))
-    }
-}
-
-async fn in_time<T>(
-    endpoint: &str,
-    answer: impl Future<Output = Result<T, etcd_client::Error>>,
-) -> Result<T, EtcdError> {
-    match timeout(ANSWER_TIMEOUT, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(EtcdError::Endpoint { endpoint: endpoint.to_owned(), error }),
-        Err(_) => Err(EtcdError::TimedOut { endpoint: endpoint.to_owned(), after: ANSWER_TIMEOUT }),
-    }
-}
-
-/// Whether an endpoint can be one; the client itself would say so only when it connects.
+/// What is wrong with an endpoint. The client itself would report it only when it connects.
 fn check(endpoint: &str) -> Result<(), String> {
     let uri: Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
     if uri.host().is_none_or(str::is_empty) {
@@ -174,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_that_make_no_sense_are_refused_at_once() {
+    fn malformed_endpoints_are_refused_at_once() {
         let new = |endpoints: &[&str]| {
             Cluster::new(endpoints.iter().map(|&endpoint| endpoint.into()).collect(), EtcdConfig::default())
         };

@@ -1,4 +1,4 @@
-//! Why there is no etcd, and why it has no answer.
+//! Why there is no client of etcd, and why etcd has no answer.
 
 use std::error::Error;
 use std::fmt;
@@ -9,9 +9,9 @@ use std::time::Duration;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EtcdConnectError {
-    /// There was no endpoint.
+    /// No endpoint was given.
     NoEndpoints,
-    /// An endpoint makes no sense.
+    /// An endpoint is malformed.
     BadEndpoint {
         /// As it was given.
         endpoint: String,
@@ -47,21 +47,21 @@ impl Error for EtcdConnectError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EtcdError {
-    /// An endpoint could not be reached, or it refused. It is tried again, others before.
+    /// An endpoint can't be reached, or it refused. It is tried again after the others.
     Endpoint {
         /// As it was given.
         endpoint: String,
         /// What it said.
         error: etcd_client::Error,
     },
-    /// An endpoint didn't answer in time, as when etcd has lost its quorum.
+    /// An endpoint has no answer within the timeout, as when etcd has lost its quorum.
     TimedOut {
         /// As it was given.
         endpoint: String,
         /// How long it had.
         after: Duration,
     },
-    /// The watch ended. It begins anew after all keys have been read.
+    /// The watch ended. All keys are read again before the next.
     WatchEnded {
         /// The endpoint, as it was given.
         endpoint: String,
@@ -94,7 +94,7 @@ pub enum EtcdError {
 impl fmt::Display for EtcdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The rest of a status is for programs.
+            // Only the message of a status is for people.
             Self::Endpoint { endpoint, error: etcd_client::Error::GRpcStatus(status) }
                 if !status.message().is_empty() =>
             {
@@ -127,7 +127,7 @@ impl fmt::Display for EtcdError {
 impl Error for EtcdError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // It is displayed already.
+            // The message has it already.
             Self::Endpoint { error, .. } => error.source(),
             _ => None,
         }

@@ -9,10 +9,10 @@ use pool_core::{AddressSet, Endpoint};
 use super::error::EtcdError;
 use super::value;
 
-/// More keys are refused: a prefix that was meant to be longer must not fill the memory.
+/// More keys are refused: a prefix that is too short must not fill the memory.
 const KEYS_MAX: usize = 100_000;
 
-/// The keys and what their values say, or what is wrong with them.
+/// The keys, each with its endpoint or what is wrong with its value.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     values: BTreeMap<Vec<u8>, Result<Endpoint<SocketAddr>, String>>,
@@ -37,7 +37,7 @@ impl Keys {
         self.values.len()
     }
 
-    /// All addresses. Values that make no sense are an error, or skipped while there are others.
+    /// All addresses. A bad value is an error, or skipped while there are others.
     pub(super) fn addresses(&self, skip_bad_values: bool) -> Result<AddressSet<SocketAddr>, EtcdError> {
         let mut bad = self.values.iter().filter_map(|(key, value)| Some((key, value.as_ref().err()?)));
         if let Some((key, reason)) = bad.next() {

@@ -1,13 +1,21 @@
-//! What can be asked for.
+//! The prefix of a service's keys.
 
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// What the keys of a service's addresses begin with.
+/// The prefix of the keys of a service.
 ///
-/// A prefix is no directory: `/services/redis` also has the keys under `/services/redis-test/`, and
+/// A prefix is no directory: `/services/redis` also has the keys under `/services/redis-test/`. The prefix
 /// `/services/redis/` has not.
+///
+/// ```
+/// use pool_resolve::EtcdPrefix;
+///
+/// let prefix: EtcdPrefix = "/services/redis/".parse()?;
+/// assert!("".parse::<EtcdPrefix>().is_err());
+/// # Ok::<(), pool_resolve::EmptyPrefix>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtcdPrefix {
     text: String,
@@ -18,10 +26,10 @@ impl EtcdPrefix {
         self.text.clone().into_bytes()
     }
 
-    /// The first key that comes after all with this prefix.
+    /// The first key after all keys with this prefix.
     pub(super) fn end(&self) -> Vec<u8> {
         let mut end = self.start();
-        // UTF-8 has no byte that can't be incremented.
+        // No byte of UTF-8 is 255.
         if let Some(last) = end.last_mut() {
             *last += 1;
         }
@@ -43,14 +51,14 @@ impl fmt::Display for EtcdPrefix {
     }
 }
 
-/// All keys of an etcd are hardly the addresses of one service.
+/// An empty prefix is refused: it has all keys of an etcd, which are hardly the addresses of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmptyPrefix;
 
 impl fmt::Display for EmptyPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the prefix is empty: it would have all keys there are")
+        f.write_str("the prefix is empty: it would have all keys of the etcd")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is said of one prefix.
+//! The addresses under one prefix, followed.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,29 +12,31 @@ use tokio::sync::Notify;
 
 use super::cluster::Cluster;
 use super::follower::Follower;
+use super::latest::{Receiver, latest};
 use super::prefix::EtcdPrefix;
-use crate::background::{Background, Task};
-use crate::latest::{Receiver, latest};
+use crate::threads::{Task, TokioThread};
 
-/// Follows one prefix of an [`Etcd`](super::Etcd). When it is dropped, etcd is no longer asked.
+/// Follows one prefix of an [`Etcd`](super::Etcd). Dropping it ends the watch.
 pub struct EtcdSubscription {
     prefix: EtcdPrefix,
     updates: Receiver<SocketAddr>,
     refresh: Arc<Notify>,
-    life: Life,
+    follower: FollowerState,
 }
 
-enum Life {
-    Unpolled(Option<Box<(Background, Follower)>>),
-    Polled { _task: Task },
+/// The follower starts with the first poll.
+enum FollowerState {
+    Unpolled(Option<Box<(TokioThread, Follower)>>),
+    Running { _task: Task },
 }
 
 impl EtcdSubscription {
-    pub(super) fn new(background: Background, cluster: Arc<Cluster>, prefix: EtcdPrefix) -> Self {
+    pub(super) fn new(thread: TokioThread, cluster: Arc<Cluster>, prefix: EtcdPrefix) -> Self {
         let (sender, updates) = latest();
         let refresh = Arc::new(Notify::new());
         let follower = Follower::new(cluster, prefix.clone(), sender, refresh.clone());
-        Self { prefix, updates, refresh, life: Life::Unpolled(Some(Box::new((background, follower)))) }
+        let follower = FollowerState::Unpolled(Some(Box::new((thread, follower))));
+        Self { prefix, updates, refresh, follower }
     }
 }
 
@@ -42,10 +44,10 @@ impl Stream for EtcdSubscription {
     type Item = AddressUpdate<SocketAddr>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Life::Unpolled(parts) = &mut self.life
-            && let Some((background, follower)) = parts.take().map(|parts| *parts)
+        if let FollowerState::Unpolled(parts) = &mut self.follower
+            && let Some((thread, follower)) = parts.take().map(|parts| *parts)
         {
-            self.life = Life::Polled { _task: background.spawn(follower.run()) };
+            self.follower = FollowerState::Running { _task: thread.spawn(follower.run()) };
         }
         self.updates.poll_next(cx).map(Some)
     }
@@ -54,8 +56,8 @@ impl Stream for EtcdSubscription {
 impl AddressStream for EtcdSubscription {
     type Address = SocketAddr;
 
-    /// Reads all keys again, from another endpoint if this one failed; what was told of changes is
-    /// no reason not to: watches have been lost before.
+    /// Reads all keys again, from another endpoint if this one has failed. The watch alone is no proof:
+    /// watches do get lost.
     fn refresh(self: Pin<&mut Self>) {
         self.refresh.notify_one();
     }

@@ -1,40 +1,34 @@
-//! What the value of a key says.
+//! The value of a key.
 
 use std::net::SocketAddr;
 
 use pool_core::Endpoint;
 use serde::Deserialize;
 
-/// Fields of others are ignored: people keep all kinds of things beside an address.
+use crate::excerpt::Excerpt;
+
+/// Other fields are ignored: programs keep all kinds of things beside an address.
 #[derive(Deserialize)]
 struct Json {
     address: SocketAddr,
-    #[serde(default = "usual_weight")]
+    #[serde(default = "default_weight")]
     weight: u32,
     #[serde(default)]
     priority: u16,
 }
 
-fn usual_weight() -> u32 {
+fn default_weight() -> u32 {
     1
 }
 
-/// The address in it, or what is wrong with it.
+/// The endpoint in a value, or what is wrong with it.
 pub(super) fn parse(value: &[u8]) -> Result<Endpoint<SocketAddr>, String> {
     let text = str::from_utf8(value).map_err(|error| error.to_string())?.trim();
     if text.starts_with('{') {
         let json: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
         return Ok(Endpoint::new(json.address).with_weight(json.weight).with_priority(json.priority));
     }
-    text.parse().map(Endpoint::new).map_err(|_| format!("`{}` is no IP address with a port", shortened(text)))
-}
-
-fn shortened(text: &str) -> String {
-    const LENGTH_MAX: usize = 60;
-    match text.char_indices().nth(LENGTH_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    text.parse().map(Endpoint::new).map_err(|_| format!("`{}` is no IP address with a port", Excerpt(text)))
 }
 
 #[cfg(test)]

@@ -1,37 +1,45 @@
-//! When a file that has changed is read: not while it is still being changed, but some time.
+//! When a changed file is read: once it is quiet, and after ten times as long in any case.
 
 use std::time::Duration;
 
 use pool_core::Instant;
 
-/// However often it changes, it is read after so many quiet times.
-const QUIET_TIMES_MAX: u32 = 10;
+/// A file that is never quiet is read after this many times the debounce time.
+const FACTOR_MAX: u32 = 10;
 
+/// Turns many changes into one read.
 #[derive(Debug)]
 pub(super) struct Debounce {
-    duration: Duration,
-    /// Of the changes that it was not read after: when the first came, and when the last is old enough.
-    since_and_until: Option<(Instant, Instant)>,
+    time: Duration,
+    /// Changes that no read has followed yet.
+    changes: Option<Changes>,
+}
+
+#[derive(Debug)]
+struct Changes {
+    first_at: Instant,
+    deadline: Instant,
 }
 
 impl Debounce {
-    pub(super) fn new(duration: Duration) -> Self {
-        Self { duration, since_and_until: None }
+    pub(super) fn new(time: Duration) -> Self {
+        Self { time, changes: None }
     }
 
-    pub(super) fn changed(&mut self, now: Instant) {
-        let since = self.since_and_until.map_or(now, |(since, _)| since);
-        let latest = since + self.duration * QUIET_TIMES_MAX;
-        self.since_and_until = Some((since, latest.min(now + self.duration)));
+    pub(super) fn on_change(&mut self, now: Instant) {
+        let first_at = self.changes.as_ref().map_or(now, |changes| changes.first_at);
+        let latest = first_at + self.time * FACTOR_MAX;
+        self.changes = Some(Changes { first_at, deadline: latest.min(now + self.time) });
     }
 
-    /// When to read, if it has changed.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.since_and_until.map(|(_, until)| until)
+    /// When to read, if there was a change.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.changes.as_ref().map(|changes| changes.deadline)
     }
 
+    /// A read follows the changes.
     pub(super) fn clear(&mut self) {
-        self.since_and_until = None;
+        self.changes = None;
     }
 }
 
@@ -40,19 +48,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_when_it_has_been_quiet_and_some_time_in_any_case() {
-        let mut quiet = Debounce::new(Duration::from_millis(100));
+    fn a_file_is_read_when_it_is_quiet_and_after_ten_times_as_long_in_any_case() {
+        let mut debounce = Debounce::new(Duration::from_millis(100));
         let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
-        assert_eq!(quiet.due(), None);
-        quiet.changed(at(50));
-        assert_eq!(quiet.due(), Some(at(150)));
-        quiet.changed(at(140));
-        assert_eq!(quiet.due(), Some(at(240)));
+        assert_eq!(debounce.deadline(), None);
+        debounce.on_change(at(50));
+        assert_eq!(debounce.deadline(), Some(at(150)));
+        debounce.on_change(at(140));
+        assert_eq!(debounce.deadline(), Some(at(240)));
         for millis in 140..5000 {
-            quiet.changed(at(millis));
+            debounce.on_change(at(millis));
         }
-        assert_eq!(quiet.due(), Some(at(1050)));
-        quiet.clear();
-        assert_eq!(quiet.due(), None);
+        assert_eq!(debounce.deadline(), Some(at(1050)));
+        debounce.clear();
+        assert_eq!(debounce.deadline(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Why a file gives no addresses.
+//! Why a file has no addresses.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::parse::Format;
 
-/// Why a file gives no addresses, or not all: which file, where in it, and what would be right.
+/// Why a file has no addresses, or not all: which file, where in it, and what to write instead.
 #[derive(Debug)]
 pub struct FileError {
     path: PathBuf,
@@ -40,7 +40,7 @@ pub(super) enum Problem {
     Bad(Bad),
 }
 
-/// What can't be understood of a file: the first of it, and how much more, for all of a large file may be bad.
+/// The first line or entry that can't be parsed, and how many more: all of a large file may be bad.
 #[derive(Debug)]
 pub(super) struct Bad {
     first: BadEntry,
@@ -57,7 +57,7 @@ impl Bad {
     }
 }
 
-/// A line or an entry that can't be understood.
+/// A line or an entry that can't be parsed.
 #[derive(Debug)]
 pub(super) struct BadEntry {
     kind: &'static str,
@@ -75,7 +75,7 @@ impl BadEntry {
         Self::new("entry", number, text, reason)
     }
 
-    /// Keeps little of it, for a line may be long.
+    /// Keeps the beginning: a line may be long.
     fn new(kind: &'static str, number: usize, text: &str, mut reason: String) -> Self {
         if let Some((end, _)) = reason.char_indices().nth(300) {
             reason.truncate(end);

@@ -1,4 +1,4 @@
-//! What is in a file of addresses.
+//! The text of a file of addresses.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,17 +8,17 @@ use serde::Deserialize;
 
 use super::error::{Bad, BadEntry, Problem};
 
-/// How addresses are written down.
+/// The format of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Format {
-    /// One address in a line.
+    /// One address per line, with weight and priority: `10.0.0.1:6379 weight=3 priority=1`.
     Lines,
-    /// An array.
+    /// An array of strings or objects: `{"address": "10.0.0.1:6379", "weight": 3, "priority": 1}`.
     Json,
 }
 
-/// Endpoints, and what can't be understood.
+/// Endpoints, and what can't be parsed.
 pub(super) struct Parsed<A> {
     pub(super) endpoints: Vec<Endpoint<A>>,
     pub(super) bad: Option<Bad>,
@@ -70,7 +70,7 @@ fn parse_lines<A: FromStr<Err: Display>>(text: &str) -> Result<Parsed<A>, Proble
     }
 }
 
-/// A `#` begins a comment where a word could begin.
+/// A `#` starts a comment at the start of a word.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     for (at, c) in line.char_indices() {
@@ -146,7 +146,7 @@ fn parse_entry<A: FromStr<Err: Display>>(value: serde_json::Value) -> Result<End
 }
 
 impl<A: Ord> Parsed<A> {
-    /// All or nothing, unless what is bad may be skipped. That never leaves a set empty.
+    /// All or nothing, unless bad entries may be skipped. Skipping never leaves a set empty.
     pub(super) fn into_set(self, may_skip: bool) -> Result<(AddressSet<A>, Option<Bad>), Problem> {
         match self.bad {
             Some(bad) if !may_skip || self.endpoints.is_empty() => Err(Problem::Bad(bad)),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn that_there_are_no_addresses_has_to_be_said() {
+    fn that_there_are_no_addresses_has_to_be_written() {
         assert_eq!(read("# drained\nnone\n", Format::Lines).map(|set| set.len()), Ok(0));
         assert_eq!(read("[]", Format::Json).map(|set| set.len()), Ok(0));
         for (text, format) in

@@ -11,12 +11,12 @@ use super::error::Problem;
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The whole file as it was at one time.
+/// The whole file as it was at one moment.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Problem> {
     read_with(path, bytes_max, || ())
 }
 
-/// As [`read`], with a look at what happens between reading and looking whether it changed.
+/// As [`read`]. A test acts `between` the read and the check for changes.
 fn read_with(path: &Path, bytes_max: u64, mut between: impl FnMut()) -> Result<Vec<u8>, Problem> {
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
@@ -39,7 +39,7 @@ fn read_with(path: &Path, bytes_max: u64, mut between: impl FnMut()) -> Result<V
     Err(Problem::KeepsChanging)
 }
 
-/// Opening what is no file, such as a pipe, could wait for ever.
+/// Refuses what is no regular file: opening a pipe could wait for ever.
 fn look_at(path: &Path, bytes_max: u64) -> Result<Metadata, Problem> {
     let metadata = fs::metadata(path).map_err(Problem::Io)?;
     if !metadata.is_file() {

@@ -1,4 +1,4 @@
-//! Sources that do what a test says, in virtual time.
+//! Scripted sources, in virtual time.
 
 #![allow(dead_code, unused_imports, reason = "every test file uses another part")]
 
@@ -49,7 +49,7 @@ impl Wake for Woken {
     }
 }
 
-/// Whoever follows a source, without a pool.
+/// Polls a source as a pool does, without a pool.
 pub(crate) struct Follower<S> {
     pub(crate) source: Pin<Box<S>>,
     woken: Arc<Woken>,
@@ -61,9 +61,9 @@ impl<S: AddressStream> Follower<S> {
         Self { source: Box::pin(source), woken: Arc::default(), seen: usize::MAX }
     }
 
-    /// What it says now, in short. It is polled only if it has woken somebody, until it has no more to
-    /// say: a lost wake-up is seen.
-    pub(crate) fn hear(&mut self) -> Vec<String>
+    /// All updates there are now, in short. A source that has not woken its task is not polled, so that a
+    /// lost wake-up shows.
+    pub(crate) fn read(&mut self) -> Vec<String>
     where
         S::Address: std::fmt::Debug,
     {
@@ -154,7 +154,7 @@ where
             .follow(source)
             .on_addresses_end(on_end)
             .build()
-            .expect("the settings make sense");
+            .expect("the settings are valid");
         let mut executor = Executor::default();
         executor.spawn(driver);
         executor.run();
@@ -165,7 +165,7 @@ where
         self.executor.run();
     }
 
-    /// Lets so much time pass, timer by timer.
+    /// Lets time pass, timer by timer.
     pub(crate) fn advance(&mut self, duration: Duration) {
         let end = self.clock.now() + duration;
         self.executor.run();
@@ -194,10 +194,10 @@ where
     }
 }
 
-/// The result of one question, and how long it takes.
+/// The result of one question.
 pub(crate) type Reply = Result<pool_resolve::LookupAnswer<u16>, pool_resolve::LookupError>;
 
-/// A lookup that answers what it is told to, and otherwise never.
+/// A lookup with scripted replies. Without one it is pending.
 #[derive(Clone, Default)]
 pub(crate) struct Script {
     state: Rc<RefCell<ScriptState>>,

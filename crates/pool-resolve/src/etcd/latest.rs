@@ -1,4 +1,4 @@
-//! A channel that keeps only what counts: a source may speak while nobody listens, and memory stays bounded.
+//! A channel that keeps only what still counts, so that unread updates take bounded memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -6,43 +6,43 @@ use std::task::{Context, Poll, Waker};
 use pool_core::AddressSet;
 use pool_driver::AddressUpdate;
 
-/// Both ends of a channel that never holds more than the last set, and what was said after it.
+/// Both ends of a channel that holds at most the last set and the last update after it.
 pub(crate) fn latest<A>() -> (Sender<A>, Receiver<A>) {
-    let news = Arc::new(Mutex::new(News { addresses: None, after: None, waker: None }));
-    (Sender { news: news.clone() }, Receiver { news })
+    let unread = Arc::new(Mutex::new(Unread { addresses: None, after: None, waker: None }));
+    (Sender { unread: unread.clone() }, Receiver { unread })
 }
 
-/// The end that speaks. When it is dropped, the source has failed for good.
+/// The sending end. When it is dropped, the source has failed for good.
 #[derive(Debug)]
 pub(crate) struct Sender<A> {
-    news: Arc<Mutex<News<A>>>,
+    unread: Arc<Mutex<Unread<A>>>,
 }
 
-/// The end that listens.
+/// The receiving end.
 #[derive(Debug)]
 pub(crate) struct Receiver<A> {
-    news: Arc<Mutex<News<A>>>,
+    unread: Arc<Mutex<Unread<A>>>,
 }
 
-/// What has not been read.
+/// Updates that are not read yet.
 #[derive(Debug)]
-struct News<A> {
+struct Unread<A> {
     addresses: Option<AddressSet<A>>,
-    /// A failure says nothing of the addresses, so it must not displace them.
+    /// The last update after the set. It says nothing of the addresses, so it doesn't displace them.
     after: Option<AddressUpdate<A>>,
     waker: Option<Waker>,
 }
 
 impl<A> Sender<A> {
-    /// Displaces whatever this makes obsolete.
+    /// Replaces the updates that this one makes obsolete.
     pub(crate) fn send(&self, update: AddressUpdate<A>) {
-        let mut news = lock(&self.news);
+        let mut unread = lock(&self.unread);
         let obsolete = match update {
-            AddressUpdate::Addresses(set) => (news.addresses.replace(set), news.after.take()),
-            other => (None, news.after.replace(other)),
+            AddressUpdate::Addresses(set) => (unread.addresses.replace(set), unread.after.take()),
+            other => (None, unread.after.replace(other)),
         };
-        let waker = news.waker.take();
-        drop(news);
+        let waker = unread.waker.take();
+        drop(unread);
         drop(obsolete);
         if let Some(waker) = waker {
             waker.wake();
@@ -52,30 +52,30 @@ impl<A> Sender<A> {
 
 impl<A> Drop for Sender<A> {
     fn drop(&mut self) {
-        self.send(AddressUpdate::failed("nobody follows the name any more: the task that did has panicked"));
+        self.send(AddressUpdate::failed("the task that follows etcd has ended"));
     }
 }
 
 impl<A> Receiver<A> {
-    /// What is to be said next.
+    /// The next update.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<AddressUpdate<A>> {
         let waker = cx.waker().clone();
-        let mut news = lock(&self.news);
-        if let Some(set) = news.addresses.take() {
+        let mut unread = lock(&self.unread);
+        if let Some(set) = unread.addresses.take() {
             return Poll::Ready(AddressUpdate::Addresses(set));
         }
-        if let Some(update) = news.after.take() {
+        if let Some(update) = unread.after.take() {
             return Poll::Ready(update);
         }
-        let obsolete = news.waker.replace(waker);
-        drop(news);
+        let obsolete = unread.waker.replace(waker);
+        drop(unread);
         drop(obsolete);
         Poll::Pending
     }
 }
 
-fn lock<A>(news: &Mutex<News<A>>) -> MutexGuard<'_, News<A>> {
-    news.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<A>(unread: &Mutex<Unread<A>>) -> MutexGuard<'_, Unread<A>> {
+    unread.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_without_a_word_has_failed() {
+    fn a_sender_that_is_dropped_has_failed() {
         let (sender, mut receiver) = latest();
         drop(sender);
         assert!(matches!(&read(&mut receiver)[..], [AddressUpdate::Failed(_)]));

@@ -1,5 +1,8 @@
 //! A name service that is asked again and again, as a stream.
 
+mod config;
+mod schedule;
+
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
@@ -11,15 +14,17 @@ use pin_project::pin_project;
 use pool_core::{ConfigError, Instant};
 use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
-use crate::alarm::Alarm;
+use crate::deadline_timer::DeadlineTimer;
 use crate::lookup::{Lookup, LookupAnswer, LookupError};
-use crate::schedule::{PollConfig, Schedule};
+use schedule::Schedule;
 
-/// Asks a [`Lookup`] again and again, as [`PollConfig`] says, and tells what it answers.
+pub use config::PollConfig;
+
+/// Asks a [`Lookup`] again and again, as [`PollConfig`] says, and passes its answers on.
 ///
-/// It asks when it is polled first. The same answer again is told again, so that the pool's
-/// [snapshot](pool_driver::SourceSnapshot::answer_age) shows when it was confirmed last. One question is
-/// in flight at a time. The stream never ends.
+/// It asks when it is polled first. An answer that is the same as before is passed on too, so that the
+/// pool's [snapshot](pool_driver::SourceSnapshot::answer_age) shows when it was confirmed last. One question
+/// is in flight at a time. The stream never ends.
 ///
 /// ```
 /// # use pool_conformance::simulated::Clock as MyRuntime;
@@ -27,7 +32,7 @@ use crate::schedule::{PollConfig, Schedule};
 /// use pool_resolve::{LookupAnswer, Polling};
 ///
 /// let inventory = || async {
-///     // Ask whom you like; `?` makes an error of any type a failure.
+///     // Any name service will do; `?` turns an error of any type into a failure.
 ///     let addresses: AddressSet<u16> = ["7001".parse()?, "7002".parse()?].into();
 ///     Ok(LookupAnswer::new(addresses))
 /// };
@@ -37,15 +42,14 @@ use crate::schedule::{PollConfig, Schedule};
 pub struct Polling<L: Lookup, R: Runtime> {
     lookup: L,
     schedule: Schedule,
-    timeout: Duration,
     #[pin]
     question: Option<L::Future>,
     #[pin]
-    alarm: Alarm<R>,
+    timer: DeadlineTimer<R>,
 }
 
 impl<L: Lookup, R: Runtime> Polling<L, R> {
-    /// Asks as often as the default says.
+    /// Asks as often as the default of [`PollConfig`] says.
     #[must_use]
     pub fn new(lookup: L, runtime: R) -> Self {
         Self::with_valid_config(lookup, runtime, PollConfig::default())
@@ -55,16 +59,14 @@ impl<L: Lookup, R: Runtime> Polling<L, R> {
     ///
     /// # Errors
     ///
-    /// Names the setting that makes no sense.
+    /// If the config is not [valid](PollConfig::validate).
     pub fn with_config(lookup: L, runtime: R, config: PollConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self::with_valid_config(lookup, runtime, config))
     }
 
     pub(crate) fn with_valid_config(lookup: L, runtime: R, config: PollConfig) -> Self {
-        let timeout = config.timeout;
-        let schedule = Schedule::new(config);
-        Self { lookup, schedule, timeout, question: None, alarm: Alarm::new(runtime) }
+        Self { lookup, schedule: Schedule::new(config), question: None, timer: DeadlineTimer::new(runtime) }
     }
 
     #[cfg(feature = "file")]
@@ -72,19 +74,19 @@ impl<L: Lookup, R: Runtime> Polling<L, R> {
         self.question.is_some()
     }
 
-    /// Polls the question that is in flight until it is answered or has taken too long.
+    /// Polls the question in flight until it has an answer or its timeout is over.
     fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<AddressUpdate<L::Address>> {
         let mut this = self.project();
         let Some(question) = this.question.as_mut().as_pin_mut() else { return Poll::Pending };
         if let Poll::Ready(result) = question.poll(cx) {
             this.question.set(None);
-            let now = this.alarm.now();
+            let now = this.timer.now();
             return Poll::Ready(update(this.schedule, result, now));
         }
-        ready!(this.alarm.as_mut().poll_at(this.schedule.deadline(), cx));
+        ready!(this.timer.as_mut().poll_at(this.schedule.deadline(), cx));
         this.question.set(None);
-        this.schedule.failed(this.alarm.now());
-        Poll::Ready(AddressUpdate::failed(LookupTimedOut { timeout: *this.timeout }))
+        this.schedule.on_failure(this.timer.now());
+        Poll::Ready(AddressUpdate::failed(LookupTimedOut { timeout: this.schedule.timeout() }))
     }
 }
 
@@ -95,15 +97,15 @@ fn update<A>(
 ) -> AddressUpdate<A> {
     match result {
         Ok(answer) => {
-            schedule.answered(answer.valid_for, now);
+            schedule.on_answer(answer.valid_for, now);
             AddressUpdate::Addresses(answer.addresses)
         }
         Err(LookupError::NoSuchName { valid_for }) => {
-            schedule.no_such_name(valid_for, now);
+            schedule.on_no_such_name(valid_for, now);
             AddressUpdate::NoSuchName
         }
         Err(LookupError::Failed(error)) => {
-            schedule.failed(now);
+            schedule.on_failure(now);
             AddressUpdate::failed(error)
         }
     }
@@ -115,9 +117,9 @@ impl<L: Lookup, R: Runtime> Stream for Polling<L, R> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.as_mut().project();
         if this.question.is_none() {
-            ready!(this.alarm.as_mut().poll_at(this.schedule.deadline(), cx));
+            ready!(this.timer.as_mut().poll_at(this.schedule.deadline(), cx));
             this.question.set(Some(this.lookup.lookup()));
-            this.schedule.asked(this.alarm.now());
+            this.schedule.on_question(this.timer.now());
         }
         self.poll_answer(cx).map(Some)
     }
@@ -126,11 +128,11 @@ impl<L: Lookup, R: Runtime> Stream for Polling<L, R> {
 impl<L: Lookup, R: Runtime> AddressStream for Polling<L, R> {
     type Address = L::Address;
 
-    /// Asks at once, but no sooner after the last question than [`PollConfig::interval_min`]. A
-    /// question that is in flight already is not repeated.
+    /// Asks at once, but not within [`PollConfig::interval_min`] of the last question. A question that is
+    /// in flight is not repeated.
     fn refresh(self: Pin<&mut Self>) {
         let this = self.project();
-        this.schedule.refresh(this.alarm.now());
+        this.schedule.refresh(this.timer.now());
     }
 }
 
@@ -143,11 +145,11 @@ impl<L: Lookup, R: Runtime> fmt::Debug for Polling<L, R> {
     }
 }
 
-/// The name service took too long.
+/// The name service had no answer within [`PollConfig::timeout`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookupTimedOut {
-    /// How long it was given.
+    /// How long it had.
     pub timeout: Duration,
 }
 
