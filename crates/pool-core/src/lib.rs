@@ -37,6 +37,7 @@ mod config;
 mod instant;
 mod known_address;
 mod output;
+pub mod pool_map;
 mod random;
 mod rings;
 mod slab;
