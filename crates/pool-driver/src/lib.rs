@@ -15,6 +15,7 @@ mod backlog;
 mod builder;
 mod connect;
 mod connection;
+mod deadline_timer;
 mod driver;
 mod error;
 #[cfg(feature = "codec")]

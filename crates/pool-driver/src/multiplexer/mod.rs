@@ -23,12 +23,13 @@ use crate::addresses::{AddressStream, OnAddressesEnd};
 use crate::backlog::Backlog;
 use crate::connect::Connect;
 use crate::connection::Connection;
+use crate::deadline_timer::DeadlineTimer;
 use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, SharedError};
 use crate::item_policy::{DropUndelivered, ItemPolicy, WithPickArgs};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::{discard, guard};
 use crate::queue::QueueSnapshot;
-use crate::runtime::{Runtime, Timer};
+use crate::runtime::Runtime;
 use crate::settings::SettingsStream;
 use crate::snapshot::{PoolStatus, SentCount, Snapshot, Totals, count};
 use crate::wake_list::{Signal, WakeList, WakeUp};
@@ -62,11 +63,8 @@ where
     on_addresses_end: OnAddressesEnd,
     settings: LiveSettings,
     shutdown_timeout: Duration,
-    runtime: R,
-    timer: Option<Pin<Box<R::Timer>>>,
-    /// What the timer is set to.
-    timer_deadline: Option<Instant>,
-    /// What the state machine wants it to be set to.
+    timer: DeadlineTimer<R>,
+    /// What the state machine wants the timer to be set to.
     deadline: Option<Instant>,
     now: Instant,
     observer: Option<O>,
@@ -74,7 +72,6 @@ where
     wakes: Arc<WakeList>,
     woken: Vec<WakeUp>,
     addresses_signal: Arc<Signal>,
-    timer_signal: Arc<Signal>,
     held_signal: Arc<Signal>,
 
     occupants: Occupants<S, C>,
@@ -184,14 +181,11 @@ where
             on_addresses_end: parts.on_addresses_end,
             settings,
             shutdown_timeout: parts.shutdown_timeout,
-            runtime: parts.runtime,
-            timer: None,
-            timer_deadline: None,
+            timer: DeadlineTimer::new(parts.runtime, Signal::new(&wakes, WakeUp::Timer)),
             // The first poll tells the state machine the time.
             deadline: Some(Instant::ZERO),
             now: Instant::ZERO,
             observer: parts.observer,
-            timer_signal: Signal::new(&wakes, WakeUp::Timer),
             held_signal: Signal::new(&wakes, WakeUp::Held),
             addresses_signal,
             wakes,
@@ -328,7 +322,7 @@ where
     pub(crate) fn close_because(&mut self, reason: EndReason, deadline: Duration) {
         self.end_reason.get_or_insert(reason);
         // It may be long ago that this poll, or the last one, began.
-        self.now = self.now.max(self.runtime.now());
+        self.now = self.timer.now();
         let deadline = self.now + deadline;
         self.closing = Some(self.closing.map_or(deadline, |earlier| earlier.min(deadline)));
     }
@@ -337,7 +331,7 @@ where
     pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
         let mut woken = mem::take(&mut self.woken);
         self.wakes.start_poll(cx.waker(), &mut woken);
-        self.now = self.now.max(self.runtime.now());
+        self.now = self.timer.now();
         if self.deadline.is_some_and(|deadline| deadline <= self.now) {
             // Whoever comes late must not take for silence what has not been listened to.
             for source in &woken {
@@ -354,8 +348,7 @@ where
             match source {
                 WakeUp::Slot(slot) => self.poll_slot(slot),
                 WakeUp::Addresses => self.poll_addresses(),
-                // Set anew below, whatever made it fire.
-                WakeUp::Timer => self.timer_deadline = None,
+                WakeUp::Timer => self.timer.on_woken(),
                 WakeUp::Held => self.held_signal.clear(),
                 WakeUp::Settings => self.poll_settings(),
                 WakeUp::Handles => handles_woken = true,
@@ -370,7 +363,7 @@ where
     pub(crate) fn finish_poll(&mut self) -> Poll<Ended> {
         self.flush_dirty();
         self.carry_out();
-        self.set_timer();
+        self.timer.arm(self.deadline);
         self.publish();
         let Some(reason) = self.end_reason.filter(|_| self.is_closed) else { return Poll::Pending };
         Poll::Ready(Ended { reason, counts: self.counts() })
@@ -402,22 +395,6 @@ where
 
     pub(crate) fn count_undelivered(&mut self, items: usize) {
         self.totals.undelivered += items as u64;
-    }
-
-    /// Polls the timer only after setting it; otherwise it wakes its own signal.
-    fn set_timer(&mut self) {
-        if self.timer_deadline == self.deadline {
-            return;
-        }
-        self.timer_deadline = self.deadline;
-        let Some(deadline) = self.deadline else { return };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(self.runtime.timer()));
-        self.timer_signal.clear();
-        let waker = self.timer_signal.clone().into();
-        timer.as_mut().reset(deadline);
-        if timer.as_mut().poll_expired(&mut Context::from_waker(&waker)).is_ready() {
-            self.timer_signal.raise();
-        }
     }
 
     /// Hands on what no connection has, and says how much is left, `asked_for` at least.
