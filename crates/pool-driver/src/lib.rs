@@ -56,8 +56,8 @@ pub use observer::{Event, NoObserver, Observer};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use pool_map::{
-    Creator, GetError, GetErrorReason, NameSnapshot, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
-    PoolMapSnapshot,
+    Creator, GetError, GetErrorReason, NameSnapshot, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
+    PoolMapEnded, PoolMapSnapshot,
 };
 pub use queue::QueueSnapshot;
 pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};

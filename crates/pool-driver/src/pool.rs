@@ -158,7 +158,7 @@ impl<T, A> Shared<T, A> {
         }
     }
 
-    /// Lets the keeper know, once, when the pool may have become idle. To be called before the look
+    /// Lets the keeper know, once, when the pool has become idle. To be called before the look
     /// that decides whether to wait.
     pub(crate) fn want_idle(&self) {
         self.is_idle_wanted.store(true, Ordering::Relaxed);
@@ -167,7 +167,7 @@ impl<T, A> Shared<T, A> {
 
     /// After the pool_status was written, and after handles are gone.
     pub(crate) fn tell_maybe_idle(&self) {
-        if self.is_idle_wanted.load(Ordering::Relaxed) && self.handles() <= 1 {
+        if self.is_idle_wanted.load(Ordering::Relaxed) && self.is_idle() {
             self.is_idle_wanted.store(false, Ordering::Relaxed);
             self.tell_keeper();
         }

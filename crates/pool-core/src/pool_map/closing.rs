@@ -26,12 +26,10 @@ impl NamedPools {
         is_open
     }
 
-    /// The pool of a name is no concern of the map any more: it isn't closed, and its permit is free.
+    /// The pool of a name, open or closing, is no concern of the map any more: nobody closes it or waits for
+    /// its end, and its permit is free.
     pub fn forget_name(&mut self, name: NameId) {
-        if self.open_mut(name).is_some() {
-            self.forget(name);
-            self.grant();
-        }
+        self.handle_ended(name);
     }
 
     /// Takes no new names from now on. Who waits is told; pools stay as they are.

@@ -32,7 +32,6 @@ mod output;
 mod wait_queue;
 
 use alloc::collections::VecDeque;
-use core::mem;
 use core::time::Duration;
 
 use closing::MapPhase;
@@ -159,7 +158,7 @@ impl NamedPools {
         let Some(entry) = self.names.get_mut(name.key) else { return Ok(Wanted::Unknown) };
         let refusal = match entry.phase {
             NamePhase::Open => {
-                entry.is_looked_at = false;
+                entry.void_looks();
                 self.idle.touch(name);
                 return Ok(Wanted::Open);
             }
@@ -270,7 +269,7 @@ impl NamedPools {
         if let Some(entry) = self.names.get_mut(name.key)
             && matches!(entry.phase, NamePhase::Open | NamePhase::Closing)
         {
-            entry.is_looked_at = true;
+            entry.order_look();
             self.outputs.push_back(Output::Look(name));
         }
     }
@@ -279,7 +278,7 @@ impl NamedPools {
     pub fn handle_idle(&mut self, name: NameId, now: Instant) {
         let was_searching = self.end_search(name);
         if let Some(entry) = self.open_mut(name) {
-            let (is_current, is_awaited) = (mem::take(&mut entry.is_looked_at), entry.waiters > 0);
+            let (is_current, is_awaited) = (entry.answer_look(), entry.waiters > 0);
             match (is_current, is_awaited) {
                 // It tells once more when those who were woken have come.
                 (_, true) => {}
@@ -308,7 +307,7 @@ impl NamedPools {
     pub fn handle_in_use(&mut self, name: NameId, now: Instant) {
         let was_searching = self.end_search(name);
         if let Some(entry) = self.open_mut(name) {
-            entry.is_looked_at = false;
+            entry.answer_look();
             let is_awaited = entry.waiters > 0;
             self.idle.remove(name);
             if !is_awaited {
@@ -357,7 +356,7 @@ impl NamedPools {
         self.searching = next;
         match next.and_then(|name| self.names.get_mut(name.key).map(|entry| (name, entry))) {
             Some((name, entry)) => {
-                entry.is_looked_at = true;
+                entry.order_look();
                 self.outputs.push_back(Output::Look(name));
             }
             None => self.eviction.handle_searched(),

@@ -48,13 +48,33 @@ pub(super) struct Name {
     pub(super) phase: NamePhase,
     /// Callers that wait for the pool, or that have been woken and haven't come for it.
     pub(super) waiters: usize,
-    /// A look was ordered, and nobody has got the pool since.
-    pub(super) is_looked_at: bool,
+    /// Looks that were ordered and not answered.
+    looks: u32,
+    /// How many of these, the oldest, were ordered before somebody got the pool.
+    void_looks: u32,
 }
 
 impl Name {
     pub(super) fn new(key: SlabKey, phase: NamePhase, waiters: usize) -> Self {
-        Self { generation: key.generation, phase, waiters, is_looked_at: false }
+        Self { generation: key.generation, phase, waiters, looks: 0, void_looks: 0 }
+    }
+
+    pub(super) fn order_look(&mut self) {
+        self.looks += 1;
+    }
+
+    /// Somebody gets the pool: looks that are under way can't know of it.
+    pub(super) fn void_looks(&mut self) {
+        self.void_looks = self.looks;
+    }
+
+    /// The oldest look is answered. Returns whether it counts.
+    pub(super) fn answer_look(&mut self) -> bool {
+        let is_ordered = self.looks > 0;
+        let is_void = self.void_looks > 0;
+        self.looks -= u32::from(is_ordered);
+        self.void_looks -= u32::from(is_void);
+        is_ordered && !is_void
     }
 }
 

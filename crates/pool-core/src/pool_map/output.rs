@@ -62,7 +62,7 @@ pub enum Output {
     /// Have the pool tell when it becomes idle, once; at once if it is idle. What it tells goes to
     /// [`handle_news`](super::NamedPools::handle_news).
     NotifyWhenIdle(NameId),
-    /// Look at the pool, and answer by one of
+    /// Look at the pool, and answer, in the order of looks, by one of
     /// [`handle_idle`](super::NamedPools::handle_idle), [`handle_in_use`](super::NamedPools::handle_in_use),
     /// [`handle_closed`](super::NamedPools::handle_closed) and
     /// [`handle_ended`](super::NamedPools::handle_ended).
