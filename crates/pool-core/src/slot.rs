@@ -4,27 +4,10 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::instant::Instant;
-use crate::slab::{Generational, Key};
-
-/// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
-/// event for the earlier one is recognised.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(pub(crate) Key);
-
-impl SlotId {
-    /// The number of the slot: small, and used again by later tenants. Good for indexing a table
-    /// beside the pool's; compare whole ids to tell tenants apart.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0.index as usize
-    }
-}
-
-impl core::fmt::Debug for SlotId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "slot {}.{}", self.0.index, self.0.generation)
-    }
-}
+use crate::links::{Linked, Links};
+use crate::outcome::FailureKind;
+use crate::reason::SlotEnd;
+use crate::slab::{Generational, Slab, SlabKey};
 
 /// Where a slot is in its life, in the order of life.
 ///
@@ -43,6 +26,9 @@ pub enum SlotState {
     Ready,
     /// Takes no new item, flushes what it holds, closes.
     Draining,
+    /// Abandoned by [`Output::Drop`](crate::Output::Drop), and its owner has not yet reported
+    /// [`SlotEvent::Dropped`]. It counts for nothing; what it still tells of its items does.
+    Dropping,
 }
 
 impl SlotState {
@@ -73,18 +59,9 @@ pub enum SlotEvent {
     Closed,
     /// The connection asks to be replaced; it still has to flush and close.
     GoingAway,
-}
-
-/// How something failed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// It returned an error.
-    Error,
-    /// It panicked.
-    Panicked,
-    /// It took longer than it was allowed to.
-    TimedOut,
+    /// [`Output::Drop`](crate::Output::Drop) is carried out: the dial or connection is gone, and has told
+    /// its last outcomes. Each drop is answered by this, once, whatever else was reported meanwhile.
+    Dropped,
 }
 
 /// What the machine made of an event.
@@ -93,7 +70,7 @@ pub enum FailureKind {
 pub enum Handled {
     /// It counted.
     Applied,
-    /// It was for a tenant that is gone, and changed nothing.
+    /// It was for a connection that is gone, and changed nothing.
     Stale,
     /// It can't happen in the state of this slot, and changed nothing: the caller has a bug.
     Invalid,
@@ -109,6 +86,7 @@ pub(crate) enum Input {
     Failed,
     Closed,
     GoingAway,
+    Dropped,
     /// The machine wants the slot to drain.
     Drain,
     /// The machine abandons the slot.
@@ -125,6 +103,7 @@ impl SlotEvent {
             Self::Failed(_) => Input::Failed,
             Self::Closed => Input::Closed,
             Self::GoingAway => Input::GoingAway,
+            Self::Dropped => Input::Dropped,
         }
     }
 }
@@ -147,41 +126,31 @@ pub(crate) fn transition(state: SlotState, input: Input) -> Transition {
 
 /// The life of a slot, a row for each state and a column for each input, in the order of the
 /// enums. This is the only place that says what may follow what.
-const TRANSITIONS: [[Transition; 9]; 4] = {
-    use SlotState::{Busy, Draining, Ready};
-    use Transition::{End, Invalid, Stay, To};
+const TRANSITIONS: [[Transition; 10]; 5] = {
+    use SlotState::{Busy, Draining, Dropping, Ready};
+    use Transition::{End, Invalid as No, Stay, To};
     [
-        // Connected  Sent     Ready      Busy      Failed Closed GoingAway     Drain         Drop
-        [To(Busy), Invalid, Invalid, Invalid, End, End, Invalid, Invalid, End],
-        [Invalid, Stay, To(Ready), Stay, End, End, To(Draining), To(Draining), End],
-        [Invalid, Stay, Stay, To(Busy), End, End, To(Draining), To(Draining), End],
-        [Invalid, Stay, Stay, Stay, End, End, Stay, Stay, End],
+        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Drain, Drop
+        [To(Busy), No, No, No, End, End, No, No, No, To(Dropping)],
+        [No, Stay, To(Ready), Stay, End, End, To(Draining), No, To(Draining), To(Dropping)],
+        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, To(Draining), To(Dropping)],
+        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, To(Dropping)],
+        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, No, No],
     ]
 };
 
-/// The end of a list of slots or addresses linked by index.
-pub(crate) const NONE: u32 = u32::MAX;
-
-/// A slot that has a tenant.
+/// A slot that is taken.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
-    /// Its address had an unreset failure when the dial started.
-    pub(crate) probe: bool,
-    /// It has shown that its address works.
-    pub(crate) proven: bool,
+    pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
     /// Whether `deadline` is set in the timers.
     pub(crate) armed: bool,
-    /// The address's failure episode in which the dial started.
-    pub(crate) episode: u16,
-    /// The episode in which it connected: what it shows is about the time after that failure.
-    pub(crate) connected_episode: u16,
-    /// Start of the dial, of the connection, or of the drain.
+    /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
     pub(crate) quiet_since: Instant,
@@ -190,12 +159,40 @@ pub(crate) struct Slot {
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
     pub(crate) unreported: u32,
     pub(crate) reported: Reported,
-    /// The slots of an address form a list.
-    pub(crate) sibling_next: u32,
-    pub(crate) sibling_previous: u32,
-    /// The address's ready slots form a ring.
-    pub(crate) ready_next: u32,
-    pub(crate) ready_previous: u32,
+    /// Why it is dropped, in the state `Dropping`.
+    pub(crate) dropped: Option<Dropped>,
+    /// The ring of its address's slots.
+    pub(crate) siblings: Links,
+    /// The ring of its address's ready slots, in the order of their turns.
+    pub(crate) turns: Links,
+}
+
+/// What a slot can show of its address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence {
+    /// The address had an unreset failure when the dial started.
+    pub(crate) is_probe: bool,
+    /// It has shown that the address works.
+    pub(crate) is_proven: bool,
+    /// The address's failure episode in which the dial started.
+    pub(crate) episode: u16,
+    /// The episode in which it connected: what it shows is about the time after that failure.
+    pub(crate) connected_episode: u16,
+}
+
+/// The end that a slot has when its owner reports it dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dropped {
+    /// The state it was dropped in.
+    pub(crate) from: SlotState,
+    pub(crate) end: SlotEnd,
+}
+
+impl Dropped {
+    /// Whether the drop is held against the address.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self.end, SlotEnd::Failed(_))
+    }
 }
 
 /// What a connection has told of the items it was sent.
@@ -210,6 +207,27 @@ pub(crate) enum Reported {
 }
 
 impl Slot {
+    /// A dial that starts now, to the address with this index.
+    pub(crate) fn new(key: SlabKey, address: u32, evidence: Evidence, now: Instant) -> Self {
+        Self {
+            generation: key.generation,
+            address,
+            state: SlotState::Dialling,
+            evidence,
+            fresh: false,
+            armed: false,
+            since: now,
+            quiet_since: now,
+            deadline: now,
+            sent: 0,
+            unreported: 0,
+            reported: Reported::Nothing,
+            dropped: None,
+            siblings: Links::NONE,
+            turns: Links::NONE,
+        }
+    }
+
     /// It was sent an item.
     #[inline]
     pub(crate) fn count_sent(&mut self, now: Instant) {
@@ -250,6 +268,24 @@ impl Generational for Slot {
     }
 }
 
+/// The slots, linked with the others of their addresses.
+pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
+
+impl Linked for Siblings<'_> {
+    fn links(&mut self, slot: u32) -> &mut Links {
+        &mut self.0[slot].siblings
+    }
+}
+
+/// The slots, linked with the others of their addresses that are ready.
+pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
+
+impl Linked for Turns<'_> {
+    fn links(&mut self, slot: u32) -> &mut Links {
+        &mut self.0[slot].turns
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -257,10 +293,10 @@ mod tests {
     use core::fmt::Write as _;
 
     use super::*;
-    use SlotState::{Busy, Dialling, Draining, Ready};
+    use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
 
-    const STATES: [SlotState; 4] = [Dialling, Busy, Ready, Draining];
-    const INPUTS: [Input; 9] = [
+    const STATES: [SlotState; 5] = [Dialling, Busy, Ready, Draining, Dropping];
+    const INPUTS: [Input; 10] = [
         Input::Connected,
         Input::Sent,
         Input::Ready,
@@ -268,6 +304,7 @@ mod tests {
         Input::Failed,
         Input::Closed,
         Input::GoingAway,
+        Input::Dropped,
         Input::Drain,
         Input::Drop,
     ];
@@ -275,7 +312,11 @@ mod tests {
     /// The contract in other words than the table's: what each input may do at all.
     fn expected(state: SlotState, input: Input) -> Transition {
         match (state, input) {
-            (_, Input::Failed | Input::Closed | Input::Drop) => Transition::End,
+            (Dropping, Input::Dropped) => Transition::End,
+            (Dropping, Input::Drain | Input::Drop) | (_, Input::Dropped) => Transition::Invalid,
+            (Dropping, _) => Transition::Stay,
+            (_, Input::Drop) => Transition::To(Dropping),
+            (_, Input::Failed | Input::Closed) => Transition::End,
             (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
             (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
             (Draining, _) | (_, Input::Sent) => Transition::Stay,

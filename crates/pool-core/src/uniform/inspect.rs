@@ -3,12 +3,13 @@
 use core::fmt;
 
 use super::Uniform;
-use crate::balance::{AddressId, Balance};
+use crate::balance::Balance;
+use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
 use crate::known_address::{KnownAddress, LastOutcome};
 use crate::output::Availability;
-use crate::slab::Key;
-use crate::slot::{SlotId, SlotState};
+use crate::slab::SlabKey;
+use crate::slot::SlotState;
 
 /// What an address is doing, in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -63,6 +64,8 @@ pub struct AddressStatus {
     pub ready: u16,
     /// Connections on their way out.
     pub draining: u16,
+    /// Dials and connections that were abandoned, and whose owner has not yet reported that they are gone.
+    pub dropping: u16,
     /// Items sent to its connections and not reported on.
     pub in_flight: u32,
     /// Failure episodes since the last reset.
@@ -83,7 +86,7 @@ pub struct SlotStatus {
     pub address: AddressId,
     /// Where it is in its life.
     pub state: SlotState,
-    /// Start of the dial, of the connection, or of the drain.
+    /// Start of the dial, of the connection, of the drain, or of the drop.
     pub since: Instant,
     /// Items it was sent.
     pub sent: u64,
@@ -103,17 +106,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.by_id(id).map(|known| (&known.address, self.address_status(id.0, known)))
     }
 
-    /// The name of an address, while it is known.
+    /// The id of an address, while it is known.
     pub fn find_address(&self, address: &A) -> Option<AddressId> {
         self.addresses.find(address).map(|index| self.addresses.id(index))
     }
 
-    /// All slots that have a tenant.
+    /// All slots that are taken.
     pub fn slots(&self) -> impl Iterator<Item = SlotStatus> {
         self.slots.iter().filter_map(|(key, _)| self.slot(SlotId(key)))
     }
 
-    /// A look at one slot, while its tenant lives.
+    /// A look at one slot, until it has ended.
     pub fn slot(&self, id: SlotId) -> Option<SlotStatus> {
         self.slots.get(id.0).map(|slot| SlotStatus {
             id,
@@ -137,7 +140,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether items can be taken, as last reported.
     pub fn availability(&self) -> Availability {
-        self.availability
+        self.fail_fast.availability
     }
 
     /// Whether items can still be sent over, now or later: until a close makes all drain.
@@ -152,35 +155,39 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         !is_usable && self.addresses.len() > 0 && self.addresses.failing == self.addresses.len()
     }
 
-    fn address_status(&self, key: Key, known: &KnownAddress<A>) -> AddressStatus {
+    fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
         let in_backoff = known.retry_at > self.now;
         let state = if !known.present {
             AddressState::Departed
-        } else if known.ready > 0 {
+        } else if known.count.ready > 0 {
             AddressState::Ready
-        } else if known.busy > 0 {
+        } else if known.count.busy > 0 {
             AddressState::Busy
-        } else if known.dialling > 0 {
+        } else if known.count.dialling > 0 {
             AddressState::Dialling
         } else if in_backoff {
             AddressState::Backoff
         } else {
             AddressState::Waiting
         };
+        let (mut in_flight, mut dropping) = (0_u32, 0);
+        for slot in self.siblings(key.index).map(|slot| &self.slots[slot]) {
+            in_flight = in_flight.saturating_add(slot.in_flight());
+            dropping = u16::saturating_add(dropping, u16::from(slot.state == SlotState::Dropping));
+        }
         AddressStatus {
             id: AddressId(key),
             state,
             since: known.since,
             priority: node.priority,
             weight: node.weight,
-            dialling: known.dialling,
-            busy: known.busy,
-            ready: known.ready,
-            draining: known.draining,
-            in_flight: self
-                .siblings(key.index)
-                .fold(0, |sum, slot| sum.saturating_add(self.slots[slot].in_flight())),
+            dialling: known.count.dialling,
+            busy: known.count.busy,
+            ready: known.count.ready,
+            draining: known.count.draining,
+            dropping,
+            in_flight,
             failures: known.failures,
             retry_at: in_backoff.then_some(known.retry_at),
             last_outcome: known.last_outcome,

@@ -248,6 +248,7 @@ where
             self.hold(unsent);
         }
         self.evict(slot);
+        self.core.handle_slot(slot, SlotEvent::Dropped, self.now);
     }
 
     /// Deals with what the connection has to tell of items, `left` events at most. Returns what it

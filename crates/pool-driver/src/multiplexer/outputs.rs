@@ -54,8 +54,9 @@ where
     }
 
     fn dial(&mut self, slot: SlotId, address: S::Address) {
-        // One that is no longer there was dropped by a later order, which follows.
-        let Some(address_id) = self.core.slot(slot).map(|status| status.address) else { return };
+        // One that is dropping was dropped by a later order, which follows.
+        let status = self.core.slot(slot).filter(|status| status.state == SlotState::Dialling);
+        let Some(address_id) = status.map(|status| status.address) else { return };
         let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
         let context = DialContext { failures, timeout: self.core.config().dial_timeout };
         self.observe(|| Event::Dialling { address: address.clone(), slot });
