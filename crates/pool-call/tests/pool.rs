@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use pool_call::{Call, CallError, CallExt, NotSentReason};
 use pool_conformance::simulated::Clock;
-use pool_driver::{Multiplexer, PoolBuilder, RefusedReason, Runtime};
-use support::bench::{Bench, Connector, Peers};
+use pool_driver::{PoolBuilder, RefusedReason, Runtime};
+use support::bench::{Bench, Peers};
 use support::{End, Item, end_of, request};
 
 #[test]
@@ -284,7 +284,7 @@ fn a_call_can_be_dropped_at_every_poll() {
 fn a_multiplexer_is_called_and_driven_by_whoever_waits() {
     let (peers, clock) = (Peers::default(), Clock::default());
     let settings = PoolBuilder::new(peers.connector(256), clock).connect_to_fixed([1]);
-    let mut multiplexer: Multiplexer<Item, Connector, _, Clock> = settings.build_multiplexer().expect("fine");
+    let mut multiplexer = settings.build_multiplexer::<Item>().expect("fine");
     for number in 0..3 {
         let mut calling = pin!(multiplexer.call(request(number)));
         assert!(end_of(&mut calling) == End::Waiting);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use pool_driver::{Driver, Runtime};
+use pool_driver::{Driver, Runtime, SeamsOf};
 
 use crate::balancer::ScriptedBalancer;
 use crate::observed::Observed;
@@ -27,7 +27,7 @@ enum Kind<R: Runtime> {
 
 /// The driver of a scenario's pool.
 pub(crate) type ScenarioDriver<R> =
-    Driver<Item, World, Feed, Observed<R>, Ledger, EventLog, ScriptedBalancer>;
+    Driver<SeamsOf<Item, World, Observed<R>, Feed, Ledger, EventLog, ScriptedBalancer>>;
 
 impl<R: Runtime> Task<R> {
     pub(crate) fn driver(driver: ScenarioDriver<R>, scene: &Arc<Scene>) -> Self {

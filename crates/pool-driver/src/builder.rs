@@ -7,17 +7,20 @@ use std::time::Duration;
 use futures_core::Stream;
 use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, Opening, RoundRobin};
 
-use crate::addresses::{AddressStream, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource};
-use crate::connect::{Connect, PlainConnector};
-use crate::connection::Connection;
+use crate::config::{ConfigStream, PoolConfig};
 use crate::driver::Driver;
 use crate::error::{BoxError, UndeliveredReason};
-use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::{Multiplexer, Parts};
-use crate::observer::{NoObserver, Observer};
 use crate::pool::{Pool, Shared};
-use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
-use crate::settings::{PoolConfig, SettingsStream};
+use crate::seams::SeamsOf;
+use crate::seams::addresses::{
+    AddressStream, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
+};
+use crate::seams::connect::{Connect, PlainConnector};
+use crate::seams::connection::Connection;
+use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
+use crate::seams::observer::{NoObserver, Observer};
+use crate::seams::runtime::{Ambient, Local, Runtime, SpawnOn};
 use crate::wake_list::WakeUp;
 
 /// The settings of a pool on their way to becoming one.
@@ -39,7 +42,7 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
 /// What of a builder has nothing to do with types.
 struct Untyped {
     settings: PoolConfig,
-    settings_stream: Option<SettingsStream>,
+    settings_stream: Option<ConfigStream>,
     on_addresses_end: OnAddressesEnd,
     seed: Option<u64>,
 }
@@ -393,14 +396,15 @@ where
     ///
     /// [`BuildError::Config`] names the setting that makes no sense.
     #[expect(clippy::type_complexity, reason = "two well-known halves; the driver's type is rarely written")]
-    pub fn build<T>(self) -> Result<(Pool<T, S::Address>, Driver<T, C, S, R, U, O, B>), BuildError>
+    pub fn build<T>(self) -> Result<(Pool<T, S::Address>, Driver<SeamsOf<T, C, R, S, U, O, B>>), BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
     {
         self.untyped.settings.check_queue_size()?;
         let queue_size = self.untyped.settings.queue_size;
-        let (policy, multiplexer) = self.into_multiplexer(Some(queue_size))?;
+        let (policy, parts) = self.into_parts(Some(queue_size))?;
+        let multiplexer = Multiplexer::new(parts)?;
         let signal = multiplexer.signal(WakeUp::Handles);
         let pool_status = Arc::clone(multiplexer.pool_status());
         let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
@@ -416,20 +420,25 @@ where
     /// # Errors
     ///
     /// [`BuildError::Config`] names the setting that makes no sense.
-    pub fn build_multiplexer<T>(self) -> Result<Multiplexer<T, C, S, R, O, B>, BuildError>
+    #[expect(clippy::type_complexity, reason = "rarely written")]
+    pub fn build_multiplexer<T>(
+        self,
+    ) -> Result<Multiplexer<SeamsOf<T, C, R, S, DropUndelivered, O, B>>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
     {
-        Ok(self.into_multiplexer(None)?.1)
+        let (_, parts) = self.item_policy(DropUndelivered).into_parts(None)?;
+        Ok(Multiplexer::new(parts)?)
     }
 
     #[expect(clippy::type_complexity, reason = "what is left of a builder")]
-    fn into_multiplexer<T>(
+    fn into_parts<T>(
         self,
         queue_size: Option<usize>,
-    ) -> Result<(U, Multiplexer<T, C, S, R, O, B>), BuildError>
+    ) -> Result<(U, Parts<SeamsOf<T, C, R, S, U, O, B>>), ConfigError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
+        U: ItemPolicy<T>,
     {
         let Untyped { settings, settings_stream, on_addresses_end, seed } = self.untyped;
         settings.check(C::Connection::REPORTS_OUTCOMES)?;
@@ -437,16 +446,16 @@ where
             config: settings.config,
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
             connector: self.connector,
-            addresses: self.addresses,
+            source: self.addresses,
             on_addresses_end,
             shutdown_timeout: settings.shutdown_timeout,
-            settings: settings_stream,
+            config_stream: settings_stream,
             queue_size,
             runtime: self.runtime,
             observer: self.observer,
             balancer: self.balancer,
         };
-        Ok((self.policy, Multiplexer::new(parts)?))
+        Ok((self.policy, parts))
     }
 
     /// Makes a pool and spawns its driver where the caller runs.
@@ -459,7 +468,7 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
-        R: SpawnOn<Ambient, Driver<T, C, S, R, U, O, B>>,
+        R: SpawnOn<Ambient, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
     {
         self.spawn_on(Ambient)
     }
@@ -480,7 +489,7 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
-        R: SpawnOn<Local, Driver<T, C, S, R, U, O, B>>,
+        R: SpawnOn<Local, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
     {
         self.spawn_on(Local)
     }
@@ -494,7 +503,7 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
-        R: SpawnOn<E, Driver<T, C, S, R, U, O, B>>,
+        R: SpawnOn<E, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
     {
         let (pool, driver) = self.build()?;
         R::spawn_on(executor, driver).map_err(BuildError::Spawn)?;

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use pool_core::Instant;
 
-use crate::runtime::{Runtime, Timer};
+use crate::seams::runtime::{Runtime, Timer};
 use crate::wake_list::{Signal, WakeUp};
 
 /// A clock that never goes back, and a timer that raises a signal when a deadline has come.

@@ -5,31 +5,23 @@
 //! implement [`Connection`] or wrap what they have: a sink that is a stream too with
 //! [`read_driven`], a byte stream with `framed` (feature `codec`).
 //!
-//! An item goes from a [`Pool`] handle into its queue, from there in batches into the hand of the
-//! [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
+//! An item goes from a [`Pool`] handle into its queue, from there in batches into the backlog of
+//! the [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
 //! item is always one of three: *refused* (back to its sender, in a [`SendError`]), *undelivered*
 //! (given to [`ItemPolicy`]), or *sent* (taken by a connection's `start_send`).
 
-mod addresses;
-mod backlog;
 mod builder;
-mod connect;
-mod connection;
+mod config;
 mod deadline_timer;
 mod driver;
 mod error;
-#[cfg(feature = "codec")]
-mod framed;
-mod item_policy;
 mod multiplexer;
-mod observer;
 mod panic;
 mod pool;
 mod pool_map;
 mod queue;
 mod recycler;
-mod runtime;
-mod settings;
+mod seams;
 mod snapshot;
 mod source_status;
 mod sync;
@@ -37,22 +29,17 @@ mod wait_queue;
 mod wake_list;
 mod watchers;
 
-pub use addresses::{
-    AddressStream, AddressUpdate, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
-};
+use driver::backlog;
+use seams::runtime;
+
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
-pub use connect::{Connect, DialContext, PlainConnector, PlainDial};
-pub use connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
+pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
     BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
-#[cfg(feature = "codec")]
-pub use framed::{FramedConnector, FramedDial, framed};
-pub use item_policy::{DropUndelivered, ItemPolicy};
 pub use multiplexer::Multiplexer;
-pub use observer::{Event, NoObserver, Observer};
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use pool_map::{
@@ -60,8 +47,17 @@ pub use pool_map::{
     PoolMapEnded, PoolMapSnapshot,
 };
 pub use queue::QueueSnapshot;
-pub use runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
-pub use settings::PoolConfig;
+pub use seams::addresses::{
+    AddressStream, AddressUpdate, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
+};
+pub use seams::connect::{Connect, DialContext, PlainConnector, PlainDial};
+pub use seams::connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
+#[cfg(feature = "codec")]
+pub use seams::framed::{FramedConnector, FramedDial, framed};
+pub use seams::item_policy::{DropUndelivered, ItemPolicy};
+pub use seams::observer::{Event, NoObserver, Observer};
+pub use seams::runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+pub use seams::{Seams, SeamsOf};
 pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 

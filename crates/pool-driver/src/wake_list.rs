@@ -16,8 +16,10 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WakeUp {
     Slot(SlotId),
-    Addresses,
-    Settings,
+    /// The name service has something to say.
+    Source,
+    /// There are other settings.
+    Config,
     Timer,
     /// Items came back from a connection.
     Held,
@@ -26,27 +28,27 @@ pub(crate) enum WakeUp {
 }
 
 #[derive(Debug)]
-pub(crate) struct WakeList<S = WakeUp> {
-    state: Mutex<State<S>>,
+pub(crate) struct WakeList<W = WakeUp> {
+    state: Mutex<WakeListState<W>>,
 }
 
 #[derive(Debug)]
-struct State<S> {
-    woken: Vec<S>,
+struct WakeListState<W> {
+    woken: Vec<W>,
     /// The driver's own waker; gone once it has been woken, until it polls again.
     driver: Option<Waker>,
 }
 
-impl<S> Default for WakeList<S> {
+impl<W> Default for WakeList<W> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { woken: Vec::new(), driver: None }) }
+        Self { state: Mutex::new(WakeListState { woken: Vec::new(), driver: None }) }
     }
 }
 
-impl<S> WakeList<S> {
+impl<W> WakeList<W> {
     /// Starts a poll of the driver: moves the list into `woken`, which should be empty, and keeps
     /// the waker in the same step, so that whatever is woken from now on wakes the driver.
-    pub(crate) fn start_poll(&self, waker: &Waker, woken: &mut Vec<S>) {
+    pub(crate) fn start_poll(&self, waker: &Waker, woken: &mut Vec<W>) {
         let waker = Some(waker.clone());
         let previous = {
             let mut state = self.lock();
@@ -63,10 +65,10 @@ impl<S> WakeList<S> {
         drop(driver);
     }
 
-    fn push(&self, source: S) {
+    fn push(&self, wake_up: W) {
         let driver = {
             let mut state = self.lock();
-            state.woken.push(source);
+            state.woken.push(wake_up);
             state.driver.take()
         };
         if let Some(driver) = driver {
@@ -74,23 +76,23 @@ impl<S> WakeList<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
+    fn lock(&self) -> MutexGuard<'_, WakeListState<W>> {
         self.state.lock()
     }
 }
 
 /// The waker of one source.
 #[derive(Debug)]
-pub(crate) struct Signal<S = WakeUp> {
-    list: Arc<WakeList<S>>,
-    source: S,
+pub(crate) struct Signal<W = WakeUp> {
+    list: Arc<WakeList<W>>,
+    wake_up: W,
     /// Whether the source is on the list.
     listed: AtomicBool,
 }
 
-impl<S: Copy> Signal<S> {
-    pub(crate) fn new(list: &Arc<WakeList<S>>, source: S) -> Arc<Self> {
-        Arc::new(Self { list: Arc::clone(list), source, listed: AtomicBool::new(false) })
+impl<W: Copy> Signal<W> {
+    pub(crate) fn new(list: &Arc<WakeList<W>>, wake_up: W) -> Arc<Self> {
+        Arc::new(Self { list: Arc::clone(list), wake_up, listed: AtomicBool::new(false) })
     }
 
     /// To be called *before* the source is looked at: a wake-up that comes while it is looked at
@@ -101,12 +103,12 @@ impl<S: Copy> Signal<S> {
 
     pub(crate) fn raise(&self) {
         if !self.listed.swap(true, Ordering::AcqRel) {
-            self.list.push(self.source);
+            self.list.push(self.wake_up);
         }
     }
 }
 
-impl<S: Copy + Send + Sync + 'static> Wake for Signal<S> {
+impl<W: Copy + Send + Sync + 'static> Wake for Signal<W> {
     fn wake(self: Arc<Self>) {
         self.raise();
     }
@@ -160,7 +162,7 @@ mod loom_tests {
             list.start_poll(&waker, &mut woken);
             for source in woken.drain(..) {
                 listed += 1;
-                let told = sources.iter().find(|told| told.signal.source == source);
+                let told = sources.iter().find(|told| told.signal.wake_up == source);
                 let told = told.expect("only known sources are listed");
                 told.signal.clear();
                 seen += told.events.swap(0, Ordering::Relaxed);
@@ -177,7 +179,7 @@ mod loom_tests {
     fn loom_no_event_is_lost_when_two_sources_wake_a_driver_that_is_just_polling() {
         loom::model(|| {
             let list = Arc::new(WakeList::default());
-            let sources = [Told::new(&list, WakeUp::Addresses), Told::new(&list, WakeUp::Handles)];
+            let sources = [Told::new(&list, WakeUp::Source), Told::new(&list, WakeUp::Handles)];
             for told in &sources {
                 let told = Arc::clone(told);
                 thread::spawn(move || told.tell());

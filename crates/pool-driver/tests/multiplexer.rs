@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::SinkExt;
 use pool_core::RoundRobin;
-use pool_driver::{Balance, Closed, EndReason, Ended, Event, Multiplexer, RefusedReason};
+use pool_driver::{
+    Balance, Closed, DropUndelivered, EndReason, Ended, Event, Multiplexer, RefusedReason, SeamsOf,
+};
 use support::{
     A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, Settings, World, secs,
 };
@@ -24,7 +26,7 @@ impl Wake for Flag {
     }
 }
 
-type Bare<P> = Multiplexer<Item, World, Feed, Clock, EventLog, P>;
+type Bare<P> = Multiplexer<SeamsOf<Item, World, Clock, Feed, DropUndelivered, EventLog, P>>;
 
 /// The task that owns a multiplexer.
 struct Owner<P: Balance = RoundRobin> {

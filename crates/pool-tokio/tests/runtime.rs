@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
-    AddressSet, Backoff, BuildError, Driver, EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder,
+    AddressSet, Backoff, BuildError, EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder,
     ReadyError, TokioRuntime, UndeliveredReason, pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -220,7 +220,7 @@ fn a_pool_is_send_and_sync_and_clone_if_its_items_are_send() {
     let _ = pools_of_send_items_are_shared::<RefCell<u32>>;
     let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<RefCell<u32>>()) };
     let builder = pool_for(connector).connect_to_fixed([]);
-    let (_, driver): (_, Driver<RefCell<u32>, _, _, _>) = builder.build().expect("sound settings");
+    let (_, driver) = builder.build::<RefCell<u32>>().expect("sound settings");
     is_send(&driver);
 }
 

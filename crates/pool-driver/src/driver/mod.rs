@@ -1,44 +1,35 @@
 //! The future that moves items from a pool's queue through its multiplexer.
 
+pub(crate) mod backlog;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pool_core::{Availability, Balance, RoundRobin};
+use pool_core::Availability;
 
-use crate::addresses::AddressStream;
-use crate::backlog::Backlog;
-use crate::connect::Connect;
-use crate::connection::Connection;
 use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
-use crate::item_policy::{DropUndelivered, ItemPolicy};
 use crate::multiplexer::Multiplexer;
-use crate::observer::{Event, NoObserver, Observer};
 use crate::panic::guard;
 use crate::pool::Shared;
-use crate::runtime::Runtime;
+use crate::seams::Seams;
+use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
+
+use backlog::Backlog;
 
 /// Runs a pool. Spawn it, or poll it anywhere; it ends when the pool does, and says why.
 ///
 /// Dropping it earlier ends the pool like a shutdown without time: what is queued goes to
 /// `on_undelivered`, connections are dropped, and everybody who waits is told.
 #[must_use = "a pool does nothing unless its driver is polled"]
-pub struct Driver<T, C, S, R, U = DropUndelivered, O = NoObserver, B = RoundRobin>
-where
-    S: AddressStream,
-    C: Connect<S::Address, Connection: Connection<T>>,
-    R: Runtime,
-    U: ItemPolicy<T>,
-    O: Observer<S::Address>,
-    B: Balance,
-{
-    multiplexer: Multiplexer<T, C, S, R, O, B>,
-    shared: Arc<Shared<T, S::Address>>,
+pub struct Driver<P: Seams> {
+    multiplexer: Multiplexer<P>,
+    shared: Arc<Shared<P::Item, P::Address>>,
     /// Items taken from the queue and not yet sent to a connection, oldest first.
-    backlog: Backlog<T>,
+    backlog: Backlog<P::Item>,
     /// Items in the queue, as last seen.
     queued: usize,
-    policy: U,
+    policy: P::Policy,
     is_failing_fast: bool,
     /// Somebody waits for the pool to be ready: a lazy one connects for that.
     is_connection_wanted: bool,
@@ -57,30 +48,13 @@ struct Told {
 const ITEMS_PER_POLL_MAX: usize = 512;
 
 // Nothing in it is pinned but behind a `Box`.
-impl<T, C, S, R, U, O, B> Unpin for Driver<T, C, S, R, U, O, B>
-where
-    S: AddressStream,
-    C: Connect<S::Address, Connection: Connection<T>>,
-    R: Runtime,
-    U: ItemPolicy<T>,
-    O: Observer<S::Address>,
-    B: Balance,
-{
-}
+impl<P: Seams> Unpin for Driver<P> {}
 
-impl<T, C, S, R, U, O, B> Driver<T, C, S, R, U, O, B>
-where
-    S: AddressStream,
-    C: Connect<S::Address, Connection: Connection<T>>,
-    R: Runtime,
-    U: ItemPolicy<T>,
-    O: Observer<S::Address>,
-    B: Balance,
-{
+impl<P: Seams> Driver<P> {
     pub(crate) fn new(
-        multiplexer: Multiplexer<T, C, S, R, O, B>,
-        shared: Arc<Shared<T, S::Address>>,
-        policy: U,
+        multiplexer: Multiplexer<P>,
+        shared: Arc<Shared<P::Item, P::Address>>,
+        policy: P::Policy,
     ) -> Self {
         let told = Told { availability: Availability::Waiting, is_failing: false };
         Self {
@@ -140,7 +114,7 @@ where
                 return self.shared.signal.raise();
             }
             let before = self.backlog.len();
-            if U::HAS_PICK_ARGS || self.shared.uses_pick_args() {
+            if P::Policy::HAS_PICK_ARGS || self.shared.uses_pick_args() {
                 self.multiplexer.dispatch(&mut self.backlog, budget, &self.policy);
             } else {
                 self.multiplexer.dispatch(&mut self.backlog, budget, &DropUndelivered);
@@ -195,15 +169,14 @@ where
         self.tell_undelivered(count, UndeliveredReason::Unwanted);
     }
 
-    fn undeliver(&mut self, item: T, reason: UndeliveredReason) {
+    fn undeliver(&mut self, item: P::Item, reason: UndeliveredReason) {
         // A handler that panics has been given its item all the same.
         let _ = guard(|| self.policy.on_undelivered(item, reason));
     }
 
     fn tell_undelivered(&mut self, count: usize, reason: UndeliveredReason) {
         if count > 0 {
-            self.multiplexer.count_undelivered(count);
-            self.multiplexer.observe(|| Event::Undelivered { count, reason });
+            self.multiplexer.tell_undelivered(count, reason);
         }
     }
 
@@ -253,15 +226,7 @@ where
     }
 }
 
-impl<T, C, S, R, U, O, B> Future for Driver<T, C, S, R, U, O, B>
-where
-    S: AddressStream,
-    C: Connect<S::Address, Connection: Connection<T>>,
-    R: Runtime,
-    U: ItemPolicy<T>,
-    O: Observer<S::Address>,
-    B: Balance,
-{
+impl<P: Seams> Future for Driver<P> {
     type Output = Ended;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
@@ -284,7 +249,7 @@ where
         this.deliver(handles_woken);
         this.update_failing_fast();
         this.multiplexer.set_demand(this.demand());
-        this.multiplexer.flush_dirty();
+        this.multiplexer.flush();
         this.update_closing();
         let polled = this.multiplexer.finish_poll();
         this.tell_watchers();
@@ -297,15 +262,7 @@ where
     }
 }
 
-impl<T, C, S, R, U, O, B> Drop for Driver<T, C, S, R, U, O, B>
-where
-    S: AddressStream,
-    C: Connect<S::Address, Connection: Connection<T>>,
-    R: Runtime,
-    U: ItemPolicy<T>,
-    O: Observer<S::Address>,
-    B: Balance,
-{
+impl<P: Seams> Drop for Driver<P> {
     fn drop(&mut self) {
         if self.ended.is_none() {
             self.end(EndReason::DriverDropped);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pin_project::pin_project;
 
-use crate::connection::Plain;
 use crate::error::BoxError;
+use crate::seams::connection::Plain;
 
 /// Makes connections to addresses. Closures `|address| async move { … }` do; implement the trait
 /// for whatever wants the [`DialContext`] too.

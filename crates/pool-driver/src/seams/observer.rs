@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pool_core::{Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
 
+use crate::config::PoolConfig;
 use crate::error::{Ended, SharedError, UndeliveredReason};
-use crate::settings::PoolConfig;
 
 /// Is told what happens in a pool. Closures `|event: &Event<A>| …` do.
 ///

@@ -7,8 +7,8 @@ use pin_project::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{Decoder, Framed};
 
-use crate::connect::{Connect, DialContext};
-use crate::connection::{ReadDriven, read_driven};
+use crate::seams::connect::{Connect, DialContext};
+use crate::seams::connection::{ReadDriven, read_driven};
 
 /// A connector that frames what `connector` dials, a byte stream, by the codec that `codec` makes
 /// for each connection. Everything the peer sends goes to `on_item`, and a peer that closes is

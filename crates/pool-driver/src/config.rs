@@ -27,7 +27,7 @@ pub struct PoolConfig {
 }
 
 /// Where settings come from while the pool runs.
-pub(crate) type SettingsStream = Pin<Box<dyn Stream<Item = PoolConfig> + Send>>;
+pub(crate) type ConfigStream = Pin<Box<dyn Stream<Item = PoolConfig> + Send>>;
 
 const QUEUE_SIZE_MAX: usize = 1 << 30;
 

@@ -1,0 +1,177 @@
+//! One slot's dial or connection, and the calls into it.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_sink::Sink;
+use pool_core::{AddressId, Outcome, SlotId};
+
+use super::{Advanced, End, Failure, Readiness};
+use crate::error::BoxError;
+use crate::panic::{discard, guard};
+use crate::seams::connection::{Connection, ConnectionEvent};
+use crate::seams::{ConnectionOf, DialOf, Seams};
+use crate::wake_list::Signal;
+
+/// Who is in a slot.
+pub(in crate::multiplexer) struct Occupant<P: Seams> {
+    pub(super) id: SlotId,
+    pub(super) address: P::Address,
+    pub(super) address_id: AddressId,
+    pub(super) stage: Stage<P>,
+    pub(super) signal: Arc<Signal>,
+    pub(super) waker: Waker,
+    /// The core has it as busy.
+    pub(super) is_busy: bool,
+    /// A flush has begun and is not complete.
+    pub(super) is_flushing: bool,
+    /// Items sent to it since it was last flushed. If there are any, it is on the dirty list.
+    pub(super) unflushed: i64,
+}
+
+/// How far an occupant has come, in the order of life.
+pub(super) enum Stage<P: Seams> {
+    Dialling(Pin<Box<DialOf<P>>>),
+    Open(Pin<Box<ConnectionOf<P>>>),
+    Draining(Pin<Box<ConnectionOf<P>>>),
+}
+
+impl<P: Seams> Occupant<P> {
+    /// Polls the dial, if it is one. Returns its end.
+    pub(super) fn poll_dial(&mut self) -> Option<Result<(), Failure>> {
+        let Stage::Dialling(dial) = &mut self.stage else { return None };
+        let mut cx = Context::from_waker(&self.waker);
+        match guard(|| dial.as_mut().poll(&mut cx).map_err(Into::into)) {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(Ok(connection))) => {
+                discard(mem::replace(&mut self.stage, Stage::Open(Box::pin(connection))));
+                self.is_busy = true;
+                Some(Ok(()))
+            }
+            Ok(Poll::Ready(Err(error))) => Some(Err(Failure::Error(error))),
+            Err(panic) => Some(Err(panic.into())),
+        }
+    }
+
+    fn connection(&mut self) -> Option<(Pin<&mut ConnectionOf<P>>, Context<'_>)> {
+        match &mut self.stage {
+            Stage::Open(connection) | Stage::Draining(connection) => {
+                Some((connection.as_mut(), Context::from_waker(&self.waker)))
+            }
+            Stage::Dialling(_) => None,
+        }
+    }
+
+    /// Gives `on_outcome` the outcomes that the connection reports. Returns the first other event, or
+    /// nothing after `left` events or when there are no more now. Not guarded: its caller is.
+    pub(super) fn read(
+        &mut self,
+        left: &mut usize,
+        mut on_outcome: impl FnMut(Outcome),
+    ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
+        let (mut connection, mut cx) = self.connection()?;
+        while *left > 0 {
+            let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
+            *left -= 1;
+            match event {
+                Ok(ConnectionEvent::Finished(outcome)) => on_outcome(outcome),
+                Ok(event) => return Some(Ok(event)),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
+        None
+    }
+
+    /// Does what the connection waits for besides reading. Reading comes first, for a peer that can't
+    /// write won't read.
+    pub(super) fn advance(&mut self) -> Advanced {
+        match self.stage {
+            Stage::Dialling(_) => Advanced::default(),
+            Stage::Open(_) => self.advance_open(),
+            Stage::Draining(_) => Advanced { readiness: None, end: self.advance_draining() },
+        }
+    }
+
+    fn advance_open(&mut self) -> Advanced {
+        let mut readiness = None;
+        if self.is_busy {
+            match self.poll_ready() {
+                Poll::Pending => readiness = Some(Readiness::Busy),
+                Poll::Ready(Ok(())) => readiness = Some(Readiness::Ready),
+                Poll::Ready(Err(failure)) => return Advanced { readiness, end: Some(End::Failed(failure)) },
+            }
+        }
+        let end = if self.is_flushing { self.flush().err().map(End::Failed) } else { None };
+        Advanced { readiness, end }
+    }
+
+    /// A connection closes when all it was sent is flushed.
+    fn advance_draining(&mut self) -> Option<End> {
+        if self.is_flushing {
+            if let Err(failure) = self.flush() {
+                return Some(End::Failed(failure));
+            }
+            if self.is_flushing {
+                return None;
+            }
+        }
+        let (connection, mut cx) = self.connection()?;
+        match guard(|| connection.poll_close(&mut cx).map_err(Into::into)) {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(Ok(()))) => Some(End::Closed),
+            Ok(Poll::Ready(Err(error))) => Some(End::Failed(Failure::Error(error))),
+            Err(panic) => Some(End::Failed(panic.into())),
+        }
+    }
+
+    fn poll_ready(&mut self) -> Poll<Result<(), Failure>> {
+        let Some((connection, mut cx)) = self.connection() else { return Poll::Pending };
+        match guard(|| connection.poll_ready(&mut cx).map_err(Into::into)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(()))) => {
+                self.is_busy = false;
+                Poll::Ready(Ok(()))
+            }
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(Failure::Error(error))),
+            Err(panic) => Poll::Ready(Err(panic.into())),
+        }
+    }
+
+    /// Flushes, or goes on to flush when the connection wakes.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let Some((connection, mut cx)) = self.connection() else { return Ok(()) };
+        let polled = guard(|| connection.poll_flush(&mut cx).map_err(Into::into))?;
+        self.is_flushing = polled.is_pending();
+        match polled {
+            Poll::Ready(Err(error)) => Err(Failure::Error(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+
+    /// It takes no new item from now on. What follows comes in the next poll of the driver, so that a set of
+    /// a hundred thousand addresses doesn't hold up the executor.
+    pub(super) fn drain(self) -> Self {
+        let stage = match self.stage {
+            Stage::Open(connection) => Stage::Draining(connection),
+            stage @ (Stage::Dialling(_) | Stage::Draining(_)) => stage,
+        };
+        self.signal.raise();
+        Self { stage, ..self }
+    }
+
+    /// The pool gives the connection up. Returns whether it may have last words.
+    pub(super) fn give_up(&mut self) -> bool {
+        let Some((connection, _)) = self.connection() else { return false };
+        ConnectionOf::<P>::REPORTS_OUTCOMES && guard(|| connection.give_up()).is_ok()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.stage, Stage::Draining(_))
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unflushed == 0 && !self.is_flushing
+    }
+}

@@ -1,0 +1,207 @@
+//! All that is told: to the observer, and to those who read the pool's status.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use pool_core::{
+    AddressId, AddressStatus, Availability, Event as CoreEvent, FailureKind, Instant, SlotEnd, SlotId,
+    SlotState,
+};
+
+use super::Core;
+use crate::error::{Counts, DialTimedOut, Ended, OutcomeTimedOut, SharedError, UndeliveredReason};
+use crate::panic::{discard, guard};
+use crate::seams::Seams;
+use crate::seams::observer::{Event, Observer};
+use crate::snapshot::{AddressRecord, PoolStatus, SentCount, Totals, count};
+use crate::source_status::{SourceState, TooManyAddresses};
+
+/// Collects what happens in a poll of the driver, and tells it.
+///
+/// The observer is told at once, the [`PoolStatus`] by [`publish`](Self::publish) at the end of the poll.
+/// The reporter only looks at the core.
+pub(super) struct Reporter<P: Seams> {
+    /// Gone when it has panicked.
+    observer: Option<P::Observer>,
+    pool_status: Arc<PoolStatus<P::Address>>,
+    /// Addresses whose record is out of date.
+    touched: Vec<AddressId>,
+    /// Items that addresses were sent since the last publication.
+    sent: Vec<SentCount>,
+    totals: Totals,
+    /// The errors of slots whose end the core has not told of yet.
+    slot_errors: BTreeMap<SlotId, SharedError>,
+}
+
+impl<P: Seams> Reporter<P> {
+    pub(super) fn new(observer: Option<P::Observer>) -> Self {
+        Self {
+            observer,
+            pool_status: Arc::new(PoolStatus::new()),
+            touched: Vec::new(),
+            sent: Vec::new(),
+            totals: Totals::new(),
+            slot_errors: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn pool_status(&self) -> &Arc<PoolStatus<P::Address>> {
+        &self.pool_status
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// What became of the items so far. Those that the multiplexer holds count as undelivered.
+    pub(super) fn counts(&self, held: usize) -> Counts {
+        let sent = count(self.totals.sent);
+        let undelivered = self.totals.undelivered + held as u64;
+        Counts { accepted: sent + undelivered, sent, undelivered }
+    }
+
+    /// Tells the observer, if there is one. An observer that panics is dropped.
+    pub(super) fn observe(&mut self, event: impl FnOnce() -> Event<P::Address>) {
+        if let Some(observer) = &mut self.observer
+            && guard(|| observer.on_event(&event())).is_err()
+        {
+            discard(self.observer.take());
+        }
+    }
+
+    /// The record of this address is out of date.
+    pub(super) fn touch(&mut self, address: AddressId) {
+        self.touched.push(address);
+    }
+
+    /// Settings are in force that may change all addresses.
+    pub(super) fn touch_all(&mut self, core: &Core<P>) {
+        self.touched.extend(core.addresses().map(|(_, status)| status.id));
+    }
+
+    fn touch_named(&mut self, address: &P::Address, core: &Core<P>) {
+        self.touched.extend(core.find_address(address));
+    }
+
+    /// An address was sent items, or (negative) gave them back.
+    pub(super) fn count_sent(&mut self, sent: SentCount) {
+        self.totals.sent += sent.items;
+        self.sent.push(sent);
+    }
+
+    pub(super) fn tell_undelivered(&mut self, count: usize, reason: UndeliveredReason) {
+        self.totals.undelivered += count as u64;
+        self.observe(|| Event::Undelivered { count, reason });
+    }
+
+    pub(super) fn tell_availability(&mut self, availability: Availability) {
+        self.totals.availability = availability;
+        self.observe(|| Event::AvailabilityChanged { availability });
+    }
+
+    /// Keeps the error of a slot until the core tells of the slot's end.
+    pub(super) fn keep_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
+        self.pool_status.set_error(address, &error);
+        self.slot_errors.insert(slot, error);
+    }
+
+    /// An error that belongs to no slot.
+    pub(super) fn set_last_error(&mut self, error: SharedError) {
+        self.pool_status.set_last_error(error);
+    }
+
+    /// What is shown of the name service.
+    pub(super) fn set_source(&mut self, state: SourceState) {
+        self.pool_status.set_source(state);
+    }
+
+    /// What the name service said, all but address sets.
+    pub(super) fn tell_source(&mut self, state: &SourceState) {
+        match state {
+            SourceState::Failed(error) => {
+                self.observe(|| Event::AddressesFailed { error: Arc::clone(error) });
+            }
+            SourceState::NoSuchName => self.observe(|| Event::NoSuchName),
+            SourceState::Ended(error) => self.observe(|| Event::AddressesEnded { error: error.clone() }),
+            SourceState::Pending | SourceState::Answered => {}
+        }
+    }
+
+    /// What the core has to tell.
+    pub(super) fn tell(&mut self, event: CoreEvent<P::Address>, core: &Core<P>, now: Instant) {
+        match event {
+            CoreEvent::AddressAdded { address, id } => self.add_address(address, id, core),
+            CoreEvent::AddressRemoved { address, id } => {
+                self.touch(id);
+                self.observe(|| Event::AddressRemoved { address });
+            }
+            CoreEvent::AddressChanged { id, .. } => self.touch(id),
+            CoreEvent::AddressForgotten { id, .. } => self.pool_status.forget(id),
+            CoreEvent::AddressesRefused { len, max } => {
+                self.set_source(SourceState::Failed(Arc::new(TooManyAddresses { len, max })));
+                self.observe(|| Event::AddressesRefused { len, max });
+            }
+            CoreEvent::Draining { slot, address, reason } => {
+                self.observe(|| Event::Draining { address, slot, reason });
+            }
+            CoreEvent::SlotEnded { slot, address, state, end, sent, in_flight } => {
+                if end == SlotEnd::Failed(FailureKind::TimedOut) {
+                    self.keep_timeout(slot, &address, state, core);
+                }
+                let error = self.slot_errors.remove(&slot);
+                self.observe(|| Event::SlotEnded { address, slot, state, end, error, sent, in_flight });
+            }
+            CoreEvent::BackedOff { address, failures, until } => {
+                let retry_after = until.saturating_duration_since(now);
+                self.touch_named(&address, core);
+                self.observe(|| Event::BackedOff { address, failures, retry_after });
+            }
+            CoreEvent::Recovered { address } => {
+                self.touch_named(&address, core);
+                self.observe(|| Event::Recovered { address });
+            }
+            _ => {}
+        }
+    }
+
+    fn add_address(&mut self, address: P::Address, id: AddressId, core: &Core<P>) {
+        if let Some((_, status)) = core.address(id) {
+            let address = Arc::new(address.clone());
+            self.pool_status.add(id, AddressRecord { address, status, sent: 0, last_error: None });
+            self.touch(id);
+        }
+        self.observe(|| Event::AddressAdded { address });
+    }
+
+    /// The only failures that the core knows of before the driver does.
+    fn keep_timeout(&mut self, slot: SlotId, address: &P::Address, state: SlotState, core: &Core<P>) {
+        let is_dial = state == SlotState::Dialling;
+        let error: SharedError = if is_dial { Arc::new(DialTimedOut) } else { Arc::new(OutcomeTimedOut) };
+        if let Some(id) = core.find_address(address) {
+            self.keep_error(id, slot, error);
+        }
+    }
+
+    /// Writes what has changed since the last publication where it can be read at any time.
+    pub(super) fn publish(&mut self, core: &Core<P>, now: Instant) {
+        let status = |id: AddressId| core.address(id).map(|(_, status)| status);
+        let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
+        self.totals.now = now;
+        self.totals.is_failing = core.is_failing();
+        self.pool_status.update(&self.sent, &statuses, self.totals);
+        self.sent.clear();
+    }
+
+    pub(super) fn tell_end(&mut self, ended: Ended) {
+        self.pool_status.set_ended(ended);
+        self.observe(|| Event::Ended { ended });
+    }
+}
+
+impl<P: Seams> Drop for Reporter<P> {
+    fn drop(&mut self) {
+        discard(self.observer.take());
+        mem::take(&mut self.slot_errors).into_values().for_each(discard);
+    }
+}

@@ -1,0 +1,198 @@
+//! From a woken slot to the core: what dials and connections did is told, in order.
+
+use std::sync::Arc;
+
+use pool_core::{Outcome, SlotEvent, SlotId};
+
+use super::Multiplexer;
+use super::connections::{Advanced, End, Failure};
+use crate::error::{EndReason, SharedError};
+use crate::panic::{Panicked, discard, guard};
+use crate::seams::connection::{Connection, ConnectionEvent};
+use crate::seams::observer::Event;
+use crate::seams::{ConnectionOf, Seams};
+use crate::snapshot::SentCount;
+
+/// So many events are read of a connection that is given up, whatever it goes on telling.
+const LAST_EVENTS_MAX: usize = 1 << 16;
+
+/// So many events that are not about items are read of a connection that broke.
+const OTHER_LAST_EVENTS_MAX: usize = 64;
+
+impl<P: Seams> Multiplexer<P> {
+    /// Polls a slot whose waker has fired.
+    pub(super) fn poll_slot(&mut self, slot: SlotId) {
+        let Some(address) = self.connections.start_poll(slot) else { return };
+        match self.connections.poll_dial(slot) {
+            Some(Ok(())) => self.on_connected(slot),
+            Some(Err(failure)) => self.end_failed(slot, failure),
+            None => {}
+        }
+        if self.read_events(slot) {
+            let Advanced { readiness, end } = self.connections.advance(slot);
+            if let Some(readiness) = readiness {
+                self.core.handle_slot(slot, readiness.into(), self.now);
+            }
+            match end {
+                Some(End::Failed(failure)) => self.fail(slot, failure),
+                Some(End::Closed) => self.end(slot, SlotEvent::Closed, None),
+                None => {}
+            }
+        }
+        self.reporter.touch(address);
+    }
+
+    /// A connection that the core has just dropped counts for nothing: the order to drop it follows.
+    fn on_connected(&mut self, slot: SlotId) {
+        self.core.handle_slot(slot, SlotEvent::Connected, self.now);
+        if self.core.slot(slot).is_some_and(|status| status.state.is_connected())
+            && let Some(address) = self.connections.address(slot)
+        {
+            self.reporter.observe(|| Event::Connected { address: address.clone(), slot });
+        }
+    }
+
+    /// Reads what a connection has to tell, if there is one. Returns whether it is to be asked for more in
+    /// this poll.
+    fn read_events(&mut self, slot: SlotId) -> bool {
+        let mut unsent = Vec::new();
+        let events_max = self.turns.events_of_slot();
+        let mut left = events_max;
+        let mut may_advance = true;
+        loop {
+            match self.read(slot, &mut left, &mut unsent) {
+                None => break,
+                Some(Ok(ConnectionEvent::GoingAway)) => {
+                    self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
+                    // An open one is ordered to drain, and is polled again for that.
+                    may_advance = self.connections.is_draining(slot);
+                }
+                Some(Ok(_)) => {
+                    self.end(slot, SlotEvent::Closed, None);
+                    may_advance = false;
+                    break;
+                }
+                Some(Err(failure)) => {
+                    self.end_failed(slot, failure);
+                    may_advance = false;
+                    break;
+                }
+            }
+        }
+        self.turns.count_events(events_max - left);
+        if left == 0 {
+            self.connections.poll_soon(slot);
+        }
+        self.held.return_items(unsent);
+        may_advance
+    }
+
+    /// Reads what a connection tells of items, `left` events at most. Returns what it tells of itself, if it
+    /// does before it has no more to tell.
+    fn read(
+        &mut self,
+        slot: SlotId,
+        left: &mut usize,
+        unsent: &mut Vec<P::Item>,
+    ) -> Option<Result<ConnectionEvent<P::Item>, Failure>> {
+        loop {
+            let Self { core, connections, now, .. } = self;
+            // One guard serves for many outcomes, and this says whose code panicked.
+            let mut is_in_core = false;
+            let read = guard(|| {
+                connections.read(slot, left, |outcome| {
+                    is_in_core = true;
+                    core.handle_outcome(slot, outcome, *now);
+                    is_in_core = false;
+                })
+            });
+            match read {
+                Ok(Some(Ok(ConnectionEvent::Unsent(item)))) => {
+                    unsent.push(item);
+                    self.on_unsent(slot);
+                }
+                Ok(told) => return told.map(|event| event.map_err(Failure::Error)),
+                Err(panic) if is_in_core => self.on_balancer_panic(panic),
+                Err(panic) => return Some(Err(panic.into())),
+            }
+        }
+    }
+
+    fn on_unsent(&mut self, slot: SlotId) {
+        if let Some(address) = self.connections.address_id(slot) {
+            self.reporter.count_sent(SentCount { address, items: -1 });
+        }
+        if let Err(panic) = guard(|| self.core.handle_outcome(slot, Outcome::Unsent, self.now)) {
+            self.on_balancer_panic(panic);
+        }
+    }
+
+    /// Without its balancer the pool can't go on: it ends, without time for what waits.
+    pub(super) fn on_balancer_panic(&mut self, panic: Panicked) {
+        self.reporter.set_last_error(Arc::new(panic));
+        self.closing.note_reason(EndReason::BalancerPanicked);
+        self.core.close(self.now, self.now);
+    }
+
+    /// A connection broke while it was asked for something else. It may still know of items that never left.
+    pub(super) fn fail(&mut self, slot: SlotId, failure: Failure) {
+        if matches!(failure, Failure::Error(_)) && ConnectionOf::<P>::REPORTS_OUTCOMES {
+            self.read_last_events(slot);
+        }
+        self.end_failed(slot, failure);
+    }
+
+    fn read_last_events(&mut self, slot: SlotId) {
+        let mut unsent = Vec::new();
+        let mut others_left = OTHER_LAST_EVENTS_MAX;
+        while let Some(status) = self.core.slot(slot)
+            && status.in_flight > 0
+            && others_left > 0
+        {
+            let mut left = status.in_flight as usize;
+            match self.read(slot, &mut left, &mut unsent) {
+                Some(Ok(_)) => others_left -= 1,
+                Some(Err(failure)) => {
+                    discard(failure);
+                    break;
+                }
+                None if left > 0 => break,
+                None => {}
+            }
+        }
+        self.held.return_items(unsent);
+    }
+
+    fn end_failed(&mut self, slot: SlotId, failure: Failure) {
+        let event = failure.event();
+        self.end(slot, event, Some(failure.into_error()));
+    }
+
+    /// The dial or connection is over, by itself: it is dropped, and the core told.
+    fn end(&mut self, slot: SlotId, event: SlotEvent, error: Option<SharedError>) {
+        if let (Some(address), Some(error)) = (self.connections.address_id(slot), error) {
+            self.reporter.keep_error(address, slot, error);
+        }
+        self.evict(slot);
+        self.core.handle_slot(slot, event, self.now);
+    }
+
+    /// The core drops the slot. What a connection that reports outcomes still has to tell counts.
+    pub(super) fn give_up(&mut self, slot: SlotId) {
+        if self.connections.give_up(slot) {
+            let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
+            while let Some(Ok(ConnectionEvent::GoingAway)) = self.read(slot, &mut left, &mut unsent) {}
+            self.held.return_items(unsent);
+        }
+        self.evict(slot);
+        self.core.handle_slot(slot, SlotEvent::Dropped, self.now);
+    }
+
+    /// Drops a slot's occupant. The counts keep what it was sent.
+    pub(super) fn evict(&mut self, slot: SlotId) {
+        if let Some(sent) = self.connections.evict(slot) {
+            self.reporter.touch(sent.address);
+            self.reporter.count_sent(sent);
+        }
+    }
+}
