@@ -18,7 +18,7 @@ use pool_driver::{
 };
 use support::{Answer, Clock, Dial, End, Executor, Item, Ledger, Outside, Task, millis, secs};
 
-type Map = PoolMap<u16, Item, u16>;
+type Map = PoolMap<u16, Pool<Item, u16>>;
 type Got = Result<Pool<Item, u16>, GetErrorReason>;
 type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 type Made = Result<Pool<Item, u16>, BoxError>;
@@ -419,6 +419,22 @@ fn a_name_that_is_got_again_and_again_is_not_idle() {
 }
 
 #[test]
+fn a_name_that_was_used_again_is_closed_at_most_a_quarter_of_the_timeout_late() {
+    for used_at in [1, 14, 16, 50, 59] {
+        let mut bench = Bench::new(8, secs(60));
+        drop(bench.pool(1));
+        bench.advance(secs(used_at));
+        let held = bench.pool(1);
+        bench.advance(secs(3));
+        drop(held);
+        bench.advance(secs(59));
+        assert_eq!(bench.pools().len(), 1, "used after {used_at} s");
+        bench.advance(secs(1 + 15));
+        assert_eq!(bench.pools().len(), 0, "used after {used_at} s");
+    }
+}
+
+#[test]
 fn a_pool_whose_items_wait_is_not_idle() {
     let mut bench = Bench::new(8, secs(60));
     bench.outside.world.answer(1, Dial::Refuse);
@@ -513,7 +529,7 @@ fn a_shutdown_closes_everything_tells_all_who_wait_and_counts() {
 
 #[test]
 fn a_shutdown_that_waits_for_a_creator_alone_ends_when_that_fails() {
-    type Given = Option<(PoolMap<u16, u32, u16>, Pin<Box<PoolMapDriver<u16, u32, u16, Clock>>>)>;
+    type Given = Option<(PoolMap<u16, Pool<u32, u16>>, Pin<Box<PoolMapDriver<u16, Pool<u32, u16>, Clock>>>)>;
     let (given, woken) = (Arc::new(Mutex::new(Given::None)), Arc::new(Woken::default()));
     let (inside, waker) = (Arc::clone(&given), Waker::from(Arc::clone(&woken)));
     let create = move |_: &u16| -> Result<Pool<u32, u16>, BoxError> {
@@ -580,7 +596,7 @@ fn when_the_driver_is_dropped_waiters_are_told_and_pools_that_are_held_live_on()
 #[test]
 fn settings_that_make_no_sense_are_refused_by_name() {
     type Change = fn(Builder) -> Builder;
-    type Builder = PoolMapBuilder<u16, Item, u16, fn(&u16) -> Made, Clock>;
+    type Builder = PoolMapBuilder<u16, Pool<Item, u16>, fn(&u16) -> Made, Clock>;
     let changes: [(&str, Change); 5] = [
         ("names_max", |map| map.names_max(0)),
         ("names_max", |map| map.names_max(usize::MAX)),

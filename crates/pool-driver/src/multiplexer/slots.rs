@@ -13,11 +13,11 @@ use crate::seams::observer::Event;
 use crate::seams::{ConnectionOf, Seams};
 use crate::snapshot::SentCount;
 
-/// A connection that never stops telling must not keep the others waiting.
-const EVENTS_PER_POLL_MAX: usize = 64;
-
 /// So many events are read of a connection that is given up, whatever it goes on telling.
 const LAST_EVENTS_MAX: usize = 1 << 16;
+
+/// So many events that are not about items are read of a connection that broke.
+const OTHER_LAST_EVENTS_MAX: usize = 64;
 
 impl<P: Seams> Multiplexer<P> {
     /// Polls a slot whose waker has fired.
@@ -52,18 +52,12 @@ impl<P: Seams> Multiplexer<P> {
         }
     }
 
-    /// Reads what an open connection has to tell, and does nothing else about it.
-    pub(super) fn listen(&mut self, slot: SlotId) {
-        if !self.connections.is_draining(slot) {
-            self.read_events(slot);
-        }
-    }
-
     /// Reads what a connection has to tell, if there is one. Returns whether it is to be asked for more in
     /// this poll.
     fn read_events(&mut self, slot: SlotId) -> bool {
         let mut unsent = Vec::new();
-        let mut left = EVENTS_PER_POLL_MAX;
+        let events_max = self.turns.events_of_slot();
+        let mut left = events_max;
         let mut may_advance = true;
         loop {
             match self.read(slot, &mut left, &mut unsent) {
@@ -85,6 +79,7 @@ impl<P: Seams> Multiplexer<P> {
                 }
             }
         }
+        self.turns.count_events(events_max - left);
         if left == 0 {
             self.connections.poll_soon(slot);
         }
@@ -149,7 +144,7 @@ impl<P: Seams> Multiplexer<P> {
 
     fn read_last_events(&mut self, slot: SlotId) {
         let mut unsent = Vec::new();
-        let mut others_left = EVENTS_PER_POLL_MAX;
+        let mut others_left = OTHER_LAST_EVENTS_MAX;
         while let Some(status) = self.core.slot(slot)
             && status.in_flight > 0
             && others_left > 0

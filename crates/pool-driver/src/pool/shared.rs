@@ -165,7 +165,7 @@ impl<T, A> Shared<T, A> {
         }
     }
 
-    /// Lets the keeper know, once, when the pool may have become idle. To be called before the look
+    /// Lets the keeper know, once, when the pool has become idle. To be called before the look
     /// that decides whether to wait.
     pub(crate) fn want_idle(&self) {
         self.is_idle_wanted.store(true, Ordering::Relaxed);
@@ -174,7 +174,7 @@ impl<T, A> Shared<T, A> {
 
     /// To be called after the pool's status was written, and after handles are gone.
     pub(crate) fn tell_maybe_idle(&self) {
-        if self.is_idle_wanted.load(Ordering::Relaxed) && self.handles() <= 1 {
+        if self.is_idle_wanted.load(Ordering::Relaxed) && self.is_idle() {
             self.is_idle_wanted.store(false, Ordering::Relaxed);
             self.tell_keeper();
         }
