@@ -214,13 +214,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotEnd::Closed => Some(LastOutcome::Closed),
             _ => known.last_outcome,
         };
-        self.outputs.push_back(Output::Event(Event::SlotEnded {
+        let ended = Output::Event(Event::SlotEnded {
             slot: id,
             address: known.address.clone(),
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
             sent: slot.sent,
             in_flight: slot.in_flight(),
-        }));
+        });
+        // The owner has carried out the drop: its end comes before the orders that follow it, so that an observer
+        // never counts more slots than there are.
+        if slot.dropped.is_some() {
+            self.outputs.push_front(ended);
+        } else {
+            self.outputs.push_back(ended);
+        }
     }
 }
