@@ -1,7 +1,7 @@
 //! Tokio's clock, timer and ways to spawn.
 
-use std::cell::OnceCell;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 /// `tokio::time`'s, so that paused time works.
 #[derive(Clone, Debug, Default)]
 pub struct TokioRuntime {
-    /// The time of the first look at the clock, which is the driver's first poll: not before is
-    /// it certain that Tokio's clock is the one that counts.
-    epoch: OnceCell<TokioInstant>,
+    /// The time of the first look at the clock, which is in the driver's first poll. Before that the
+    /// caller may be outside of the runtime whose clock it is, which may be paused.
+    epoch: OnceLock<TokioInstant>,
 }
 
 impl TokioRuntime {
