@@ -11,8 +11,8 @@ use futures_util::sink::drain;
 use futures_util::stream;
 
 use super::adapter::{
-    BuildError, DialTimedOut, Ended, OutcomeTimedOut, Pool, PoolConfig, ReadyError, Refused, RefusedReason,
-    Runtime, SendError, UndeliveredReason, pool_for, pool_map,
+    BuildError, CallError, ConnectionError, DialTimedOut, Ended, OutcomeTimedOut, Pool, PoolConfig,
+    ReadyError, Refused, RefusedReason, Runtime, SendError, UndeliveredReason, pool_for, pool_map,
 };
 
 fn is_shared<T: Send + Sync>() {}
@@ -53,6 +53,8 @@ fn errors_can_be_passed_on_and_survive_panics() {
     is_error::<BuildError>();
     is_error::<DialTimedOut>();
     is_error::<OutcomeTimedOut>();
+    is_error::<CallError<String>>();
+    is_error::<ConnectionError>();
     survives_panics::<(RefusedReason, UndeliveredReason, Ended)>();
 }
 
