@@ -134,7 +134,10 @@ impl EventLoop {
                 // The slot is `Draining` by now. Its socket may have nothing to tell, so it goes on at once.
                 Output::Drain { slot } => self.progress(slot.index()),
                 // A socket that is dropped is closed, and leaves mio's poll by that.
-                Output::Drop { slot } => drop(self.connections.remove(&slot.index())),
+                Output::Drop { slot } => {
+                    self.connections.remove(&slot.index());
+                    self.uniform.handle_slot(slot, SlotEvent::Dropped, self.now);
+                }
                 Output::Availability(availability) => self.voice.availability(availability),
                 // The addresses are fixed.
                 Output::Refresh => {}

@@ -153,11 +153,8 @@ fn carry_out(uniform: &mut Uniform<SocketAddr>) -> usize {
         match uniform.poll_output() {
             Output::Dial { slot, .. } => report(uniform, slot, &[SlotEvent::Connected, SlotEvent::Ready]),
             Output::Drain { slot } => report(uniform, slot, &[SlotEvent::Closed]),
-            Output::Drop { .. }
-            | Output::Availability(_)
-            | Output::Refresh
-            | Output::Event(_)
-            | Output::Closed => {}
+            Output::Drop { slot } => report(uniform, slot, &[SlotEvent::Dropped]),
+            Output::Availability(_) | Output::Refresh | Output::Event(_) | Output::Closed => {}
             Output::Timeout(_) => return carried_out,
         }
     }

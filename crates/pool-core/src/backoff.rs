@@ -64,16 +64,21 @@ impl Backoff {
         Duration::from_nanos(delay)
     }
 
-    pub(crate) fn jittered(&self, failures: u32, random: &mut Random) -> Duration {
-        let delay = duration_nanos(self.delay(failures));
-        let spread = delay / 100 * u64::from(self.jitter_percent);
-        Duration::from_nanos(delay - spread + random.up_to(2 * spread))
+    /// The same, moved either way by up to [`jitter_percent`](Self::jitter_percent) of it, as chance has it.
+    #[must_use]
+    pub fn jittered(&self, failures: u32, random: &mut Random) -> Duration {
+        let delay = self.delay(failures);
+        let spread = self.spread(delay);
+        random.between(delay.saturating_sub(spread), delay.saturating_add(spread))
     }
 
     /// The longest delay, less up to the jitter.
     pub(crate) fn jittered_cap(&self, random: &mut Random) -> Duration {
-        let cap = duration_nanos(self.cap);
-        Duration::from_nanos(cap - random.up_to(cap / 100 * u64::from(self.jitter_percent)))
+        random.between(self.cap.saturating_sub(self.spread(self.cap)), self.cap)
+    }
+
+    fn spread(&self, delay: Duration) -> Duration {
+        (delay / 100).saturating_mul(self.jitter_percent)
     }
 
     /// Says which field makes no sense, if one does.

@@ -40,6 +40,8 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) busy: u16,
     pub(crate) ready: u16,
     pub(crate) draining: u16,
+    /// Those that timed out and are dropping: their failure counts when they end.
+    pub(crate) timed_out: u16,
 }
 
 /// The latest that an address has shown of itself.
@@ -94,6 +96,7 @@ impl<A> KnownAddress<A> {
             busy: 0,
             ready: 0,
             draining: 0,
+            timed_out: 0,
         }
     }
 
@@ -108,7 +111,8 @@ impl<A> KnownAddress<A> {
     /// Dials that may start, backoff and the pool's limits apart. A retiring connection counts as
     /// gone, so that its replacement is dialled before it drains.
     pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
-        if !self.present {
+        // A dial would forestall the backoff that follows from a failure about to be counted.
+        if !self.present || self.timed_out > 0 {
             return 0;
         }
         // The retiring one may just have gone, a moment before its retirement is called off.

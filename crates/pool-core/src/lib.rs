@@ -51,6 +51,7 @@ pub use config::{Config, ConfigError, Opening};
 pub use instant::Instant;
 pub use known_address::LastOutcome;
 pub use output::{Availability, DrainReason, Event, Outcome, Output, SlotEnd};
+pub use random::Random;
 pub use rings::{Member, Ring};
 pub use slot::{FailureKind, Handled, SlotEvent, SlotId, SlotState};
 pub use uniform::{AddressState, AddressStatus, SlotStatus, Uniform};

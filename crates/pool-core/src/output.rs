@@ -26,9 +26,13 @@ pub enum Output<A> {
         /// The slot that drains.
         slot: SlotId,
     },
-    /// Abandon this dial or connection now. Its id is dead already; nothing needs reporting.
+    /// Abandon this dial or connection now. Outcomes that it still has to tell are reported as ever; then
+    /// report [`SlotEvent::Dropped`](crate::SlotEvent::Dropped) once, also if the slot has reported `Closed`
+    /// or `Failed` meanwhile or was never dialled. Until then the slot is
+    /// [`Dropping`](SlotState::Dropping) and counts for nothing, but an address that timed out isn't
+    /// dialled and a pool that closes isn't `Closed`.
     Drop {
-        /// The slot that is no more.
+        /// The slot to abandon.
         slot: SlotId,
     },
     /// Whether items can be taken has changed.
@@ -108,13 +112,13 @@ pub enum Event<A> {
         /// Why.
         reason: DrainReason,
     },
-    /// A dial or a connection is over.
+    /// A dial or a connection is over. One that was dropped is over when that is reported.
     SlotEnded {
         /// Which.
         slot: SlotId,
         /// Whose.
         address: A,
-        /// The state it was in.
+        /// The state it was in; the one before the drop, if it was dropped.
         state: SlotState,
         /// Why it ended.
         end: SlotEnd,

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::instant::Instant;
+use crate::output::SlotEnd;
 use crate::slab::{Generational, Key};
 
 /// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
@@ -43,6 +44,9 @@ pub enum SlotState {
     Ready,
     /// Takes no new item, flushes what it holds, closes.
     Draining,
+    /// Abandoned by [`Output::Drop`](crate::Output::Drop), and its owner has not yet reported
+    /// [`SlotEvent::Dropped`]. It counts for nothing; what it still tells of its items does.
+    Dropping,
 }
 
 impl SlotState {
@@ -73,6 +77,9 @@ pub enum SlotEvent {
     Closed,
     /// The connection asks to be replaced; it still has to flush and close.
     GoingAway,
+    /// [`Output::Drop`](crate::Output::Drop) is carried out: the dial or connection is gone, and has told
+    /// its last outcomes. Each drop is answered by this, once, whatever else was reported meanwhile.
+    Dropped,
 }
 
 /// How something failed.
@@ -109,6 +116,7 @@ pub(crate) enum Input {
     Failed,
     Closed,
     GoingAway,
+    Dropped,
     /// The machine wants the slot to drain.
     Drain,
     /// The machine abandons the slot.
@@ -125,6 +133,7 @@ impl SlotEvent {
             Self::Failed(_) => Input::Failed,
             Self::Closed => Input::Closed,
             Self::GoingAway => Input::GoingAway,
+            Self::Dropped => Input::Dropped,
         }
     }
 }
@@ -147,15 +156,16 @@ pub(crate) fn transition(state: SlotState, input: Input) -> Transition {
 
 /// The life of a slot, a row for each state and a column for each input, in the order of the
 /// enums. This is the only place that says what may follow what.
-const TRANSITIONS: [[Transition; 9]; 4] = {
-    use SlotState::{Busy, Draining, Ready};
-    use Transition::{End, Invalid, Stay, To};
+const TRANSITIONS: [[Transition; 10]; 5] = {
+    use SlotState::{Busy, Draining, Dropping, Ready};
+    use Transition::{End, Invalid as No, Stay, To};
     [
-        // Connected  Sent     Ready      Busy      Failed Closed GoingAway     Drain         Drop
-        [To(Busy), Invalid, Invalid, Invalid, End, End, Invalid, Invalid, End],
-        [Invalid, Stay, To(Ready), Stay, End, End, To(Draining), To(Draining), End],
-        [Invalid, Stay, Stay, To(Busy), End, End, To(Draining), To(Draining), End],
-        [Invalid, Stay, Stay, Stay, End, End, Stay, Stay, End],
+        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Drain, Drop
+        [To(Busy), No, No, No, End, End, No, No, No, To(Dropping)],
+        [No, Stay, To(Ready), Stay, End, End, To(Draining), No, To(Draining), To(Dropping)],
+        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, To(Draining), To(Dropping)],
+        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, To(Dropping)],
+        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, No, No],
     ]
 };
 
@@ -190,12 +200,29 @@ pub(crate) struct Slot {
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
     pub(crate) unreported: u32,
     pub(crate) reported: Reported,
+    /// Why it is dropped, in the state `Dropping`.
+    pub(crate) dropped: Option<Dropped>,
     /// The slots of an address form a list.
     pub(crate) sibling_next: u32,
     pub(crate) sibling_previous: u32,
     /// The address's ready slots form a ring.
     pub(crate) ready_next: u32,
     pub(crate) ready_previous: u32,
+}
+
+/// The end that a slot has when its owner reports it dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dropped {
+    /// The state it was dropped in.
+    pub(crate) from: SlotState,
+    pub(crate) end: SlotEnd,
+}
+
+impl Dropped {
+    /// Whether the drop is held against the address.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self.end, SlotEnd::Failed(_))
+    }
 }
 
 /// What a connection has told of the items it was sent.
@@ -257,10 +284,10 @@ mod tests {
     use core::fmt::Write as _;
 
     use super::*;
-    use SlotState::{Busy, Dialling, Draining, Ready};
+    use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
 
-    const STATES: [SlotState; 4] = [Dialling, Busy, Ready, Draining];
-    const INPUTS: [Input; 9] = [
+    const STATES: [SlotState; 5] = [Dialling, Busy, Ready, Draining, Dropping];
+    const INPUTS: [Input; 10] = [
         Input::Connected,
         Input::Sent,
         Input::Ready,
@@ -268,6 +295,7 @@ mod tests {
         Input::Failed,
         Input::Closed,
         Input::GoingAway,
+        Input::Dropped,
         Input::Drain,
         Input::Drop,
     ];
@@ -275,7 +303,11 @@ mod tests {
     /// The contract in other words than the table's: what each input may do at all.
     fn expected(state: SlotState, input: Input) -> Transition {
         match (state, input) {
-            (_, Input::Failed | Input::Closed | Input::Drop) => Transition::End,
+            (Dropping, Input::Dropped) => Transition::End,
+            (Dropping, Input::Drain | Input::Drop) | (_, Input::Dropped) => Transition::Invalid,
+            (Dropping, _) => Transition::Stay,
+            (_, Input::Drop) => Transition::To(Dropping),
+            (_, Input::Failed | Input::Closed) => Transition::End,
             (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
             (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
             (Draining, _) | (_, Input::Sent) => Transition::Stay,

@@ -173,6 +173,9 @@ fn f4_a_million_addresses_are_refused_by_default_and_very_many_are_taken_if_allo
     fast("a very large set", || uniform.handle_addresses(&set, Instant::ZERO));
     assert_eq!((uniform.addresses_len(), uniform.dials_in_flight()), (150_000, 64));
     fast("an empty set", || uniform.handle_addresses(&AddressSet::default(), Instant::ZERO));
+    for slot in uniform.slots().map(|slot| slot.id).collect::<Vec<_>>() {
+        uniform.handle_slot(slot, SlotEvent::Dropped, Instant::ZERO);
+    }
     assert_eq!((uniform.addresses().count(), uniform.dials_in_flight()), (0, 0));
 }
 
@@ -228,7 +231,7 @@ fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
 
 // Events.
 
-const EVENTS: [SlotEvent; 7] = [
+const EVENTS: [SlotEvent; 8] = [
     SlotEvent::Connected,
     SlotEvent::Sent,
     SlotEvent::Ready,
@@ -236,6 +239,7 @@ const EVENTS: [SlotEvent; 7] = [
     SlotEvent::Failed(FailureKind::Error),
     SlotEvent::Closed,
     SlotEvent::GoingAway,
+    SlotEvent::Dropped,
 ];
 
 fn slot_in(state: SlotState) -> (Bench, SlotId) {
@@ -251,6 +255,10 @@ fn slot_in(state: SlotState) -> (Bench, SlotId) {
     if state > SlotState::Ready {
         bench.set([]);
     }
+    if state > SlotState::Draining {
+        bench.holds_drops = true;
+        bench.advance(secs(30));
+    }
     assert_eq!(bench.state(slot), Some(state));
     bench.take();
     (bench, slot)
@@ -258,14 +266,15 @@ fn slot_in(state: SlotState) -> (Bench, SlotId) {
 
 #[test]
 fn c6_every_event_in_every_state_is_applied_or_refused_without_effect() {
-    use SlotState::{Busy, Dialling, Draining, Ready};
-    for state in [Dialling, Busy, Ready, Draining] {
+    use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
+    for state in [Dialling, Busy, Ready, Draining, Dropping] {
         for event in EVENTS {
             let (mut bench, slot) = slot_in(state);
             let handled = bench.event(slot, event);
             let is_invalid = match state {
                 Dialling => !matches!(event, SlotEvent::Connected | SlotEvent::Failed(_) | SlotEvent::Closed),
-                Busy | Ready | Draining => event == SlotEvent::Connected,
+                Busy | Ready | Draining => matches!(event, SlotEvent::Connected | SlotEvent::Dropped),
+                Dropping => false,
             };
             assert_eq!(handled == Handled::Invalid, is_invalid, "{event:?} in {state:?}");
             if is_invalid {

@@ -20,6 +20,8 @@ struct Pair {
     now: Instant,
     wake_at: Option<Instant>,
     trace: Vec<Output<u32>>,
+    /// Whether the owner reports what is dropped at once.
+    is_prompt: bool,
 }
 
 impl Pair {
@@ -27,7 +29,8 @@ impl Pair {
         let uniform = Uniform::new(config.clone(), RoundRobin::new(), seed).expect("a valid configuration");
         let reference = Reference::new(config.clone());
         let now = Instant::ZERO + Duration::from_secs(1_000);
-        let mut pair = Self { uniform, reference, now, wake_at: None, trace: Vec::new() };
+        let mut pair =
+            Self { uniform, reference, now, wake_at: None, trace: Vec::new(), is_prompt: seed % 2 == 0 };
         pair.input(&Input::Timeout);
         pair
     }
@@ -79,6 +82,11 @@ impl Pair {
         self.reference.end_step(self.wake_at);
         self.reference.on_selected(self.uniform.select(&PickArgs::any(), self.now));
         self.check();
+        if self.is_prompt
+            && let Some(&slot) = self.slots(|state| state == SlotState::Dropping).first()
+        {
+            self.input(&Input::Slot(slot, SlotEvent::Dropped));
+        }
     }
 
     fn compare_backoffs(&mut self) {
@@ -141,7 +149,7 @@ impl Pair {
             Phase::Closed => assert!(reference.slots.is_empty() && self.wake_at.is_none()),
             Phase::Open | Phase::Closing(_) => return,
         }
-        assert_eq!(self.slots(|state| state != SlotState::Draining), [], "a closing pool drains");
+        assert_eq!(self.slots(|state| state < SlotState::Draining), [], "a closing pool drains");
     }
 
     fn check_address(&self, address: u32) {
@@ -154,6 +162,7 @@ impl Pair {
         let expected =
             [SlotState::Dialling, SlotState::Busy, SlotState::Ready, SlotState::Draining].map(count);
         assert_eq!(counts, expected, "{address}");
+        assert_eq!(usize::from(status.dropping), count(SlotState::Dropping), "{address}");
         let slots = reference.slots.values().filter(|slot| slot.address == address);
         assert_eq!(status.in_flight, slots.map(|slot| slot.in_flight).sum::<u32>(), "{address}");
         assert_eq!(
@@ -188,6 +197,7 @@ enum Op {
     Send,
     SendElsewhere(usize),
     FindBusy,
+    Dropped(usize),
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
@@ -235,6 +245,11 @@ impl Pair {
             Op::SendElsewhere(which) => {
                 if let Some(slot) = chosen(&self.slots(|state| state == SlotState::Ready), *which) {
                     self.report(slot, SlotEvent::Sent);
+                }
+            }
+            Op::Dropped(which) => {
+                if let Some(slot) = chosen(&self.slots(|state| state == SlotState::Dropping), *which) {
+                    self.report(slot, SlotEvent::Dropped);
                 }
             }
             Op::Outcome(which, outcome) => {
@@ -290,6 +305,7 @@ impl Pair {
         let silence = self.reference.config.outcome_timeout.unwrap_or_default();
         let end = self.now + silence + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
         self.input(&Input::Demand(100));
+        self.drop_promptly();
         self.live_well_until(end);
         if self.reference.phase != Phase::Open {
             return;
@@ -307,6 +323,12 @@ impl Pair {
         for address in proving {
             assert_eq!(self.reference.known[&address].failures, 0, "{address} works again");
         }
+    }
+
+    /// From now on what is dropped is reported at once.
+    fn drop_promptly(&mut self) {
+        self.is_prompt = true;
+        self.input(&Input::Timeout);
     }
 
     /// Every dial succeeds and every drain completes at once.
@@ -328,6 +350,7 @@ impl Pair {
                 SlotState::Dialling => SlotEvent::Connected,
                 SlotState::Busy | SlotState::Ready => SlotEvent::Ready,
                 SlotState::Draining => SlotEvent::Closed,
+                SlotState::Dropping => SlotEvent::Dropped,
             };
             self.input(&Input::Slot(slot, event));
         }
@@ -408,6 +431,7 @@ fn any_event() -> impl Strategy<Value = SlotEvent> {
         3 => Just(SlotEvent::Failed(FailureKind::Error)),
         2 => Just(SlotEvent::Closed),
         2 => Just(SlotEvent::GoingAway),
+        2 => Just(SlotEvent::Dropped),
     ]
 }
 
@@ -435,6 +459,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         10 => Just(Op::Send),
         2 => which().prop_map(Op::SendElsewhere),
         3 => Just(Op::FindBusy),
+        8 => which().prop_map(Op::Dropped),
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),
@@ -489,6 +514,7 @@ proptest! {
             pair.carry_out(op);
         }
         let drain_timeout = pair.reference.config.drain_timeout;
+        pair.drop_promptly();
         pair.advance(Duration::from_millis(grace_millis) + drain_timeout);
         prop_assert_eq!(pair.reference.phase, Phase::Closed);
         prop_assert_eq!(pair.trace.last(), Some(&Output::Closed));

@@ -2,14 +2,20 @@
 
 mod support;
 
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
-use pool_driver::Outcome;
-use support::{A, B, Bench, Call, Dial, End, Item, Outside, secs};
+use futures_sink::Sink;
+use futures_util::future::ready;
+
+use pool_conformance::simulated::Spawned;
+use pool_driver::{Connection, ConnectionEvent, Outcome, Pool, PoolBuilder};
+use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Item, Outside, secs};
 
 #[test]
 fn f2_a_pool_with_nothing_to_do_is_not_polled() {
@@ -147,6 +153,141 @@ fn f2_a_connection_with_a_great_deal_to_tell_lets_others_go_first() {
     bench.run();
     assert_eq!(link.untold(), 0);
     bench.finish();
+}
+
+/// Connections that share a budget of operations for each poll of their driver, as on Tokio: one that has
+/// none left is woken at once, and has to be polled again.
+#[derive(Clone, Default)]
+struct Crowd {
+    budget: Rc<Cell<usize>>,
+    /// Reads that found a message.
+    messages: Rc<Cell<usize>>,
+    /// Reads that found none.
+    vain_polls: Rc<Cell<usize>>,
+    members: Rc<RefCell<Vec<Rc<Member>>>>,
+}
+
+#[derive(Default)]
+struct Member {
+    untold: Cell<usize>,
+    told: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+}
+
+struct MemberOf {
+    crowd: Crowd,
+    member: Rc<Member>,
+}
+
+impl Crowd {
+    /// A pool with so many connections, and a driver that gives them this budget in each poll.
+    fn up(&self, connections: u16, budget_per_poll: usize) -> (Executor, Spawned<()>, Pool<u32, u16>) {
+        let (crowd, budget) = (self.clone(), Rc::clone(&self.budget));
+        let connect = move |_: u16| {
+            let member = Rc::new(Member::default());
+            crowd.members.borrow_mut().push(Rc::clone(&member));
+            ready(Ok::<_, String>(MemberOf { crowd: crowd.clone(), member }))
+        };
+        let builder = PoolBuilder::new(connect, Clock::default()).dials_max(10_000).seed(1);
+        let (pool, driver) = builder.connect_to_fixed(0..connections).build::<u32>().expect("sound settings");
+        let mut driver = Box::pin(driver);
+        let mut executor = Executor::default();
+        let driver = executor.spawn(poll_fn(move |cx| {
+            budget.set(budget_per_poll);
+            driver.as_mut().poll(cx).map(drop)
+        }));
+        executor.run();
+        assert_eq!(self.members.borrow().len(), usize::from(connections));
+        (self.messages.set(0), self.vain_polls.set(0));
+        (executor, driver, pool)
+    }
+
+    /// Each has so many messages now.
+    fn tell(&self, messages: usize) {
+        for member in &*self.members.borrow() {
+            member.untold.set(messages);
+            let waker = member.waker.take();
+            waker.expect("it waits to be read").wake();
+        }
+    }
+}
+
+impl Sink<u32> for MemberOf {
+    type Error = String;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, _: u32) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connection<u32> for MemberOf {
+    const REPORTS_OUTCOMES: bool = true;
+
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<u32>, String>> {
+        let (crowd, member) = (&self.crowd, &self.member);
+        *member.waker.borrow_mut() = Some(cx.waker().clone());
+        if member.untold.get() > 0 && crowd.budget.get() > 0 {
+            crowd.budget.set(crowd.budget.get() - 1);
+            member.untold.set(member.untold.get() - 1);
+            member.told.set(member.told.get() + 1);
+            crowd.messages.set(crowd.messages.get() + 1);
+            return Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Cancelled)));
+        }
+        crowd.vain_polls.set(crowd.vain_polls.get() + 1);
+        if member.untold.get() > 0 {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+#[test]
+fn f2_the_polls_of_many_connections_grow_with_their_messages_and_not_faster() {
+    let crowd = Crowd::default();
+    let (mut executor, driver, _pool) = crowd.up(5_000, 128);
+    let polls = driver.polls();
+    crowd.tell(1);
+    executor.run();
+    assert_eq!(crowd.messages.get(), 5_000);
+    let vain = crowd.vain_polls.get();
+    assert!(
+        vain <= 12_500,
+        "{vain} polls for 5,000 messages, in {} polls of the driver",
+        driver.polls() - polls
+    );
+}
+
+#[test]
+fn f2_the_events_of_one_poll_are_bounded_and_all_connections_have_their_turn() {
+    let crowd = Crowd::default();
+    let (mut executor, _driver, pool) = crowd.up(1_000, usize::MAX);
+    crowd.tell(1_000_000);
+    let told =
+        |crowd: &Crowd| crowd.members.borrow().iter().map(|member| member.told.get()).collect::<Vec<_>>();
+    let (mut before, mut largest) = (0, 0);
+    for _ in 0..100 {
+        executor.run_round();
+        largest = largest.max(crowd.messages.get() - before);
+        before = crowd.messages.get();
+    }
+    assert!(largest <= 2_048, "{largest} events in one poll of the driver");
+    // Those that were read are the first in line, and each was read as often as the others or once more.
+    let told = told(&crowd);
+    let (most, least) = (told.iter().max().expect("there are some"), told.iter().min().expect("as before"));
+    assert!(most - least <= 64, "between {least} and {most} events of each");
+    drop(pool);
 }
 
 #[test]

@@ -114,7 +114,9 @@ impl Client {
                     orders.dials.push(address);
                 }
                 Output::Drain { slot } => orders.drains.push(self.address_of(slot)),
-                Output::Drop { slot } => unreachable!("{slot:?} needs no force"),
+                Output::Drop { slot } => {
+                    self.uniform.handle_slot(slot, SlotEvent::Dropped, self.now);
+                }
                 Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
                 Output::Closed => orders.is_closed = true,
                 Output::Timeout(deadline) => {

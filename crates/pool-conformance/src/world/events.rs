@@ -206,6 +206,7 @@ impl Tally {
             SlotState::Dialling => self.dialling.fall(),
             SlotState::Draining => self.draining.fall(),
             SlotState::Busy | SlotState::Ready => self.connected.fall(),
+            SlotState::Dropping => unreachable!("the state before the drop is told"),
         }
         if let Some(since) = self.draining_since.remove(&slot) {
             self.drains.push(now.saturating_duration_since(since));

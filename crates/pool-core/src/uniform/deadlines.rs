@@ -36,6 +36,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn slot_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
         let (slot, config) = (&self.slots[index], &self.config);
         match slot.state {
+            SlotState::Dropping => None,
             SlotState::Dialling => Some((slot.since + config.dial_timeout, Reason::DialTimeout)),
             SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
             SlotState::Busy | SlotState::Ready => {

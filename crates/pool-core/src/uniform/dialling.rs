@@ -116,6 +116,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             sent: 0,
             unreported: 0,
             reported: Reported::Nothing,
+            dropped: None,
             sibling_next: NONE,
             sibling_previous: NONE,
             ready_next: NONE,

@@ -21,7 +21,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotState::Busy | SlotState::Ready => {
                 !(in_good_order && (slot.has_sent() || self.is_stable(slot)))
             }
-            SlotState::Draining => false,
+            SlotState::Draining | SlotState::Dropping => false,
         }
     }
 

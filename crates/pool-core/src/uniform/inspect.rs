@@ -63,6 +63,8 @@ pub struct AddressStatus {
     pub ready: u16,
     /// Connections on their way out.
     pub draining: u16,
+    /// Dials and connections that were abandoned, and whose owner has not yet reported that they are gone.
+    pub dropping: u16,
     /// Items sent to its connections and not reported on.
     pub in_flight: u32,
     /// Failure episodes since the last reset.
@@ -83,7 +85,7 @@ pub struct SlotStatus {
     pub address: AddressId,
     /// Where it is in its life.
     pub state: SlotState,
-    /// Start of the dial, of the connection, or of the drain.
+    /// Start of the dial, of the connection, of the drain, or of the drop.
     pub since: Instant,
     /// Items it was sent.
     pub sent: u64,
@@ -108,12 +110,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.find(address).map(|index| self.addresses.id(index))
     }
 
-    /// All slots that have a tenant.
+    /// All slots that are taken.
     pub fn slots(&self) -> impl Iterator<Item = SlotStatus> {
         self.slots.iter().filter_map(|(key, _)| self.slot(SlotId(key)))
     }
 
-    /// A look at one slot, while its tenant lives.
+    /// A look at one slot, until it has ended.
     pub fn slot(&self, id: SlotId) -> Option<SlotStatus> {
         self.slots.get(id.0).map(|slot| SlotStatus {
             id,
@@ -168,6 +170,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         } else {
             AddressState::Waiting
         };
+        let (mut in_flight, mut dropping) = (0_u32, 0);
+        for slot in self.siblings(key.index).map(|slot| &self.slots[slot]) {
+            in_flight = in_flight.saturating_add(slot.in_flight());
+            dropping = u16::saturating_add(dropping, u16::from(slot.state == SlotState::Dropping));
+        }
         AddressStatus {
             id: AddressId(key),
             state,
@@ -178,9 +185,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             busy: known.busy,
             ready: known.ready,
             draining: known.draining,
-            in_flight: self
-                .siblings(key.index)
-                .fold(0, |sum, slot| sum.saturating_add(self.slots[slot].in_flight())),
+            dropping,
+            in_flight,
             failures: known.failures,
             retry_at: in_backoff.then_some(known.retry_at),
             last_outcome: known.last_outcome,

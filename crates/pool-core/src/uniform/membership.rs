@@ -176,22 +176,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
         self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
-        // With its last dial it may have been forgotten already.
-        if self.addresses.known.get(key).is_some() {
-            self.update_dialling(index);
-            self.forget_if_done(index);
-        }
+        self.update_dialling(index);
+        self.forget_if_done(index);
     }
 
     /// Drops the dials of an address and drains its connections.
     pub(super) fn retire_slots(&mut self, index: u32, reason: DrainReason, end: SlotEnd) {
-        let slots: Vec<Key> = self.siblings(index).map(|slot| self.slots.key(slot)).collect();
+        let slots: Vec<u32> = self.siblings(index).collect();
         for slot in slots {
-            // One that drains may have been dropped meanwhile, to make room for another.
-            match self.slots.get(slot).map(|tenant| tenant.state) {
-                Some(SlotState::Dialling) => self.drop_slot(slot.index, end),
-                Some(SlotState::Busy | SlotState::Ready) => self.drain_slot(slot.index, reason),
-                Some(SlotState::Draining) | None => {}
+            match self.slots[slot].state {
+                SlotState::Dialling => self.drop_slot(slot, end),
+                SlotState::Busy | SlotState::Ready => self.drain_slot(slot, reason),
+                SlotState::Draining | SlotState::Dropping => {}
             }
         }
     }

@@ -63,7 +63,9 @@ use refresh::Refreshes;
 ///             uniform.handle_slot(slot, SlotEvent::Connected, now);
 ///             uniform.handle_slot(slot, SlotEvent::Ready, now);
 ///         }
-///         Output::Drain { .. } | Output::Drop { .. } | Output::Closed => unreachable!("nothing left"),
+///         // Nothing leaves here. Else: close it, or drop it and report that.
+///         Output::Drain { .. } | Output::Closed => {}
+///         Output::Drop { slot } => drop(uniform.handle_slot(slot, SlotEvent::Dropped, now)),
 ///         Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
 ///         Output::Timeout(deadline) => {
 ///             assert_eq!(deadline, None);
@@ -193,7 +195,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
-    /// Tells what became of an item that the slot was sent.
+    /// Tells what became of an item that the slot was sent. A slot that is dropping may still tell its last.
     ///
     /// The first success of a connection resets the backoff of its address.
     #[inline]

@@ -5,7 +5,9 @@ use crate::balance::Balance;
 use crate::known_address::LastOutcome;
 use crate::output::{DrainReason, Event, Output, SlotEnd};
 use crate::slab::Key;
-use crate::slot::{Handled, Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition};
+use crate::slot::{
+    Dropped, Handled, Input, NONE, Slot, SlotEvent, SlotId, SlotState, Transition, transition,
+};
 use crate::timers::Timer;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -116,19 +118,25 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     pub(super) fn on_end(&mut self, index: u32, event: SlotEvent) {
+        let dropped = self.slots[index].dropped;
         let end = match event {
             SlotEvent::Failed(kind) => SlotEnd::Failed(kind),
-            _ => SlotEnd::Closed,
+            _ => dropped.map_or(SlotEnd::Closed, |dropped| dropped.end),
         };
         self.end_slot(index, end);
         self.settle();
     }
 
-    /// Abandons a slot and tells the driver.
+    /// Abandons a slot and tells its owner. It ends when the owner reports that it is dropped; until then its
+    /// last outcomes count.
     pub(super) fn drop_slot(&mut self, index: u32, end: SlotEnd) {
-        debug_assert_eq!(transition(self.slots[index].state, Input::Drop), Transition::End);
+        let Slot { address, state: from, .. } = self.slots[index];
+        debug_assert_eq!(transition(from, Input::Drop), Transition::To(SlotState::Dropping));
         self.outputs.push_back(Output::Drop { slot: SlotId(self.slots.key(index)) });
-        self.end_slot(index, end);
+        self.slots[index].dropped = Some(Dropped { from, end });
+        self.change_state(index, SlotState::Dropping);
+        self.check_retiring(address);
+        self.update_dialling(address);
     }
 
     /// Makes a connection drain. An address keeps at most as many draining connections as it may
@@ -188,13 +196,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.outputs.push_back(Output::Event(Event::SlotEnded {
             slot,
             address,
-            state: tenant.state,
+            state: tenant.dropped.map_or(tenant.state, |dropped| dropped.from),
             end,
             sent: tenant.sent,
             in_flight: tenant.in_flight(),
         }));
-        let was_its_own_end = matches!(end, SlotEnd::Closed | SlotEnd::Failed(_));
-        if was_its_own_end && self.is_failure(&tenant, end == SlotEnd::Closed) {
+        let is_failure = match tenant.dropped {
+            Some(dropped) => dropped.is_failure(),
+            None => self.is_failure(&tenant, end == SlotEnd::Closed),
+        };
+        if is_failure {
             self.count_failure(tenant.address, tenant.episode);
         }
         self.check_retiring(tenant.address);
@@ -252,6 +263,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn count_entry(&mut self, index: u32) {
         let tenant = &self.slots[index];
         let (address, state, probe) = (tenant.address, tenant.state, tenant.probe);
+        let timed_out = u16::from(tenant.dropped.is_some_and(Dropped::is_failure));
         let known = self.addresses.get_mut(address);
         match state {
             SlotState::Dialling => {
@@ -262,6 +274,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotState::Busy => known.busy += 1,
             SlotState::Ready => known.ready += 1,
             SlotState::Draining => known.draining += 1,
+            SlotState::Dropping => known.timed_out += timed_out,
         }
         if state.is_connected() {
             self.rings.slot_connected(address);
@@ -277,6 +290,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn count_exit(&mut self, index: u32) {
         let tenant = &self.slots[index];
         let (address, state, probe) = (tenant.address, tenant.state, tenant.probe);
+        let timed_out = u16::from(tenant.dropped.is_some_and(Dropped::is_failure));
         if tenant.armed {
             self.timers.disarm(tenant.deadline, Timer::Slot(index));
             self.slots[index].armed = false;
@@ -298,6 +312,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotState::Busy => known.busy -= 1,
             SlotState::Ready => known.ready -= 1,
             SlotState::Draining => known.draining -= 1,
+            SlotState::Dropping => known.timed_out -= timed_out,
         }
     }
 

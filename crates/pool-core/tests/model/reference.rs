@@ -89,6 +89,15 @@ pub(crate) struct Tenant {
     was_stable: bool,
     /// What it has reported so far.
     outcomes: Vec<Outcome>,
+    pub(crate) dropped: Option<Dropped>,
+}
+
+/// A slot is dropped, and this is not reported yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Dropped {
+    from: SlotState,
+    /// The ends that it may have; which of them it was is told when it is over.
+    ends: Vec<SlotEnd>,
 }
 
 impl Known {
@@ -208,6 +217,7 @@ impl Turns {
 #[derive(Default, Debug)]
 struct Pending {
     end: Option<(SlotId, SlotEnd)>,
+    /// Whose drop was reported.
     dropped: Option<SlotId>,
     /// Who is to drain, as it was before.
     drained: Option<(SlotId, Tenant)>,
@@ -255,6 +265,8 @@ pub(crate) struct Reference {
     /// Whether there were other settings: an address that needs fewer connections may need no dial to be
     /// whole, and nothing then shows that it works.
     pub(crate) was_reconfigured: bool,
+    /// Whether this step is one in which deadlines are looked at.
+    is_timeout: bool,
     /// Whether the pool was closed before this step.
     was_over: bool,
 }
@@ -281,6 +293,7 @@ impl Reference {
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
+            is_timeout: false,
             was_over: false,
         }
     }
@@ -367,6 +380,11 @@ impl Reference {
 
     fn missing(&self, address: u32, retiring: bool) -> usize {
         let known = &self.known[&address];
+        let timed_out = SlotEnd::Failed(FailureKind::TimedOut);
+        let mut dropped = self.tenants(address).filter_map(|(_, slot)| slot.dropped.as_ref());
+        if dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
+            return 0;
+        }
         let dialling = self.count(address, SlotState::Dialling);
         let held = (self.connected(address) + dialling).saturating_sub(usize::from(retiring));
         let missing = self.n().saturating_sub(held);
@@ -437,6 +455,7 @@ impl Reference {
             slot.occupied_until = self.now;
         }
         self.is_out_of_order = false;
+        self.is_timeout = matches!(input, Input::Timeout);
         self.was_over = self.phase == Phase::Closed;
         let mut answer = Answer::Nothing;
         match input {
@@ -601,6 +620,17 @@ impl Reference {
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
         let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
         let state = slot.state;
+        if state == SlotState::Dropping {
+            match event {
+                SlotEvent::Dropped => self.pending.dropped = Some(id),
+                SlotEvent::Sent => self.on_sent(id),
+                _ => {}
+            }
+            return Handled::Applied;
+        }
+        if event == SlotEvent::Dropped {
+            return Handled::Invalid;
+        }
         if !matches!(event, SlotEvent::Failed(_) | SlotEvent::Closed) {
             let is_dialling = state == SlotState::Dialling;
             if is_dialling != (event == SlotEvent::Connected) {
@@ -714,7 +744,7 @@ impl Reference {
         match slot.state {
             SlotState::Dialling => true,
             SlotState::Busy | SlotState::Ready => !(in_good_order && has_worked),
-            SlotState::Draining => false,
+            SlotState::Draining | SlotState::Dropping => false,
         }
     }
 
@@ -723,19 +753,11 @@ impl Reference {
     /// Checks that an output is allowed now, and carries it out.
     pub(crate) fn on_output(&mut self, output: &Output<u32>) {
         assert!(self.phase != Phase::Closed || *output == Output::Timeout(None), "{output:?} after Closed");
-        if let Some(slot) = self.pending.dropped {
-            let is_its_end =
-                matches!(output, Output::Event(Event::SlotEnded { slot: ended, .. }) if *ended == slot);
-            assert!(is_its_end, "{output:?} after the drop of {slot:?}");
-        }
         assert!(!self.pending.doubted || *output == Output::Refresh, "{output:?} instead of a refresh");
         match output {
             Output::Dial { slot, address } => self.on_dial(*slot, *address),
             Output::Drain { slot } => self.on_drain(*slot),
-            Output::Drop { slot } => {
-                assert!(self.slots.contains_key(slot), "{slot:?} is dropped, but is not there");
-                self.pending.dropped = Some(*slot);
-            }
+            Output::Drop { slot } => self.on_drop(*slot),
             Output::Availability(availability) => self.on_availability(*availability),
             Output::Refresh => {
                 assert!(core::mem::take(&mut self.pending.doubted), "there is no reason to doubt the set");
@@ -797,6 +819,7 @@ impl Reference {
             ends_by: None,
             was_stable: false,
             outcomes: Vec::new(),
+            dropped: None,
         };
         self.used.push(id);
         self.slots.insert(id, tenant);
@@ -841,7 +864,8 @@ impl Reference {
             Event::SlotEnded { slot, address, state, end, sent, in_flight } => {
                 let tenant = self.slots.get(slot).expect("a live slot ends").clone();
                 let found = (*address, *state, *sent, *in_flight);
-                assert_eq!(found, (tenant.address, tenant.state, tenant.sent, tenant.in_flight));
+                let last = tenant.dropped.as_ref().map_or(tenant.state, |dropped| dropped.from);
+                assert_eq!(found, (tenant.address, last, tenant.sent, tenant.in_flight));
                 self.on_ended(*slot, &tenant, *end);
             }
             Event::BackedOff { address, failures, until } => {
@@ -918,41 +942,62 @@ impl Reference {
         }
     }
 
-    fn on_ended(&mut self, id: SlotId, tenant: &Tenant, end: SlotEnd) {
+    fn on_drop(&mut self, id: SlotId) {
+        let tenant = self.slots.get(&id).expect("a live slot is dropped").clone();
+        let ends = self.reasons_to_drop(&tenant);
+        assert!(!ends.is_empty(), "there is no reason to drop {tenant:?}");
+        self.leave(id);
+        let slot = self.slots.get_mut(&id).expect("live");
+        (slot.state, slot.since, slot.fresh) = (SlotState::Dropping, self.now, false);
+        slot.dropped = Some(Dropped { from: tenant.state, ends });
+        self.call_off_retirement(tenant.address);
+    }
+
+    fn reasons_to_drop(&self, tenant: &Tenant) -> Vec<SlotEnd> {
+        let address = tenant.address;
         let waited = self.now.saturating_duration_since(tenant.since);
-        let was_dropped = self.pending.dropped.take() == Some(id);
-        let is_dial = tenant.state == SlotState::Dialling;
-        let is_drain = tenant.state == SlotState::Draining;
-        let own = if was_dropped { None } else { self.pending.end.take() };
-        match end {
-            _ if own.is_some() => assert_eq!(own, Some((id, end))),
-            SlotEnd::Failed(FailureKind::TimedOut) if is_dial => assert!(waited >= self.config.dial_timeout),
-            SlotEnd::Failed(FailureKind::TimedOut) => {
-                let timeout = self.config.outcome_timeout.expect("it is set");
-                assert!(tenant.state.is_connected() && tenant.owes_outcomes(&self.config), "{tenant:?}");
-                assert!(self.now >= tenant.spoke.max(tenant.since) + timeout, "{tenant:?}");
+        let timed_out = SlotEnd::Failed(FailureKind::TimedOut);
+        let reasons = match tenant.state {
+            SlotState::Dialling => {
+                let held = self.connected(address) + self.count(address, SlotState::Dialling);
+                let is_surplus = self.pending.reconfigured.is_some() && held > self.n();
+                vec![
+                    (self.is_timeout && waited >= self.config.dial_timeout, timed_out),
+                    (!self.is_present(address), SlotEnd::AddressLeft),
+                    (self.phase == Phase::Draining, SlotEnd::PoolClosing),
+                    (is_surplus, SlotEnd::Surplus),
+                ]
             }
-            SlotEnd::DrainTimedOut => assert!(is_drain && waited >= self.config.drain_timeout),
-            SlotEnd::DrainDisplaced => {
-                let draining =
-                    self.tenants(tenant.address).filter(|(_, slot)| slot.state == SlotState::Draining);
+            SlotState::Busy | SlotState::Ready => {
+                let spoke = tenant.spoke.max(tenant.since);
+                let timeout = self.config.outcome_timeout.filter(|_| tenant.owes_outcomes(&self.config));
+                vec![(timeout.is_some_and(|timeout| self.now >= spoke + timeout), timed_out)]
+            }
+            SlotState::Draining => {
+                let draining = self.tenants(address).filter(|(_, slot)| slot.state == SlotState::Draining);
                 let oldest = draining.map(|(_, slot)| slot.since).min();
-                let count = self.count(tenant.address, SlotState::Draining);
-                assert!(count >= self.draining_max(tenant.address), "there was room");
-                assert!(is_drain && oldest == Some(tenant.since));
+                let is_full = self.count(address, SlotState::Draining) >= self.draining_max(address);
+                vec![
+                    (waited >= self.config.drain_timeout, SlotEnd::DrainTimedOut),
+                    (is_full && oldest == Some(tenant.since), SlotEnd::DrainDisplaced),
+                ]
             }
-            SlotEnd::AddressLeft => assert!(is_dial && !self.is_present(tenant.address)),
-            SlotEnd::PoolClosing => assert!(is_dial && self.phase == Phase::Draining),
-            SlotEnd::Surplus => {
-                let held = self.connected(tenant.address) + self.count(tenant.address, SlotState::Dialling);
-                assert!(is_dial && self.pending.reconfigured.is_some() && held > self.n(), "{held} dialled");
-            }
-            _ => panic!("{id:?} ended by {end:?}, though nobody said so"),
-        }
+            SlotState::Dropping => vec![],
+        };
+        reasons.into_iter().filter(|(may, _)| *may).map(|(_, end)| end).collect()
+    }
+
+    fn on_ended(&mut self, id: SlotId, tenant: &Tenant, end: SlotEnd) {
+        let is_failure = if let Some(dropped) = &tenant.dropped {
+            assert_eq!(self.pending.dropped.take(), Some(id), "nobody reported that drop");
+            assert!(dropped.ends.contains(&end), "{end:?} of {tenant:?}");
+            matches!(end, SlotEnd::Failed(_))
+        } else {
+            assert_eq!(self.pending.end.take(), Some((id, end)));
+            self.is_failure(tenant, end == SlotEnd::Closed)
+        };
         self.leave(id);
         self.slots.remove(&id);
-        let is_own_end = matches!(end, SlotEnd::Closed | SlotEnd::Failed(_));
-        let is_failure = is_own_end && self.is_failure(tenant, end == SlotEnd::Closed);
         if is_failure && self.known[&tenant.address].episode == tenant.episode {
             self.pending.backed_off = Some(tenant.address);
         }
@@ -1051,6 +1096,7 @@ impl Reference {
     /// The latest time at which something has to be done about a slot.
     fn deadline(&self, slot: &Tenant) -> Option<Instant> {
         match slot.state {
+            SlotState::Dropping => None,
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
             SlotState::Busy | SlotState::Ready => {

@@ -65,6 +65,8 @@ pub(crate) enum View {
     Dialling,
     Open,
     Draining,
+    /// To be dropped, which is not reported yet.
+    Dropping,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,8 @@ pub(crate) struct Bench<P = RoundRobin> {
     seen: BTreeSet<SlotId>,
     peers: BTreeMap<u32, Peer>,
     is_reacting: bool,
+    /// Whether the test itself reports what is dropped; by default it happens at once.
+    pub(crate) holds_drops: bool,
 }
 
 impl Bench {
@@ -125,6 +129,7 @@ impl<P: Balance> Bench<P> {
             seen: BTreeSet::new(),
             peers: BTreeMap::new(),
             is_reacting: false,
+            holds_drops: false,
         };
         bench.drain();
         bench
@@ -148,8 +153,13 @@ impl<P: Balance> Bench<P> {
         let handled = self.uniform.handle_slot(slot, event, self.now);
         if handled == Handled::Applied {
             match event {
-                SlotEvent::Connected => self.view(slot, View::Open),
-                SlotEvent::Failed(_) | SlotEvent::Closed => drop(self.slots.remove(&slot)),
+                SlotEvent::Connected if self.slots[&slot].view == View::Dialling => {
+                    self.view(slot, View::Open);
+                }
+                SlotEvent::Dropped => drop(self.slots.remove(&slot)),
+                SlotEvent::Failed(_) | SlotEvent::Closed if self.slots[&slot].view != View::Dropping => {
+                    self.slots.remove(&slot);
+                }
                 _ => {}
             }
         }
@@ -193,6 +203,10 @@ impl<P: Balance> Bench<P> {
 
     pub(crate) fn going_away(&mut self, slot: SlotId) {
         self.apply(slot, SlotEvent::GoingAway);
+    }
+
+    pub(crate) fn dropped(&mut self, slot: SlotId) {
+        self.apply(slot, SlotEvent::Dropped);
     }
 
     pub(crate) fn succeed(&mut self, slot: SlotId) {
@@ -358,6 +372,10 @@ impl<P: Balance> Bench<P> {
         self.held(View::Draining, Some(address))
     }
 
+    pub(crate) fn dropping(&self, address: u32) -> Vec<SlotId> {
+        self.held(View::Dropping, Some(address))
+    }
+
     pub(crate) fn draining_all(&self) -> Vec<SlotId> {
         self.held(View::Draining, None)
     }
@@ -428,7 +446,14 @@ impl<P: Balance> Bench<P> {
                     assert_eq!(self.slots[slot].view, View::Open, "{slot:?} is to drain");
                     self.view(*slot, View::Draining);
                 }
-                Output::Drop { slot } => drop(self.slots.remove(slot).expect("a slot that the driver holds")),
+                Output::Drop { slot } => {
+                    self.view(*slot, View::Dropping);
+                    if !self.holds_drops {
+                        let handled = self.uniform.handle_slot(*slot, SlotEvent::Dropped, self.now);
+                        assert_eq!(handled, Handled::Applied);
+                        self.slots.remove(slot);
+                    }
+                }
                 Output::Closed => self.is_closed = true,
                 Output::Availability(_) | Output::Refresh | Output::Event(_) => {}
             }
@@ -445,6 +470,7 @@ impl<P: Balance> Bench<P> {
                 SlotState::Dialling => (status.id, View::Dialling),
                 SlotState::Busy | SlotState::Ready => (status.id, View::Open),
                 SlotState::Draining => (status.id, View::Draining),
+                SlotState::Dropping => (status.id, View::Dropping),
             })
             .collect();
         let ours: BTreeMap<SlotId, View> = self.slots.iter().map(|(&slot, held)| (slot, held.view)).collect();
@@ -455,7 +481,8 @@ impl<P: Balance> Bench<P> {
     fn react(&mut self) -> bool {
         let todo = self.slots.iter().find_map(|(&slot, held)| {
             let peer = self.peers.get(&held.address).copied().unwrap_or(Peer::Manual);
-            (peer != Peer::Manual && held.view != View::Open).then_some((slot, held.view, peer))
+            (peer != Peer::Manual && !matches!(held.view, View::Open | View::Dropping))
+                .then_some((slot, held.view, peer))
         });
         let Some((slot, view, peer)) = todo else { return false };
         match (view, peer) {

@@ -22,6 +22,7 @@ mod name_source;
 mod orders;
 mod reporter;
 mod slots;
+mod turns;
 
 use std::iter;
 use std::mem;
@@ -54,6 +55,7 @@ use held::Held;
 use live_config::{ConfigNews, LiveConfig};
 use name_source::{NameSource, SourceNews};
 use reporter::Reporter;
+use turns::Turns;
 
 /// The decisions.
 type Core<P> = Uniform<<P as Seams>::Address, <P as Seams>::Balancer>;
@@ -89,6 +91,7 @@ pub struct Multiplexer<P: Seams> {
     closing: Closing,
     wakes: Arc<WakeList>,
     woken: Vec<WakeUp>,
+    turns: Turns,
 }
 
 /// What a multiplexer is made of.
@@ -145,19 +148,17 @@ impl<P: Seams> Multiplexer<P> {
             closing: Closing::default(),
             wakes,
             woken: Vec::new(),
+            turns: Turns::new(),
         })
     }
 
     // The pump.
 
-    /// Polls whatever has been woken. Returns whether the handles were among it.
+    /// Polls what has been woken. Returns whether the handles were among it.
     pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
         let mut woken = mem::take(&mut self.woken);
         self.wakes.start_poll(cx.waker(), &mut woken);
         self.now = self.timer.now();
-        if self.deadline.is_some_and(|deadline| deadline <= self.now) {
-            self.step(|this| this.handle_timeout(&woken));
-        }
         let mut handles_woken = false;
         for wake_up in &woken {
             match wake_up {
@@ -169,9 +170,31 @@ impl<P: Seams> Multiplexer<P> {
                 WakeUp::Slot(_) => {}
             }
         }
-        self.step(|this| woken.drain(..).for_each(|wake_up| this.poll_if_slot(wake_up)));
+        self.step(|this| this.poll_slots(&mut woken));
         self.woken = woken;
+        let is_due = self.deadline.is_some_and(|deadline| deadline <= self.now);
+        if self.turns.may_time_out(is_due) {
+            self.step(|this| this.core.handle_timeout(this.now));
+        }
+        if self.turns.has_waiting() {
+            cx.waker().wake_by_ref();
+        }
         handles_woken
+    }
+
+    /// Polls woken slots, as many as one poll of the driver may. The others wait for the next one.
+    fn poll_slots(&mut self, woken: &mut Vec<WakeUp>) {
+        self.turns.start_poll();
+        while let Some(slot) = self.turns.next_waiting() {
+            self.poll_slot(slot);
+        }
+        for wake_up in woken.drain(..) {
+            if let WakeUp::Slot(slot) = wake_up
+                && self.turns.take_or_wait(slot)
+            {
+                self.poll_slot(slot);
+            }
+        }
     }
 
     /// One step: an input of the core, and all that follows from it.
@@ -179,23 +202,6 @@ impl<P: Seams> Multiplexer<P> {
         let result = input(self);
         self.carry_out_orders();
         result
-    }
-
-    /// A late timer proves nothing about sockets that were not polled: what connections have to tell is read
-    /// first. What has timed out then is gone, even if it would be ready now.
-    fn handle_timeout(&mut self, woken: &[WakeUp]) {
-        for wake_up in woken {
-            if let WakeUp::Slot(slot) = wake_up {
-                self.listen(*slot);
-            }
-        }
-        self.core.handle_timeout(self.now);
-    }
-
-    fn poll_if_slot(&mut self, wake_up: WakeUp) {
-        if let WakeUp::Slot(slot) = wake_up {
-            self.poll_slot(slot);
-        }
     }
 
     fn poll_source(&mut self) {

@@ -1,6 +1,6 @@
 //! The core's orders, carried out one by one.
 
-use pool_core::{Output, SlotId};
+use pool_core::{Output, SlotId, SlotState, SlotStatus};
 
 use super::Multiplexer;
 use crate::seams::Seams;
@@ -28,12 +28,15 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn dial(&mut self, slot: SlotId, address: P::Address) {
-        // One that is no longer there was dropped by a later order, which follows.
-        let Some(address_id) = self.core.slot(slot).map(|status| status.address) else { return };
+        self.reporter.observe(|| Event::Dialling { address: address.clone(), slot });
+        let Some(SlotStatus { address: address_id, state, .. }) = self.core.slot(slot) else { return };
+        self.reporter.touch(address_id);
+        if state != SlotState::Dialling {
+            // The order to drop it follows. The observer is told of its beginning, as it will be of its end.
+            return;
+        }
         let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
         let context = DialContext { failures, timeout: self.core.config().dial_timeout };
-        self.reporter.observe(|| Event::Dialling { address: address.clone(), slot });
-        self.reporter.touch(address_id);
         if let Err(failure) = self.connections.dial(slot, address_id, address, &context) {
             let event = failure.event();
             self.reporter.keep_error(address_id, slot, failure.into_error());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pool_core::{Handled, Outcome, SlotEvent, SlotId};
+use pool_core::{Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
 use super::connections::{Advanced, End, Failure};
@@ -13,11 +13,11 @@ use crate::seams::observer::Event;
 use crate::seams::{ConnectionOf, Seams};
 use crate::snapshot::SentCount;
 
-/// A connection that never stops telling must not keep the others waiting.
-const EVENTS_PER_POLL_MAX: usize = 64;
-
 /// So many events are read of a connection that is given up, whatever it goes on telling.
 const LAST_EVENTS_MAX: usize = 1 << 16;
+
+/// So many events that are not about items are read of a connection that broke.
+const OTHER_LAST_EVENTS_MAX: usize = 64;
 
 impl<P: Seams> Multiplexer<P> {
     /// Polls a slot whose waker has fired.
@@ -44,18 +44,11 @@ impl<P: Seams> Multiplexer<P> {
 
     /// A connection that the core has just dropped counts for nothing: the order to drop it follows.
     fn on_connected(&mut self, slot: SlotId) {
-        let handled = self.core.handle_slot(slot, SlotEvent::Connected, self.now);
-        if handled == Handled::Applied
+        self.core.handle_slot(slot, SlotEvent::Connected, self.now);
+        if self.core.slot(slot).is_some_and(|status| status.state.is_connected())
             && let Some(address) = self.connections.address(slot)
         {
             self.reporter.observe(|| Event::Connected { address: address.clone(), slot });
-        }
-    }
-
-    /// Reads what an open connection has to tell, and does nothing else about it.
-    pub(super) fn listen(&mut self, slot: SlotId) {
-        if !self.connections.is_draining(slot) {
-            self.read_events(slot);
         }
     }
 
@@ -63,7 +56,8 @@ impl<P: Seams> Multiplexer<P> {
     /// this poll.
     fn read_events(&mut self, slot: SlotId) -> bool {
         let mut unsent = Vec::new();
-        let mut left = EVENTS_PER_POLL_MAX;
+        let events_max = self.turns.events_of_slot();
+        let mut left = events_max;
         let mut may_advance = true;
         loop {
             match self.read(slot, &mut left, &mut unsent) {
@@ -85,6 +79,7 @@ impl<P: Seams> Multiplexer<P> {
                 }
             }
         }
+        self.turns.count_events(events_max - left);
         if left == 0 {
             self.connections.poll_soon(slot);
         }
@@ -149,7 +144,7 @@ impl<P: Seams> Multiplexer<P> {
 
     fn read_last_events(&mut self, slot: SlotId) {
         let mut unsent = Vec::new();
-        let mut others_left = EVENTS_PER_POLL_MAX;
+        let mut others_left = OTHER_LAST_EVENTS_MAX;
         while let Some(status) = self.core.slot(slot)
             && status.in_flight > 0
             && others_left > 0
@@ -182,7 +177,7 @@ impl<P: Seams> Multiplexer<P> {
         self.core.handle_slot(slot, event, self.now);
     }
 
-    /// The core has dropped the slot. A connection that reports outcomes may still return what never left.
+    /// The core drops the slot. What a connection that reports outcomes still has to tell counts.
     pub(super) fn give_up(&mut self, slot: SlotId) {
         if self.connections.give_up(slot) {
             let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
@@ -190,6 +185,7 @@ impl<P: Seams> Multiplexer<P> {
             self.held.return_items(unsent);
         }
         self.evict(slot);
+        self.core.handle_slot(slot, SlotEvent::Dropped, self.now);
     }
 
     /// Drops a slot's occupant. The counts keep what it was sent.
