@@ -4,31 +4,31 @@ use std::time::Duration;
 
 /// The default of [`fail_fast_after`](pool_driver::PoolBuilder::fail_fast_after) for pools of calls: 3 s.
 ///
-/// A caller would rather have its request back than wait through an outage. A restart of a server takes less.
+/// A restart of a server takes less. In a longer outage a caller gets its request back instead of waiting.
 pub const FAIL_FAST_AFTER: Duration = Duration::from_secs(3);
 
 /// The default of [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) for pools of calls: 30 s.
 ///
-/// A connection that owes replies for as long and gets none is taken for dead.
+/// A connection that owes replies and gets none for this long is taken for dead.
 pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The default limit of calls in flight on one connection. It keeps a server busy over a link with a round
 /// trip of milliseconds, and a connection that dies takes no more calls than this with it.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 
-/// The age up to which too many orphans are tolerated: a server that is slow for a moment answers them. After
-/// that the peer has probably forgotten them.
+/// The time for which a connection may have too many orphans. A server that is slow for a moment answers them
+/// within it; after that it has probably forgotten them.
 pub(crate) const ORPHAN_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// When this many times in a row callers of a service left and no response came in between, the peer is taken
-/// for dead.
-pub(crate) const DEPARTURES_IN_A_ROW_MAX: usize = 16;
+/// The number of times in a row that callers of a service leave, with no response in between, after which
+/// its peer is taken for dead.
+pub(crate) const CALLERS_GONE_IN_A_ROW_MAX: usize = 16;
 
 /// The limit of replies read in one poll. A peer that never stops sending must not starve other tasks.
 pub(crate) const READS_PER_POLL_MAX: usize = 64;
 
-/// The capacity, in calls, that an idle connection keeps in each of its buffers. That of the default limit is
-/// never released, so that no call allocates; what only a burst has needed is.
+/// The capacity, in calls, up to which an idle connection keeps its buffers. Under the default limit they are
+/// never larger, so no call allocates; buffers that a burst has made larger are released.
 pub(crate) const IDLE_CAPACITY_MAX: usize = IN_FLIGHT_MAX;
 
 /// The limit of unused call slots of one type that a thread keeps.

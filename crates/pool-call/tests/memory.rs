@@ -3,6 +3,7 @@
 use std::alloc::System;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::slice;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -99,12 +100,12 @@ fn a_burst_of_large_calls_leaves_little_behind_and_steady_calls_allocate_nothing
             .build::<Item>()
             .expect("the settings make sense");
         let mut driver = Box::pin(driver);
-        call(&[pool.clone()], &mut driver, 1);
+        call(slice::from_ref(&pool), &mut driver, 1);
         let before = live_bytes();
         let handles: Vec<_> = (0..BURST).map(|_| pool.clone()).collect();
         call(&handles, &mut driver, 1);
         drop(handles);
-        call(&[pool.clone()], &mut driver, 100);
+        call(slice::from_ref(&pool), &mut driver, 100);
         let left = live_bytes().saturating_sub(before);
         println!("{left} bytes stay of a burst through a queue of {queue_size}");
         assert!(left <= LEFT_MAX, "{left} bytes stay of a burst through a queue of {queue_size}");

@@ -1,6 +1,6 @@
 //! Pools as tower services, and tower services as connections. With the feature `tower`.
 
-mod departures;
+mod gone_callers;
 mod in_flight;
 mod pool_service;
 mod service_calls;

@@ -122,7 +122,7 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for ServiceRoute
                 // A call that is refused after all is dropped, and so comes back to its caller.
                 Ok(()) => drop(pool.start_send(call)),
                 Err(Refused { reason }) => {
-                    call.give_back(NotSentReason::Refused { reason, last_error: None })
+                    call.give_back(NotSentReason::Refused { reason, last_error: None });
                 }
             }
         }

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use pool_driver::{BoxError, Outcome};
 use tower_service::Service;
 
-use super::departures::{Departures, PolledCalls};
+use super::gone_callers::{GoneCallers, PolledCalls};
 use super::in_flight::InFlight;
 use crate::call::Call;
 use crate::connection::{Orphans, release_capacity};
@@ -23,7 +23,7 @@ pub(super) struct ServiceCalls<S: Service<Request>, Request> {
     service: Option<S>,
     in_flight: FuturesUnordered<InFlight<S::Future, Request, S::Response>>,
     in_flight_max: usize,
-    departures: Departures,
+    gone_callers: GoneCallers,
     /// What became of calls, for a pool that polls for it.
     outcomes: VecDeque<Outcome>,
 }
@@ -34,7 +34,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             service: Some(service),
             in_flight: FuturesUnordered::new(),
             in_flight_max: IN_FLIGHT_MAX,
-            departures: Departures::new(),
+            gone_callers: GoneCallers::new(),
             outcomes: VecDeque::new(),
         }
     }
@@ -45,7 +45,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
 
     /// Calls are finished without their callers from now on.
     pub(super) fn finish_abandoned(&mut self) {
-        self.departures.finish_abandoned();
+        self.gone_callers.finish_abandoned();
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -58,17 +58,17 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
 
     /// Whether any call has got a response.
     pub(super) fn have_responses(&self) -> bool {
-        self.departures.has_responded()
+        self.gone_callers.has_responded()
     }
 
     /// Whether the peer is taken for dead: callers left again and again, and no response came.
     pub(super) fn are_unanswered(&self) -> bool {
-        self.departures.are_too_many()
+        self.gone_callers.are_too_many()
     }
 
     /// Whether calls without callers take all the room there is.
     pub(super) fn are_all_orphans(&self) -> bool {
-        self.departures.has_orphans(self.in_flight_max)
+        self.gone_callers.has_orphans(self.in_flight_max)
     }
 
     pub(super) fn has_outcome(&self) -> bool {
@@ -106,7 +106,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             return;
         };
         let response = self.service.as_mut().expect("the service is ready").call(request);
-        self.in_flight.push(InFlight::new(response, responder, orphan, self.departures.orphans()));
+        self.in_flight.push(InFlight::new(response, responder, orphan, self.gone_callers.orphans()));
     }
 
     /// Fails all calls in flight.
@@ -131,6 +131,6 @@ where
                 self.outcomes.push_back(ended.outcome);
             }
         }
-        self.departures.on_polled(&polled);
+        self.gone_callers.on_polled(&polled);
     }
 }

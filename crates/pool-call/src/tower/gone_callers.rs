@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::in_flight::Ended;
-use crate::policy::DEPARTURES_IN_A_ROW_MAX;
+use crate::policy::CALLERS_GONE_IN_A_ROW_MAX;
 
 /// Counts callers that left. A peer that responds to none of many in a row is taken for dead, even if its
 /// callers are less patient than the pool.
-pub(super) struct Departures {
+pub(super) struct GoneCallers {
     /// How many times in a row callers left and no response came in between. Callers that leave together, as of
     /// a request that was fanned out, count once.
     in_a_row: usize,
@@ -21,17 +21,17 @@ pub(super) struct Departures {
 #[derive(Default)]
 pub(super) struct PolledCalls {
     have_responses: bool,
-    have_departures: bool,
+    have_gone_callers: bool,
 }
 
 impl PolledCalls {
     pub(super) fn add(&mut self, ended: &Ended) {
         self.have_responses |= ended.is_response;
-        self.have_departures |= !ended.is_response;
+        self.have_gone_callers |= !ended.is_response;
     }
 }
 
-impl Departures {
+impl GoneCallers {
     pub(super) fn new() -> Self {
         Self { in_a_row: 0, has_responded: false, orphans: None }
     }
@@ -52,7 +52,7 @@ impl Departures {
             self.has_responded = true;
             self.in_a_row = 0;
         } else {
-            self.in_a_row += usize::from(polled.have_departures);
+            self.in_a_row += usize::from(polled.have_gone_callers);
         }
     }
 
@@ -62,7 +62,7 @@ impl Departures {
     }
 
     pub(super) fn are_too_many(&self) -> bool {
-        self.in_a_row >= DEPARTURES_IN_A_ROW_MAX
+        self.in_a_row >= CALLERS_GONE_IN_A_ROW_MAX
     }
 
     /// Whether as many calls as this, or more, are finished without their callers.
