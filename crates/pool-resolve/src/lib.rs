@@ -17,6 +17,7 @@
 //!
 //! No source panics because it can't have a thread: it reports an error, and tries again.
 
+mod bounded_poll;
 mod combinators;
 mod deadline_timer;
 #[cfg(feature = "dns")]

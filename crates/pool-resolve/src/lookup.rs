@@ -58,6 +58,22 @@ impl<E: Into<BoxError>> From<E> for LookupError {
 }
 
 /// Asks for the addresses of one name. Closures that return futures are lookups.
+///
+/// ```
+/// use pool_resolve::{Lookup, LookupAnswer, LookupError};
+///
+/// /// A name service that is not there yet.
+/// struct Planned;
+///
+/// impl Lookup for Planned {
+///     type Address = u16;
+///     type Future = std::future::Ready<Result<LookupAnswer<u16>, LookupError>>;
+///
+///     fn lookup(&mut self) -> Self::Future {
+///         std::future::ready(Err("it is not there yet".into()))
+///     }
+/// }
+/// ```
 pub trait Lookup {
     /// Where to connect.
     type Address: Clone + Ord;

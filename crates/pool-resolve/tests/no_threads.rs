@@ -1,6 +1,9 @@
 //! What sources do when the system has no thread left.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(
+    target_os = "linux",
+    any(feature = "dns", feature = "etcd", feature = "file", feature = "system")
+))]
 
 #[path = "support/without_threads.rs"]
 mod without_threads;

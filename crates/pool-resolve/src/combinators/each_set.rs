@@ -9,7 +9,7 @@ use pin_project::pin_project;
 use pool_core::{AddressSet, Endpoint};
 use pool_driver::{AddressStream, AddressUpdate};
 
-/// How a set is changed.
+/// How a set is changed. For an [`EachSet`] that looks at whole sets.
 pub trait ChangeSet<A> {
     /// Where to connect.
     type Address: Clone + Ord;
@@ -68,6 +68,24 @@ macro_rules! opaque {
 opaque!(MapEndpoints, MapWeights, FilterEndpoints);
 
 /// A source whose sets are changed one by one. All other updates pass unchanged.
+///
+/// ```
+/// use pool_driver::{AddressSet, FixedAddresses};
+/// use pool_resolve::{ChangeSet, EachSet};
+///
+/// /// The first addresses of a set.
+/// struct First(usize);
+///
+/// impl<A: Clone + Ord> ChangeSet<A> for First {
+///     type Address = A;
+///
+///     fn change(&mut self, set: &AddressSet<A>) -> AddressSet<A> {
+///         set.endpoints().iter().take(self.0).cloned().collect()
+///     }
+/// }
+///
+/// let addresses = EachSet::new(FixedAddresses::new([1, 2, 3].into()), First(2));
+/// ```
 #[derive(Clone, Debug)]
 #[pin_project]
 pub struct EachSet<S, C> {

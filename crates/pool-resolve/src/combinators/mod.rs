@@ -1,6 +1,5 @@
 //! Sources made of other sources.
 
-mod bounded_poll;
 mod each_set;
 mod merge;
 mod no_such_name;
@@ -89,6 +88,14 @@ pub trait AddressStreamExt: AddressStream + Sized {
     }
 
     /// Changes every endpoint, and with it the type of addresses if need be.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into());
+    /// let emergency = addresses.map_endpoints(|endpoint| endpoint.with_priority(1));
+    /// ```
     fn map_endpoints<A, F>(self, map: F) -> EachSet<Self, MapEndpoints<F>>
     where
         A: Clone + Ord,
@@ -98,6 +105,14 @@ pub trait AddressStreamExt: AddressStream + Sized {
     }
 
     /// Gives every endpoint a weight.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into());
+    /// let weighted = addresses.map_weights(|endpoint| if endpoint.address == 1 { 5 } else { 1 });
+    /// ```
     fn map_weights<F>(self, weigh: F) -> EachSet<Self, MapWeights<F>>
     where
         F: FnMut(&Endpoint<Self::Address>) -> u32,
@@ -106,6 +121,14 @@ pub trait AddressStreamExt: AddressStream + Sized {
     }
 
     /// Leaves endpoints out. If none is left, the set is empty, which drains everything.
+    ///
+    /// ```
+    /// use pool_driver::FixedAddresses;
+    /// use pool_resolve::AddressStreamExt;
+    ///
+    /// let addresses = FixedAddresses::new([1, 2].into());
+    /// let odd = addresses.filter_endpoints(|endpoint| endpoint.address % 2 == 1);
+    /// ```
     fn filter_endpoints<F>(self, is_wanted: F) -> EachSet<Self, FilterEndpoints<F>>
     where
         F: FnMut(&Endpoint<Self::Address>) -> bool,

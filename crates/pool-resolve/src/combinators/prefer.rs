@@ -9,8 +9,8 @@ use pin_project::pin_project;
 use pool_core::AddressSet;
 use pool_driver::{AddressStream, AddressUpdate};
 
-use super::bounded_poll::bounded_poll;
 use super::upstream::{Upstream, UpstreamError, UpstreamUpdate};
+use crate::bounded_poll::bounded_poll;
 
 /// Made by [`prefer_over`](super::AddressStreamExt::prefer_over).
 #[pin_project]

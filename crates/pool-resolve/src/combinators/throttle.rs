@@ -11,8 +11,8 @@ use pin_project::pin_project;
 use pool_core::{AddressSet, ConfigError, Instant};
 use pool_driver::{AddressStream, AddressUpdate, Runtime};
 
-use super::bounded_poll::bounded_poll;
 use super::upstream::{UpstreamError, addresses_of};
+use crate::bounded_poll::bounded_poll;
 use crate::deadline_timer::DeadlineTimer;
 
 /// Made by [`throttle_sets`](super::AddressStreamExt::throttle_sets).

@@ -119,7 +119,16 @@ impl<R: Runtime + Clone> Dns<R> {
     }
 
     /// As [`with_servers`](Self::with_servers), over TCP alone: for servers that cut long answers over UDP
-    /// without saying so.
+    /// without a flag.
+    ///
+    /// ```no_run
+    /// # use pool_conformance::simulated::Clock as MyRuntime;
+    /// use pool_resolve::Dns;
+    ///
+    /// let consul = "127.0.0.1:8600".parse()?;
+    /// let dns = Dns::with_servers_over_tcp([consul], MyRuntime::default())?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -172,6 +181,14 @@ impl<R: Runtime + Clone> Dns<R> {
     }
 
     /// Which addresses to look up; both versions by default.
+    ///
+    /// ```no_run
+    /// # use pool_conformance::simulated::Clock as MyRuntime;
+    /// use pool_resolve::{Dns, IpVersion};
+    ///
+    /// let dns = Dns::system(MyRuntime::default())?.ip_version(IpVersion::V4);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn ip_version(self, versions: IpVersion) -> Self {
         Self { versions, ..self }
     }

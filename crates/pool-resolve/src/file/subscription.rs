@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use pool_driver::{AddressStream, AddressUpdate, Runtime};
 use super::debounce::Debounce;
 use super::lookup::{FileLookup, ReadConfig};
 use super::watch::Watch;
+use crate::bounded_poll::bounded_poll;
 use crate::deadline_timer::DeadlineTimer;
 use crate::polling::{PollConfig, Polling};
 
@@ -62,9 +64,15 @@ where
     /// not read for any other reason then.
     fn poll_quiet(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while let Poll::Ready(Some(())) = Pin::new(&mut *this.changes).poll_next(cx) {
-            this.debounce.on_change(this.timer.now());
-        }
+        let now = this.timer.now();
+        // At the bound the task is woken to read the rest.
+        let _ = bounded_poll(cx, |cx| match Pin::new(&mut *this.changes).poll_next(cx) {
+            Poll::Ready(Some(())) => {
+                this.debounce.on_change(now);
+                ControlFlow::Continue(())
+            }
+            Poll::Ready(None) | Poll::Pending => ControlFlow::Break(Poll::Ready(())),
+        });
         let Some(deadline) = this.debounce.deadline() else { return Poll::Ready(()) };
         // The read in flight may miss this change. It is read again afterwards.
         if this.polling.is_asking() {

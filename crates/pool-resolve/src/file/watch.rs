@@ -16,7 +16,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 pub(super) struct Watch {
     path: PathBuf,
     changes: mpsc::Sender<()>,
-    /// A link leads to another file when any file of its directory changes.
+    /// Whether the file is a symbolic link. Then a change of any file in its directory counts.
     is_link: Arc<AtomicBool>,
     watcher: Option<DirectoryWatcher>,
     /// The directory that the link led to when it was last looked at.
@@ -78,7 +78,7 @@ impl DirectoryWatcher {
         Self { watcher: Some(watcher) }
     }
 
-    /// Whether it is of no use any more.
+    /// Whether it panicked.
     fn has_failed(&self) -> bool {
         self.watcher.is_none()
     }

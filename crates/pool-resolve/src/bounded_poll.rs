@@ -8,7 +8,7 @@ const STEPS_PER_POLL_MAX: usize = 32;
 /// Repeats a step until it breaks. After 32 steps it yields: it is pending, and the task is woken at once.
 ///
 /// A source that is always ready would otherwise keep the task from everything else.
-pub(super) fn bounded_poll<T>(
+pub(crate) fn bounded_poll<T>(
     cx: &mut Context<'_>,
     mut step: impl FnMut(&mut Context<'_>) -> ControlFlow<Poll<T>>,
 ) -> Poll<T> {
