@@ -60,6 +60,9 @@ impl<A: Adapter + 'static> Player<A> {
         match self.fixture.build(runtime, &script.settings, seed) {
             Ok(driver) => self.adapter.spawn(Task::driver(driver, &self.fixture, &self.invariants)),
             Err(error) => {
+                if !script.expects_build_error() {
+                    return Err(format!("the pool could not be built: {error}").into());
+                }
                 self.fixture.users.lock().build_error = Some(error.to_string());
                 return self.play_all(&script.steps, "").await;
             }
