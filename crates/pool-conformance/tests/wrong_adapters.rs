@@ -176,6 +176,19 @@ impl<F: Fault> Timer for WrongTimer<F> {
 
 impl<F> Unpin for WrongTimer<F> {}
 
+/// Without it, the tests below would also pass if every scenario failed on a wrapped runtime.
+#[test]
+fn an_adapter_without_a_fault_passes_every_scenario() {
+    struct None;
+    impl Fault for None {
+        const NAME: &'static str = "no fault";
+    }
+    for scenario in scenarios() {
+        let report = run::<Wrong<None>>(&scenario, SEED);
+        assert_eq!(report.verdict, Verdict::Passed, "{report}");
+    }
+}
+
 /// Runs all scenarios. At least one of these promises must be broken.
 fn must_be_caught<F: Fault>(promises: &[&str]) {
     let mut caught_by = Vec::new();

@@ -275,6 +275,7 @@ fn a4_streams_of_sets_of_results_and_of_updates_all_do() {
     }
     let set = AddressSet::from([A]);
     let plain = source(stream::iter([set.clone()]));
+    assert_eq!(plain.len(), 1, "an empty list would equal the others");
     assert_eq!(plain, source(stream::iter([AddressUpdate::Addresses(set.clone())])));
     assert_eq!(plain, source(stream::iter([Ok::<_, String>(set.clone())])));
     let updates = [Ok(AddressUpdate::Pending), Ok(AddressUpdate::NoSuchName), Err("down")];

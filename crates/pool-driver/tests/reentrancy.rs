@@ -4,6 +4,7 @@
 mod support;
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -175,21 +176,32 @@ fn the_drivers_own_waker_may_use_handles() {
 fn observer_and_undelivered_handler_may_use_handles() {
     watched(|| {
         let handle: Arc<Mutex<Option<Pool<Bomb, u16>>>> = Arc::default();
-        let use_it = |handle: &Arc<Mutex<Option<Pool<Bomb, u16>>>>| {
-            let pool = handle.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            pool.into_iter().for_each(meddle);
+        let [observed, undelivered] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let counting = |uses: &Arc<AtomicUsize>| {
+            let (handle, uses) = (Arc::clone(&handle), Arc::clone(uses));
+            move || {
+                let pool = handle.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(pool) = pool {
+                    uses.fetch_add(1, Ordering::Relaxed);
+                    meddle(pool);
+                }
+            }
         };
-        let (observer, undelivered) = (Arc::clone(&handle), Arc::clone(&handle));
-        let builder = PoolBuilder::plain(|_: u16| async { Ok::<_, String>(drain()) }, Clock::default())
+        let (on_event, on_undelivered) = (counting(&observed), counting(&undelivered));
+        // No dial ends, so that the item is undelivered when the driver is dropped.
+        let hang = |_: u16| std::future::pending::<Result<Drain<Bomb>, String>>();
+        let builder = PoolBuilder::plain(hang, Clock::default())
             .connect_to_fixed([A])
-            .observer(move |_: &Event<u16>| use_it(&observer))
-            .on_undelivered(move |_: Bomb, _: UndeliveredReason| use_it(&undelivered));
+            .observer(move |_: &Event<u16>| on_event())
+            .on_undelivered(move |_: Bomb, _: UndeliveredReason| on_undelivered());
         let (pool, driver) = builder.build::<Bomb>().expect("the settings make sense");
         assert!(pool.try_send(Bomb(Some(pool.clone()))).is_ok());
         *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool);
         let mut executor = Executor::default();
         let driver = executor.spawn(driver);
         executor.run();
+        assert!(observed.load(Ordering::Relaxed) > 0, "the observer has used the handle");
         executor.cancel(&driver);
+        assert!(undelivered.load(Ordering::Relaxed) > 0, "the handler has used the handle");
     });
 }

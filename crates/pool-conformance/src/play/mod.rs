@@ -15,6 +15,7 @@ use crate::adapter::Adapter;
 use crate::fixture::Fixture;
 use crate::invariants::Invariants;
 use crate::observe::observe;
+use crate::observed_runtime::ObservedRuntime;
 use crate::script::{Observation, Script, Step, Value};
 use crate::task::Task;
 
@@ -54,10 +55,14 @@ impl<A: Adapter + 'static> Player<A> {
 
     /// Makes the pool, plays all steps, ends the pool, and checks that all items are accounted for.
     pub(crate) async fn play(mut self, script: Script, seed: u64) -> Result<(), Failure> {
-        let runtime = self.adapter.runtime();
-        match self.fixture.build(runtime, A::TIME.speed(), &script.settings, seed) {
+        let driver_clock = &self.fixture.world.driver_clock;
+        let runtime = ObservedRuntime::new(self.adapter.runtime(), A::TIME.speed(), driver_clock);
+        match self.fixture.build(runtime, &script.settings, seed) {
             Ok(driver) => self.adapter.spawn(Task::driver(driver, &self.fixture, &self.invariants)),
             Err(error) => {
+                if !script.expects_build_error() {
+                    return Err(format!("the pool could not be built: {error}").into());
+                }
                 self.fixture.users.lock().build_error = Some(error.to_string());
                 return self.play_all(&script.steps, "").await;
             }

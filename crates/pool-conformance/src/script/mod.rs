@@ -65,6 +65,15 @@ impl Script {
         self
     }
 
+    /// Whether a step expects that the pool can't be built.
+    pub(crate) fn expects_build_error(&self) -> bool {
+        let is_expected = |step: &Step| match step {
+            Step::Check(CheckStep::Expect(Observation::BuildError, error)) => *error != Value::from(""),
+            _ => false,
+        };
+        self.steps.iter().any(is_expected)
+    }
+
     fn step(mut self, step: impl Into<Step>) -> Self {
         self.steps.push(step.into());
         self

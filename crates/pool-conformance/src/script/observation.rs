@@ -140,7 +140,7 @@ pub enum Observation {
     InBacklog,
     /// Items in the queue and in the driver's backlog, and permits granted.
     PermitsInUse,
-    /// PermitsInUse that the queue has.
+    /// The size of the queue, in permits.
     Capacity,
     /// Senders in the wait queue.
     Waiting,

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 
 /// More polls than this without a step of time are an endless loop.
-const POLLS_MAX: usize = 100_000;
+pub(super) const POLLS_MAX: usize = 100_000;
 
 /// An executor whose order of tasks is the order in which they were woken, or one that is drawn.
 #[derive(Debug, Default)]

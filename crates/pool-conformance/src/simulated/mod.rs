@@ -13,10 +13,9 @@ use crate::adapter::{Adapter, Time};
 use crate::task::Task;
 
 pub use crate::clock::{Clock, ManualTimer, Sleep};
-pub use executor::{Executor, Spawned};
+use executor::POLLS_MAX;
 
-/// More polls than this without a step of time are an endless loop.
-const POLLS_MAX: usize = 100_000;
+pub use executor::{Executor, Spawned};
 
 /// The simulated runtime as an adapter.
 pub struct Simulated {

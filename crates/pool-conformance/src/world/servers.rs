@@ -20,7 +20,7 @@ use crate::clock::{Clock, Sleep};
 /// Servers, by address. They are also the connector that dials them. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Servers {
-    servers: Arc<Mutex<BTreeMap<u16, Server>>>,
+    by_address: Arc<Mutex<BTreeMap<u16, Server>>>,
     ledger: Ledger,
     calls: Calls,
     /// Slow servers take their time by it.
@@ -48,11 +48,16 @@ struct Server {
 impl Servers {
     /// Servers that accept dials at every address. Slow ones take their time by `clock`.
     pub fn new(ledger: &Ledger, calls: &Calls, clock: &Clock) -> Self {
-        Self { servers: Arc::default(), ledger: ledger.clone(), calls: calls.clone(), clock: clock.clone() }
+        Self {
+            by_address: Arc::default(),
+            ledger: ledger.clone(),
+            calls: calls.clone(),
+            clock: clock.clone(),
+        }
     }
 
     fn with<R>(&self, address: u16, look: impl FnOnce(&mut Server) -> R) -> R {
-        look(self.servers.lock().entry(address).or_default())
+        look(self.by_address.lock().entry(address).or_default())
     }
 
     /// From now on the server answers dials like this, including dials that hang.
@@ -112,7 +117,7 @@ impl Servers {
 
     /// All connections that were made to any address.
     pub fn all_links(&self) -> Vec<Link> {
-        self.servers.lock().values().flat_map(|server| server.links.clone()).collect()
+        self.by_address.lock().values().flat_map(|server| server.links.clone()).collect()
     }
 
     /// The wakers of dials and connections to the address that are over.
@@ -126,7 +131,7 @@ impl Servers {
 
     /// [`calls_since_mark`](Self::calls_since_mark) is zero now.
     pub fn mark_calls(&self) {
-        for server in self.servers.lock().values_mut() {
+        for server in self.by_address.lock().values_mut() {
             server.dial_polls_mark = server.dial_polls;
             server.links.iter().for_each(Link::mark_calls);
         }
@@ -141,7 +146,7 @@ impl Servers {
 
     /// The first connection that holds items and was not asked to flush them.
     pub fn neglected_link(&self) -> Option<Link> {
-        let servers = self.servers.lock();
+        let servers = self.by_address.lock();
         let mut links = servers.values().flat_map(|server| &server.links);
         links.find(|link| link.is_neglected()).cloned()
     }

@@ -14,7 +14,7 @@ fn blocked_with_queue(queue_size: usize) -> Script {
 }
 
 /// Senders of these items enter the wait queue, in this order.
-fn line_up(script: Script, senders: std::ops::RangeInclusive<u32>) -> Script {
+fn start_senders(script: Script, senders: std::ops::RangeInclusive<u32>) -> Script {
     senders.zip(1..).fold(script, |script, (item, waiting)| script.start_send(item).expect(Waiting, waiting))
 }
 
@@ -45,14 +45,14 @@ pub(crate) fn i5_handles_neither_enlarge_the_queue_nor_reserve_in_it() -> Script
 }
 
 pub(crate) fn i5_senders_are_served_in_the_order_in_which_they_came() -> Script {
-    line_up(blocked_with_queue(1).send([0]), 1..=8)
+    start_senders(blocked_with_queue(1).send([0]), 1..=8)
         .resume(1)
         .expect(ReceivedItems(1), 0..9)
         .expect(Sending, 0)
 }
 
 pub(crate) fn i5_nobody_overtakes_those_in_line() -> Script {
-    line_up(blocked_with_queue(2).send([0, 1]), 2..=3)
+    start_senders(blocked_with_queue(2).send([0, 1]), 2..=3)
         .try_send(9)
         .expect(Refused, 1)
         .expect_to_stay(millis(300), Waiting, 2)
@@ -70,7 +70,7 @@ pub(crate) fn i5_every_place_that_becomes_free_lets_one_sender_in() -> Script {
         .set_addresses([1])
         .expect(AddressState(1), "busy")
         .send([1, 2]);
-    line_up(script, 3..=5)
+    start_senders(script, 3..=5)
         .behave(1, Conduct::Window(1))
         .expect_to_stay(millis(300), Waiting, 2)
         .expect(Unflushed(1), 1)
@@ -85,7 +85,7 @@ pub(crate) fn i5_every_place_that_becomes_free_lets_one_sender_in() -> Script {
 }
 
 pub(crate) fn i5_a_sender_that_gives_up_leaves_no_gap_in_the_line() -> Script {
-    line_up(blocked_with_queue(1).send([0]), 1..=5)
+    start_senders(blocked_with_queue(1).send([0]), 1..=5)
         .cancel(1)
         .expect(Withdrawn, 1)
         .cancel(3)
@@ -103,7 +103,7 @@ pub(crate) fn i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothin
     // Whether a sender has its permit by then depends on the order of tasks.
     let script = (0..8).fold(blocked_with_queue(1), |script, round| {
         let first = round * 10;
-        line_up(script.send([first]), first + 1..=first + 3)
+        start_senders(script.send([first]), first + 1..=first + 3)
             .resume(1)
             .try_to_cancel(first + 1)
             .try_to_cancel(first + 2)
@@ -153,7 +153,7 @@ pub(crate) fn i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterward
         .set_addresses([1])
         .expect_at_least(BackOffs(1), 1)
         .send(0..4);
-    line_up(script, 4..=4)
+    start_senders(script, 4..=4)
         .expect_at_least(BackOffs(1), 3)
         .expect(Waiting, 1)
         .serve(1, Dial::Accept)
@@ -167,7 +167,7 @@ pub(crate) fn i5_items_that_nobody_wants_leave_their_places_to_those_in_line() -
         .serve(1, Dial::Refuse)
         .set_addresses([1])
         .send(1..=3);
-    line_up(script, 4..=5)
+    start_senders(script, 4..=5)
         .disown(1)
         .expect(Undelivered, 1)
         .expect(Sending, 1)
@@ -206,7 +206,7 @@ pub(crate) fn i5_items_keep_their_order_while_there_are_no_addresses() -> Script
 }
 
 pub(crate) fn i5_a_queue_that_grows_lets_those_in_who_wait_in_line() -> Script {
-    line_up(blocked().with(QueueSize(1)).send([0]), 1..=5)
+    start_senders(blocked().with(QueueSize(1)).send([0]), 1..=5)
         .never_above(PermitsInUse, 4)
         .change_settings([QueueSize(4)])
         .expect(Sending, 2)
