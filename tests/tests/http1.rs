@@ -10,12 +10,13 @@ use std::collections::BTreeSet;
 use example::http_server::{HttpServer, Record};
 use futures_util::future::join_all;
 use http::{
-    Pool, Response, Result, assert_answered, at_a_time, body_of, pool_of, spawn_call, start, start_with,
+    Pool, Response, Result, assert_answered, at_a_time, body_of, lost_of_held, pool_of, spawn_call, start,
+    start_with,
 };
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
-use pool_tests::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
+use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
 use pool_tokio::CallExt;
 
 fn request(path: &str) -> Request<Empty<Bytes>> {
@@ -137,17 +138,7 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     victim.die().await;
     until(|| connections_to(&pool, victim.address()) == 0).await;
     gate.open();
-    let mut lost = 0;
-    for (number, call) in calls.into_iter().enumerate() {
-        match call.await.expect("no panic") {
-            Ok(response) => assert_eq!(body_of(response).await, format!("/held/{number}")),
-            result => {
-                assert_lost(result);
-                lost += 1;
-            }
-        }
-    }
-    assert_eq!(lost, 2);
+    assert_eq!(lost_of_held(calls).await, 2);
     assert_answered(waiting, "/waiting").await;
     assert_eq!((survivor.answered(), survivor.records().len()), (3, 2));
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use example::http_server::{HttpServer, Record};
 use futures_util::future::join_all;
-use http::{assert_answered, at_a_time, body_of, pool_of, spawn_call, start, start_with};
+use http::{assert_answered, at_a_time, body_of, lost_of_held, pool_of, spawn_call, start, start_with};
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
-use pool_tests::{Gate, all_up, assert_lost, assert_unharmed, connections_to, until};
+use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
 use pool_tokio::{CallExt, PoolService, Retry, RetryBudget};
 use tokio::task::yield_now;
 use tower::timeout::error::Elapsed;
@@ -151,17 +151,7 @@ async fn when_a_server_dies_only_what_it_had_fails() {
     victim.die().await;
     until(|| victim.records().iter().all(|record| record.is_closed)).await;
     gate.open();
-    let mut lost = 0;
-    for (number, call) in calls.into_iter().enumerate() {
-        match call.await.expect("no panic") {
-            Ok(response) => assert_eq!(body_of(response).await, format!("/held/{number}")),
-            result => {
-                assert_lost(result);
-                lost += 1;
-            }
-        }
-    }
-    assert_eq!(lost, 4);
+    assert_eq!(lost_of_held(calls).await, 4);
     until(|| connections_to(&pool, victim.address()) == 0).await;
     for _ in 0..10 {
         pool.call(request("/")).await.expect("the survivor answers");

@@ -3,6 +3,7 @@
 //! `cargo xtask bench dispatch` runs this program once for each figure; see [`CASES`].
 
 mod connections;
+mod floor;
 mod one_way;
 mod request_reply;
 

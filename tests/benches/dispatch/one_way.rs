@@ -1,25 +1,14 @@
 //! Items that nobody answers.
 
 use core::convert::Infallible;
-use core::pin::Pin;
 
-use futures_channel::mpsc;
-use futures_util::{Sink, SinkExt, StreamExt};
+use futures_util::SinkExt;
 
 use crate::connections::CountingSink;
-use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN};
+use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN, floor};
 
-/// One bounded channel and one loop, which gives each connection an item in turn.
 pub(crate) async fn floor(load: Load, counter: &Counter) {
-    let (sender, mut receiver) = mpsc::channel(QUEUE);
-    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| CountingSink::new(counter)).collect();
-    let consumer = tokio::spawn(async move {
-        let mut turns = (0..connections.len()).cycle();
-        while let Some(item) = receiver.next().await {
-            let turn = turns.next().expect("turns go on for ever");
-            let Ok(()) = Pin::new(&mut connections[turn]).start_send(item);
-        }
-    });
+    let (sender, consumer) = floor::spawn_loop(counter);
     for _ in 0..load.producers {
         let mut sender = sender.clone();
         tokio::spawn(async move {

@@ -6,26 +6,17 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::Poll;
 
-use futures_channel::{mpsc, oneshot};
-use futures_util::{Sink, SinkExt, StreamExt};
+use futures_channel::oneshot;
+use futures_util::SinkExt;
 use pool_call::{Call, CallExt, Pipelined, ReturnToCaller};
 use pool_tokio::Pool;
 
 use crate::connections::{CountingSink, Item, Loopback};
-use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN};
+use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN, floor};
 
-/// One bounded channel and one loop, which gives each connection a request in turn; a channel of
-/// its own brings each reply.
+/// A channel of its own brings each reply.
 pub(crate) async fn floor(load: Load, counter: &Counter) {
-    let (sender, mut receiver) = mpsc::channel(QUEUE);
-    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| CountingSink::new(counter)).collect();
-    let consumer = tokio::spawn(async move {
-        let mut turns = (0..connections.len()).cycle();
-        while let Some(question) = receiver.next().await {
-            let turn = turns.next().expect("turns go on for ever");
-            let Ok(()) = Pin::new(&mut connections[turn]).start_send(question);
-        }
-    });
+    let (sender, consumer) = floor::spawn_loop(counter);
     for _ in 0..load.producers {
         let mut sender = sender.clone();
         tokio::spawn(async move {
@@ -89,13 +80,13 @@ async fn ask_all(load: Load, pool: Pool<Call<u64, u64>, u32>) {
 
 /// Requests that a producer has under way, in a ring. The replies are the numbers from 0 on.
 struct Window<F> {
-    places: Vec<Place<F>>,
+    places: Vec<WindowPlace<F>>,
     /// The place of the oldest request, which the next one gets.
     oldest: usize,
     replies: u64,
 }
 
-enum Place<F> {
+enum WindowPlace<F> {
     Free,
     Waiting(F),
     Replied(u64),
@@ -107,15 +98,15 @@ where
     E: Debug,
 {
     fn new(in_flight: usize) -> Self {
-        Self { places: (0..in_flight).map(|_| Place::Free).collect(), oldest: 0, replies: 0 }
+        Self { places: (0..in_flight).map(|_| WindowPlace::Free).collect(), oldest: 0, replies: 0 }
     }
 
     /// Waits for the oldest request, if there is no other place.
     async fn wait(&mut self) {
         let reply = match &mut self.places[self.oldest] {
-            Place::Free => return,
-            Place::Waiting(request) => request.await.expect("every request is answered"),
-            Place::Replied(reply) => *reply,
+            WindowPlace::Free => return,
+            WindowPlace::Waiting(request) => request.await.expect("every request is answered"),
+            WindowPlace::Replied(reply) => *reply,
         };
         assert_eq!(reply, self.replies, "the reply belongs to the request");
         self.replies += 1;
@@ -123,7 +114,7 @@ where
 
     /// Puts a request into the place that was waited for.
     fn put(&mut self, request: F) {
-        self.places[self.oldest] = Place::Waiting(request);
+        self.places[self.oldest] = WindowPlace::Waiting(request);
     }
 
     /// Starts the request that was put in: nothing is sent before it is polled. The only one will be
@@ -132,10 +123,10 @@ where
         if self.places.len() > 1 {
             let place = &mut self.places[self.oldest];
             poll_fn(|cx| {
-                if let Place::Waiting(request) = place
+                if let WindowPlace::Waiting(request) = place
                     && let Poll::Ready(reply) = Pin::new(request).poll(cx)
                 {
-                    *place = Place::Replied(reply.expect("every request is answered"));
+                    *place = WindowPlace::Replied(reply.expect("every request is answered"));
                 }
                 Poll::Ready(())
             })
@@ -154,7 +145,7 @@ where
     async fn finish(mut self) {
         for _ in 0..self.places.len() {
             self.wait().await;
-            self.places[self.oldest] = Place::Free;
+            self.places[self.oldest] = WindowPlace::Free;
             self.advance();
         }
     }

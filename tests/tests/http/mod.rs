@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
-use pool_tests::{Gate, all_up};
+use pool_tests::{Gate, all_up, assert_lost};
 use pool_tokio::{CallError, CallExt};
 use tokio::task::JoinHandle;
 
@@ -56,6 +56,21 @@ pub(crate) async fn body_of(response: Response) -> Bytes {
 pub(crate) async fn assert_answered(call: JoinHandle<Result<Response>>, path: &str) {
     let response = call.await.expect("no panic").expect("it is answered");
     assert_eq!(body_of(response).await, path);
+}
+
+/// How many of the calls to `/held/0`, `/held/1` … were lost with their connections. The others must be answered.
+pub(crate) async fn lost_of_held(calls: Vec<JoinHandle<Result<Response>>>) -> usize {
+    let mut lost = 0;
+    for (number, call) in calls.into_iter().enumerate() {
+        match call.await.expect("no panic") {
+            Ok(response) => assert_eq!(body_of(response).await, format!("/held/{number}")),
+            result => {
+                assert_lost(result);
+                lost += 1;
+            }
+        }
+    }
+    lost
 }
 
 pub(crate) fn at_a_time(server: &HttpServer) -> usize {
