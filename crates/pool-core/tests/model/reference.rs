@@ -253,6 +253,10 @@ pub(crate) struct Reference {
     pub(crate) availability: Availability,
     /// Failures of addresses in the set, since it last changed or was last doubted.
     doubts: usize,
+    /// When the machine asked to be called, until it is.
+    asked: Option<Instant>,
+    /// When lateness was last excused.
+    excused_at: Option<Instant>,
     refresh_at: Instant,
     /// When the last refresh was that still counts.
     refreshed_at: Option<Instant>,
@@ -290,6 +294,8 @@ impl Reference {
             missed_since: None,
             rings: BTreeMap::new(),
             doubts: 0,
+            asked: None,
+            excused_at: None,
             refresh_at: Instant::ZERO,
             refreshed_at: None,
             pending: Pending::default(),
@@ -469,6 +475,9 @@ impl Reference {
             }
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
+                if self.phase != Phase::Closed {
+                    self.excuse_lateness();
+                }
                 self.pending.fails_fast = self.fail_fast_at().is_some_and(|at| at <= self.now);
             }
             Input::RetryNow(address) => {
@@ -494,6 +503,31 @@ impl Reference {
             self.known.values_mut().for_each(Known::stop_retiring);
         }
         answer
+    }
+
+    /// A call that is more than 50 ms late gives what waits for a peer that much more time, and a nanosecond
+    /// so that nothing of it ends by this call; unless it was asked for right after another such call.
+    fn excuse_lateness(&mut self) {
+        let Some(asked) = self.asked.filter(|at| *at <= self.now) else { return };
+        self.asked = None;
+        let lateness = self.now.saturating_duration_since(asked);
+        let most = Duration::from_millis(50);
+        if lateness <= most || self.excused_at.is_some_and(|at| asked < at + most) {
+            return;
+        }
+        self.excused_at = Some(self.now);
+        let (now, config) = (self.now, &self.config);
+        let later = |at: Instant| now.min(at + lateness + Duration::from_nanos(1));
+        for slot in self.slots.values_mut() {
+            if matches!(slot.state, SlotState::Dialling | SlotState::Draining) {
+                slot.since = later(slot.since);
+            }
+            let is_watched = slot.state.is_connected() && config.outcome_timeout.is_some();
+            if is_watched && slot.owes_outcomes(config) {
+                slot.spoke = later(slot.spoke.max(slot.since));
+                slot.seen_until = later(slot.seen_until);
+            }
+        }
     }
 
     fn on_set(&mut self, set: &AddressSet<u32>) {
@@ -1150,6 +1184,14 @@ impl Reference {
         }
     }
 
+    /// The machine asks to be called. What it has asked for before stands while that is overdue.
+    fn on_asked(&mut self, at: Option<Instant>) {
+        let is_overdue = self.asked.is_some_and(|asked| asked < self.now);
+        if !is_overdue || at.is_none_or(|at| at > self.now) {
+            self.asked = at.map(|at| at.max(self.now));
+        }
+    }
+
     /// Ends a step: nothing may be left to be said, and what is over is forgotten.
     pub(crate) fn end_step(&mut self, wake_at: Option<Instant>) {
         let is_reconfigured = self.pending.reconfigured.take().is_some();
@@ -1188,5 +1230,8 @@ impl Reference {
         }
         self.dials_max = self.dials_max.min(self.dialling()).max(self.config.dials_max as usize);
         self.check_wake_up(wake_at);
+        if self.phase != Phase::Closed {
+            self.on_asked(wake_at);
+        }
     }
 }
