@@ -237,8 +237,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Tells how many items wait for a connection now: a level, not a change.
     ///
-    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: whoever
-    /// keeps items while no connection takes them must say so here, or a close won't wait for them.
+    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: items that are
+    /// kept while no connection takes them must be told of here, or a close won't wait for them.
     pub fn set_demand(&mut self, waiting: usize, now: Instant) {
         self.advance(now);
         if self.demand != waiting {
