@@ -63,8 +63,13 @@ pub struct Pool<T, A = std::net::SocketAddr> {
 
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
-        let shard = shared.add_handle();
-        Self { shared, permit: Permit::default(), readiness: Permit::default(), is_released: false, shard }
+        Self {
+            shard: shared.add_handle(),
+            shared,
+            permit: Permit::default(),
+            readiness: Permit::default(),
+            is_released: false,
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T, A>> {
