@@ -29,8 +29,14 @@ impl Pair {
         let uniform = Uniform::new(config.clone(), RoundRobin::new(), seed).expect("a valid configuration");
         let reference = Reference::new(config.clone());
         let now = Instant::ZERO + Duration::from_secs(1_000);
-        let mut pair =
-            Self { uniform, reference, now, wake_at: None, trace: Vec::new(), is_prompt: seed % 2 == 0 };
+        let mut pair = Self {
+            uniform,
+            reference,
+            now,
+            wake_at: None,
+            trace: Vec::new(),
+            is_prompt: seed.is_multiple_of(2),
+        };
         pair.input(&Input::Timeout);
         pair
     }
