@@ -22,6 +22,7 @@ mod pool_map;
 mod queue;
 mod recycler;
 mod seams;
+mod shared_address;
 mod snapshot;
 mod source_status;
 mod sync;

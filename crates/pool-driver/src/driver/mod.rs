@@ -75,7 +75,7 @@ impl<P: Seams> Driver<P> {
         let requests = self.shared.take_requests();
         self.is_connection_wanted |= requests.is_connection_wanted;
         for address in requests.retries {
-            self.multiplexer.retry_now(&address);
+            self.multiplexer.retry_owned(address);
         }
         if let Some(deadline) = requests.shutdown {
             self.multiplexer.close_because(EndReason::Shutdown, deadline);
