@@ -53,8 +53,10 @@ pub(crate) struct Known {
     retiring: bool,
     /// It may still be so after a change of the lifetime, which is drawn for each connection.
     may_be_retiring: bool,
-    /// How many were draining at the start of the step: more than there may be, after a change.
+    /// How many were draining at the start of the step.
     was_draining: usize,
+    /// The most connections that were allowed since it has had some that drain.
+    draining_max: usize,
     dialled_at: Instant,
     retry_at: Instant,
     /// The ready slots, the one whose turn it is first.
@@ -611,10 +613,18 @@ impl Reference {
         due.is_some_and(|due| due <= self.now)
     }
 
-    /// How many of an address may drain: nobody is dropped for what new settings make superfluous.
+    /// The most connections that an address was allowed since it has had some that drain.
     fn draining_max(&self, address: u32) -> usize {
-        let is_shrinking = self.pending.reconfigured.is_some() && self.is_present(address);
-        if is_shrinking { usize::MAX } else { self.n() }
+        let before = self.pending.reconfigured.as_ref().map_or(0, |config| config.connections_per_address);
+        let allowed = self.n().max(before as usize);
+        let is_first = self.count(address, SlotState::Draining) == 0;
+        if is_first { allowed } else { self.known[&address].draining_max.max(allowed) }
+    }
+
+    /// How many of an address may drain when another is to: more where new settings make it superfluous.
+    fn may_drain(&self, address: u32) -> usize {
+        let is_shrinking = self.pending.reconfigured.is_some() && self.phase != Phase::Draining;
+        if is_shrinking { self.draining_max(address) } else { self.n() }
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -828,8 +838,12 @@ impl Reference {
     fn on_drain(&mut self, id: SlotId) {
         let slot = self.slots.get(&id).expect("a live slot drains").clone();
         assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
-        let max = self.draining_max(slot.address).max(self.known[&slot.address].was_draining);
-        assert!(self.count(slot.address, SlotState::Draining) < max, "too many drain");
+        let (count, most) = (self.count(slot.address, SlotState::Draining), self.draining_max(slot.address));
+        let known = self.known.get_mut(&slot.address).expect("known");
+        known.draining_max = most;
+        let usual = known.was_draining.max(self.config.connections_per_address as usize);
+        let max = if self.pending.reconfigured.is_some() { most } else { most.min(usual) };
+        assert!(count < max, "too many drain");
         self.leave(id);
         self.pending.drained = Some((id, slot));
         let slot = self.slots.get_mut(&id).expect("live");
@@ -976,7 +990,7 @@ impl Reference {
             SlotState::Draining => {
                 let draining = self.tenants(address).filter(|(_, slot)| slot.state == SlotState::Draining);
                 let oldest = draining.map(|(_, slot)| slot.since).min();
-                let is_full = self.count(address, SlotState::Draining) >= self.draining_max(address);
+                let is_full = self.count(address, SlotState::Draining) >= self.may_drain(address);
                 vec![
                     (waited >= self.config.drain_timeout, SlotEnd::DrainTimedOut),
                     (is_full && oldest == Some(tenant.since), SlotEnd::DrainDisplaced),
