@@ -16,6 +16,7 @@ use crate::queue::QueueSnapshot;
 use crate::source_status::{SourceSnapshot, SourceState, SourceStatus};
 use crate::sync::{Mutex, MutexGuard};
 
+/// What can be read at any time.
 pub(crate) struct PoolStatus<A> {
     state: Mutex<PoolStatusState<A>>,
 }
@@ -234,6 +235,17 @@ pub(crate) fn count(items: i64) -> u64 {
 /// A look at a pool: what the driver knew when it last did something.
 ///
 /// It prints as a table, if its addresses can be printed.
+///
+/// ```
+/// # fn example(pool: &pool_driver::Pool<String, u16>) {
+/// let snapshot = pool.snapshot();
+/// println!("{snapshot}");
+/// let failing = snapshot.addresses.iter().filter(|address| address.status.failures > 0);
+/// for address in failing {
+///     println!("{} is tried again in {:?}", address.address, address.retry_after);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot<A> {

@@ -72,8 +72,30 @@ type Core<P> = Uniform<SharedAddress<<P as Seams>::Address>, <P as Seams>::Balan
 /// It is meant for one task at a time: the last one that polled it is woken.
 ///
 /// As a sink it takes one item beyond what its connections hold, namely when a connection turns
-/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is sent on.
+/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is sent.
 /// `poll_close` delivers and flushes everything, then closes all connections.
+///
+/// ```
+/// use std::future::poll_fn;
+///
+/// use futures_util::FutureExt;
+/// use futures_util::sink::drain;
+/// # use pool_conformance::simulated::Clock as AnyRuntime;
+/// use pool_driver::PoolBuilder;
+///
+/// let connect = async |_port: u16| Ok::<_, std::io::Error>(drain());
+/// let mut multiplexer = PoolBuilder::plain(connect, AnyRuntime::default())
+///     .connect_to_fixed([7000, 7001])
+///     .build_multiplexer::<String>()?;
+/// let mut is_sent = false;
+/// while !is_sent {
+///     is_sent = multiplexer.try_dispatch("hello".into()).is_ok();
+///     // Dials, flushes, and whatever else there is to do.
+///     let _ended = poll_fn(|cx| multiplexer.poll_progress(cx)).now_or_never();
+/// }
+/// assert_eq!(multiplexer.snapshot().counts.sent, 1);
+/// # Ok::<(), pool_driver::BuildError>(())
+/// ```
 pub struct Multiplexer<P: Seams> {
     core: Core<P>,
     /// When the core wants to be told the time.

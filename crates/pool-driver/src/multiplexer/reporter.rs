@@ -1,4 +1,4 @@
-//! All that is told: to the observer, and to those who read the pool's status.
+//! All that is told: to the observer, and to readers of the pool's status.
 
 use std::collections::BTreeMap;
 use std::mem;
