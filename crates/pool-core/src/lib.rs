@@ -2,7 +2,7 @@
 //!
 //! [`Uniform`] decides everything a pool has to decide: whom to dial, when to retry, which
 //! connection gets the next item, when a connection is drained, replaced or given up. It has no
-//! executor, no clock, no randomness of its own, no I/O and no std: whoever drives it passes in
+//! executor, no clock, no randomness of its own, no I/O and no std: its owner passes in
 //! events, the time and a seed, and carries out its [`Output`]s. `pool-tokio` does that for you; use
 //! this crate directly in an event loop of your own, on a
 //! microcontroller (one with `alloc` and compare-and-swap, which `alloc::sync::Arc` needs), or in a
@@ -19,6 +19,8 @@
 //!    [`Uniform::select`] picks, [`SlotEvent::Sent`] passes the turn on.
 //! 4. Connections to addresses that left get [`Output::Drain`] and have
 //!    [`Config::drain_timeout`].
+//!    What takes too long gets [`Output::Drop`]; it ends when its owner reports
+//!    [`SlotEvent::Dropped`], and what it told of its items before counts.
 //! 5. [`Uniform::close`] ends it all, and [`Output::Closed`] says when.
 //!
 //! The states of a slot and what may happen in each are in [`SlotState`].

@@ -95,6 +95,11 @@ impl<T: Generational> Slab<T> {
         })
     }
 
+    /// The places that are taken now.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        self.iter().map(|(key, _)| key.index).collect()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.places.iter_mut().filter_map(|place| match place {
             Place::Taken(value) => Some(value),

@@ -39,7 +39,7 @@ impl SlotState {
     }
 }
 
-/// What happened to a slot: told by whoever carries out the outputs.
+/// What happened to a slot: told by its owner, who carries out the outputs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum SlotEvent {

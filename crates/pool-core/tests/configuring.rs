@@ -68,7 +68,7 @@ fn fewer_connections_drain_the_oldest_and_never_more_than_there_are_too_many() {
 }
 
 #[test]
-fn whoever_pushes_back_or_owes_outcomes_drains_last() {
+fn a_connection_that_pushes_back_or_owes_outcomes_drains_last() {
     let mut bench = Bench::up(eager(4), [A]);
     let slots = bench.open(A);
     bench.busy(slots[0]);

@@ -95,7 +95,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.remove_surplus(index, before);
         }
         self.reserve(self.addresses.len());
-        for slot in self.slots.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
+        for slot in self.slots.indices() {
             self.update_deadline(slot);
         }
         for index in self.addresses.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {

@@ -86,7 +86,8 @@ pub struct SlotStatus {
     pub address: AddressId,
     /// Where it is in its life.
     pub state: SlotState,
-    /// Start of the dial, of the connection, of the drain, or of the drop.
+    /// Start of the dial, of the connection, of the drain, or of the drop; of a dial or a drain, later by the
+    /// time in which the machine was called late.
     pub since: Instant,
     /// Items it was sent.
     pub sent: u64,

@@ -9,6 +9,7 @@ mod fail_fast;
 mod failures;
 mod idle;
 mod inspect;
+mod lateness;
 mod lifetime;
 mod membership;
 mod re_resolution;
@@ -236,8 +237,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Tells how many items wait for a connection now: a level, not a change.
     ///
-    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: whoever
-    /// keeps items while no connection takes them must say so here, or a close won't wait for them.
+    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: items that are
+    /// kept while no connection takes them must be told of here, or a close won't wait for them.
     pub fn set_demand(&mut self, waiting: usize, now: Instant) {
         self.advance(now);
         if self.demand != waiting {
@@ -246,11 +247,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Does what is due at `now`; call it no later than [`Output::Timeout`] said. Calling it
-    /// early or in vain does no harm.
+    /// Does what is due at `now`; call it when [`Output::Timeout`] said, after the events that have come until
+    /// then. Calling it early or in vain does no harm.
+    ///
+    /// A call that is more than 50 ms late means that nobody listened: the process was stopped, or its
+    /// event loop blocked. Then dials, drains and [`outcome_timeout`](Config::outcome_timeout)s get as much
+    /// more time, and none of them ends by this call. Lifetimes, idle timeouts, backoff, fail fast and the
+    /// deadline of a close are not moved. Lateness is excused once: a call that was asked for within 50 ms
+    /// of one that was excused is late without excuse. So a machine that is always late still ends what is
+    /// silent, at the latest after as many calls as the timeout has 50 ms.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         if self.phase != Phase::Closed {
+            self.excuse_lateness();
             self.fire_timers();
             self.settle();
         }
@@ -304,7 +313,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         // The room that a large set's events took is not kept for ever.
         self.outputs.shrink_to(OUTPUTS_KEPT);
         let is_over = self.phase == Phase::Closed;
-        Output::Timeout(if is_over { None } else { self.timers.next() })
+        Output::Timeout(if is_over { None } else { self.timers.ask(self.now) })
     }
 
     #[inline]
