@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::config::{ConfigError, Problem};
+use crate::config_error::{ConfigError, Problem, check_percent};
 use crate::instant::duration_nanos;
 use crate::random::Random;
 
@@ -96,13 +96,6 @@ impl Backoff {
         }
         Ok(())
     }
-}
-
-fn check_percent(field: &'static str, found: u32, min: u32, max: u32) -> Result<(), ConfigError> {
-    if found < min || found > max {
-        return Err(ConfigError::new(field, Problem::Percent { found, min, max }));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

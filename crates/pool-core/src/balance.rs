@@ -1,57 +1,11 @@
 //! Who gets the next item: the public seam, and round-robin.
 
+use crate::ids::AddressId;
 use crate::instant::Instant;
-use crate::output::Outcome;
+use crate::outcome::Outcome;
 use crate::rings::Ring;
-use crate::slab::Key;
 
-/// Names an address of one pool as long as that remembers it; one that returns much later gets another.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddressId(pub(crate) Key);
-
-impl AddressId {
-    /// The number of the address: small, and used again once the address is forgotten. Good for
-    /// indexing a table beside the pool's; compare whole ids to tell addresses apart.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0.index as usize
-    }
-
-    /// The whole name as a number, to be kept where there is only room for one, such as an atomic.
-    /// Never [`u64::MAX`], which can stand for none.
-    ///
-    /// ```
-    /// use pool_core::{AddressId, Config, Instant, RoundRobin, Uniform};
-    ///
-    /// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
-    /// uniform.handle_addresses(&["a:1"].into(), Instant::ZERO);
-    /// let id = uniform.addresses().next().map(|(_, status)| status.id).expect("one address");
-    /// assert_eq!(AddressId::from_bits(id.to_bits()), id);
-    /// # Ok::<(), pool_core::ConfigError>(())
-    /// ```
-    #[must_use]
-    #[inline]
-    pub const fn to_bits(self) -> u64 {
-        (self.0.generation as u64) << u32::BITS | self.0.index as u64
-    }
-
-    /// The address that [`to_bits`](Self::to_bits) was asked of; from any other number a name that
-    /// may name nothing.
-    #[must_use]
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(Key { index: bits as u32, generation: (bits >> u32::BITS) as u32 })
-    }
-}
-
-impl core::fmt::Debug for AddressId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "address {}.{}", self.0.index, self.0.generation)
-    }
-}
-
-/// What the sender of an item asks of the choice.
+/// What the sender of an item asks of the balancer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct PickArgs {
@@ -62,7 +16,7 @@ pub struct PickArgs {
 }
 
 impl PickArgs {
-    /// No wishes.
+    /// Nothing is asked: any address will do.
     #[must_use]
     pub const fn any() -> Self {
         Self { key: None, avoid: None }
@@ -105,7 +59,7 @@ pub trait Balance {
     /// in the ring counts as the one whose turn it is; `None` means that the item has to wait, and with it
     /// all behind it. The ring has only those that can take an item now; a lazy pool dials no others while
     /// there are some.
-    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, now: Instant) -> Option<AddressId>;
+    fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
 
     /// An item was sent to a connection of this address.
     fn on_sent(&mut self, address: AddressId, now: Instant) {
@@ -136,8 +90,8 @@ impl RoundRobin {
 }
 
 impl Balance for RoundRobin {
-    fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
+    fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
         let first = ring.first()?;
-        if pick.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
+        if args.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
     }
 }

@@ -1,13 +1,13 @@
 //! What the machine knows of one address, beyond what choosing needs.
 
 use crate::instant::Instant;
-use crate::slab::{Generational, Key};
-use crate::slot::FailureKind;
+use crate::outcome::FailureKind;
+use crate::slab::{Generational, SlabKey};
 
 /// An address that is in the set, has left it with slots still draining, or has left it while in
 /// backoff.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, not a state in disguise")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct KnownAddress<A> {
     pub(crate) generation: u32,
     pub(crate) address: A,
@@ -16,7 +16,9 @@ pub(crate) struct KnownAddress<A> {
     /// A connection was made at least once.
     pub(crate) answered: bool,
     /// One of its connections has reached its lifetime and waits for its replacement.
-    pub(crate) retiring: bool,
+    pub(crate) is_replacing: bool,
+    /// One of its slots timed out and is dropping: its failure counts when that ends.
+    pub(crate) awaits_failure: bool,
     /// Whether the end of its backoff is set in the timers.
     pub(crate) backoff_armed: bool,
     pub(crate) last_outcome: Option<LastOutcome>,
@@ -34,14 +36,31 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) since: Instant,
     /// Its place among those that wait for a dial.
     pub(crate) rank: Option<DialRank>,
-    /// The first in the list of its slots.
+    /// The first in the ring of its slots.
     pub(crate) slots: u32,
+    pub(crate) count: SlotCounts,
+}
+
+/// How many slots of an address are in each state.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct SlotCounts {
     pub(crate) dialling: u16,
     pub(crate) busy: u16,
     pub(crate) ready: u16,
     pub(crate) draining: u16,
-    /// Those that timed out and are dropping: their failure counts when they end.
-    pub(crate) timed_out: u16,
+    /// The most connections that were allowed since it has had some that drain.
+    pub(crate) draining_max: u16,
+}
+
+impl SlotCounts {
+    pub(crate) fn connected(self) -> u16 {
+        self.busy + self.ready
+    }
+
+    /// Those that count against the settings.
+    pub(crate) fn held(self) -> u16 {
+        self.connected() + self.dialling
+    }
 }
 
 /// The latest that an address has shown of itself.
@@ -76,13 +95,14 @@ impl<A> Generational for KnownAddress<A> {
 }
 
 impl<A> KnownAddress<A> {
-    pub(crate) fn new(key: Key, address: A, now: Instant) -> Self {
+    pub(crate) fn new(key: SlabKey, address: A, now: Instant) -> Self {
         Self {
             generation: key.generation,
             address,
             present: true,
             answered: false,
-            retiring: false,
+            is_replacing: false,
+            awaits_failure: false,
             backoff_armed: false,
             last_outcome: None,
             failures: 0,
@@ -91,12 +111,8 @@ impl<A> KnownAddress<A> {
             retry_at: Instant::ZERO,
             since: now,
             rank: None,
-            slots: crate::slot::NONE,
-            dialling: 0,
-            busy: 0,
-            ready: 0,
-            draining: 0,
-            timed_out: 0,
+            slots: crate::links::NONE,
+            count: SlotCounts::default(),
         }
     }
 
@@ -104,24 +120,20 @@ impl<A> KnownAddress<A> {
         self.failures > 0
     }
 
-    pub(crate) fn connected(&self) -> u16 {
-        self.busy + self.ready
-    }
-
-    /// Dials that may start, backoff and the pool's limits apart. A retiring connection counts as
+    /// Dials that may start, backoff and the pool's limits apart. A connection that is being replaced counts as
     /// gone, so that its replacement is dialled before it drains.
     pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
         // A dial would forestall the backoff that follows from a failure about to be counted.
-        if !self.present || self.timed_out > 0 {
+        if !self.present || self.awaits_failure {
             return 0;
         }
-        // The retiring one may just have gone, a moment before its retirement is called off.
-        let held = (self.connected() + self.dialling).saturating_sub(u16::from(self.retiring));
+        // That one may just have gone, a moment before its replacement is called off.
+        let held = self.count.held().saturating_sub(u16::from(self.is_replacing));
         let missing = connections_per_address.saturating_sub(held);
         if self.answered && !self.is_failing() {
             missing
         } else {
-            missing.min(1_u16.saturating_sub(self.dialling))
+            missing.min(1_u16.saturating_sub(self.count.dialling))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Uniform`] decides everything a pool has to decide: whom to dial, when to retry, which
 //! connection gets the next item, when a connection is drained, replaced or given up. It has no
-//! executor, no clock, no randomness of its own, no I/O and no std: whoever drives it passes in
+//! executor, no clock, no randomness of its own, no I/O and no std: its owner passes in
 //! events, the time and a seed, and carries out its [`Output`]s. `pool-tokio` does that for you; use
 //! this crate directly in an event loop of your own, on a
 //! microcontroller (one with `alloc` and compare-and-swap, which `alloc::sync::Arc` needs), or in a
@@ -19,6 +19,8 @@
 //!    [`Uniform::select`] picks, [`SlotEvent::Sent`] passes the turn on.
 //! 4. Connections to addresses that left get [`Output::Drain`] and have
 //!    [`Config::drain_timeout`].
+//!    What takes too long gets [`Output::Drop`]; it ends when its owner reports
+//!    [`SlotEvent::Dropped`], and what it told of its items before counts.
 //! 5. [`Uniform::close`] ends it all, and [`Output::Closed`] says when.
 //!
 //! The states of a slot and what may happen in each are in [`SlotState`].
@@ -34,10 +36,15 @@ mod address_set;
 mod backoff;
 mod balance;
 mod config;
+mod config_error;
+mod ids;
 mod instant;
 mod known_address;
+mod links;
+mod outcome;
 mod output;
 mod random;
+mod reason;
 mod rings;
 mod slab;
 mod slot;
@@ -46,12 +53,16 @@ mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};
 pub use backoff::Backoff;
-pub use balance::{AddressId, Balance, PickArgs, RoundRobin};
-pub use config::{Config, ConfigError, Opening};
+pub use balance::{Balance, PickArgs, RoundRobin};
+pub use config::{Config, Opening};
+pub use config_error::ConfigError;
+pub use ids::{AddressId, SlotId};
 pub use instant::Instant;
 pub use known_address::LastOutcome;
-pub use output::{Availability, DrainReason, Event, Outcome, Output, SlotEnd};
+pub use outcome::{FailureKind, Outcome};
+pub use output::{Availability, Event, Output};
 pub use random::Random;
+pub use reason::{DrainReason, SlotEnd};
 pub use rings::{Member, Ring};
-pub use slot::{FailureKind, Handled, SlotEvent, SlotId, SlotState};
+pub use slot::{Handled, SlotEvent, SlotState};
 pub use uniform::{AddressState, AddressStatus, SlotStatus, Uniform};

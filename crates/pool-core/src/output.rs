@@ -1,8 +1,9 @@
 //! What the machine wants done, and what it has to tell.
 
-use crate::balance::AddressId;
+use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
-use crate::slot::{FailureKind, SlotId, SlotState};
+use crate::reason::{DrainReason, SlotEnd};
+use crate::slot::SlotState;
 
 /// One thing that [`Uniform::poll_output`](crate::Uniform::poll_output) returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,7 +72,7 @@ pub enum Event<A> {
     AddressAdded {
         /// Which.
         address: A,
-        /// Its name until it is forgotten.
+        /// Its id until it is forgotten.
         id: AddressId,
     },
     /// The address is no longer in the set. It is remembered while it drains and while it is in
@@ -79,21 +80,21 @@ pub enum Event<A> {
     AddressRemoved {
         /// Which.
         address: A,
-        /// Its name until it is forgotten.
+        /// Its id until it is forgotten.
         id: AddressId,
     },
     /// The name service says another weight or priority of an address that stays.
     AddressChanged {
         /// Which.
         address: A,
-        /// Its name until it is forgotten.
+        /// Its id until it is forgotten.
         id: AddressId,
     },
     /// Nothing is left of an address that was removed.
     AddressForgotten {
         /// Which.
         address: A,
-        /// What its name was.
+        /// What its id was.
         id: AddressId,
     },
     /// A set was larger than `addresses_max`; the old one stays in force.
@@ -142,64 +143,4 @@ pub enum Event<A> {
         /// Which.
         address: A,
     },
-}
-
-/// Why a connection drains.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum DrainReason {
-    /// Its address left the set.
-    AddressLeft,
-    /// The connection asked for it.
-    GoingAway,
-    /// It reached its lifetime, and its replacement is up.
-    Lifetime,
-    /// It was idle for too long.
-    Idle,
-    /// The settings changed, and its address needs fewer connections.
-    Surplus,
-    /// The pool closes.
-    PoolClosing,
-}
-
-/// Why a dial or a connection is over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SlotEnd {
-    /// It closed in good order.
-    Closed,
-    /// It failed. A dial that ran into its timeout has failed with `TimedOut`.
-    Failed(FailureKind),
-    /// The drain took too long.
-    DrainTimedOut,
-    /// It was draining, and a newer draining connection to the same address needed the place.
-    DrainDisplaced,
-    /// It was a dial, and its address left the set.
-    AddressLeft,
-    /// It was a dial, and the pool closes.
-    PoolClosing,
-    /// It was a dial, and the settings changed: its address needs fewer connections.
-    Surplus,
-}
-
-/// What became of an item that a connection was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It was done.
-    Success {
-        /// From hand-over to reply.
-        latency: core::time::Duration,
-    },
-    /// It failed, though the connection lives.
-    Failure {
-        /// From hand-over to failure.
-        latency: core::time::Duration,
-        /// How.
-        kind: FailureKind,
-    },
-    /// Nobody wants to know any more, and its place on the wire is free again.
-    Cancelled,
-    /// It provably never left and was given back, to be sent again.
-    Unsent,
 }

@@ -1,17 +1,16 @@
 //! The ready addresses of each priority, in the order of their turns.
 //!
-//! An address is in the ring of its priority while it has a ready slot. The ring is a doubly
-//! linked list by index, so that joining, leaving and passing the turn cost the same at any
-//! size; beside it a dense list gives balancers random access. Priorities are looked up only when
+//! An address is in the ring of its priority while it has a ready slot. Joining it,
+//! leaving it and passing the turn cost the same at any size ([`Links`]); beside it a dense list gives balancers random access. Priorities are looked up only when
 //! addresses come, go or change theirs.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::balance::AddressId;
+use crate::ids::AddressId;
+use crate::links::{Linked, Links, NONE, ring};
 use crate::random::Random;
-use crate::slab::Key;
-use crate::slot::NONE;
+use crate::slab::SlabKey;
 
 /// The part of an address that choosing needs, small and apart from the rest.
 #[derive(Clone, Debug)]
@@ -20,17 +19,22 @@ pub(crate) struct Node {
     pub(crate) weight: u32,
     /// Sent less outcomes, modulo 2^32.
     unreported: u32,
-    next: u32,
-    previous: u32,
+    links: Links,
     /// In the dense list.
     position: u32,
     /// The ready slot whose turn it is; `NONE` while the address is not in the ring.
-    ready_slot: Key,
+    ready_slot: SlabKey,
     pub(crate) priority: u16,
 }
 
 /// In the place of a ready slot where there is none.
-const NO_SLOT: Key = Key { index: NONE, generation: 0 };
+const NO_SLOT: SlabKey = SlabKey { index: NONE, generation: 0 };
+
+impl Linked for Vec<Node> {
+    fn links(&mut self, address: u32) -> &mut Links {
+        &mut self[address as usize].links
+    }
+}
 
 /// All addresses of one priority.
 #[derive(Clone, Debug)]
@@ -104,7 +108,7 @@ impl Rings {
 
     /// The ready slot of an address whose turn it is, while the address is in the ring.
     #[inline]
-    pub(crate) fn ready_slot(&self, address: u32) -> Option<Key> {
+    pub(crate) fn ready_slot(&self, address: u32) -> Option<SlabKey> {
         let ready_slot = self.node(address).ready_slot;
         (ready_slot != NO_SLOT).then_some(ready_slot)
     }
@@ -124,14 +128,13 @@ impl Rings {
         (self.active.connected_slots > 0).then_some(self.active.priority)
     }
 
-    pub(crate) fn add_address(&mut self, key: Key, weight: u32, priority: u16) {
+    pub(crate) fn add_address(&mut self, key: SlabKey, weight: u32, priority: u16) {
         self.enter_tier(priority, 0);
         let node = Node {
             generation: key.generation,
             weight,
             unreported: 0,
-            next: NONE,
-            previous: NONE,
+            links: Links::NONE,
             position: NONE,
             ready_slot: NO_SLOT,
             priority,
@@ -193,7 +196,7 @@ impl Rings {
 
     /// The address has its first ready slot: it joins at the end of the round. Before the first
     /// item has gone out, each that joins is as likely as any to have the first turn.
-    pub(crate) fn link(&mut self, address: u32, ready_slot: Key, random: &mut Random) {
+    pub(crate) fn link(&mut self, address: u32, ready_slot: SlabKey, random: &mut Random) {
         let items_per_turn = self.items_per_turn;
         let tier = self.tier_mut(self.node(address).priority);
         let (head, position) = (tier.head, tier.members.len());
@@ -206,24 +209,20 @@ impl Rings {
         let node = self.node_mut(address);
         node.position = u32::try_from(position).unwrap_or(NONE);
         node.ready_slot = ready_slot;
-        if head == NONE {
-            self.splice(address, address, address);
-        } else {
-            self.splice(self.node(head).previous, address, head);
-        }
+        self.nodes.join_ring(head, address);
     }
 
     /// The address has no ready slot any more.
     pub(crate) fn unlink(&mut self, address: u32) {
         let items_per_turn = self.items_per_turn;
-        let Node { next, previous, position, priority, .. } = *self.node(address);
-        self.close_gap(previous, next);
+        let Node { position, priority, .. } = *self.node(address);
+        let next = self.nodes.leave_ring(address);
         self.node_mut(address).ready_slot = NO_SLOT;
         let tier = self.tier_mut(priority);
         tier.members.swap_remove(position as usize);
         let moved = tier.members.get(position as usize).copied();
         if tier.head == address {
-            tier.head = if next == address { NONE } else { next };
+            tier.head = next;
             tier.turn_left = items_per_turn;
         }
         if let Some(moved) = moved {
@@ -231,23 +230,23 @@ impl Rings {
         }
     }
 
-    pub(crate) fn set_ready_slot(&mut self, address: u32, slot: Key) {
+    pub(crate) fn set_ready_slot(&mut self, address: u32, slot: SlabKey) {
         self.node_mut(address).ready_slot = slot;
     }
 
     pub(crate) fn count_outcomes(&mut self, address: u32, items: u32) -> AddressId {
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_sub(items);
-        AddressId(Key { index: address, generation: node.generation })
+        AddressId(SlabKey { index: address, generation: node.generation })
     }
 
     /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready
     /// slots.
     #[inline]
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: Key) -> AddressId {
+    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey) -> AddressId {
         let node = &mut self.nodes[address as usize];
         node.unreported = node.unreported.wrapping_add(1);
-        let id = AddressId(Key { index: address, generation: node.generation });
+        let id = AddressId(SlabKey { index: address, generation: node.generation });
         if self.active.head != address {
             self.commit_turn_out_of_order(address, next_slot);
             return id;
@@ -256,7 +255,7 @@ impl Rings {
         self.active.turn_left -= 1;
         if self.active.turn_left == 0 {
             self.active.turn_left = self.items_per_turn;
-            self.active.head = node.next;
+            self.active.head = node.links.next;
             node.ready_slot = next_slot;
         }
         id
@@ -264,11 +263,11 @@ impl Rings {
 
     /// Picked out of turn: that was its turn in this round, and it moves to the end.
     #[cold]
-    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: Key) {
+    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: SlabKey) {
         let items_per_turn = self.items_per_turn;
         let node = self.node_mut(address);
         node.ready_slot = next_slot;
-        let (next, previous, priority) = (node.next, node.previous, node.priority);
+        let (next, priority) = (node.links.next, node.priority);
         let tier = self.tier_mut(priority);
         tier.has_started = true;
         let head = tier.head;
@@ -277,28 +276,15 @@ impl Rings {
             tier.turn_left = items_per_turn;
             return;
         }
-        self.close_gap(previous, next);
-        self.splice(self.node(head).previous, address, head);
+        self.nodes.leave_ring(address);
+        self.nodes.join_ring(head, address);
     }
 
     /// An item went to a slot of the address that was not ready, whose turn it can't have been.
     pub(crate) fn count_sent(&mut self, address: u32) -> AddressId {
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_add(1);
-        AddressId(Key { index: address, generation: node.generation })
-    }
-
-    fn splice(&mut self, previous: u32, address: u32, next: u32) {
-        let node = self.node_mut(address);
-        node.previous = previous;
-        node.next = next;
-        self.node_mut(previous).next = address;
-        self.node_mut(next).previous = address;
-    }
-
-    fn close_gap(&mut self, previous: u32, next: u32) {
-        self.node_mut(previous).next = next;
-        self.node_mut(next).previous = previous;
+        AddressId(SlabKey { index: address, generation: node.generation })
     }
 
     fn tier_mut(&mut self, priority: u16) -> &mut Tier {
@@ -394,24 +380,24 @@ impl Ring<'_> {
         let index = self.tier.head;
         // `NONE` is beyond the end.
         let node = self.nodes.get(index as usize)?;
-        Some(AddressId(Key { index, generation: node.generation }))
+        Some(AddressId(SlabKey { index, generation: node.generation }))
     }
 
     /// The address whose turn comes after that of `id` (itself, if it is alone); the first one if
     /// `id` is not in the ring.
     #[must_use]
     pub fn next_after(&self, id: AddressId) -> Option<AddressId> {
-        if self.contains(id) { Some(self.id(self.nodes[id.0.index as usize].next)) } else { self.first() }
+        if self.contains(id) {
+            Some(self.id(self.nodes[id.0.index as usize].links.next))
+        } else {
+            self.first()
+        }
     }
 
     /// The addresses in the order of their turns.
     pub fn iter(&self) -> impl Iterator<Item = Member> {
-        let mut next = self.tier.head;
-        (0..self.len()).map(move |_| {
-            let member = self.member(next);
-            next = self.nodes[next as usize].next;
-            member
-        })
+        ring(self.tier.head, |address| self.nodes[address as usize].links.next)
+            .map(|address| self.member(address))
     }
 
     pub(crate) fn contains(&self, id: AddressId) -> bool {
@@ -423,7 +409,7 @@ impl Ring<'_> {
     }
 
     fn id(&self, address: u32) -> AddressId {
-        AddressId(Key { index: address, generation: self.nodes[address as usize].generation })
+        AddressId(SlabKey { index: address, generation: self.nodes[address as usize].generation })
     }
 
     fn member(&self, address: u32) -> Member {

@@ -1,21 +1,21 @@
-//! Places that are used again and again, told apart by generation.
+//! A slab: places that are used again and again. Generations tell their occupants apart.
 
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
 
-/// Names one tenant of one place; no later tenant of the place has the same key.
+/// Identifies one occupant of one place; no later occupant of the place has the same key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Key {
+pub(crate) struct SlabKey {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
-/// A value that remembers which tenant of its place it is.
+/// A value that remembers which occupant of its place it is.
 pub(crate) trait Generational {
     fn generation(&self) -> u32;
 }
 
-/// A vector of places. Values are reached by [`Key`] from outside, where a stale one finds
+/// A vector of places. Values are reached by [`SlabKey`] from outside, where a stale one finds
 /// nothing, and by plain index from inside, where the index is known to be good.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
@@ -44,18 +44,18 @@ impl<T: Generational> Slab<T> {
     }
 
     /// Puts in what `make` makes of its key.
-    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(SlabKey) -> T) -> SlabKey {
         if let Some(index) = self.vacant.pop() {
             let place = &mut self.places[index as usize];
             let Place::Vacant { next_generation: generation } = *place else {
-                unreachable!("the list of vacant places names only vacant ones")
+                unreachable!("the list of vacant places has only vacant ones")
             };
-            let key = Key { index, generation };
+            let key = SlabKey { index, generation };
             *place = Place::Taken(make(key));
             return key;
         }
         let index = u32::try_from(self.places.len()).expect("fewer than 2^32 places");
-        let key = Key { index, generation: 0 };
+        let key = SlabKey { index, generation: 0 };
         self.places.push(Place::Taken(make(key)));
         key
     }
@@ -70,29 +70,34 @@ impl<T: Generational> Slab<T> {
         }
     }
 
-    pub(crate) fn key(&self, index: u32) -> Key {
-        Key { index, generation: self[index].generation() }
+    pub(crate) fn key(&self, index: u32) -> SlabKey {
+        SlabKey { index, generation: self[index].generation() }
     }
 
-    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+    pub(crate) fn get(&self, key: SlabKey) -> Option<&T> {
         match self.places.get(key.index as usize) {
             Some(Place::Taken(value)) if value.generation() == key.generation => Some(value),
             _ => None,
         }
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: SlabKey) -> Option<&mut T> {
         match self.places.get_mut(key.index as usize) {
             Some(Place::Taken(value)) if value.generation() == key.generation => Some(value),
             _ => None,
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SlabKey, &T)> {
         (0..).zip(&self.places).filter_map(|(index, place)| match place {
-            Place::Taken(value) => Some((Key { index, generation: value.generation() }, value)),
+            Place::Taken(value) => Some((SlabKey { index, generation: value.generation() }, value)),
             Place::Vacant { .. } => None,
         })
+    }
+
+    /// The places that are taken now.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        self.iter().map(|(key, _)| key.index).collect()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
@@ -109,7 +114,7 @@ impl<T> Index<u32> for Slab<T> {
     fn index(&self, index: u32) -> &T {
         match &self.places[index as usize] {
             Place::Taken(value) => value,
-            Place::Vacant { .. } => unreachable!("indices from inside name taken places"),
+            Place::Vacant { .. } => unreachable!("indices from inside are those of taken places"),
         }
     }
 }
@@ -118,7 +123,7 @@ impl<T> IndexMut<u32> for Slab<T> {
     fn index_mut(&mut self, index: u32) -> &mut T {
         match &mut self.places[index as usize] {
             Place::Taken(value) => value,
-            Place::Vacant { .. } => unreachable!("indices from inside name taken places"),
+            Place::Vacant { .. } => unreachable!("indices from inside are those of taken places"),
         }
     }
 }
@@ -127,14 +132,14 @@ impl<T> IndexMut<u32> for Slab<T> {
 mod tests {
     use super::*;
 
-    impl Generational for Key {
+    impl Generational for SlabKey {
         fn generation(&self) -> u32 {
             self.generation
         }
     }
 
     #[test]
-    fn a_key_finds_its_own_tenant_and_never_a_later_one() {
+    fn a_key_finds_its_own_occupant_and_never_a_later_one() {
         let mut slab = Slab::new();
         let first = slab.insert_with(|key| key);
         slab.remove(first.index);

@@ -4,28 +4,10 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::instant::Instant;
-use crate::output::SlotEnd;
-use crate::slab::{Generational, Key};
-
-/// Names one connection's stay in one slot. A slot's next tenant has another id, so that a late
-/// event for the earlier one is recognised.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(pub(crate) Key);
-
-impl SlotId {
-    /// The number of the slot: small, and used again by later tenants. Good for indexing a table
-    /// beside the pool's; compare whole ids to tell tenants apart.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0.index as usize
-    }
-}
-
-impl core::fmt::Debug for SlotId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "slot {}.{}", self.0.index, self.0.generation)
-    }
-}
+use crate::links::{Linked, Links};
+use crate::outcome::FailureKind;
+use crate::reason::SlotEnd;
+use crate::slab::{Generational, Slab, SlabKey};
 
 /// Where a slot is in its life, in the order of life.
 ///
@@ -57,7 +39,7 @@ impl SlotState {
     }
 }
 
-/// What happened to a slot: told by whoever carries out the outputs.
+/// What happened to a slot: told by its owner, who carries out the outputs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum SlotEvent {
@@ -82,25 +64,13 @@ pub enum SlotEvent {
     Dropped,
 }
 
-/// How something failed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// It returned an error.
-    Error,
-    /// It panicked.
-    Panicked,
-    /// It took longer than it was allowed to.
-    TimedOut,
-}
-
 /// What the machine made of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers should handle all three")]
 pub enum Handled {
     /// It counted.
     Applied,
-    /// It was for a tenant that is gone, and changed nothing.
+    /// It was for a connection that is gone, and changed nothing.
     Stale,
     /// It can't happen in the state of this slot, and changed nothing: the caller has a bug.
     Invalid,
@@ -169,29 +139,18 @@ const TRANSITIONS: [[Transition; 10]; 5] = {
     ]
 };
 
-/// The end of a list of slots or addresses linked by index.
-pub(crate) const NONE: u32 = u32::MAX;
-
-/// A slot that has a tenant.
+/// A slot that is taken.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
-    /// Its address had an unreset failure when the dial started.
-    pub(crate) probe: bool,
-    /// It has shown that its address works.
-    pub(crate) proven: bool,
+    pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
     /// Whether `deadline` is set in the timers.
     pub(crate) armed: bool,
-    /// The address's failure episode in which the dial started.
-    pub(crate) episode: u16,
-    /// The episode in which it connected: what it shows is about the time after that failure.
-    pub(crate) connected_episode: u16,
-    /// Start of the dial, of the connection, or of the drain.
+    /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
     pub(crate) quiet_since: Instant,
@@ -202,12 +161,23 @@ pub(crate) struct Slot {
     pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
-    /// The slots of an address form a list.
-    pub(crate) sibling_next: u32,
-    pub(crate) sibling_previous: u32,
-    /// The address's ready slots form a ring.
-    pub(crate) ready_next: u32,
-    pub(crate) ready_previous: u32,
+    /// The ring of its address's slots.
+    pub(crate) siblings: Links,
+    /// The ring of its address's ready slots, in the order of their turns.
+    pub(crate) turns: Links,
+}
+
+/// What a slot can show of its address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence {
+    /// The address had an unreset failure when the dial started.
+    pub(crate) is_probe: bool,
+    /// It has shown that the address works.
+    pub(crate) is_proven: bool,
+    /// The address's failure episode in which the dial started.
+    pub(crate) episode: u16,
+    /// The episode in which it connected: what it shows is about the time after that failure.
+    pub(crate) connected_episode: u16,
 }
 
 /// The end that a slot has when its owner reports it dropped.
@@ -237,6 +207,27 @@ pub(crate) enum Reported {
 }
 
 impl Slot {
+    /// A dial that starts now, to the address with this index.
+    pub(crate) fn new(key: SlabKey, address: u32, evidence: Evidence, now: Instant) -> Self {
+        Self {
+            generation: key.generation,
+            address,
+            state: SlotState::Dialling,
+            evidence,
+            fresh: false,
+            armed: false,
+            since: now,
+            quiet_since: now,
+            deadline: now,
+            sent: 0,
+            unreported: 0,
+            reported: Reported::Nothing,
+            dropped: None,
+            siblings: Links::NONE,
+            turns: Links::NONE,
+        }
+    }
+
     /// It was sent an item.
     #[inline]
     pub(crate) fn count_sent(&mut self, now: Instant) {
@@ -274,6 +265,24 @@ impl Slot {
 impl Generational for Slot {
     fn generation(&self) -> u32 {
         self.generation
+    }
+}
+
+/// The slots, linked with the others of their addresses.
+pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
+
+impl Linked for Siblings<'_> {
+    fn links(&mut self, slot: u32) -> &mut Links {
+        &mut self.0[slot].siblings
+    }
+}
+
+/// The slots, linked with the others of their addresses that are ready.
+pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
+
+impl Linked for Turns<'_> {
+    fn links(&mut self, slot: u32) -> &mut Links {
+        &mut self.0[slot].turns
     }
 }
 

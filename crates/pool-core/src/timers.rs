@@ -1,6 +1,7 @@
-//! Which deadline comes next.
+//! Which deadline comes next, and how late the machine is called for it.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use crate::instant::Instant;
 
@@ -15,11 +16,20 @@ pub(crate) enum Timer {
     Close,
 }
 
-/// An ordered set of deadlines. Whoever arms a timer remembers when it is due, so that it can be
+/// A machine that is called later than this was not run for a while: the process was stopped, the machine
+/// suspended, or the event loop blocked. Timers of operating systems and runtimes are late by a few
+/// milliseconds, and by some ten under load.
+pub(crate) const LATENESS_MAX: Duration = Duration::from_millis(50);
+
+/// An ordered set of deadlines. The owner of a timer remembers when it is due, so that it can be
 /// disarmed: nothing outdated is ever kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     due: BTreeSet<(Instant, Timer)>,
+    /// When the machine asked to be called, until it is.
+    asked: Option<Instant>,
+    /// When lateness was last excused.
+    excused_at: Option<Instant>,
 }
 
 impl Timers {
@@ -32,8 +42,30 @@ impl Timers {
         debug_assert!(was_armed, "{timer:?} was not armed for {at:?}");
     }
 
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+    /// Asks to be called when the next timer is due. A question that is overdue stands until it is answered,
+    /// whatever else happens first.
+    pub(crate) fn ask(&mut self, now: Instant) -> Option<Instant> {
+        let next = self.due.first().map(|(at, _)| *at);
+        let is_overdue = self.asked.is_some_and(|asked| asked < now);
+        if !is_overdue || next.is_none_or(|next| next > now) {
+            self.asked = next.map(|next| next.max(now));
+        }
+        next
+    }
+
+    /// How late the machine is called, where that is more than [`LATENESS_MAX`]. It is excused once: what was
+    /// asked for within as much of an excused call is late without excuse. So at least so much
+    /// time counts for every call that is excused, and a machine that is always late still gets
+    /// to every deadline.
+    pub(crate) fn take_lateness(&mut self, now: Instant) -> Option<Duration> {
+        let asked = self.asked.take_if(|asked| *asked <= now)?;
+        let lateness = now.saturating_duration_since(asked);
+        let was_just_excused = self.excused_at.is_some_and(|at| asked < at + LATENESS_MAX);
+        if lateness <= LATENESS_MAX || was_just_excused {
+            return None;
+        }
+        self.excused_at = Some(now);
+        Some(lateness)
     }
 
     /// Takes out the earliest timer that is due.
@@ -57,6 +89,6 @@ mod tests {
         let due = core::iter::from_fn(|| timers.pop_due(Instant::from_nanos(40)));
         let order: alloc::vec::Vec<u64> = due.map(|(at, _)| at.as_nanos()).collect();
         assert_eq!(order, [10, 20, 40]);
-        assert_eq!(timers.next(), Some(Instant::from_nanos(50)));
+        assert_eq!(timers.ask(Instant::ZERO), Some(Instant::from_nanos(50)));
     }
 }

@@ -68,7 +68,7 @@ fn fewer_connections_drain_the_oldest_and_never_more_than_there_are_too_many() {
 }
 
 #[test]
-fn whoever_pushes_back_or_owes_outcomes_drains_last() {
+fn a_connection_that_pushes_back_or_owes_outcomes_drains_last() {
     let mut bench = Bench::up(eager(4), [A]);
     let slots = bench.open(A);
     bench.busy(slots[0]);
@@ -117,6 +117,41 @@ fn a_pool_that_shrinks_step_by_step_drops_none_of_those_it_drains() {
         bench.configure(eager(connections));
     }
     assert_eq!((bench.draining(A).len(), bench.take_ends()), (7, Vec::new()));
+}
+
+#[test]
+fn a_pool_whose_size_goes_up_and_down_has_a_bounded_number_of_draining_connections() {
+    let mut bench = Bench::up(eager(10), [A]);
+    for _ in 0..50 {
+        for connections in [1, 10] {
+            bench.advance(millis(500));
+            bench.configure(eager(connections));
+            bench.connect_all();
+            assert!(bench.draining(A).len() <= 10, "{} drain", bench.draining(A).len());
+            assert_eq!(usize::from(bench.status(A).draining), bench.draining(A).len());
+        }
+    }
+    let since = |slot: &SlotId| bench.uniform.slot(*slot).map(|status| status.since);
+    let oldest = bench.draining(A).into_iter().min_by_key(since).expect("some drain");
+    bench.take();
+    bench.configure(eager(1));
+    let ends = bench.take_ends();
+    assert!(ends.contains(&(oldest, SlotEnd::DrainDisplaced)), "{oldest:?} of {ends:?}");
+}
+
+#[test]
+fn as_many_drain_as_were_allowed_while_the_first_of_them_drained() {
+    let mut bench = Bench::up(eager(4), [A]);
+    bench.configure(eager(1));
+    for slot in bench.draining(A) {
+        bench.closed(slot);
+    }
+    for _ in 0..5 {
+        bench.configure(eager(2));
+        bench.connect_all();
+        bench.configure(eager(1));
+    }
+    assert_eq!(bench.draining(A).len(), 2, "the four are long gone");
 }
 
 #[test]
@@ -222,6 +257,28 @@ fn connections_that_are_too_old_by_a_new_lifetime_go_evenly_within_a_tenth_of_it
         assert_eq!((tenths[0], tenths[10]), (200, 0), "{tenths:?}");
         let mut gone = tenths.windows(2).map(|two| two[0] - two[1]);
         assert!(gone.all(|gone| (8..=36).contains(&gone)), "{tenths:?}");
+    }
+}
+
+#[test]
+fn a_second_shorter_lifetime_is_spread_as_if_it_were_the_only_one_whatever_the_first_has_touched() {
+    // The first finds no connection too old, or a few.
+    for first in [secs(36_000), secs(18_850)] {
+        let (mut bench, old) = old_connections(1);
+        bench.advance(secs(7_000));
+        bench.configure(mortal(eager(1), first));
+        bench.advance(secs(600));
+        let before = left(&bench, &old);
+        assert!(before > 100, "{before}");
+        bench.configure(mortal(eager(1), secs(1_800)));
+        let parts = (0..=18).map(|part| {
+            bench.advance(if part == 0 { millis(0) } else { secs(10) });
+            left(&bench, &old)
+        });
+        let parts: Vec<usize> = parts.collect();
+        assert_eq!((parts[0], parts[18]), (before, 0), "{first:?}: {parts:?}");
+        let mut gone = parts.windows(2).map(|two| two[0] - two[1]);
+        assert!(gone.all(|gone| gone <= 25), "{first:?}: {parts:?}");
     }
 }
 

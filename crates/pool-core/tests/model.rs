@@ -130,9 +130,14 @@ impl Pair {
         let (uniform, reference) = (&self.uniform, &self.reference);
         assert_eq!(uniform.slots().count(), reference.slots.len());
         for slot in uniform.slots() {
-            let tenant = &reference.slots[&slot.id];
+            let occupant = &reference.slots[&slot.id];
             let found = (slot.state, slot.since, slot.sent, slot.in_flight);
-            assert_eq!(found, (tenant.state, tenant.since, tenant.sent, tenant.in_flight), "{:?}", slot.id);
+            assert_eq!(
+                found,
+                (occupant.state, occupant.since, occupant.sent, occupant.in_flight),
+                "{:?}",
+                slot.id
+            );
         }
         assert_eq!(uniform.addresses().count(), reference.known.len());
         for address in reference.known.keys() {

@@ -3,7 +3,8 @@
 use super::Uniform;
 use crate::balance::Balance;
 use crate::instant::Instant;
-use crate::output::{DrainReason, Output, SlotEnd};
+use crate::output::Output;
+use crate::reason::{DrainReason, SlotEnd};
 use crate::timers::Timer;
 
 /// Where the pool is in its life, in the order of life.
@@ -68,7 +69,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn drain_all(&mut self) {
         self.phase = Phase::Draining;
         for index in self.addresses.members().to_vec() {
-            self.retire_slots(index, DrainReason::PoolClosing, SlotEnd::PoolClosing);
+            self.end_slots(index, DrainReason::PoolClosing, SlotEnd::PoolClosing);
         }
     }
 }

@@ -11,9 +11,10 @@ use core::time::Duration;
 use super::Uniform;
 use super::closing::Phase;
 use crate::balance::Balance;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
+use crate::config_error::ConfigError;
 use crate::instant::Instant;
-use crate::output::{Availability, DrainReason, SlotEnd};
+use crate::reason::SlotEnd;
 use crate::slot::{Slot, SlotState};
 use crate::timers::Timer;
 
@@ -23,7 +24,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///
     /// - More connections per address are dialled under the usual limits. Fewer: dials in flight
     ///   are dropped first ([`SlotEnd::Surplus`]); then connections drain
-    ///   ([`DrainReason::Surplus`]), never more than there are too many. Those at the end of their
+    ///   ([`DrainReason::Surplus`](crate::DrainReason::Surplus)), never more than there are too many. Those at the end of their
     ///   lives go first, as they would go anyway; then those that neither push back nor are known to
     ///   be at work, as they are done soonest; the oldest of several, as it is the next to reach its
     ///   lifetime.
@@ -91,10 +92,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.change_refresh_interval(before.refresh_interval_min);
         for index in self.addresses.members().to_vec() {
-            self.remove_surplus(index);
+            self.remove_surplus(index, before);
         }
         self.reserve(self.addresses.len());
-        for slot in self.slots.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
+        for slot in self.slots.indices() {
             self.update_deadline(slot);
         }
         for index in self.addresses.iter().map(|(key, _)| key.index).collect::<Vec<_>>() {
@@ -102,15 +103,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.update_dialling(index);
         }
         self.reconsider_failing_fast();
-    }
-
-    /// Connections that may or may not report are idle from now, at the earliest: while they were
-    /// watched, the time of their last item wasn't kept.
-    fn stop_watching(&mut self) {
-        let now = self.now;
-        for slot in self.slots.iter_mut().filter(|slot| slot.unreported > 0) {
-            slot.quiet_since = now;
-        }
     }
 
     /// What connections have shown by the settings before, they have shown.
@@ -123,23 +115,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Takes from an address what it has too much of. However many drain then, and did before: a pool
-    /// that shrinks, in one step or in several, must not drop what it has told to drain.
-    fn remove_surplus(&mut self, address: u32) {
+    /// Takes from an address what it has too much of.
+    fn remove_surplus(&mut self, address: u32, before: &Config) {
         let usual = self.connections_per_address();
         let known = self.addresses.get(address);
-        // With one too many there is no need for a replacement; whoever stays and is old enough gets
-        // one when its deadline is found to be over.
-        if known.retiring && (known.connected() > usual || !self.has_outlived_connection(address)) {
-            self.addresses.get_mut(address).retiring = false;
+        // With one too many there is no need for a replacement; a connection that stays and is old enough
+        // gets one when its deadline is found to be over.
+        let has_too_many = known.count.connected() > usual;
+        if known.is_replacing && (has_too_many || !self.has_outlived_connection(address)) {
+            self.addresses.get_mut(address).is_replacing = false;
         }
         let known = self.addresses.get(address);
-        let allowed = usual + u16::from(known.retiring);
-        let surplus = (known.connected() + known.dialling).saturating_sub(allowed);
+        let allowed = usual + u16::from(known.is_replacing);
+        let surplus = usize::from(known.count.held().saturating_sub(allowed));
         if surplus == 0 {
             return;
         }
-        let surplus = usize::from(surplus);
         let dialling = self.siblings(address).filter(|&slot| self.slots[slot].state == SlotState::Dialling);
         let dials: Vec<u32> = dialling.take(surplus).collect();
         let connections = self.first_to_go(address, surplus - dials.len());
@@ -147,7 +138,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.drop_slot(dial, SlotEnd::Surplus);
         }
         for slot in connections {
-            self.start_drain(slot, DrainReason::Surplus);
+            self.drain_surplus(slot, before.slots_per_address());
         }
     }
 
@@ -155,9 +146,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
         let mut ranked: Vec<_> = connected
             .map(|slot| {
-                let tenant = &self.slots[slot];
-                let is_at_work = tenant.state == SlotState::Busy || tenant.owes_outcomes(&self.config);
-                (!self.has_outlived(slot), is_at_work, tenant.since, slot)
+                let connection = &self.slots[slot];
+                let is_at_work =
+                    connection.state == SlotState::Busy || connection.owes_outcomes(&self.config);
+                (!self.has_outlived(slot), is_at_work, connection.since, slot)
             })
             .collect();
         ranked.sort_unstable();
@@ -183,12 +175,5 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(index);
         known.backoff_armed = false;
         known.retry_at = until;
-    }
-
-    fn reconsider_failing_fast(&mut self) {
-        let due = self.config.fail_fast_after.zip(self.missed_since).map(|(after, since)| since + after);
-        if self.availability == Availability::FailingFast && due.is_none_or(|due| due > self.now) {
-            self.set_availability(Availability::Waiting);
-        }
     }
 }

@@ -10,10 +10,10 @@ use alloc::collections::BTreeSet;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::ids::SlotId;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
-use crate::slab::Key;
-use crate::slot::{NONE, Reported, Slot, SlotId, SlotState};
+use crate::slot::{Evidence, Slot};
 use crate::timers::Timer;
 
 /// The dials in flight, and the addresses that wait for one.
@@ -49,7 +49,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let rank = DialRank {
             failing: known.is_failing(),
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
-            connections: known.connected() + known.dialling,
+            connections: known.count.held(),
             tie: self.random.next_u16(),
         };
         known.rank = Some(rank);
@@ -84,7 +84,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
-        let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
+        let demand = self.demand.max(usize::from(self.fail_fast.availability == Availability::FailingFast));
         let hopeless = if rank.failing { 0 } else { self.dials.probes };
         if demand <= self.dials.in_flight - hopeless + self.dials.fresh {
             return false;
@@ -100,36 +100,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
         known.dialled_at = self.now;
-        let make = |key: Key| Slot {
-            generation: key.generation,
-            address: index,
-            state: SlotState::Dialling,
-            probe: known.is_failing(),
-            proven: false,
-            fresh: false,
-            armed: false,
+        let evidence = Evidence {
+            is_probe: known.is_failing(),
+            is_proven: false,
             episode: known.episode,
             connected_episode: known.episode,
-            since: self.now,
-            quiet_since: self.now,
-            deadline: self.now,
-            sent: 0,
-            unreported: 0,
-            reported: Reported::Nothing,
-            dropped: None,
-            sibling_next: NONE,
-            sibling_previous: NONE,
-            ready_next: NONE,
-            ready_previous: NONE,
         };
         let address = known.address.clone();
-        let key = self.slots.insert_with(make);
-        self.link_sibling(key.index);
+        let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));
+        self.join_siblings(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });
     }
 
     pub(super) fn connections_per_address(&self) -> u16 {
-        u16::try_from(self.config.connections_per_address).unwrap_or(u16::MAX)
+        self.config.slots_per_address()
     }
 }

@@ -26,7 +26,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn is_stable(&self, slot: &Slot) -> bool {
-        slot.proven || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
+        slot.evidence.is_proven || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
+    }
+
+    /// Whether a connection can still show that its address works again: it came up after the last failure.
+    pub(super) fn may_clear(&self, slot: &Slot) -> bool {
+        let known = self.addresses.get(slot.address);
+        let is_later = known.episode == slot.evidence.connected_episode;
+        !slot.evidence.is_proven && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
@@ -50,19 +57,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
         if is_present {
-            self.request_refresh();
+            self.count_towards_re_resolution();
         }
     }
 
     /// A connection has shown that its address works. Only one that came up after the last failure
     /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
-        let tenant = &mut self.slots[slot];
-        if tenant.proven {
+        let Slot { address: index, evidence, .. } = &mut self.slots[slot];
+        if evidence.is_proven {
             return;
         }
-        tenant.proven = true;
-        let (index, episode) = (tenant.address, tenant.connected_episode);
+        evidence.is_proven = true;
+        let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {
             known.failures = 0;

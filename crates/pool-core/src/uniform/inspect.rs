@@ -3,12 +3,13 @@
 use core::fmt;
 
 use super::Uniform;
-use crate::balance::{AddressId, Balance};
+use crate::balance::Balance;
+use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
 use crate::known_address::{KnownAddress, LastOutcome};
 use crate::output::Availability;
-use crate::slab::Key;
-use crate::slot::{SlotId, SlotState};
+use crate::slab::SlabKey;
+use crate::slot::SlotState;
 
 /// What an address is doing, in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -85,7 +86,8 @@ pub struct SlotStatus {
     pub address: AddressId,
     /// Where it is in its life.
     pub state: SlotState,
-    /// Start of the dial, of the connection, of the drain, or of the drop.
+    /// Start of the dial, of the connection, of the drain, or of the drop; of a dial or a drain, later by the
+    /// time in which the machine was called late.
     pub since: Instant,
     /// Items it was sent.
     pub sent: u64,
@@ -105,7 +107,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.by_id(id).map(|known| (&known.address, self.address_status(id.0, known)))
     }
 
-    /// The name of an address, while it is known.
+    /// The id of an address, while it is known.
     pub fn find_address(&self, address: &A) -> Option<AddressId> {
         self.addresses.find(address).map(|index| self.addresses.id(index))
     }
@@ -139,7 +141,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether items can be taken, as last reported.
     pub fn availability(&self) -> Availability {
-        self.availability
+        self.fail_fast.availability
     }
 
     /// Whether items can still be sent over, now or later: until a close makes all drain.
@@ -154,16 +156,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         !is_usable && self.addresses.len() > 0 && self.addresses.failing == self.addresses.len()
     }
 
-    fn address_status(&self, key: Key, known: &KnownAddress<A>) -> AddressStatus {
+    fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
         let in_backoff = known.retry_at > self.now;
         let state = if !known.present {
             AddressState::Departed
-        } else if known.ready > 0 {
+        } else if known.count.ready > 0 {
             AddressState::Ready
-        } else if known.busy > 0 {
+        } else if known.count.busy > 0 {
             AddressState::Busy
-        } else if known.dialling > 0 {
+        } else if known.count.dialling > 0 {
             AddressState::Dialling
         } else if in_backoff {
             AddressState::Backoff
@@ -181,10 +183,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             since: known.since,
             priority: node.priority,
             weight: node.weight,
-            dialling: known.dialling,
-            busy: known.busy,
-            ready: known.ready,
-            draining: known.draining,
+            dialling: known.count.dialling,
+            busy: known.count.busy,
+            ready: known.count.ready,
+            draining: known.count.draining,
             dropping,
             in_flight,
             failures: known.failures,

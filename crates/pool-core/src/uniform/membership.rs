@@ -7,12 +7,14 @@ use core::mem;
 
 use super::Uniform;
 use crate::address_set::{AddressSet, Endpoint};
-use crate::balance::{AddressId, Balance};
+use crate::balance::Balance;
 use crate::config::Opening;
+use crate::ids::AddressId;
 use crate::known_address::KnownAddress;
-use crate::output::{DrainReason, Event, Output, SlotEnd};
-use crate::slab::{Key, Slab};
-use crate::slot::{NONE, SlotState};
+use crate::links::NONE;
+use crate::output::{Event, Output};
+use crate::reason::{DrainReason, SlotEnd};
+use crate::slab::{Slab, SlabKey};
 use crate::timers::Timer;
 
 /// More slots than this get their memory when they are needed: most of them may never be.
@@ -73,7 +75,7 @@ impl<A: Clone + Ord> Addresses<A> {
         &self.members
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &KnownAddress<A>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlabKey, &KnownAddress<A>)> {
         self.known.iter()
     }
 }
@@ -131,7 +133,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
-        self.stop_refreshing();
+        self.restart_re_resolution();
         let Endpoint { address, weight, priority } = endpoint;
         let index = if let Some(index) = self.addresses.departed.remove(address) {
             let known = self.addresses.get_mut(index);
@@ -155,7 +157,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn change_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
         self.rings.set_weight(index, endpoint.weight);
         if self.rings.node(index).priority != endpoint.priority {
-            let connected = self.addresses.get(index).connected();
+            let connected = self.addresses.get(index).count.connected();
             self.rings.set_priority(index, endpoint.priority, connected.into(), &mut self.random);
             self.update_dialling(index);
         }
@@ -164,32 +166,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn depart(&mut self, index: u32) {
-        self.stop_refreshing();
+        self.restart_re_resolution();
         let key = self.addresses.known.key(index);
         let known = self.addresses.get_mut(index);
         known.present = false;
-        known.retiring = false;
+        known.is_replacing = false;
         known.since = self.now;
         let address = known.address.clone();
         self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());
         self.addresses.departed.insert(address.clone(), index);
         self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
-        self.retire_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
+        self.end_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
         self.update_dialling(index);
         self.forget_if_done(index);
-    }
-
-    /// Drops the dials of an address and drains its connections.
-    pub(super) fn retire_slots(&mut self, index: u32, reason: DrainReason, end: SlotEnd) {
-        let slots: Vec<u32> = self.siblings(index).collect();
-        for slot in slots {
-            match self.slots[slot].state {
-                SlotState::Dialling => self.drop_slot(slot, end),
-                SlotState::Busy | SlotState::Ready => self.drain_slot(slot, reason),
-                SlotState::Draining | SlotState::Dropping => {}
-            }
-        }
     }
 
     /// A departed address is remembered while it drains and while it is in backoff.

@@ -2,13 +2,19 @@
 
 mod closing;
 mod configuring;
+mod dead_peer;
 mod deadlines;
 mod dialling;
+mod fail_fast;
 mod failures;
+mod idle;
 mod inspect;
+mod lateness;
+mod lifetime;
 mod membership;
-mod refresh;
-mod slots;
+mod re_resolution;
+mod slot_counts;
+mod slot_events;
 
 use alloc::collections::VecDeque;
 
@@ -16,19 +22,24 @@ pub use inspect::{AddressState, AddressStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
 use crate::balance::{Balance, PickArgs, RoundRobin};
-use crate::config::{Config, ConfigError, Opening};
+use crate::config::{Config, Opening};
+use crate::config_error::ConfigError;
+use crate::ids::SlotId;
 use crate::instant::Instant;
-use crate::output::{Availability, Outcome, Output};
+use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Reported, Slot, SlotEvent, SlotId, Transition, transition};
+use crate::slot::{Handled, Reported, Slot, SlotEvent, Transition, transition};
 use crate::timers::Timers;
 
 use closing::Phase;
 use dialling::Dials;
+use fail_fast::FailFast;
+use lifetime::Lifetimes;
 use membership::Addresses;
-use refresh::Refreshes;
+use re_resolution::ReResolution;
 
 /// A pool's decisions: whom to dial, when to retry, whom to give an item, when to give up.
 ///
@@ -40,8 +51,8 @@ use refresh::Refreshes;
 /// **In:** [`handle_addresses`](Self::handle_addresses), [`handle_slot`](Self::handle_slot),
 /// [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
 /// [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
-/// [`handle_config`](Self::handle_config), [`close`](Self::close). All take the time; one that is earlier than the latest seen counts as
-/// the latest.
+/// [`handle_config`](Self::handle_config), [`close`](Self::close). All take the time; one that is earlier
+/// than the latest seen counts as the latest.
 ///
 /// **Out:** after any of them, [`poll_output`](Self::poll_output) until it returns
 /// [`Output::Timeout`].
@@ -86,8 +97,7 @@ pub struct Uniform<A, B = RoundRobin> {
     random: Random,
     /// Spreads lifetimes and idle timeouts.
     salt: u64,
-    /// Connections that were too old after it are going since.
-    shortening: Option<deadlines::Shortening>,
+    lifetimes: Lifetimes,
     /// The latest time seen.
     now: Instant,
     addresses: Addresses<A>,
@@ -96,14 +106,10 @@ pub struct Uniform<A, B = RoundRobin> {
     dials: Dials,
     timers: Timers,
     phase: Phase,
-    refreshes: Refreshes,
+    re_resolution: ReResolution,
     /// Items that wait.
     demand: usize,
-    availability: Availability,
-    /// Since when nothing has been usable, though it should be.
-    missed_since: Option<Instant>,
-    /// When failing fast starts, if nothing becomes usable.
-    fail_fast_at: Option<Instant>,
+    fail_fast: FailFast,
     outputs: VecDeque<Output<A>>,
 }
 
@@ -125,7 +131,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Ok(Self {
             balancer,
             salt: random.next_u64(),
-            shortening: None,
+            lifetimes: Lifetimes::default(),
             random,
             now: Instant::ZERO,
             addresses: Addresses::new(),
@@ -134,11 +140,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dials: Dials::default(),
             timers: Timers::default(),
             phase: Phase::Open,
-            refreshes: Refreshes::default(),
+            re_resolution: ReResolution::default(),
             demand: 0,
-            availability: Availability::Waiting,
-            missed_since: None,
-            fail_fast_at: None,
+            fail_fast: FailFast::new(),
             outputs: VecDeque::new(),
             config,
         })
@@ -169,23 +173,23 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Tells what happened to a slot.
     ///
-    /// Events for tenants that are gone change nothing, nor do those that can't happen in the
+    /// Events for connections that are gone change nothing, nor do those that can't happen in the
     /// slot's state.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
         reason = "with a constant event most of it vanishes; a call costs a fifth more"
     )]
-    pub fn handle_slot(&mut self, slot: SlotId, event: SlotEvent, now: Instant) -> Handled {
+    pub fn handle_slot(&mut self, id: SlotId, event: SlotEvent, now: Instant) -> Handled {
         self.advance(now);
         // Once for each item; the rest is rare, and would be in the way of inlining.
-        if event == SlotEvent::Sent { self.on_sent(slot) } else { self.on_rare_event(slot, event) }
+        if event == SlotEvent::Sent { self.on_sent(id) } else { self.on_rare_event(id, event) }
     }
 
-    fn on_rare_event(&mut self, slot: SlotId, event: SlotEvent) -> Handled {
-        let Some(tenant) = self.slots.get(slot.0) else { return Handled::Stale };
-        let index = slot.0.index;
-        match transition(tenant.state, event.input()) {
+    fn on_rare_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
+        let Some(slot) = self.slots.get(id.0) else { return Handled::Stale };
+        let index = id.0.index;
+        match transition(slot.state, event.input()) {
             Transition::Invalid => return Handled::Invalid,
             Transition::Stay if event == SlotEvent::Busy => self.on_still_busy(index),
             Transition::Stay => {}
@@ -199,42 +203,42 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///
     /// The first success of a connection resets the backoff of its address.
     #[inline]
-    pub fn handle_outcome(&mut self, slot: SlotId, outcome: Outcome, now: Instant) -> Handled {
+    pub fn handle_outcome(&mut self, id: SlotId, outcome: Outcome, now: Instant) -> Handled {
         self.advance(now);
-        let Some(tenant) = self.slots.get_mut(slot.0) else { return Handled::Stale };
-        if tenant.in_flight() == 0 {
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        if slot.in_flight() == 0 {
             return Handled::Invalid;
         }
-        tenant.unreported = tenant.unreported.wrapping_sub(1);
+        slot.unreported = slot.unreported.wrapping_sub(1);
         let is_unsent = outcome == Outcome::Unsent;
-        if !is_unsent || tenant.reported == Reported::Nothing {
-            tenant.reported = if is_unsent { Reported::Unsent } else { Reported::Finished };
+        if !is_unsent || slot.reported == Reported::Nothing {
+            slot.reported = if is_unsent { Reported::Unsent } else { Reported::Finished };
         }
-        tenant.quiet_since = self.now;
-        let is_due_sooner = tenant.unreported == 0 && tenant.is_due_sooner(self.config.idle_timeout);
-        let address = tenant.address;
-        let proves = matches!(outcome, Outcome::Success { .. }) && !tenant.proven;
-        let id = self.rings.count_outcomes(address, 1);
+        slot.quiet_since = self.now;
+        let is_due_sooner = slot.unreported == 0 && slot.is_due_sooner(self.config.idle_timeout);
+        let address = slot.address;
+        let proves = matches!(outcome, Outcome::Success { .. }) && !slot.evidence.is_proven;
+        let address = self.rings.count_outcomes(address, 1);
         if is_due_sooner || proves {
-            self.on_rare_outcome(slot, proves);
+            self.on_rare_outcome(id, proves);
         }
-        self.balancer.on_outcome(id, &outcome, self.now);
+        self.balancer.on_outcome(address, &outcome, self.now);
         Handled::Applied
     }
 
     #[cold]
-    fn on_rare_outcome(&mut self, slot: SlotId, proves: bool) {
-        self.update_deadline(slot.0.index);
+    fn on_rare_outcome(&mut self, id: SlotId, proves: bool) {
+        self.update_deadline(id.0.index);
         if proves {
-            self.prove(slot.0.index);
+            self.prove(id.0.index);
             self.settle();
         }
     }
 
     /// Tells how many items wait for a connection now: a level, not a change.
     ///
-    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: whoever
-    /// keeps items while no connection takes them must say so here, or a close won't wait for them.
+    /// Lazy pools dial by it. A closing pool drains as soon as it is zero, and that is final: items that are
+    /// kept while no connection takes them must be told of here, or a close won't wait for them.
     pub fn set_demand(&mut self, waiting: usize, now: Instant) {
         self.advance(now);
         if self.demand != waiting {
@@ -243,11 +247,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Does what is due at `now`; call it no later than [`Output::Timeout`] said. Calling it
-    /// early or in vain does no harm.
+    /// Does what is due at `now`; call it when [`Output::Timeout`] said, after the events that have come until
+    /// then. Calling it early or in vain does no harm.
+    ///
+    /// A call that is more than 50 ms late means that nobody listened: the process was stopped, or its
+    /// event loop blocked. Then dials, drains and [`outcome_timeout`](Config::outcome_timeout)s get as much
+    /// more time, and none of them ends by this call. Lifetimes, idle timeouts, backoff, fail fast and the
+    /// deadline of a close are not moved. Lateness is excused once: a call that was asked for within 50 ms
+    /// of one that was excused is late without excuse. So a machine that is always late still ends what is
+    /// silent, at the latest after as many calls as the timeout has 50 ms.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         if self.phase != Phase::Closed {
+            self.excuse_lateness();
             self.fire_timers();
             self.settle();
         }
@@ -283,11 +295,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// [`SlotEvent::Sent`].
     #[must_use]
     #[inline]
-    pub fn select(&self, pick: &PickArgs, now: Instant) -> Option<SlotId> {
+    pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
         let ring = self.rings.active();
         // A policy is never asked to choose among none.
         let first = ring.first()?;
-        let picked = self.balancer.pick(&ring, pick, now.max(self.now))?;
+        let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         self.rings.ready_slot(address.0.index).map(SlotId)
     }
@@ -301,7 +313,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         // The room that a large set's events took is not kept for ever.
         self.outputs.shrink_to(OUTPUTS_KEPT);
         let is_over = self.phase == Phase::Closed;
-        Output::Timeout(if is_over { None } else { self.timers.next() })
+        Output::Timeout(if is_over { None } else { self.timers.ask(self.now) })
     }
 
     #[inline]

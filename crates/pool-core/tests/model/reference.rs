@@ -50,11 +50,13 @@ pub(crate) struct Known {
     pub(crate) failures: u32,
     answered: bool,
     episode: u32,
-    retiring: bool,
+    is_replacing: bool,
     /// It may still be so after a change of the lifetime, which is drawn for each connection.
-    may_be_retiring: bool,
-    /// How many were draining at the start of the step: more than there may be, after a change.
+    may_be_replacing: bool,
+    /// How many were draining at the start of the step.
     was_draining: usize,
+    /// The most connections that were allowed since it has had some that drain.
+    draining_max: usize,
     dialled_at: Instant,
     retry_at: Instant,
     /// The ready slots, the one whose turn it is first.
@@ -62,7 +64,7 @@ pub(crate) struct Known {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Tenant {
+pub(crate) struct Occupant {
     pub(crate) address: u32,
     pub(crate) state: SlotState,
     pub(crate) since: Instant,
@@ -101,13 +103,13 @@ pub(crate) struct Dropped {
 }
 
 impl Known {
-    fn stop_retiring(&mut self) {
-        self.retiring = false;
-        self.may_be_retiring = false;
+    fn stop_replacing(&mut self) {
+        self.is_replacing = false;
+        self.may_be_replacing = false;
     }
 }
 
-impl Tenant {
+impl Occupant {
     /// Whether it pushes back or is known to be at work.
     fn is_occupied(&self, config: &Config) -> bool {
         self.state == SlotState::Busy || self.owes_outcomes(config)
@@ -220,7 +222,7 @@ struct Pending {
     /// Whose drop was reported.
     dropped: Option<SlotId>,
     /// Who is to drain, as it was before.
-    drained: Option<(SlotId, Tenant)>,
+    drained: Option<(SlotId, Occupant)>,
     /// Those that have cleared their address by their age or idleness; one of them drains for it.
     tired: BTreeSet<SlotId>,
     fails_fast: bool,
@@ -231,7 +233,7 @@ struct Pending {
     removed: BTreeSet<u32>,
     changed: BTreeSet<u32>,
     refused: bool,
-    doubted: bool,
+    asks_for_refresh: bool,
     /// The settings before, in a step that changes them.
     reconfigured: Option<Config>,
 }
@@ -241,7 +243,7 @@ pub(crate) struct Reference {
     pub(crate) now: Instant,
     pub(crate) set: BTreeSet<u32>,
     pub(crate) known: BTreeMap<u32, Known>,
-    pub(crate) slots: BTreeMap<SlotId, Tenant>,
+    pub(crate) slots: BTreeMap<SlotId, Occupant>,
     /// What the machine calls the addresses that are known.
     ids: BTreeMap<AddressId, u32>,
     /// Every slot that ever was.
@@ -249,8 +251,12 @@ pub(crate) struct Reference {
     pub(crate) demand: usize,
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
-    /// Failures of addresses in the set, since it last changed or was last doubted.
-    doubts: usize,
+    /// Failures of addresses in the set, since it last changed or was last asked for a refresh.
+    counted_failures: usize,
+    /// When the machine asked to be called, until it is.
+    asked: Option<Instant>,
+    /// When lateness was last excused.
+    excused_at: Option<Instant>,
     refresh_at: Instant,
     /// When the last refresh was that still counts.
     refreshed_at: Option<Instant>,
@@ -287,7 +293,9 @@ impl Reference {
             availability: Availability::Waiting,
             missed_since: None,
             rings: BTreeMap::new(),
-            doubts: 0,
+            counted_failures: 0,
+            asked: None,
+            excused_at: None,
             refresh_at: Instant::ZERO,
             refreshed_at: None,
             pending: Pending::default(),
@@ -308,12 +316,12 @@ impl Reference {
         self.config.connections_per_address as usize
     }
 
-    fn tenants(&self, address: u32) -> impl Iterator<Item = (SlotId, &Tenant)> {
+    fn occupants(&self, address: u32) -> impl Iterator<Item = (SlotId, &Occupant)> {
         self.slots.iter().filter(move |(_, slot)| slot.address == address).map(|(&id, slot)| (id, slot))
     }
 
     pub(crate) fn count(&self, address: u32, state: SlotState) -> usize {
-        self.tenants(address).filter(|(_, slot)| slot.state == state).count()
+        self.occupants(address).filter(|(_, slot)| slot.state == state).count()
     }
 
     pub(crate) fn connected(&self, address: u32) -> usize {
@@ -360,11 +368,11 @@ impl Reference {
     pub(crate) fn on_selected(&mut self, selected: Option<SlotId>) {
         assert_eq!(selected.is_some(), self.has_ready(), "{selected:?} out of {:?}", self.rings);
         let Some(slot) = selected else { return };
-        let tenant = &self.slots[&slot];
-        let known = &self.known[&tenant.address];
-        assert!(tenant.state == SlotState::Ready && self.is_present(tenant.address), "{tenant:?}");
+        let occupant = &self.slots[&slot];
+        let known = &self.known[&occupant.address];
+        assert!(occupant.state == SlotState::Ready && self.is_present(occupant.address), "{occupant:?}");
         assert_eq!(known.ready.first(), Some(&slot), "the slots of an address take turns");
-        let (address, active) = (tenant.address, self.active().expect("it is connected"));
+        let (address, active) = (occupant.address, self.active().expect("it is connected"));
         let turns = self.rings.get_mut(&active).expect("it has a ready slot");
         let possible = turns.rounds.clone();
         turns.rounds.retain(|round| round.order.first() == Some(&address));
@@ -378,15 +386,15 @@ impl Reference {
 
     // Whom to dial.
 
-    fn missing(&self, address: u32, retiring: bool) -> usize {
+    fn missing(&self, address: u32, is_replacing: bool) -> usize {
         let known = &self.known[&address];
         let timed_out = SlotEnd::Failed(FailureKind::TimedOut);
-        let mut dropped = self.tenants(address).filter_map(|(_, slot)| slot.dropped.as_ref());
+        let mut dropped = self.occupants(address).filter_map(|(_, slot)| slot.dropped.as_ref());
         if dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
             return 0;
         }
         let dialling = self.count(address, SlotState::Dialling);
-        let held = (self.connected(address) + dialling).saturating_sub(usize::from(retiring));
+        let held = (self.connected(address) + dialling).saturating_sub(usize::from(is_replacing));
         let missing = self.n().saturating_sub(held);
         if known.answered && known.failures == 0 {
             missing
@@ -411,12 +419,12 @@ impl Reference {
                 .is_none_or(|active| priority < active || (priority == active && !self.has_ready()))
     }
 
-    fn may_dial(&self, address: u32, retiring: bool) -> bool {
+    fn may_dial(&self, address: u32, is_replacing: bool) -> bool {
         let failing = self.known[&address].failures > 0;
         matches!(self.phase, Phase::Open | Phase::Closing(_))
             && self.is_present(address)
             && self.retry_at(address).is_none()
-            && self.missing(address, retiring) > 0
+            && self.missing(address, is_replacing) > 0
             && self.dialling() < self.config.dials_max as usize
             && (!failing || self.probes() < self.probes_max())
             && self.is_wanted(address)
@@ -433,7 +441,7 @@ impl Reference {
     /// The addresses that ought to be dialled now.
     pub(crate) fn due_for_a_dial(&self) -> Vec<u32> {
         let set = self.set.iter().copied();
-        set.filter(|&address| self.may_dial(address, self.known[&address].retiring)).collect()
+        set.filter(|&address| self.may_dial(address, self.known[&address].is_replacing)).collect()
     }
 
     fn is_older_than_nine_tenths(&self, since: Instant, limit: Option<Duration>) -> bool {
@@ -441,7 +449,7 @@ impl Reference {
     }
 
     fn has_outlived(&self, address: u32) -> bool {
-        self.tenants(address).any(|(_, slot)| {
+        self.occupants(address).any(|(_, slot)| {
             slot.state.is_connected() && self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max)
         })
     }
@@ -467,6 +475,9 @@ impl Reference {
             }
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
+                if self.phase != Phase::Closed {
+                    self.excuse_lateness();
+                }
                 self.pending.fails_fast = self.fail_fast_at().is_some_and(|at| at <= self.now);
             }
             Input::RetryNow(address) => {
@@ -489,9 +500,34 @@ impl Reference {
             && (self.demand == 0 || deadline <= self.now)
         {
             self.phase = Phase::Draining;
-            self.known.values_mut().for_each(Known::stop_retiring);
+            self.known.values_mut().for_each(Known::stop_replacing);
         }
         answer
+    }
+
+    /// A call that is more than 50 ms late gives what waits for a peer that much more time, and a nanosecond
+    /// so that nothing of it ends by this call; unless it was asked for right after another such call.
+    fn excuse_lateness(&mut self) {
+        let Some(asked) = self.asked.filter(|at| *at <= self.now) else { return };
+        self.asked = None;
+        let lateness = self.now.saturating_duration_since(asked);
+        let most = Duration::from_millis(50);
+        if lateness <= most || self.excused_at.is_some_and(|at| asked < at + most) {
+            return;
+        }
+        self.excused_at = Some(self.now);
+        let (now, config) = (self.now, &self.config);
+        let later = |at: Instant| now.min(at + lateness + Duration::from_nanos(1));
+        for slot in self.slots.values_mut() {
+            if matches!(slot.state, SlotState::Dialling | SlotState::Draining) {
+                slot.since = later(slot.since);
+            }
+            let is_watched = slot.state.is_connected() && config.outcome_timeout.is_some();
+            if is_watched && slot.owes_outcomes(config) {
+                slot.spoke = later(slot.spoke.max(slot.since));
+                slot.seen_until = later(slot.seen_until);
+            }
+        }
     }
 
     fn on_set(&mut self, set: &AddressSet<u32>) {
@@ -506,10 +542,10 @@ impl Reference {
         self.pending.added = new.difference(&self.set).copied().collect();
         self.pending.removed = self.set.difference(&new).copied().collect();
         if !self.pending.added.is_empty() || !self.pending.removed.is_empty() {
-            self.doubts = 0;
+            self.counted_failures = 0;
         }
         for address in &self.pending.removed {
-            self.known.get_mut(address).expect("known").stop_retiring();
+            self.known.get_mut(address).expect("known").stop_replacing();
         }
         for (priority, turns) in &mut self.rings {
             // Of a priority that nobody stays in it may be forgotten who had the last turn.
@@ -570,20 +606,20 @@ impl Reference {
         self.pending.reconfigured = Some(before);
         self.was_reconfigured = true;
         for address in self.known.keys().copied().collect::<Vec<_>>() {
-            self.reconsider_retirement(address);
+            self.reconsider_replacement(address);
         }
         true
     }
 
-    fn reconsider_retirement(&mut self, address: u32) {
+    fn reconsider_replacement(&mut self, address: u32) {
         let may = !self.is_lazy() && self.connected(address) <= self.n() && self.has_outlived(address);
         let must = self
-            .tenants(address)
+            .occupants(address)
             .any(|(_, slot)| slot.state.is_connected() && self.has_certainly_outlived(slot));
         let known = self.known.get_mut(&address).expect("known");
         // It is known of only when a replacement is dialled.
-        known.may_be_retiring = may;
-        known.retiring &= may && must;
+        known.may_be_replacing = may;
+        known.is_replacing &= may && must;
     }
 
     /// Settings that are taken shorten backoffs that are longer than the new cap, and nothing else. Those
@@ -611,10 +647,18 @@ impl Reference {
         due.is_some_and(|due| due <= self.now)
     }
 
-    /// How many of an address may drain: nobody is dropped for what new settings make superfluous.
+    /// The most connections that an address was allowed since it has had some that drain.
     fn draining_max(&self, address: u32) -> usize {
-        let is_shrinking = self.pending.reconfigured.is_some() && self.is_present(address);
-        if is_shrinking { usize::MAX } else { self.n() }
+        let before = self.pending.reconfigured.as_ref().map_or(0, |config| config.connections_per_address);
+        let allowed = self.n().max(before as usize);
+        let is_first = self.count(address, SlotState::Draining) == 0;
+        if is_first { allowed } else { self.known[&address].draining_max.max(allowed) }
+    }
+
+    /// How many of an address may drain when another is to: more where new settings make it superfluous.
+    fn may_drain(&self, address: u32) -> usize {
+        let is_shrinking = self.pending.reconfigured.is_some() && self.phase != Phase::Draining;
+        if is_shrinking { self.draining_max(address) } else { self.n() }
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -738,7 +782,7 @@ impl Reference {
         self.rings.get_mut(&priority).expect("it was ready").leave(address);
     }
 
-    fn is_failure(&self, slot: &Tenant, in_good_order: bool) -> bool {
+    fn is_failure(&self, slot: &Occupant, in_good_order: bool) -> bool {
         let age = self.now.saturating_duration_since(slot.since);
         let has_worked = slot.has_sent() || slot.was_stable || age >= self.config.stable_after;
         match slot.state {
@@ -753,15 +797,21 @@ impl Reference {
     /// Checks that an output is allowed now, and carries it out.
     pub(crate) fn on_output(&mut self, output: &Output<u32>) {
         assert!(self.phase != Phase::Closed || *output == Output::Timeout(None), "{output:?} after Closed");
-        assert!(!self.pending.doubted || *output == Output::Refresh, "{output:?} instead of a refresh");
+        assert!(
+            !self.pending.asks_for_refresh || *output == Output::Refresh,
+            "{output:?} instead of a refresh"
+        );
         match output {
             Output::Dial { slot, address } => self.on_dial(*slot, *address),
             Output::Drain { slot } => self.on_drain(*slot),
             Output::Drop { slot } => self.on_drop(*slot),
             Output::Availability(availability) => self.on_availability(*availability),
             Output::Refresh => {
-                assert!(core::mem::take(&mut self.pending.doubted), "there is no reason to doubt the set");
-                self.doubts = 0;
+                assert!(
+                    core::mem::take(&mut self.pending.asks_for_refresh),
+                    "too few failures for a refresh"
+                );
+                self.counted_failures = 0;
                 self.refreshed_at = Some(self.now);
                 self.refresh_at = self.now + self.config.refresh_interval_min;
             }
@@ -785,15 +835,15 @@ impl Reference {
 
     fn on_dial(&mut self, id: SlotId, address: u32) {
         assert!(!self.used.contains(&id), "{id:?} has been used before");
-        let retiring = self.known[&address].retiring;
-        if !self.may_dial(address, retiring) {
+        let is_replacing = self.known[&address].is_replacing;
+        if !self.may_dial(address, is_replacing) {
             let may_retire = !self.is_lazy() && self.has_outlived(address);
             assert!(
                 may_retire && self.may_dial(address, true),
                 "a dial to {address}: {:?}",
                 self.known[&address]
             );
-            self.known.get_mut(&address).expect("known").retiring = true;
+            self.known.get_mut(&address).expect("known").is_replacing = true;
         }
         for other in self.due_for_a_dial() {
             let (rank, other_rank) = (self.rank(address), self.rank(other));
@@ -802,7 +852,7 @@ impl Reference {
         }
         let known = self.known.get_mut(&address).expect("known");
         known.dialled_at = self.now;
-        let tenant = Tenant {
+        let occupant = Occupant {
             address,
             state: SlotState::Dialling,
             since: self.now,
@@ -822,14 +872,18 @@ impl Reference {
             dropped: None,
         };
         self.used.push(id);
-        self.slots.insert(id, tenant);
+        self.slots.insert(id, occupant);
     }
 
     fn on_drain(&mut self, id: SlotId) {
         let slot = self.slots.get(&id).expect("a live slot drains").clone();
         assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
-        let max = self.draining_max(slot.address).max(self.known[&slot.address].was_draining);
-        assert!(self.count(slot.address, SlotState::Draining) < max, "too many drain");
+        let (count, most) = (self.count(slot.address, SlotState::Draining), self.draining_max(slot.address));
+        let known = self.known.get_mut(&slot.address).expect("known");
+        known.draining_max = most;
+        let usual = known.was_draining.max(self.config.connections_per_address as usize);
+        let max = if self.pending.reconfigured.is_some() { most } else { most.min(usual) };
+        assert!(count < max, "too many drain");
         self.leave(id);
         self.pending.drained = Some((id, slot));
         let slot = self.slots.get_mut(&id).expect("live");
@@ -857,16 +911,16 @@ impl Reference {
                 assert_eq!(self.ids.remove(id), Some(*address), "{event:?}");
                 let address = *address;
                 let is_needed = self.is_present(address) || self.retry_at(address).is_some();
-                assert!(!is_needed && self.tenants(address).count() == 0, "{address} is forgotten");
+                assert!(!is_needed && self.occupants(address).count() == 0, "{address} is forgotten");
             }
             Event::AddressesRefused { .. } => assert!(core::mem::take(&mut self.pending.refused)),
             Event::Draining { slot, reason, .. } => self.on_draining(*slot, *reason),
             Event::SlotEnded { slot, address, state, end, sent, in_flight } => {
-                let tenant = self.slots.get(slot).expect("a live slot ends").clone();
+                let occupant = self.slots.get(slot).expect("a live slot ends").clone();
                 let found = (*address, *state, *sent, *in_flight);
-                let last = tenant.dropped.as_ref().map_or(tenant.state, |dropped| dropped.from);
-                assert_eq!(found, (tenant.address, last, tenant.sent, tenant.in_flight));
-                self.on_ended(*slot, &tenant, *end);
+                let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
+                assert_eq!(found, (occupant.address, last, occupant.sent, occupant.in_flight));
+                self.on_ended(*slot, &occupant, *end);
             }
             Event::BackedOff { address, failures, until } => {
                 assert_eq!(self.pending.backed_off.take(), Some(*address), "{event:?}");
@@ -896,8 +950,8 @@ impl Reference {
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
                 let known = self.known.get_mut(&address).expect("known");
-                assert!(known.retiring || known.may_be_retiring);
-                known.stop_retiring();
+                assert!(known.is_replacing || known.may_be_replacing);
+                known.stop_replacing();
             }
             DrainReason::Surplus => {
                 assert!(self.pending.reconfigured.is_some(), "the settings are the same");
@@ -907,11 +961,11 @@ impl Reference {
             }
             _ => panic!("a reason that the reference doesn't know: {reason:?}"),
         }
-        self.call_off_retirement(address);
+        self.cancel_replacement(address);
     }
 
     /// A lazy pool has no more use for a connection, which has cleared its address.
-    fn on_tired(&mut self, id: SlotId, slot: &Tenant) {
+    fn on_tired(&mut self, id: SlotId, slot: &Occupant) {
         if self.pending.tired.contains(&id) {
             self.pending.tired.clear();
         }
@@ -919,19 +973,19 @@ impl Reference {
         assert!(slot.connected_episode != known.episode || known.failures == 0, "it ought to have recovered");
     }
 
-    fn call_off_retirement(&mut self, address: u32) {
+    fn cancel_replacement(&mut self, address: u32) {
         let held = self.connected(address) + self.count(address, SlotState::Dialling);
         if self.connected(address) < self.n() && held <= self.n() {
-            self.known.get_mut(&address).expect("known").stop_retiring();
+            self.known.get_mut(&address).expect("known").stop_replacing();
         }
     }
 
     /// Whoever drains because there are too many is at the end of its life, or has no more to do than
     /// any that stays.
-    fn check_first_to_go(&self, gone: &Tenant) {
+    fn check_first_to_go(&self, gone: &Occupant) {
         let may_have_outlived = self.is_older_than_nine_tenths(gone.since, self.config.lifetime_max);
-        for (_, other) in self.tenants(gone.address).filter(|(_, slot)| slot.state.is_connected()) {
-            let rank = |slot: &Tenant| {
+        for (_, other) in self.occupants(gone.address).filter(|(_, slot)| slot.state.is_connected()) {
+            let rank = |slot: &Occupant| {
                 (slot.state == SlotState::Busy || slot.owes_outcomes(&self.config), slot.since)
             };
             assert!(may_have_outlived || rank(gone) <= rank(other), "{gone:?} instead of {other:?}");
@@ -943,21 +997,21 @@ impl Reference {
     }
 
     fn on_drop(&mut self, id: SlotId) {
-        let tenant = self.slots.get(&id).expect("a live slot is dropped").clone();
-        let ends = self.reasons_to_drop(&tenant);
-        assert!(!ends.is_empty(), "there is no reason to drop {tenant:?}");
+        let occupant = self.slots.get(&id).expect("a live slot is dropped").clone();
+        let ends = self.reasons_to_drop(&occupant);
+        assert!(!ends.is_empty(), "there is no reason to drop {occupant:?}");
         self.leave(id);
         let slot = self.slots.get_mut(&id).expect("live");
         (slot.state, slot.since, slot.fresh) = (SlotState::Dropping, self.now, false);
-        slot.dropped = Some(Dropped { from: tenant.state, ends });
-        self.call_off_retirement(tenant.address);
+        slot.dropped = Some(Dropped { from: occupant.state, ends });
+        self.cancel_replacement(occupant.address);
     }
 
-    fn reasons_to_drop(&self, tenant: &Tenant) -> Vec<SlotEnd> {
-        let address = tenant.address;
-        let waited = self.now.saturating_duration_since(tenant.since);
+    fn reasons_to_drop(&self, occupant: &Occupant) -> Vec<SlotEnd> {
+        let address = occupant.address;
+        let waited = self.now.saturating_duration_since(occupant.since);
         let timed_out = SlotEnd::Failed(FailureKind::TimedOut);
-        let reasons = match tenant.state {
+        let reasons = match occupant.state {
             SlotState::Dialling => {
                 let held = self.connected(address) + self.count(address, SlotState::Dialling);
                 let is_surplus = self.pending.reconfigured.is_some() && held > self.n();
@@ -969,17 +1023,17 @@ impl Reference {
                 ]
             }
             SlotState::Busy | SlotState::Ready => {
-                let spoke = tenant.spoke.max(tenant.since);
-                let timeout = self.config.outcome_timeout.filter(|_| tenant.owes_outcomes(&self.config));
+                let spoke = occupant.spoke.max(occupant.since);
+                let timeout = self.config.outcome_timeout.filter(|_| occupant.owes_outcomes(&self.config));
                 vec![(timeout.is_some_and(|timeout| self.now >= spoke + timeout), timed_out)]
             }
             SlotState::Draining => {
-                let draining = self.tenants(address).filter(|(_, slot)| slot.state == SlotState::Draining);
+                let draining = self.occupants(address).filter(|(_, slot)| slot.state == SlotState::Draining);
                 let oldest = draining.map(|(_, slot)| slot.since).min();
-                let is_full = self.count(address, SlotState::Draining) >= self.draining_max(address);
+                let is_full = self.count(address, SlotState::Draining) >= self.may_drain(address);
                 vec![
                     (waited >= self.config.drain_timeout, SlotEnd::DrainTimedOut),
-                    (is_full && oldest == Some(tenant.since), SlotEnd::DrainDisplaced),
+                    (is_full && oldest == Some(occupant.since), SlotEnd::DrainDisplaced),
                 ]
             }
             SlotState::Dropping => vec![],
@@ -987,21 +1041,21 @@ impl Reference {
         reasons.into_iter().filter(|(may, _)| *may).map(|(_, end)| end).collect()
     }
 
-    fn on_ended(&mut self, id: SlotId, tenant: &Tenant, end: SlotEnd) {
-        let is_failure = if let Some(dropped) = &tenant.dropped {
+    fn on_ended(&mut self, id: SlotId, occupant: &Occupant, end: SlotEnd) {
+        let is_failure = if let Some(dropped) = &occupant.dropped {
             assert_eq!(self.pending.dropped.take(), Some(id), "nobody reported that drop");
-            assert!(dropped.ends.contains(&end), "{end:?} of {tenant:?}");
+            assert!(dropped.ends.contains(&end), "{end:?} of {occupant:?}");
             matches!(end, SlotEnd::Failed(_))
         } else {
             assert_eq!(self.pending.end.take(), Some((id, end)));
-            self.is_failure(tenant, end == SlotEnd::Closed)
+            self.is_failure(occupant, end == SlotEnd::Closed)
         };
         self.leave(id);
         self.slots.remove(&id);
-        if is_failure && self.known[&tenant.address].episode == tenant.episode {
-            self.pending.backed_off = Some(tenant.address);
+        if is_failure && self.known[&occupant.address].episode == occupant.episode {
+            self.pending.backed_off = Some(occupant.address);
         }
-        self.call_off_retirement(tenant.address);
+        self.cancel_replacement(occupant.address);
     }
 
     fn on_backed_off(&mut self, address: u32, failures: u32, until: Instant) {
@@ -1020,17 +1074,17 @@ impl Reference {
         let is_near = (found - delay).abs() <= delay * jitter + 1e-6;
         assert!(is_near, "the delay after failure {failures} is {found} s instead of about {delay} s");
         if self.is_present(address) {
-            self.doubts += 1;
-            let is_enough = self.doubts >= self.set.len() && self.now >= self.refresh_at;
-            self.pending.doubted = is_enough && self.phase == Phase::Open;
+            self.counted_failures += 1;
+            let is_enough = self.counted_failures >= self.set.len() && self.now >= self.refresh_at;
+            self.pending.asks_for_refresh = is_enough && self.phase == Phase::Open;
         }
     }
 
     fn on_recovered(&mut self, address: u32) {
         let was_told = self.pending.recovered.take() == Some(address);
         if !was_told && !self.has_stable(address) {
-            let tenants = self.tenants(address).filter(|(_, slot)| self.may_clear(slot));
-            let tired = tenants.filter(|(_, slot)| {
+            let occupants = self.occupants(address).filter(|(_, slot)| self.may_clear(slot));
+            let tired = occupants.filter(|(_, slot)| {
                 self.is_idle(slot) || self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max)
             });
             let tired: BTreeSet<SlotId> = tired.map(|(id, _)| id).collect();
@@ -1047,7 +1101,7 @@ impl Reference {
     }
 
     /// Whether a connection came up after the last failure of its address, which is not cleared.
-    fn may_clear(&self, slot: &Tenant) -> bool {
+    fn may_clear(&self, slot: &Occupant) -> bool {
         let known = &self.known[&slot.address];
         slot.state.is_connected() && known.failures > 0 && slot.connected_episode == known.episode
     }
@@ -1055,19 +1109,19 @@ impl Reference {
     /// Whether a connection shows, or will show if it lives, that the address works now.
     pub(crate) fn came_up_after_last_failure(&self, address: u32) -> bool {
         let known = &self.known[&address];
-        known.failures == 0 || self.tenants(address).any(|(_, slot)| self.may_clear(slot))
+        known.failures == 0 || self.occupants(address).any(|(_, slot)| self.may_clear(slot))
     }
 
     /// Whether a connection has been up for long enough to clear its address of failures.
     pub(crate) fn has_stable(&self, address: u32) -> bool {
-        self.tenants(address).any(|(_, slot)| {
+        self.occupants(address).any(|(_, slot)| {
             let age = self.now.saturating_duration_since(slot.since);
             self.may_clear(slot) && (slot.was_stable || age >= self.config.stable_after)
         })
     }
 
     /// Whether a connection may be drained for its idleness now.
-    fn is_idle(&self, slot: &Tenant) -> bool {
+    fn is_idle(&self, slot: &Occupant) -> bool {
         slot.state == SlotState::Ready
             && !slot.is_occupied(&self.config)
             && self.is_older_than_nine_tenths(slot.idle_since(), self.config.idle_timeout)
@@ -1094,7 +1148,7 @@ impl Reference {
     }
 
     /// The latest time at which something has to be done about a slot.
-    fn deadline(&self, slot: &Tenant) -> Option<Instant> {
+    fn deadline(&self, slot: &Occupant) -> Option<Instant> {
         match slot.state {
             SlotState::Dropping => None,
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
@@ -1112,12 +1166,12 @@ impl Reference {
         }
     }
 
-    fn has_certainly_outlived(&self, slot: &Tenant) -> bool {
+    fn has_certainly_outlived(&self, slot: &Occupant) -> bool {
         self.config.lifetime_max.is_some_and(|max| slot.since + max <= self.now)
     }
 
     /// The latest time at which a connection goes because of its age.
-    fn ends_by(&self, slot: &Tenant) -> Option<Instant> {
+    fn ends_by(&self, slot: &Occupant) -> Option<Instant> {
         let by_age = self.config.lifetime_max.map(|max| slot.since + max)?;
         Some(slot.ends_by.map_or(by_age, |at| at.max(by_age)))
     }
@@ -1133,6 +1187,14 @@ impl Reference {
             let spread = now + max / 10;
             let is_shorter = before.is_some_and(|before| max < before);
             slot.ends_by = Some(latest.filter(|_| is_shorter).map_or(spread, |latest| latest.min(spread)));
+        }
+    }
+
+    /// The machine asks to be called. What it has asked for before stands while that is overdue.
+    fn on_asked(&mut self, at: Option<Instant>) {
+        let is_overdue = self.asked.is_some_and(|asked| asked < self.now);
+        if !is_overdue || at.is_none_or(|at| at > self.now) {
+            self.asked = at.map(|at| at.max(self.now));
         }
     }
 
@@ -1174,5 +1236,8 @@ impl Reference {
         }
         self.dials_max = self.dials_max.min(self.dialling()).max(self.config.dials_max as usize);
         self.check_wake_up(wake_at);
+        if self.phase != Phase::Closed {
+            self.on_asked(wake_at);
+        }
     }
 }

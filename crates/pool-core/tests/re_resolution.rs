@@ -1,4 +1,4 @@
-//! When the addresses are doubted, and the name service is to be asked again.
+//! Re-resolution: when the name service is to be asked again.
 
 mod support;
 
@@ -68,7 +68,7 @@ fn a_set_that_has_changed_is_believed_at_first() {
 }
 
 #[test]
-fn the_same_set_again_takes_no_doubt_away() {
+fn the_same_set_again_forgets_no_failures() {
     let mut bench = Bench::up(eager(1), [A, B]);
     bench.fail(bench.open(A)[0]);
     bench.set([A, B]);

@@ -1,0 +1,41 @@
+//! Why connections drain, and why they end.
+
+use crate::outcome::FailureKind;
+
+/// Why a connection drains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DrainReason {
+    /// Its address left the set.
+    AddressLeft,
+    /// The connection asked for it.
+    GoingAway,
+    /// It reached its lifetime, and its replacement is up.
+    Lifetime,
+    /// It was idle for too long.
+    Idle,
+    /// The settings changed, and its address needs fewer connections.
+    Surplus,
+    /// The pool closes.
+    PoolClosing,
+}
+
+/// Why a dial or a connection is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SlotEnd {
+    /// It closed in good order.
+    Closed,
+    /// It failed. A dial that ran into its timeout has failed with `TimedOut`.
+    Failed(FailureKind),
+    /// The drain took too long.
+    DrainTimedOut,
+    /// It was draining, and a newer draining connection to the same address needed the place.
+    DrainDisplaced,
+    /// It was a dial, and its address left the set.
+    AddressLeft,
+    /// It was a dial, and the pool closes.
+    PoolClosing,
+    /// It was a dial, and the settings changed: its address needs fewer connections.
+    Surplus,
+}

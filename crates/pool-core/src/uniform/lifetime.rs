@@ -1,0 +1,113 @@
+//! Lifetimes: when a connection is too old, and how it is replaced.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::instant::Instant;
+use crate::links::NONE;
+use crate::reason::DrainReason;
+
+/// The ends of lifetimes that don't follow from the settings in force alone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lifetimes {
+    /// The ends of connections that a change of the settings found too old. A change postpones none of them.
+    ends: BTreeMap<u32, Instant>,
+}
+
+impl Lifetimes {
+    /// The slot has no open connection any more.
+    pub(super) fn forget(&mut self, slot: u32) {
+        self.ends.remove(&slot);
+    }
+}
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// When a connection is to go.
+    pub(super) fn lifetime_end(&self, slot: u32) -> Option<Instant> {
+        let max = self.config.lifetime_max?;
+        Some(self.lifetimes.ends.get(&slot).copied().unwrap_or_else(|| self.end_by_age(slot, max)))
+    }
+
+    /// Whether a connection is older than its lifetime.
+    pub(super) fn has_outlived(&self, slot: u32) -> bool {
+        self.config.lifetime_max.is_some_and(|max| self.end_by_age(slot, max) <= self.now)
+    }
+
+    fn end_by_age(&self, slot: u32, lifetime: Duration) -> Instant {
+        self.slots[slot].since + self.shortened(lifetime, slot)
+    }
+
+    /// The lifetime is another. Connections that are too old by it don't go all at once: their ends are
+    /// spread over a tenth of it, and none of them is later than it was before.
+    pub(super) fn change_lifetime(&mut self, before: Option<Duration>) {
+        if self.config.lifetime_max == before {
+            return;
+        }
+        let ends_before = core::mem::take(&mut self.lifetimes.ends);
+        let Some(max) = self.config.lifetime_max else { return };
+        let connected = self.slots.iter().filter(|(_, slot)| slot.state.is_connected());
+        let too_old = connected.map(|(key, _)| key.index).filter(|&slot| self.has_outlived(slot));
+        let ends = too_old.map(|slot| {
+            let spread = self.now + self.up_to_a_tenth(max, slot);
+            let end_before = ends_before.get(&slot).copied();
+            let end_before = end_before.or_else(|| before.map(|before| self.end_by_age(slot, before)));
+            (slot, end_before.map_or(spread, |end| end.min(spread)))
+        });
+        self.lifetimes.ends = ends.collect();
+    }
+
+    /// An eager pool replaces a connection before it drains, one at a time for each address; a
+    /// lazy one opens another when it needs one.
+    pub(super) fn on_lifetime_end(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        // A connection that reaches its lifetime has shown enough.
+        self.prove(index);
+        if self.is_lazy() {
+            return self.drain_slot(index, DrainReason::Lifetime);
+        }
+        self.addresses.get_mut(address).is_replacing = true;
+        self.update_siblings_deadlines(address);
+        self.update_dialling(address);
+    }
+
+    /// A new connection is up: if it was made to replace one at the end of its life, that one drains now,
+    /// or another whose end came before.
+    pub(super) fn finish_replacement(&mut self, address: u32) {
+        let known = self.addresses.get(address);
+        if !known.is_replacing || known.count.connected() <= self.connections_per_address() {
+            return;
+        }
+        let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
+        let first = connected.min_by_key(|&slot| (self.lifetime_end(slot), self.slots[slot].since));
+        if let Some(first) = first {
+            self.stop_replacing(address);
+            self.drain_slot(first, DrainReason::Lifetime);
+        }
+    }
+
+    /// A connection is gone that made one too many with the replacement on its way: the pool is
+    /// back to the usual number, and whatever has outlived its lifetime starts afresh.
+    pub(super) fn cancel_replacement(&mut self, address: u32) {
+        let (known, usual) = (self.addresses.get(address), self.connections_per_address());
+        let is_usual = known.count.connected() < usual && known.count.held() <= usual;
+        if known.is_replacing && is_usual {
+            self.stop_replacing(address);
+        }
+    }
+
+    fn stop_replacing(&mut self, address: u32) {
+        self.addresses.get_mut(address).is_replacing = false;
+        self.update_siblings_deadlines(address);
+    }
+
+    fn update_siblings_deadlines(&mut self, address: u32) {
+        let first = self.addresses.get(address).slots;
+        let mut slot = first;
+        while slot != NONE {
+            self.update_deadline(slot);
+            slot = Some(self.slots[slot].siblings.next).filter(|next| *next != first).unwrap_or(NONE);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The states of slots, and every count and ring that follows from them.
+
+use alloc::vec::Vec;
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::links::{Linked, NONE, ring};
+use crate::slot::{Dropped, Siblings, SlotState, Turns};
+use crate::timers::Timer;
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// The slots of an address, the latest first.
+    pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
+        ring(self.addresses.get(address).slots, |slot| self.slots[slot].siblings.next)
+    }
+
+    /// The same, to change them meanwhile.
+    pub(super) fn siblings_now(&self, address: u32) -> Vec<u32> {
+        self.siblings(address).collect()
+    }
+
+    pub(super) fn join_siblings(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let first = core::mem::replace(&mut self.addresses.get_mut(address).slots, index);
+        Siblings(&mut self.slots).join_ring(first, index);
+    }
+
+    pub(super) fn leave_siblings(&mut self, index: u32) {
+        let next = Siblings(&mut self.slots).leave_ring(index);
+        let known = self.addresses.get_mut(self.slots[index].address);
+        if known.slots == index {
+            known.slots = next;
+        }
+    }
+
+    /// A slot enters another state: all that is counted by state is counted here.
+    pub(super) fn change_state(&mut self, index: u32, state: SlotState) {
+        self.count_exit(index);
+        let slot = &mut self.slots[index];
+        slot.state = state;
+        slot.since = self.now;
+        self.count_entry(index);
+    }
+
+    /// Between `Busy` and `Ready`, which happens often: of the counts only those two change.
+    pub(super) fn flip_ready(&mut self, index: u32, state: SlotState) {
+        self.clear_fresh(index);
+        let slot = &mut self.slots[index];
+        slot.state = state;
+        let count = &mut self.addresses.get_mut(slot.address).count;
+        if state == SlotState::Ready {
+            count.busy -= 1;
+            count.ready += 1;
+            self.join_turns(index);
+        } else {
+            count.ready -= 1;
+            count.busy += 1;
+            self.leave_turns(index);
+        }
+    }
+
+    pub(super) fn clear_fresh(&mut self, index: u32) {
+        self.dials.fresh -= usize::from(core::mem::take(&mut self.slots[index].fresh));
+    }
+
+    /// Counts a slot in, in its present state.
+    pub(super) fn count_entry(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
+        let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
+        let known = self.addresses.get_mut(address);
+        known.awaits_failure |= awaits_failure;
+        let count = &mut known.count;
+        match state {
+            SlotState::Dialling => {
+                count.dialling += 1;
+                self.dials.in_flight += 1;
+                self.dials.probes += usize::from(is_probe);
+            }
+            SlotState::Busy => count.busy += 1,
+            SlotState::Ready => count.ready += 1,
+            SlotState::Draining => count.draining += 1,
+            SlotState::Dropping => {}
+        }
+        if state.is_connected() {
+            self.rings.slot_connected(address);
+        }
+        if state == SlotState::Ready {
+            self.join_turns(index);
+        }
+        self.update_deadline(index);
+        self.update_dialling(address);
+    }
+
+    /// Takes a slot out of all counts, before it changes.
+    pub(super) fn count_exit(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
+        if slot.armed {
+            self.timers.disarm(slot.deadline, Timer::Slot(index));
+            self.slots[index].armed = false;
+        }
+        self.clear_fresh(index);
+        if state == SlotState::Ready {
+            self.leave_turns(index);
+        }
+        if state.is_connected() {
+            self.rings.slot_disconnected(address);
+            self.lifetimes.forget(index);
+        }
+        let count = &mut self.addresses.get_mut(address).count;
+        match state {
+            SlotState::Dialling => {
+                count.dialling -= 1;
+                self.dials.in_flight -= 1;
+                self.dials.probes -= usize::from(is_probe);
+            }
+            SlotState::Busy => count.busy -= 1,
+            SlotState::Ready => count.ready -= 1,
+            SlotState::Draining => count.draining -= 1,
+            SlotState::Dropping => {}
+        }
+    }
+
+    /// One of those whose failure was awaited has ended.
+    pub(super) fn stop_awaiting_failure(&mut self, address: u32) {
+        if self.addresses.get(address).awaits_failure {
+            let is_failure = |slot: u32| self.slots[slot].dropped.is_some_and(Dropped::is_failure);
+            let awaits_another = self.siblings(address).any(is_failure);
+            self.addresses.get_mut(address).awaits_failure = awaits_another;
+        }
+    }
+
+    /// A ready slot joins the round of its address's ready slots, at the end.
+    fn join_turns(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let first = self.rings.ready_slot(address).map_or(NONE, |first| first.index);
+        Turns(&mut self.slots).join_ring(first, index);
+        if first == NONE {
+            self.rings.link(address, self.slots.key(index), &mut self.random);
+        }
+    }
+
+    fn leave_turns(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let next = Turns(&mut self.slots).leave_ring(index);
+        if next == NONE {
+            self.rings.unlink(address);
+        } else if self.rings.ready_slot(address).is_some_and(|first| first.index == index) {
+            self.rings.set_ready_slot(address, self.slots.key(next));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What events do to slots: items sent, connections made, drains, drops and ends.
+
+use super::Uniform;
+use crate::balance::Balance;
+use crate::ids::SlotId;
+use crate::known_address::LastOutcome;
+use crate::output::{Event, Output};
+use crate::reason::{DrainReason, SlotEnd};
+use crate::slot::{Dropped, Handled, Input, Slot, SlotEvent, SlotState, Transition, transition};
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
+    pub(super) fn on_sent(&mut self, id: SlotId) -> Handled {
+        if self.config.outcome_timeout.is_some() {
+            return self.on_sent_watched(id);
+        }
+        self.commit_sent(id)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub(super) fn commit_sent(&mut self, id: SlotId) -> Handled {
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        if slot.state != SlotState::Ready {
+            return self.commit_sent_out_of_turn(id);
+        }
+        slot.count_sent(self.now);
+        let (address, next) = (slot.address, slot.turns.next);
+        let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
+        let address = self.rings.commit_turn(address, next);
+        self.balancer.on_sent(address, self.now);
+        Handled::Applied
+    }
+
+    /// To a slot that is not in the round.
+    #[cold]
+    fn commit_sent_out_of_turn(&mut self, id: SlotId) -> Handled {
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        if transition(slot.state, Input::Sent) == Transition::Invalid {
+            return Handled::Invalid;
+        }
+        slot.count_sent(self.now);
+        let address = self.rings.count_sent(slot.address);
+        self.balancer.on_sent(address, self.now);
+        Handled::Applied
+    }
+
+    pub(super) fn on_event(&mut self, index: u32, event: SlotEvent, state: SlotState) {
+        match event {
+            SlotEvent::Connected => self.on_connected(index),
+            SlotEvent::GoingAway => self.on_going_away(index),
+            _ => {
+                self.flip_ready(index, state);
+                // Only a lazy pool acts on the difference between busy and ready.
+                if self.is_lazy() {
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn on_connected(&mut self, index: u32) {
+        let address = self.slots[index].address;
+        let known = self.addresses.get_mut(address);
+        known.answered = true;
+        known.last_outcome = Some(LastOutcome::Connected);
+        self.slots[index].evidence.connected_episode = known.episode;
+        self.change_state(index, SlotState::Busy);
+        self.slots[index].fresh = true;
+        self.dials.fresh += 1;
+        self.finish_replacement(address);
+        self.settle();
+    }
+
+    /// A new connection can't take the item it was made for.
+    pub(super) fn on_still_busy(&mut self, index: u32) {
+        if self.slots[index].fresh {
+            self.clear_fresh(index);
+            self.settle();
+        }
+    }
+
+    /// A connection that is sent away as soon as it is made has failed: else it would be replaced
+    /// in a hot loop.
+    fn on_going_away(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let (address, episode) = (slot.address, slot.evidence.episode);
+        let is_failure = self.is_failure(slot, true);
+        self.drain_slot(index, DrainReason::GoingAway);
+        if is_failure {
+            self.count_failure(address, episode);
+            self.update_dialling(address);
+        }
+        self.settle();
+    }
+
+    pub(super) fn on_end(&mut self, index: u32, event: SlotEvent) {
+        let dropped = self.slots[index].dropped;
+        let end = match event {
+            SlotEvent::Failed(kind) => SlotEnd::Failed(kind),
+            _ => dropped.map_or(SlotEnd::Closed, |dropped| dropped.end),
+        };
+        self.end_slot(index, end);
+        self.settle();
+    }
+
+    /// Abandons a slot and tells its owner. It ends when the owner reports that it is dropped; until then its
+    /// last outcomes count.
+    pub(super) fn drop_slot(&mut self, index: u32, end: SlotEnd) {
+        let Slot { address, state: from, .. } = self.slots[index];
+        debug_assert_eq!(transition(from, Input::Drop), Transition::To(SlotState::Dropping));
+        self.outputs.push_back(Output::Drop { slot: SlotId(self.slots.key(index)) });
+        self.slots[index].dropped = Some(Dropped { from, end });
+        self.change_state(index, SlotState::Dropping);
+        self.cancel_replacement(address);
+        self.update_dialling(address);
+    }
+
+    /// Drops the dials of an address and drains its connections.
+    pub(super) fn end_slots(&mut self, address: u32, reason: DrainReason, end: SlotEnd) {
+        for slot in self.siblings_now(address) {
+            match self.slots[slot].state {
+                SlotState::Dialling => self.drop_slot(slot, end),
+                SlotState::Busy | SlotState::Ready => self.drain_slot(slot, reason),
+                SlotState::Draining | SlotState::Dropping => {}
+            }
+        }
+    }
+
+    /// Makes a connection drain. At most as many drain at an address as it may have open ones, and another
+    /// displaces the oldest: a peer whose connections come and go faster than they close must not be left
+    /// with ever more of them.
+    pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
+        let (address, connections) = (self.slots[index].address, self.connections_per_address());
+        self.raise_draining_max(address, connections);
+        self.make_room_to_drain(address, connections);
+        self.start_drain(index, reason);
+    }
+
+    /// Makes a connection drain because there are too many, where there were to be `before`. A pool that
+    /// becomes smaller, in one step or in several, drops none of those that it has told to drain: as many
+    /// may drain as were allowed to be open when the first of them was told to, or later. A pool whose size goes
+    /// up and down has no more than that, either.
+    pub(super) fn drain_surplus(&mut self, index: u32, before: u16) {
+        let address = self.slots[index].address;
+        let max = self.raise_draining_max(address, before.max(self.connections_per_address()));
+        self.make_room_to_drain(address, max);
+        self.start_drain(index, DrainReason::Surplus);
+    }
+
+    /// Returns the most connections that were allowed since the address has had some that drain.
+    fn raise_draining_max(&mut self, address: u32, connections: u16) -> u16 {
+        let count = &mut self.addresses.get_mut(address).count;
+        let max_before = if count.draining == 0 { 0 } else { count.draining_max };
+        count.draining_max = connections.max(max_before);
+        count.draining_max
+    }
+
+    fn make_room_to_drain(&mut self, address: u32, max: u16) {
+        if self.addresses.get(address).count.draining >= max
+            && let Some(oldest) = self.oldest_draining(address)
+        {
+            self.drop_slot(oldest, SlotEnd::DrainDisplaced);
+        }
+    }
+
+    fn start_drain(&mut self, index: u32, reason: DrainReason) {
+        debug_assert_eq!(
+            transition(self.slots[index].state, Input::Drain),
+            Transition::To(SlotState::Draining)
+        );
+        let address = self.slots[index].address;
+        let slot = SlotId(self.slots.key(index));
+        self.change_state(index, SlotState::Draining);
+        self.cancel_replacement(address);
+        let name = self.addresses.get(address).address.clone();
+        self.outputs.push_back(Output::Drain { slot });
+        self.outputs.push_back(Output::Event(Event::Draining { slot, address: name, reason }));
+        self.update_dialling(address);
+    }
+
+    fn oldest_draining(&self, address: u32) -> Option<u32> {
+        self.siblings(address)
+            .filter(|&slot| self.slots[slot].state == SlotState::Draining)
+            .min_by_key(|&slot| self.slots[slot].since)
+    }
+
+    /// A slot is vacant again, whatever the reason.
+    fn end_slot(&mut self, index: u32, end: SlotEnd) {
+        self.count_exit(index);
+        let id = SlotId(self.slots.key(index));
+        self.leave_siblings(index);
+        let slot = self.slots.remove(index);
+        self.rings.count_outcomes(slot.address, slot.unreported);
+        let is_failure = match slot.dropped {
+            Some(dropped) => dropped.is_failure(),
+            None => self.is_failure(&slot, end == SlotEnd::Closed),
+        };
+        self.tell_end(id, &slot, end);
+        if is_failure {
+            self.stop_awaiting_failure(slot.address);
+            self.count_failure(slot.address, slot.evidence.episode);
+        }
+        self.cancel_replacement(slot.address);
+        self.update_dialling(slot.address);
+        self.forget_if_done(slot.address);
+    }
+
+    fn tell_end(&mut self, id: SlotId, slot: &Slot, end: SlotEnd) {
+        let known = self.addresses.get_mut(slot.address);
+        known.last_outcome = match end {
+            SlotEnd::Failed(kind) => Some(LastOutcome::Failed(kind)),
+            SlotEnd::Closed => Some(LastOutcome::Closed),
+            _ => known.last_outcome,
+        };
+        self.outputs.push_back(Output::Event(Event::SlotEnded {
+            slot: id,
+            address: known.address.clone(),
+            state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
+            end,
+            sent: slot.sent,
+            in_flight: slot.in_flight(),
+        }));
+    }
+}
