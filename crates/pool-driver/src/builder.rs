@@ -28,6 +28,24 @@ use crate::wake_list::WakeUp;
 ///
 /// The runtime crates start one (`pool_tokio::pool_for`); [`PoolBuilder::new`] does for a runtime
 /// of your own. Every setting has a default but the addresses.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use futures_util::sink::drain;
+/// # use pool_conformance::simulated::Clock as AnyRuntime;
+/// use pool_driver::PoolBuilder;
+///
+/// let connect = async |_port: u16| Ok::<_, std::io::Error>(drain());
+/// let (pool, driver) = PoolBuilder::plain(connect, AnyRuntime::default())
+///     .connect_to_fixed([7000, 7001])
+///     .connections_per_address(2)
+///     .dial_timeout(Duration::from_secs(1))
+///     .queue_size(1_000)
+///     .build::<String>()?;
+/// # drop((pool, driver));
+/// # Ok::<(), pool_driver::BuildError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserver, B = RoundRobin> {
@@ -135,7 +153,7 @@ impl<C, R> PoolBuilder<C, R> {
 
 impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// Where address sets come from: any stream of them, or of results, or of
-    /// [`Update`](crate::AddressUpdate)s.
+    /// [`AddressUpdate`](crate::AddressUpdate)s.
     pub fn connect_to<S2>(self, addresses: S2) -> PoolBuilder<C, R, StreamSource<S2>, U, O, B>
     where
         S2: Stream<Item: IntoAddressUpdate>,
@@ -215,7 +233,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
         }
     }
 
-    /// All of the state machine's settings at once, in place of those made before.
+    /// All settings of the core at once, in place of those made before.
     pub fn config(mut self, config: Config) -> Self {
         self.untyped.settings.config = config;
         self

@@ -1,4 +1,4 @@
-//! The settings that may change while a pool runs.
+//! Settings that may change while a pool runs.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -6,20 +6,28 @@ use std::time::Duration;
 use futures_core::Stream;
 use pool_core::{Config, ConfigError};
 
-/// What of a pool can be set anew while it runs: see
+/// What can change while a pool runs: see
 /// [`PoolBuilder::settings_from`](crate::PoolBuilder::settings_from).
 ///
-/// Settings are always whole: start from [`PoolBuilder::settings`](crate::PoolBuilder::settings), or
-/// from those that were sent last, and change what shall be another.
+/// Each replaces the one before as a whole. Start from
+/// [`PoolBuilder::settings`](crate::PoolBuilder::settings), or from the last one, and change some fields.
+///
+/// ```
+/// use pool_driver::PoolConfig;
+///
+/// let mut config = PoolConfig::default();
+/// config.queue_size = 1_000;
+/// config.config.connections_per_address = 4;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolConfig {
-    /// The state machine's: how many connections, when they are opened, all timeouts. What a change
-    /// of each does is told at [`Uniform::handle_config`](pool_core::Uniform::handle_config).
+    /// How many connections, when they are opened, all timeouts. What a change of each does is told at
+    /// [`Uniform::handle_config`](pool_core::Uniform::handle_config).
     pub config: Config,
-    /// [`PoolBuilder::queue_size`](crate::PoolBuilder::queue_size). A larger queue lets those in at
-    /// once who wait in line. A smaller one drops nothing: it takes no item until it has room again.
-    /// A multiplexer has no queue, and ignores it.
+    /// [`PoolBuilder::queue_size`](crate::PoolBuilder::queue_size). A larger queue grants permits to waiters
+    /// at once. A smaller one drops nothing: it takes no item until it has room again. A multiplexer has no
+    /// queue, and ignores it.
     pub queue_size: usize,
     /// [`PoolBuilder::shutdown_timeout`](crate::PoolBuilder::shutdown_timeout). A shutdown that has
     /// begun keeps its deadline.
@@ -46,7 +54,7 @@ impl PoolConfig {
         Ok(())
     }
 
-    /// Checks what neither the queue nor the state machine does.
+    /// Checks what neither the queue nor the core does.
     pub(crate) fn check(&self, reports_outcomes: bool) -> Result<(), ConfigError> {
         if !self.shutdown_timeout.is_zero() {
             ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;

@@ -21,6 +21,7 @@ mod pool;
 mod pool_map;
 mod queue;
 mod seams;
+mod shared_address;
 mod snapshot;
 mod source_status;
 mod sync;

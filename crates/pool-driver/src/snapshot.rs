@@ -11,15 +11,17 @@ use std::time::{Duration, Instant as SystemInstant};
 use pool_core::{AddressId, AddressState, AddressStatus, Availability, Instant};
 
 use crate::error::{Counts, Ended, SharedError};
+use crate::panic::discard;
 use crate::queue::QueueSnapshot;
 use crate::source_status::{SourceSnapshot, SourceState, SourceStatus};
 use crate::sync::{Mutex, MutexGuard};
 
+/// What can be read at any time.
 pub(crate) struct PoolStatus<A> {
-    state: Mutex<State<A>>,
+    state: Mutex<PoolStatusState<A>>,
 }
 
-struct State<A> {
+struct PoolStatusState<A> {
     /// By the address's index.
     records: Vec<Option<AddressRecord<A>>>,
     totals: Totals,
@@ -33,6 +35,14 @@ pub(crate) struct AddressRecord<A> {
     pub(crate) status: AddressStatus,
     pub(crate) sent: i64,
     pub(crate) last_error: Option<SharedError>,
+}
+
+impl<A> AddressRecord<A> {
+    /// Drops what is the user's, each alone.
+    fn discard(self) {
+        discard(self.address);
+        discard(self.last_error);
+    }
 }
 
 impl<A> Clone for AddressRecord<A> {
@@ -77,7 +87,7 @@ impl Totals {
     }
 }
 
-impl<A> State<A> {
+impl<A> PoolStatusState<A> {
     fn record_mut(&mut self, id: AddressId) -> Option<&mut AddressRecord<A>> {
         self.records.get_mut(id.index())?.as_mut().filter(|record| record.status.id == id)
     }
@@ -86,7 +96,7 @@ impl<A> State<A> {
 impl<A> PoolStatus<A> {
     pub(crate) fn new() -> Self {
         let totals = Totals::new();
-        let state = State {
+        let state = PoolStatusState {
             records: Vec::new(),
             totals,
             last_error: None,
@@ -96,7 +106,7 @@ impl<A> PoolStatus<A> {
         Self { state: Mutex::new(state) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<A>> {
+    fn lock(&self) -> MutexGuard<'_, PoolStatusState<A>> {
         self.state.lock()
     }
 
@@ -125,7 +135,7 @@ impl<A> PoolStatus<A> {
         let is_known = state.record_mut(id).is_some();
         let previous = if is_known { Some(record) } else { state.records[id.index()].replace(record) };
         drop(state);
-        drop(previous);
+        previous.map(AddressRecord::discard);
     }
 
     pub(crate) fn forget(&self, id: AddressId) {
@@ -135,20 +145,21 @@ impl<A> PoolStatus<A> {
             .get_mut(id.index())
             .and_then(|record| record.take_if(|record| record.status.id == id));
         drop(state);
-        drop(forgotten);
+        forgotten.map(AddressRecord::discard);
     }
 
     pub(crate) fn set_error(&self, id: AddressId, error: &SharedError) {
         let mut state = self.lock();
-        let of_row = state.record_mut(id).and_then(|record| record.last_error.replace(Arc::clone(error)));
+        let of_record = state.record_mut(id).and_then(|record| record.last_error.replace(Arc::clone(error)));
         let of_all = state.last_error.replace(Arc::clone(error));
         drop(state);
-        drop((of_row, of_all));
+        discard(of_record);
+        discard(of_all);
     }
 
     pub(crate) fn set_last_error(&self, error: SharedError) {
         let previous = self.lock().last_error.replace(error);
-        drop(previous);
+        discard(previous);
     }
 
     /// What the name service has said now.
@@ -158,7 +169,7 @@ impl<A> PoolStatus<A> {
         state.source.answered_at = answered_at.or(state.source.answered_at);
         let previous = mem::replace(&mut state.source.state, said);
         drop(state);
-        drop(previous);
+        discard(previous);
     }
 
     /// Brings records up to date: what addresses were sent, and what they do now.
@@ -203,6 +214,19 @@ impl<A> PoolStatus<A> {
     }
 }
 
+/// Whoever drops the last handle is not harmed.
+impl<A> Drop for PoolStatus<A> {
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        let (records, last_error) = (mem::take(&mut state.records), state.last_error.take());
+        let source = mem::take(&mut state.source);
+        drop(state);
+        records.into_iter().flatten().for_each(AddressRecord::discard);
+        discard(last_error);
+        discard(source);
+    }
+}
+
 /// A sum that has caught up with what it sums.
 pub(crate) fn count(items: i64) -> u64 {
     u64::try_from(items).unwrap_or(0)
@@ -211,6 +235,17 @@ pub(crate) fn count(items: i64) -> u64 {
 /// A look at a pool: what the driver knew when it last did something.
 ///
 /// It prints as a table, if its addresses can be printed.
+///
+/// ```
+/// # fn example(pool: &pool_driver::Pool<String, u16>) {
+/// let snapshot = pool.snapshot();
+/// println!("{snapshot}");
+/// let failing = snapshot.addresses.iter().filter(|address| address.status.failures > 0);
+/// for address in failing {
+///     println!("{} is tried again in {:?}", address.address, address.retry_after);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot<A> {

@@ -79,7 +79,7 @@ impl fmt::Display for SourceSnapshot {
     }
 }
 
-/// What the pool_status keeps of it.
+/// What the pool status keeps of it.
 #[derive(Debug, Default)]
 pub(crate) struct SourceStatus {
     pub(crate) state: SourceState,

@@ -20,7 +20,31 @@ use backlog::Backlog;
 /// Runs a pool. Spawn it, or poll it anywhere; it ends when the pool does, and says why.
 ///
 /// Dropping it earlier ends the pool like a shutdown without time: what is queued goes to
-/// `on_undelivered`, connections are dropped, and everybody who waits is told.
+/// `on_undelivered`, connections are dropped, and all waiters are told.
+///
+/// It is `Send` if all its [`Seams`] are, and `Unpin` always.
+///
+/// ```
+/// use futures_util::FutureExt;
+/// use futures_util::sink::drain;
+/// # use pool_conformance::simulated::Clock as AnyRuntime;
+/// use pool_driver::{EndReason, PoolBuilder};
+///
+/// let connect = async |_port: u16| Ok::<_, std::io::Error>(drain());
+/// let (pool, mut driver) = PoolBuilder::plain(connect, AnyRuntime::default())
+///     .connect_to_fixed([6379])
+///     .build::<String>()?;
+/// pool.try_send("hello".into()).expect("there is room");
+/// drop(pool);
+/// // Spawn it, or poll it anywhere: here, in a loop.
+/// let ended = loop {
+///     if let Some(ended) = (&mut driver).now_or_never() {
+///         break ended;
+///     }
+/// };
+/// assert_eq!((ended.reason, ended.counts.sent), (EndReason::HandlesDropped, 1));
+/// # Ok::<(), pool_driver::BuildError>(())
+/// ```
 #[must_use = "a pool does nothing unless its driver is polled"]
 pub struct Driver<P: Seams> {
     multiplexer: Multiplexer<P>,
@@ -31,13 +55,13 @@ pub struct Driver<P: Seams> {
     queued: usize,
     policy: P::Policy,
     is_failing_fast: bool,
-    /// Somebody waits for the pool to be ready: a lazy one connects for that.
+    /// A handle waits for the pool to be ready: a lazy one connects for that.
     is_connection_wanted: bool,
     told: Told,
     ended: Option<Ended>,
 }
 
-/// What those who watch the pool were last told.
+/// What the pool's watchers were last told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Told {
     availability: Availability,
@@ -75,7 +99,7 @@ impl<P: Seams> Driver<P> {
         let requests = self.shared.take_requests();
         self.is_connection_wanted |= requests.is_connection_wanted;
         for address in requests.retries {
-            self.multiplexer.retry_now(&address);
+            self.multiplexer.retry_owned(address);
         }
         if let Some(deadline) = requests.shutdown {
             self.multiplexer.close_because(EndReason::Shutdown, deadline);
@@ -85,7 +109,7 @@ impl<P: Seams> Driver<P> {
         }
     }
 
-    /// Items that came back go to the head of the line. Returns whether there were any.
+    /// Items that came back go to the head of the backlog. Returns whether there were any.
     fn take_back(&mut self) -> bool {
         let held = self.multiplexer.take_held();
         if held.is_empty() {
@@ -128,7 +152,7 @@ impl<P: Seams> Driver<P> {
         }
     }
 
-    /// Items that wait, and whoever waits for a connection without having one yet.
+    /// Items that wait. A handle that waits for a connection counts like one item.
     fn demand(&self) -> usize {
         let waiting = self.backlog.len() + self.queued + self.multiplexer.held_len();
         let is_asked_for = self.is_connection_wanted && self.multiplexer.end_reason().is_none();

@@ -32,7 +32,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_core::{Availability, Config, ConfigError, Instant, PickArgs, Uniform};
+use pool_core::{AddressSet, Availability, Config, ConfigError, Instant, PickArgs, Uniform};
 
 use crate::config::{ConfigStream, PoolConfig};
 use crate::deadline_timer::DeadlineTimer;
@@ -44,6 +44,7 @@ use crate::seams::connection::Connection;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy, WithPickArgs};
 use crate::seams::observer::Event;
 use crate::seams::{ConnectionOf, Seams};
+use crate::shared_address::SharedAddress;
 use crate::snapshot::{PoolStatus, Snapshot};
 use crate::source_status::SourceState;
 use crate::wake_list::{Signal, WakeList, WakeUp};
@@ -58,7 +59,7 @@ use reporter::Reporter;
 use turns::Turns;
 
 /// The decisions.
-type Core<P> = Uniform<<P as Seams>::Address, <P as Seams>::Balancer>;
+type Core<P> = Uniform<SharedAddress<<P as Seams>::Address>, <P as Seams>::Balancer>;
 
 /// A sink over the connections to all addresses of a set.
 ///
@@ -71,8 +72,30 @@ type Core<P> = Uniform<<P as Seams>::Address, <P as Seams>::Balancer>;
 /// It is meant for one task at a time: the last one that polled it is woken.
 ///
 /// As a sink it takes one item beyond what its connections hold, namely when a connection turns
-/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is sent on.
+/// busy between `poll_ready` and `start_send`; `poll_flush` waits until that one is sent.
 /// `poll_close` delivers and flushes everything, then closes all connections.
+///
+/// ```
+/// use std::future::poll_fn;
+///
+/// use futures_util::FutureExt;
+/// use futures_util::sink::drain;
+/// # use pool_conformance::simulated::Clock as AnyRuntime;
+/// use pool_driver::PoolBuilder;
+///
+/// let connect = async |_port: u16| Ok::<_, std::io::Error>(drain());
+/// let mut multiplexer = PoolBuilder::plain(connect, AnyRuntime::default())
+///     .connect_to_fixed([7000, 7001])
+///     .build_multiplexer::<String>()?;
+/// let mut is_sent = false;
+/// while !is_sent {
+///     is_sent = multiplexer.try_dispatch("hello".into()).is_ok();
+///     // Dials, flushes, and whatever else there is to do.
+///     let _ended = poll_fn(|cx| multiplexer.poll_progress(cx)).now_or_never();
+/// }
+/// assert_eq!(multiplexer.snapshot().counts.sent, 1);
+/// # Ok::<(), pool_driver::BuildError>(())
+/// ```
 pub struct Multiplexer<P: Seams> {
     core: Core<P>,
     /// When the core wants to be told the time.
@@ -80,7 +103,7 @@ pub struct Multiplexer<P: Seams> {
     /// The time of this poll.
     now: Instant,
     connections: Connections<P>,
-    source: NameSource<P::Source>,
+    source: NameSource<P::Source, P::Address>,
     live_config: LiveConfig,
     timer: DeadlineTimer<P::Runtime>,
     reporter: Reporter<P>,
@@ -205,25 +228,33 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn poll_source(&mut self) {
-        let mut news = self.source.poll();
-        self.tell_source_news(&news);
-        if let Some(set) = news.set.take() {
-            self.step(|this| {
-                if this.core.handle_addresses(&set, this.now) {
-                    this.reporter.set_source(SourceState::Answered);
-                }
-            });
+        let news = self.source.poll();
+        self.handle_source_news(news);
+    }
+
+    fn handle_source_news(&mut self, news: SourceNews<P::Address>) {
+        let SourceNews { set, said, state, shutdown } = news;
+        if let Some(reason) = shutdown {
+            self.close_because(reason, self.shutdown_timeout());
         }
-        if let Some(state) = news.state {
+        said.into_iter().for_each(|state| self.reporter.tell_source(state));
+        if let Some(set) = set {
+            self.step(|this| this.handle_addresses(set));
+        }
+        if let Some(state) = state {
             self.reporter.set_source(state);
         }
     }
 
-    fn tell_source_news(&mut self, news: &SourceNews<P::Address>) {
-        if let Some(reason) = news.shutdown {
-            self.close_because(reason, self.shutdown_timeout());
+    /// Addresses that can't be cloned are left out.
+    fn handle_addresses(&mut self, set: AddressSet<P::Address>) {
+        let (shared, panics) = self.source.share(set);
+        for panic in panics {
+            self.reporter.set_last_error(Arc::new(panic));
         }
-        news.said.iter().for_each(|state| self.reporter.tell_source(state));
+        if self.core.handle_addresses(&shared, self.now) {
+            self.reporter.set_source(SourceState::Answered);
+        }
     }
 
     fn poll_config(&mut self) {
@@ -343,7 +374,7 @@ impl<P: Seams> Multiplexer<P> {
 
     /// Lets an address that is in backoff be dialled at once. The next poll acts on it.
     pub fn retry_now(&mut self, address: &P::Address) {
-        self.core.retry_now(address, self.now);
+        self.retry_owned(address.clone());
     }
 
     /// A look at all addresses and connections.
@@ -392,6 +423,10 @@ impl<P: Seams> Multiplexer<P> {
     /// Whether items can still be sent to connections, now or later.
     pub(crate) fn takes_items(&self) -> bool {
         self.core.takes_items()
+    }
+
+    pub(crate) fn retry_owned(&mut self, address: P::Address) {
+        self.core.retry_now(&SharedAddress::new(address), self.now);
     }
 
     pub(crate) fn close_because(&mut self, reason: EndReason, timeout: Duration) {

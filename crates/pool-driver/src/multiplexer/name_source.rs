@@ -6,15 +6,17 @@ use pool_core::AddressSet;
 
 use super::bounded_stream::{BoundedStream, StreamEnd};
 use crate::error::EndReason;
-use crate::panic::guard;
+use crate::panic::{Panicked, discard, guard};
 use crate::seams::addresses::{AddressStream, AddressUpdate, OnAddressesEnd};
+use crate::shared_address::{SharedAddress, SharedSet};
 use crate::source_status::SourceState;
 use crate::wake_list::Signal;
 
 /// The stream of addresses.
-pub(super) struct NameSource<S> {
+pub(super) struct NameSource<S, A> {
     stream: BoundedStream<S>,
     on_end: OnAddressesEnd,
+    last_set: SharedSet<A>,
 }
 
 /// What a name service has said since it was last read.
@@ -37,7 +39,8 @@ impl<A> SourceNews<A> {
     fn add(&mut self, update: AddressUpdate<A>) {
         let state = match update {
             AddressUpdate::Addresses(set) => {
-                (self.set, self.state) = (Some(set), None);
+                discard(self.set.replace(set));
+                self.state = None;
                 return;
             }
             AddressUpdate::Pending => SourceState::Pending,
@@ -64,9 +67,10 @@ impl<A> SourceNews<A> {
     }
 }
 
-impl<S: AddressStream> NameSource<S> {
+impl<S: AddressStream> NameSource<S, S::Address> {
     pub(super) fn new(stream: S, on_end: OnAddressesEnd, signal: Arc<Signal>) -> Self {
-        Self { stream: BoundedStream::new(Some(Box::pin(stream)), signal), on_end }
+        let stream = BoundedStream::new(Some(Box::pin(stream)), signal);
+        Self { stream, on_end, last_set: SharedSet::new() }
     }
 
     /// Reads what the name service has to say.
@@ -76,6 +80,14 @@ impl<S: AddressStream> NameSource<S> {
             news.end(end, self.on_end);
         }
         news
+    }
+
+    /// Makes a set one of shared addresses: see [`SharedSet::share`].
+    pub(super) fn share(
+        &mut self,
+        set: AddressSet<S::Address>,
+    ) -> (AddressSet<SharedAddress<S::Address>>, Vec<Panicked>) {
+        self.last_set.share(set)
     }
 
     /// Asks the name service to look again. Its answer is read in the next poll. Returns nothing if the

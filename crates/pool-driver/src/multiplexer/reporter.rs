@@ -1,4 +1,4 @@
-//! All that is told: to the observer, and to those who read the pool's status.
+//! All that is told: to the observer, and to readers of the pool's status.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -14,6 +14,7 @@ use crate::error::{Counts, DialTimedOut, Ended, OutcomeTimedOut, SharedError, Un
 use crate::panic::{discard, guard};
 use crate::seams::Seams;
 use crate::seams::observer::{Event, Observer};
+use crate::shared_address::SharedAddress;
 use crate::snapshot::{AddressRecord, PoolStatus, SentCount, Totals, count};
 use crate::source_status::{SourceState, TooManyAddresses};
 
@@ -61,12 +62,18 @@ impl<P: Seams> Reporter<P> {
         Counts { accepted: sent + undelivered, sent, undelivered }
     }
 
-    /// Tells the observer, if there is one. An observer that panics is dropped.
+    /// Tells the observer, if there is one. An observer that panics is dropped. An event whose address can't be
+    /// cloned is not told.
     pub(super) fn observe(&mut self, event: impl FnOnce() -> Event<P::Address>) {
-        if let Some(observer) = &mut self.observer
-            && guard(|| observer.on_event(&event())).is_err()
-        {
-            discard(self.observer.take());
+        let Some(observer) = &mut self.observer else { return };
+        match guard(event) {
+            Ok(event) => {
+                if guard(|| observer.on_event(&event)).is_err() {
+                    discard(self.observer.take());
+                }
+                discard(event);
+            }
+            Err(panic) => self.set_last_error(Arc::new(panic)),
         }
     }
 
@@ -80,7 +87,7 @@ impl<P: Seams> Reporter<P> {
         self.touched.extend(core.addresses().map(|(_, status)| status.id));
     }
 
-    fn touch_named(&mut self, address: &P::Address, core: &Core<P>) {
+    fn touch_named(&mut self, address: &SharedAddress<P::Address>, core: &Core<P>) {
         self.touched.extend(core.find_address(address));
     }
 
@@ -103,7 +110,7 @@ impl<P: Seams> Reporter<P> {
     /// Keeps the error of a slot until the core tells of the slot's end.
     pub(super) fn keep_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
         self.pool_status.set_error(address, &error);
-        self.slot_errors.insert(slot, error);
+        discard(self.slot_errors.insert(slot, error));
     }
 
     /// An error that belongs to no slot.
@@ -117,8 +124,8 @@ impl<P: Seams> Reporter<P> {
     }
 
     /// What the name service said, all but address sets.
-    pub(super) fn tell_source(&mut self, state: &SourceState) {
-        match state {
+    pub(super) fn tell_source(&mut self, state: SourceState) {
+        match &state {
             SourceState::Failed(error) => {
                 self.observe(|| Event::AddressesFailed { error: Arc::clone(error) });
             }
@@ -126,15 +133,16 @@ impl<P: Seams> Reporter<P> {
             SourceState::Ended(error) => self.observe(|| Event::AddressesEnded { error: error.clone() }),
             SourceState::Pending | SourceState::Answered => {}
         }
+        discard(state);
     }
 
     /// What the core has to tell.
-    pub(super) fn tell(&mut self, event: CoreEvent<P::Address>, core: &Core<P>, now: Instant) {
+    pub(super) fn tell(&mut self, event: CoreEvent<SharedAddress<P::Address>>, core: &Core<P>, now: Instant) {
         match event {
-            CoreEvent::AddressAdded { address, id } => self.add_address(address, id, core),
+            CoreEvent::AddressAdded { address, id } => self.add_address(&address, id, core),
             CoreEvent::AddressRemoved { address, id } => {
                 self.touch(id);
-                self.observe(|| Event::AddressRemoved { address });
+                self.observe(|| Event::AddressRemoved { address: address.copy_for_user() });
             }
             CoreEvent::AddressChanged { id, .. } => self.touch(id),
             CoreEvent::AddressForgotten { id, .. } => self.pool_status.forget(id),
@@ -143,39 +151,49 @@ impl<P: Seams> Reporter<P> {
                 self.observe(|| Event::AddressesRefused { len, max });
             }
             CoreEvent::Draining { slot, address, reason } => {
-                self.observe(|| Event::Draining { address, slot, reason });
+                self.observe(|| Event::Draining { address: address.copy_for_user(), slot, reason });
             }
             CoreEvent::SlotEnded { slot, address, state, end, sent, in_flight } => {
                 if end == SlotEnd::Failed(FailureKind::TimedOut) {
                     self.keep_timeout(slot, &address, state, core);
                 }
                 let error = self.slot_errors.remove(&slot);
-                self.observe(|| Event::SlotEnded { address, slot, state, end, error, sent, in_flight });
+                self.observe(|| {
+                    let (address, error) = (address.copy_for_user(), error.clone());
+                    Event::SlotEnded { address, slot, state, end, error, sent, in_flight }
+                });
+                discard(error);
             }
             CoreEvent::BackedOff { address, failures, until } => {
                 let retry_after = until.saturating_duration_since(now);
                 self.touch_named(&address, core);
-                self.observe(|| Event::BackedOff { address, failures, retry_after });
+                self.observe(|| Event::BackedOff { address: address.copy_for_user(), failures, retry_after });
             }
             CoreEvent::Recovered { address } => {
                 self.touch_named(&address, core);
-                self.observe(|| Event::Recovered { address });
+                self.observe(|| Event::Recovered { address: address.copy_for_user() });
             }
             _ => {}
         }
     }
 
-    fn add_address(&mut self, address: P::Address, id: AddressId, core: &Core<P>) {
+    fn add_address(&mut self, address: &SharedAddress<P::Address>, id: AddressId, core: &Core<P>) {
         if let Some((_, status)) = core.address(id) {
-            let address = Arc::new(address.clone());
+            let address = Arc::clone(address.as_arc());
             self.pool_status.add(id, AddressRecord { address, status, sent: 0, last_error: None });
             self.touch(id);
         }
-        self.observe(|| Event::AddressAdded { address });
+        self.observe(|| Event::AddressAdded { address: address.copy_for_user() });
     }
 
     /// The only failures that the core knows of before the driver does.
-    fn keep_timeout(&mut self, slot: SlotId, address: &P::Address, state: SlotState, core: &Core<P>) {
+    fn keep_timeout(
+        &mut self,
+        slot: SlotId,
+        address: &SharedAddress<P::Address>,
+        state: SlotState,
+        core: &Core<P>,
+    ) {
         let is_dial = state == SlotState::Dialling;
         let error: SharedError = if is_dial { Arc::new(DialTimedOut) } else { Arc::new(OutcomeTimedOut) };
         if let Some(id) = core.find_address(address) {

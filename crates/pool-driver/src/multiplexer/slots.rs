@@ -22,11 +22,9 @@ const OTHER_LAST_EVENTS_MAX: usize = 64;
 impl<P: Seams> Multiplexer<P> {
     /// Polls a slot whose waker has fired.
     pub(super) fn poll_slot(&mut self, slot: SlotId) {
-        let Some(address) = self.connections.start_poll(slot) else { return };
-        match self.connections.poll_dial(slot) {
-            Some(Ok(())) => self.on_connected(slot),
-            Some(Err(failure)) => self.end_failed(slot, failure),
-            None => {}
+        let Some((address, is_dialling)) = self.connections.start_poll(slot) else { return };
+        if is_dialling {
+            self.poll_dial(slot);
         }
         if self.read_events(slot) {
             let Advanced { readiness, end } = self.connections.advance(slot);
@@ -42,13 +40,21 @@ impl<P: Seams> Multiplexer<P> {
         self.reporter.touch(address);
     }
 
+    fn poll_dial(&mut self, slot: SlotId) {
+        match self.connections.poll_dial(slot) {
+            Some(Ok(())) => self.on_connected(slot),
+            Some(Err(failure)) => self.end_failed(slot, failure),
+            None => {}
+        }
+    }
+
     /// A connection that the core has just dropped counts for nothing: the order to drop it follows.
     fn on_connected(&mut self, slot: SlotId) {
         self.core.handle_slot(slot, SlotEvent::Connected, self.now);
         if self.core.slot(slot).is_some_and(|status| status.state.is_connected())
             && let Some(address) = self.connections.address(slot)
         {
-            self.reporter.observe(|| Event::Connected { address: address.clone(), slot });
+            self.reporter.observe(|| Event::Connected { address: address.copy_for_user(), slot });
         }
     }
 

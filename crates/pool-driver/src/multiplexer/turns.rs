@@ -7,14 +7,14 @@ use pool_core::SlotId;
 /// Slots that were woken and not polled yet, and what is left of this poll's bounds.
 ///
 /// Every woken slot is polled, in the order of the wake-ups. What one poll of the driver doesn't reach is
-/// first in line in the next one.
+/// served first in the next one.
 pub(super) struct Turns {
     waiting: VecDeque<SlotId>,
     slots_left: usize,
     events_left: usize,
-    /// How many have ever left the line.
+    /// How many have ever stopped to wait.
     served: u64,
-    /// When so many have left it, all are served that were woken before a deadline was found to be over.
+    /// When so many were served, none is left that was woken before a deadline was found to be over.
     timeout_after: Option<u64>,
 }
 

@@ -136,7 +136,7 @@ impl<T, A> Pool<T, A> {
 
     /// Ready when an item would be taken, or refused, without waiting. Reserves nothing.
     ///
-    /// While the queue is full it waits in line with those who send, and is ready in its turn. A handle that
+    /// While the queue is full it waits in line with the senders, and is ready in its turn. A handle that
     /// then sends nothing holds up nobody. One that sends may find that another sender was quicker, and has
     /// to wait in line after all. To have room kept, use the handle as a [`Sink`].
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {

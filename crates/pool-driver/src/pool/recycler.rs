@@ -1,4 +1,4 @@
-//! Items that are used up, kept so that whoever makes the next can use what they allocated.
+//! Used items, kept so that the next ones can use what they allocated.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What handles and driver have in common: the queue, what handles ask of the driver, and what is told to
-//! those who watch the pool.
+//! What handles and driver have in common: the queue, what handles ask of the driver, and what the watchers
+//! of the pool are told.
 
 use std::mem;
 use std::sync::Arc;
@@ -185,7 +185,7 @@ impl<T, A> Shared<T, A> {
         self.handles() <= 1 && self.pool_status.has_settled(self.queue.accepted(), self.reports_outcomes)
     }
 
-    // What is told to those who watch the pool.
+    // What the watchers of the pool are told.
 
     /// Takes no item from now on, and tells everybody who waits. The first reason stands.
     pub(crate) fn close(&self, reason: EndReason) {

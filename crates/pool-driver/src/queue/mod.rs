@@ -326,8 +326,8 @@ impl<T> Queue<T> {
         state.update_limit();
     }
 
-    /// Takes no item from now on. The first reason stands. Returns whether this is the first: then those who
-    /// watch the pool are to be told.
+    /// Takes no item from now on. The first reason stands. Returns whether this is the first: then the pool's
+    /// watchers are to be told.
     #[must_use]
     pub(crate) fn close(&self, reason: EndReason) -> bool {
         let mut state = self.lock();
@@ -360,8 +360,8 @@ impl<T> Queue<T> {
         wake_all(woken);
     }
 
-    /// Another capacity. What is added is granted at once to those who wait; while there is more than fits,
-    /// nothing is granted.
+    /// Another capacity. What is added is granted at once to the senders that wait; while there is more than
+    /// fits, nothing is granted.
     pub(crate) fn resize(&self, capacity: usize) {
         let mut woken = Vec::new();
         let mut state = self.lock();

@@ -13,8 +13,21 @@ use crate::error::{BoxError, SharedError};
 ///
 /// Only [`Addresses`](Self::Addresses) acts: whatever else comes, the last set stays in force, and
 /// [`Snapshot::source`](crate::Snapshot::source) shows what has come.
+///
+/// ```
+/// use pool_driver::{AddressUpdate, BoxError};
+///
+/// fn update(answer: Result<Vec<u16>, BoxError>) -> AddressUpdate<u16> {
+///     match answer {
+///         Ok(ports) => AddressUpdate::Addresses(ports.into()),
+///         Err(error) => AddressUpdate::failed(error),
+///     }
+/// }
+/// # assert!(matches!(update(Ok(vec![1])), AddressUpdate::Addresses(set) if set.len() == 1));
+/// # assert!(matches!(update(Err("no answer".into())), AddressUpdate::Failed(_)));
+/// ```
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "whoever handles updates must handle all of them")]
+#[expect(clippy::exhaustive_enums, reason = "code that handles updates must handle all of them")]
 pub enum AddressUpdate<A> {
     /// All addresses there are now. An empty set is an instruction too: it drains everything.
     Addresses(AddressSet<A>),
@@ -35,7 +48,7 @@ impl<A> AddressUpdate<A> {
 }
 
 /// What a stream that a pool [connects to](crate::PoolBuilder::connect_to) may consist of: address sets,
-/// [`Update`]s, or results of these.
+/// [`AddressUpdate`]s, or results of these.
 pub trait IntoAddressUpdate {
     /// Where to connect.
     type Address: Clone + Ord;
@@ -71,7 +84,42 @@ impl<U: IntoAddressUpdate, E: Into<BoxError>> IntoAddressUpdate for Result<U, E>
 
 /// What a name service says of one name, from now on.
 ///
-/// It is polled for as long as the pool lives, whether items are sent or not.
+/// It is polled for as long as the pool lives, whether items are sent or not. Streams of sets need no
+/// implementation: [`StreamSource`] makes them into one.
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// use futures_util::Stream;
+/// use pool_driver::{AddressStream, AddressUpdate};
+///
+/// /// Says the next port whenever it is asked to look again.
+/// struct NextPort {
+///     port: u16,
+///     is_asked: bool,
+/// }
+///
+/// impl Stream for NextPort {
+///     type Item = AddressUpdate<u16>;
+///
+///     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+///         if !std::mem::take(&mut self.is_asked) {
+///             return Poll::Pending; // The pool polls right after `refresh`.
+///         }
+///         self.port += 1;
+///         Poll::Ready(Some(AddressUpdate::Addresses([self.port].into())))
+///     }
+/// }
+///
+/// impl AddressStream for NextPort {
+///     type Address = u16;
+///
+///     fn refresh(mut self: Pin<&mut Self>) {
+///         self.is_asked = true;
+///     }
+/// }
+/// ```
 pub trait AddressStream: Stream<Item = AddressUpdate<Self::Address>> {
     /// Where to connect.
     type Address: Clone + Ord;

@@ -9,8 +9,33 @@ use pin_project::pin_project;
 use crate::error::BoxError;
 use crate::seams::connection::Plain;
 
-/// Makes connections to addresses. Closures `|address| async move { … }` do; implement the trait
-/// for whatever wants the [`DialContext`] too.
+/// Makes connections to addresses.
+///
+/// A closure `move |address| async move { … }` is a connector. Implement the trait for one that needs the
+/// [`DialContext`], or whose future is to have a name.
+///
+/// ```
+/// use std::future::{Ready, ready};
+///
+/// use futures_util::sink::{Drain, drain};
+/// use pool_driver::{Connect, DialContext};
+///
+/// /// Tries a server for as long as it has not failed too often.
+/// struct Impatient;
+///
+/// impl Connect<u16> for Impatient {
+///     type Connection = Drain<String>;
+///     type Error = String;
+///     type Future = Ready<Result<Drain<String>, String>>;
+///
+///     fn connect(&mut self, port: u16, context: &DialContext) -> Self::Future {
+///         let is_hopeless = context.failures > 10;
+///         ready(if is_hopeless { Err(format!("port {port} is given up")) } else { Ok(drain()) })
+///     }
+/// }
+/// ```
+///
+/// A panic of `connect`, or of the dial, counts as a dial that failed.
 pub trait Connect<A> {
     /// What a dial makes: a connection, a sink that [`Plain`] makes into one, or a byte stream that
     /// `framed` does.

@@ -17,7 +17,68 @@ use crate::error::BoxError;
 /// in every state, also while it is busy or drains. All calls get the same waker, which is the
 /// connection's own: no caller's waker ever comes here.
 ///
+/// A connection may take a long time for what it does, but no call may block. A call that panics, and one that
+/// returns an error, ends this connection and no other.
+///
 /// A plain [`Sink`] becomes one with [`Plain`], a sink that is a stream too with [`read_driven`].
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// use futures_util::Sink;
+/// use pool_driver::{Connection, ConnectionEvent, Outcome};
+///
+/// /// Prints what it is sent when it is flushed, and reports that as a success.
+/// #[derive(Default)]
+/// struct Printer {
+///     lines: Vec<String>,
+///     printed: usize,
+/// }
+///
+/// impl Sink<String> for Printer {
+///     type Error = Infallible;
+///
+///     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn start_send(mut self: Pin<&mut Self>, line: String) -> Result<(), Infallible> {
+///         self.lines.push(line);
+///         Ok(())
+///     }
+///
+///     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         for line in std::mem::take(&mut self.lines) {
+///             println!("{line}");
+///             self.printed += 1;
+///         }
+///         cx.waker().wake_by_ref(); // There are outcomes to ask for.
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         self.poll_flush(cx)
+///     }
+/// }
+///
+/// impl Connection<String> for Printer {
+///     const REPORTS_OUTCOMES: bool = true;
+///
+///     fn poll_event(
+///         mut self: Pin<&mut Self>,
+///         _: &mut Context<'_>,
+///     ) -> Poll<Result<ConnectionEvent<String>, Infallible>> {
+///         if self.printed == 0 {
+///             return Poll::Pending;
+///         }
+///         self.printed -= 1;
+///         let outcome = Outcome::Success { latency: std::time::Duration::ZERO };
+///         Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))
+///     }
+/// }
+/// ```
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// Whether the connection tells what became of each item it was sent, by
     /// [`ConnectionEvent::Finished`] or [`ConnectionEvent::Unsent`], once for each.
@@ -36,9 +97,9 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
 
-    /// The pool gives the connection up: it has owed outcomes or taken to drain for too long. One that
-    /// reports outcomes is asked once more what it has to tell, as after an error, so that it can hand
-    /// back what never left; then it is dropped.
+    /// The pool gives the connection up: it owed outcomes, or drained, for too long. One that reports outcomes
+    /// is then asked for its last events, as after an error, so that it can return what never left. After that
+    /// it is dropped.
     fn give_up(self: Pin<&mut Self>) {}
 }
 
@@ -107,7 +168,19 @@ impl<T, S: Sink<T>> Sink<T> for Plain<S> {
 ///
 /// A close waits for the peer to close its side too, for which it has the drain timeout.
 ///
-/// The pool doesn't learn what became of the items it sent over.
+/// The pool doesn't learn what became of the items it sent.
+///
+/// ```
+/// use futures_util::sink::SinkExt;
+/// use pool_driver::read_driven;
+///
+/// # async fn example(transport: impl futures_util::Sink<String, Error = std::io::Error>
+/// #     + futures_util::Stream<Item = std::io::Result<String>> + Unpin) -> std::io::Result<()> {
+/// // The transport is any sink that is a stream too: a `Framed`, for example.
+/// let mut connection = read_driven(transport, |line| println!("the peer says {line}"));
+/// connection.send("hello".to_owned()).await
+/// # }
+/// ```
 pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
     ReadDriven { transport, on_item, is_shut: false }
 }

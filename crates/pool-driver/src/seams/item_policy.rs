@@ -4,8 +4,8 @@ use pool_core::{AddressId, PickArgs};
 
 use crate::error::UndeliveredReason;
 
-/// What becomes of items that can't be delivered, and what the pool asks about those that can. Closures
-/// `|item, reason| …` are policies that have no wishes.
+/// What becomes of items that can't be delivered, and where the others go. A closure `|item, reason| …` is a
+/// policy without pick arguments.
 ///
 /// ```
 /// use pool_driver::{ItemPolicy, PickArgs, UndeliveredReason};
@@ -33,7 +33,7 @@ use crate::error::UndeliveredReason;
 /// like one in its balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the
 /// next item; one in [`is_wanted`](Self::is_wanted) means yes.
 pub trait ItemPolicy<T> {
-    /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are asked at all. If not, items cost
+    /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are called at all. If not, items cost
     /// less.
     const HAS_PICK_ARGS: bool = true;
 
@@ -42,15 +42,15 @@ pub trait ItemPolicy<T> {
 
     /// Whether anybody still cares for an item that waits. It is asked only after
     /// [`Pool::report_unwanted`](crate::Pool::report_unwanted); an item that nobody wants comes to
-    /// [`on_undelivered`](Self::on_undelivered) and leaves its place in the queue to others.
+    /// [`on_undelivered`](Self::on_undelivered), and its permit is free for others.
     fn is_wanted(&self, item: &T) -> bool {
         let _ = item;
         true
     }
 
-    /// Where the item at the head of the queue wants to go. It is asked whenever a connection is chosen
-    /// for it, perhaps often. While the balancer answers that it has to [wait](pool_core::Balance::pick), so
-    /// have all behind it.
+    /// The pick arguments of the item at the head of the queue. They are asked for whenever a connection is
+    /// chosen for it, perhaps often. While the balancer answers that it has to
+    /// [wait](pool_core::Balance::pick), all items behind it wait, too.
     #[inline]
     fn pick(&self, item: &T) -> PickArgs {
         let _ = item;

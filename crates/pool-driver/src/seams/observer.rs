@@ -8,10 +8,25 @@ use pool_core::{Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotSta
 use crate::config::PoolConfig;
 use crate::error::{Ended, SharedError, UndeliveredReason};
 
-/// Is told what happens in a pool. Closures `|event: &Event<A>| …` do.
+/// Is told what happens in a pool. A closure `|event: &Event<A>| …` is one.
 ///
 /// It is called on the driver's task, so it should be quick. If it panics, it is dropped, and the
-/// pool goes on without it.
+/// pool goes on without it. Each [`Event::SlotEnded`] has an [`Event::Dialling`] before it, and one
+/// [`Event::Connected`] at most in between, so gauges can be counted by events.
+///
+/// ```
+/// use pool_driver::Event;
+///
+/// let mut dials = 0;
+/// let observer = move |event: &Event<u16>| {
+///     if let Event::Dialling { address, .. } = event {
+///         dials += 1;
+///         println!("dial number {dials} goes to {address}");
+///     }
+/// };
+/// # fn observes(_: impl pool_driver::Observer<u16>) {}
+/// # observes(observer);
+/// ```
 pub trait Observer<A> {
     /// Something has happened.
     fn on_event(&mut self, event: &Event<A>);
@@ -23,7 +38,7 @@ impl<A, F: FnMut(&Event<A>)> Observer<A> for F {
     }
 }
 
-/// Nobody looks.
+/// Tells nobody.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct NoObserver;
@@ -119,7 +134,8 @@ pub enum Event<A> {
         error: Option<SharedError>,
         /// Items it was sent in its life.
         sent: u64,
-        /// Items it may have taken with it; all it was sent, if it doesn't report outcomes.
+        /// Items it may have taken with it: sent, and neither reported on nor returned, its last words
+        /// included. All it was sent, if it doesn't report outcomes.
         in_flight: u32,
     },
     /// An address has failed and is left alone for a while.

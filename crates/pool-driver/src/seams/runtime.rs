@@ -9,11 +9,52 @@ use crate::error::BoxError;
 
 /// The clock of a runtime and its timers.
 ///
-/// An implementation is a few dozen lines; `pool-smol` has one to look at, and there are models for
-/// less usual runtimes in `examples/embassy` and `examples/compio`. A driver asks for the
-/// time and for its one timer on its first poll, not before, so both may rely on the runtime's
-/// context. Nothing breaks if the timer fires early or the clock stands still for a while: the
-/// driver compares the two itself.
+/// A driver asks for the time and for its one timer in its polls, not before: both may rely on the runtime's
+/// context. Nothing breaks if the timer fires early or the clock stands still for a while, because the driver
+/// compares the two itself. `pool-smol` has a small implementation; `examples/embassy` and `examples/compio`
+/// have models for less usual runtimes.
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// use pool_driver::{Instant, Runtime, Timer};
+///
+/// /// Time since the process began, and timers that are polled by a loop that never sleeps.
+/// struct Spinning(std::time::Instant);
+///
+/// struct SpinningTimer(std::time::Instant, Option<Instant>);
+///
+/// fn since(start: std::time::Instant) -> Instant {
+///     Instant::ZERO + start.elapsed()
+/// }
+///
+/// impl Runtime for Spinning {
+///     type Timer = SpinningTimer;
+///
+///     fn now(&self) -> Instant {
+///         since(self.0)
+///     }
+///
+///     fn timer(&self) -> SpinningTimer {
+///         SpinningTimer(self.0, None)
+///     }
+/// }
+///
+/// impl Timer for SpinningTimer {
+///     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+///         self.1 = Some(deadline);
+///     }
+///
+///     fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+///         if self.1.is_some_and(|deadline| deadline <= since(self.0)) {
+///             return Poll::Ready(());
+///         }
+///         cx.waker().wake_by_ref();
+///         Poll::Pending
+///     }
+/// }
+/// ```
 pub trait Runtime {
     /// The kind of timer that [`timer`](Self::timer) makes.
     type Timer: Timer;
@@ -27,12 +68,12 @@ pub trait Runtime {
 
 /// A timer that can be set again and again.
 ///
-/// It is polled and dropped where its driver is, and set before it is polled. The waker that it is
-/// given is the pool's own, not one of the executor's: where a runtime's timers only take the wakers
-/// of its tasks, they need another queue.
+/// It is polled and dropped where its driver is, and set before it is polled. Its waker is the pool's own, not
+/// one of the executor's. Timers of a runtime that takes only the wakers of its tasks need a queue of their
+/// own.
 pub trait Timer {
-    /// Sets the timer to another deadline, in the past or in the future. Whoever sets it polls it
-    /// next: until then it need not wake anybody, and may still do so for what it was set to before.
+    /// Sets the timer to another deadline, in the past or in the future. It is polled next. Until then it need
+    /// not wake anybody, and may still do so for its last deadline.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 
     /// Ready once the deadline has come; otherwise the waker is kept and woken then. A timer that

@@ -18,6 +18,7 @@ use crate::panic::{Panicked, discard, guard};
 use crate::seams::connect::{Connect, DialContext};
 use crate::seams::connection::ConnectionEvent;
 use crate::seams::{ConnectionOf, Seams};
+use crate::shared_address::SharedAddress;
 use crate::snapshot::SentCount;
 use crate::wake_list::{Signal, WakeList, WakeUp};
 
@@ -123,10 +124,10 @@ impl<P: Seams> Connections<P> {
         &mut self,
         slot: SlotId,
         address_id: AddressId,
-        address: P::Address,
+        address: SharedAddress<P::Address>,
         context: &DialContext,
     ) -> Result<(), Failure> {
-        let dial = guard(|| Box::pin(self.connector.connect(address.clone(), context)))?;
+        let dial = guard(|| Box::pin(self.connector.connect(address.copy_for_user(), context)))?;
         let signal = Signal::new(&self.wakes, WakeUp::Slot(slot));
         signal.raise();
         let occupant = Occupant {
@@ -169,11 +170,12 @@ impl<P: Seams> Connections<P> {
         Some(sent)
     }
 
-    /// A slot was woken and is about to be polled. Returns its address, unless the wake-up came late.
-    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<AddressId> {
+    /// A slot was woken and is about to be polled. Returns its address and whether it dials, unless the wake-up
+    /// came late.
+    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, bool)> {
         let occupant = self.get(slot)?;
         occupant.signal.clear();
-        Some(occupant.address_id)
+        Some((occupant.address_id, occupant.is_dialling()))
     }
 
     /// Polls a slot that dials. Returns the dial's end.
@@ -262,7 +264,7 @@ impl<P: Seams> Connections<P> {
         self.get(slot).map(|occupant| occupant.address_id)
     }
 
-    pub(super) fn address(&self, slot: SlotId) -> Option<&P::Address> {
+    pub(super) fn address(&self, slot: SlotId) -> Option<&SharedAddress<P::Address>> {
         self.get(slot).map(|occupant| &occupant.address)
     }
 

@@ -13,12 +13,13 @@ use crate::error::BoxError;
 use crate::panic::{discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
 use crate::seams::{ConnectionOf, DialOf, Seams};
+use crate::shared_address::SharedAddress;
 use crate::wake_list::Signal;
 
 /// Who is in a slot.
 pub(in crate::multiplexer) struct Occupant<P: Seams> {
     pub(super) id: SlotId,
-    pub(super) address: P::Address,
+    pub(super) address: SharedAddress<P::Address>,
     pub(super) address_id: AddressId,
     pub(super) stage: Stage<P>,
     pub(super) signal: Arc<Signal>,
@@ -55,6 +56,7 @@ impl<P: Seams> Occupant<P> {
         }
     }
 
+    #[inline]
     fn connection(&mut self) -> Option<(Pin<&mut ConnectionOf<P>>, Context<'_>)> {
         match &mut self.stage {
             Stage::Open(connection) | Stage::Draining(connection) => {
@@ -165,6 +167,10 @@ impl<P: Seams> Occupant<P> {
     pub(super) fn give_up(&mut self) -> bool {
         let Some((connection, _)) = self.connection() else { return false };
         ConnectionOf::<P>::REPORTS_OUTCOMES && guard(|| connection.give_up()).is_ok()
+    }
+
+    pub(super) fn is_dialling(&self) -> bool {
+        matches!(self.stage, Stage::Dialling(_))
     }
 
     pub(super) fn is_draining(&self) -> bool {
