@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
@@ -267,3 +268,11 @@ impl Error for ConnectionError {
 fn as_source<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
     error
 }
+
+// Errors are shown and dropped, which is all that can be done with one after a panic.
+impl UnwindSafe for NotSentReason {}
+impl RefUnwindSafe for NotSentReason {}
+impl UnwindSafe for MaybeSentReason {}
+impl RefUnwindSafe for MaybeSentReason {}
+impl UnwindSafe for ConnectionError {}
+impl RefUnwindSafe for ConnectionError {}

@@ -12,6 +12,18 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
 /// An item that the pool did not take, and why.
+///
+/// ```
+/// use pool_driver::{Pool, RefusedReason, SendError};
+///
+/// fn send_or_print(pool: &Pool<String>, line: String) {
+///     match pool.try_send(line) {
+///         Ok(()) => {}
+///         Err(SendError { item, reason: RefusedReason::Full }) => println!("too fast: {item}"),
+///         Err(SendError { item, reason }) => println!("{reason}: {item}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "made to be taken apart")]
 pub struct SendError<T> {
@@ -139,6 +151,17 @@ impl fmt::Display for EndReason {
 }
 
 /// The end of a pool: why, and what became of its items.
+///
+/// ```
+/// use pool_driver::{EndReason, Pool};
+///
+/// async fn report(pool: &Pool<String>) {
+///     let ended = pool.closed().await;
+///     if ended.reason != EndReason::Shutdown {
+///         eprintln!("{}: {} items were not sent", ended.reason, ended.counts.undelivered);
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
