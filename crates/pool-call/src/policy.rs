@@ -22,6 +22,7 @@ pub(crate) const ORPHAN_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// The number of times in a row that callers of a service leave, with no response in between, after which
 /// its peer is taken for dead.
+#[cfg(feature = "tower")]
 pub(crate) const CALLERS_GONE_IN_A_ROW_MAX: usize = 16;
 
 /// The limit of replies read in one poll. A peer that never stops sending must not starve other tasks.

@@ -1,10 +1,13 @@
 //! Request-reply on Tokio: pools of calls, and calls with a time limit.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project::pin_project;
 use pool_call::{CallExt, CallingUntil, ReturnToCaller, call_pool_builder};
 use pool_driver::{NoAddresses, PoolBuilder};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::runtime::TokioRuntime;
 
@@ -48,6 +51,24 @@ pub fn pool_for_calls<C>(connector: C) -> PoolBuilder<C, TokioRuntime, NoAddress
     call_pool_builder(connector, TokioRuntime::new())
 }
 
+/// The deadline of a call: a [`Sleep`] that is ready as soon as its time has come.
+///
+/// Tokio's timer alone is ready up to a millisecond later, and a call whose time is over must not be sent.
+#[pin_project]
+#[derive(Debug)]
+pub struct CallDeadline {
+    #[pin]
+    sleep: Sleep,
+}
+
+impl Future for CallDeadline {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.deadline() <= Instant::now() { Poll::Ready(()) } else { self.project().sleep.poll(cx) }
+    }
+}
+
 /// [`CallExt::call`] with a time limit of Tokio's.
 pub trait CallTimeoutExt<Request: 'static, Reply: 'static>: CallExt<Request, Reply> {
     /// Sends a request and waits for its reply, for `timeout` at most, the wait for a connection
@@ -60,8 +81,8 @@ pub trait CallTimeoutExt<Request: 'static, Reply: 'static>: CallExt<Request, Rep
         self,
         request: Request,
         timeout: Duration,
-    ) -> CallingUntil<Self::Route, Request, Reply, Sleep> {
-        self.call_until(request, sleep(timeout))
+    ) -> CallingUntil<Self::Route, Request, Reply, CallDeadline> {
+        self.call_until(request, CallDeadline { sleep: sleep(timeout) })
     }
 }
 

@@ -62,7 +62,7 @@ pub use pool_call::*;
 pub use pool_driver::*;
 
 #[cfg(feature = "call")]
-pub use call::{CallTimeoutExt, pool_for_calls};
+pub use call::{CallDeadline, CallTimeoutExt, pool_for_calls};
 pub use runtime::{TokioRuntime, TokioTimer};
 #[cfg(feature = "tcp")]
 pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};

@@ -65,6 +65,7 @@ impl Ending {
     }
 
     /// The error that the connection ended with.
+    #[inline]
     pub(crate) fn error(&self) -> Option<&ConnectionError> {
         if let Some(ConnectionEnd::Failed(error)) = &self.end { Some(error) } else { None }
     }
@@ -86,6 +87,7 @@ impl Ending {
     }
 
     /// The connection has failed, and still answers the calls it has. It doesn't ask to be replaced before.
+    #[cfg(feature = "tower")]
     pub(crate) fn fail_when_answered(&mut self, error: ConnectionError) {
         self.departure = Departure::Settled;
         self.fail(error);
@@ -120,9 +122,9 @@ impl Ending {
     /// instead, if replies are owed or the peer closed in good order.
     #[inline]
     pub(crate) fn check(&self, owes_replies: bool) -> Result<(), ConnectionError> {
-        match &self.end {
-            Some(ConnectionEnd::Failed(error)) if !(self.is_pooled && owes_replies) => Err(error.clone()),
-            Some(ConnectionEnd::Closed) if !self.is_pooled => Err(ConnectionError::Closed),
+        match self.error() {
+            Some(error) if !(self.is_pooled && owes_replies) => Err(error.clone()),
+            None if self.is_closed() && !self.is_pooled => Err(ConnectionError::Closed),
             Some(_) | None => Ok(()),
         }
     }
@@ -167,6 +169,7 @@ mod tests {
         assert_eq!(next_event(&mut ending, false), Some(Ok(ConnectionEvent::Closed)));
     }
 
+    #[cfg(feature = "tower")]
     #[test]
     fn a_failure_that_waits_for_replies_does_not_ask_to_be_replaced() {
         let mut ending = pooled();
