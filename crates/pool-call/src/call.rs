@@ -63,6 +63,9 @@ impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
 }
 
 impl<Request, Reply> Call<Request, Reply> {
+    /// What a call that is over holds, whatever became of it.
+    pub(crate) const SLOT_BYTES: usize = size_of::<Slot<Request, Reply>>();
+
     /// Takes the request, to send it: what happens from now on, the request may have left.
     ///
     /// `None` if the caller has gone: then the request is gone too, and there is nothing to do.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use pool_driver::{BoxError, Closed, RefusedReason, SharedError, UndeliveredReason};
+use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
 
 /// Why a call has no reply: above all, whether the request may have been executed.
 #[non_exhaustive]
@@ -101,7 +101,7 @@ pub enum NotSentReason {
 impl NotSentReason {
     /// What the error of a sink means.
     pub(crate) fn of_sink_error(error: &SharedError) -> Self {
-        match error.downcast_ref::<Closed>() {
+        match error.downcast_ref::<Refused>() {
             Some(closed) => Self::Refused { reason: closed.reason, last_error: None },
             None => Self::SinkFailed(Arc::clone(error)),
         }

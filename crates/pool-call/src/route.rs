@@ -98,7 +98,7 @@ impl<'a, Request: 'static, Reply: 'static, A> Route<Request, Reply> for PoolRout
     #[inline]
     fn recycle(&self, call: Call<Request, Reply>) {
         // If the pool has enough of them, it goes.
-        let _ = self.pool.recycle(call);
+        let _ = self.pool.recycle(call, Call::<Request, Reply>::SLOT_BYTES);
     }
 
     fn last_error(&self) -> Option<SharedError> {

@@ -20,23 +20,20 @@ mod panic;
 mod pool;
 mod pool_map;
 mod queue;
-mod recycler;
 mod seams;
 mod snapshot;
 mod source_status;
 mod sync;
-mod wait_queue;
 mod wake_list;
 mod watchers;
 
 use driver::backlog;
-use seams::runtime;
 
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
-    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, RefusedReason,
+    BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
 pub use multiplexer::Multiplexer;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
-use pool_driver::{Closed, Pool, RefusedReason, SendError, SharedError};
+use pool_driver::{Pool, Refused, RefusedReason, SendError, SharedError};
 use tower_service::Service;
 
 use crate::call::{Call, Caller};
@@ -123,7 +123,9 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for ServiceRoute
             match ready {
                 // Whatever it refuses then it drops: to its caller it comes back.
                 Ok(()) => drop(pool.start_send(call)),
-                Err(Closed { reason }) => call.give_back(NotSentReason::Refused { reason, last_error: None }),
+                Err(Refused { reason }) => {
+                    call.give_back(NotSentReason::Refused { reason, last_error: None })
+                }
             }
         }
         Poll::Ready(Ok(()))

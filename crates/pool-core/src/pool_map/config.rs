@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The settings of [`NamedPools`](super::NamedPools).
 ///
