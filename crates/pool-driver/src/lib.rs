@@ -29,7 +29,6 @@ mod wake_list;
 mod watchers;
 
 use driver::backlog;
-use seams::runtime;
 
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
-use std::task::Waker;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::future::ready;
 use futures_util::sink::drain;
 use pool_conformance::simulated::{Clock, Executor, Spawned};
 use pool_driver::{
-    BoxError, Ended, GetErrorReason, Pool, PoolBuilder, PoolHandle, PoolMap, PoolMapBuilder, PoolMapEnded,
-    Snapshot,
+    BoxError, Ended, GetErrorReason, Pool, PoolBuilder, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
+    PoolMapEnded, Snapshot,
 };
 
 /// What a handle does whenever it is used, beside its job.
@@ -266,4 +266,65 @@ fn a_handle_whose_clone_panics_costs_the_callers_of_its_name_alone() {
     *PANICS.lock().unwrap_or_else(PoisonError::into_inner) = false;
     bench.run();
     assert!(bench.map.try_get(&1).is_ok(), "its permit is free again");
+}
+
+type PinnedDriver = std::pin::Pin<Box<PoolMapDriver<u32, Wrapped, Clock>>>;
+
+/// What runs while a handle is being cloned.
+static WHILE_CLONING: Mutex<Option<(Map, PinnedDriver)>> = Mutex::new(None);
+
+#[test]
+fn a_pool_whose_handle_is_just_being_cloned_is_not_closed_and_not_looked_at_again_and_again() {
+    let hook: Hook = |_, call| {
+        if call != Call::Clone {
+            return;
+        }
+        let taken = WHILE_CLONING.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((map, mut driver)) = taken {
+            assert!(map.try_get(&1).is_err(), "there is no permit");
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let polls = (0..10).take_while(|_| {
+                let is_woken = std::mem::take(&mut *woken.0.lock().unwrap_or_else(PoisonError::into_inner));
+                let _ = driver.as_mut().poll(&mut Context::from_waker(&waker));
+                is_woken
+            });
+            assert!(polls.count() < 5, "the driver sleeps while the handle is cloned");
+            *WHILE_CLONING.lock().unwrap_or_else(PoisonError::into_inner) = Some((map, driver));
+        }
+    };
+    let create = move |_: &u32| -> Result<Wrapped, BoxError> {
+        let dial = |_: u16| ready(Ok::<_, String>(drain()));
+        let (pool, driver) = PoolBuilder::plain(dial, Clock::default()).connect_to_fixed([1]).build()?;
+        std::mem::forget(driver);
+        Ok(Wrapped { pool, looks: Arc::default(), hook })
+    };
+    let builder = PoolMapBuilder::new(create, Clock::default()).names_max(1);
+    let (map, driver) = builder.build().expect("the settings make sense");
+    let mut driver = Box::pin(driver);
+    drop(map.try_get(&0));
+    for _ in 0..5 {
+        let _ = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+    *WHILE_CLONING.lock().unwrap_or_else(PoisonError::into_inner) = Some((map.clone(), driver));
+    let handle = map.try_get(&0).expect("it is open");
+    assert!(handle.pool.try_send(1).is_ok(), "it was not closed behind the caller's back");
+    let (_, mut driver) =
+        WHILE_CLONING.lock().unwrap_or_else(PoisonError::into_inner).take().expect("it was put back");
+    let _ = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(map.names(), [0]);
+}
+
+struct Woken(Mutex<bool>);
+
+impl Default for Woken {
+    fn default() -> Self {
+        Self(Mutex::new(true))
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
 }

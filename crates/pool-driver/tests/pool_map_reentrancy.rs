@@ -148,7 +148,7 @@ fn wakers_that_use_the_map_are_woken_and_replaced_and_dropped() {
         let (map, driver) =
             PoolMapBuilder::new(create, Clock::default()).names_max(1).build().expect("sense");
         let waker = || Waker::from(Arc::new(Busybody(Mutex::new(Some(map.clone())))));
-        let held = map.try_get(&1).expect("there is a place");
+        let held = map.try_get(&1).expect("there is a permit");
         let mut driver = pin!(driver);
         let mut waiting = Some(Box::pin(map.get(&2)));
         let mut other = pin!(map.get(&3));

@@ -32,7 +32,7 @@ impl NamedPools {
         self.handle_ended(name);
     }
 
-    /// Takes no new names from now on. Who waits is told; pools stay as they are.
+    /// Takes no new names from now on. Callers that wait are told; pools stay as they are.
     pub fn close(&mut self) {
         if self.phase != MapPhase::Open {
             return;

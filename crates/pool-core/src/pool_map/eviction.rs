@@ -18,7 +18,7 @@ impl Eviction {
         self.is_room_wanted = true;
     }
 
-    /// Everybody has been asked: a refused caller has to come again.
+    /// All idle names have been looked at: a refused caller has to come again.
     pub(super) fn handle_searched(&mut self) {
         self.is_room_wanted = false;
     }

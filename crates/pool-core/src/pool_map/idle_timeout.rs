@@ -4,7 +4,7 @@
 //! wake-up. Instead names that have been used are looked at every quarter of the timeout, and so a pool is
 //! closed at most a quarter of the timeout late.
 
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use super::NameId;
@@ -17,7 +17,7 @@ pub(super) struct IdleTimeout {
     /// When names that have been used are looked at again.
     sweep_at: Option<Instant>,
     /// The names that this sweep still has to look at.
-    unswept: Vec<NameId>,
+    unswept: VecDeque<NameId>,
 }
 
 /// So often a timeout a name that has been used is looked at.
@@ -25,21 +25,22 @@ const SWEEPS: u32 = 4;
 
 impl IdleTimeout {
     pub(super) const fn new(timeout: Option<Duration>) -> Self {
-        Self { timeout, sweep_at: None, unswept: Vec::new() }
+        Self { timeout, sweep_at: None, unswept: VecDeque::new() }
     }
 
     /// When there is something to do; an instant in the past if the time of a sweep has to be set.
     pub(super) fn deadline(&self, idle: &IdleNames) -> Option<Instant> {
         let timeout = self.timeout?;
         let sweep_at = if idle.has_used() { Some(self.sweep_at.unwrap_or_default()) } else { None };
-        let overdue_at = idle.idle_longest_since().map(|since| since + timeout);
+        let oldest = idle.least_recently_used().and_then(|name| idle.idle_since(name));
+        let overdue_at = oldest.map(|since| since + timeout);
         sweep_at.into_iter().chain(overdue_at).min()
     }
 
     pub(super) fn handle_timeout(&mut self, idle: &IdleNames, now: Instant) {
         let Some(timeout) = self.timeout else { return };
         if self.sweep_at.is_some_and(|at| at <= now) {
-            self.unswept = idle.used();
+            self.unswept = idle.used().into();
             self.sweep_at = None;
         }
         if self.sweep_at.is_none() && idle.has_used() {
@@ -54,12 +55,12 @@ impl IdleTimeout {
     }
 
     fn next_unswept(&mut self, idle: &IdleNames) -> Option<NameId> {
-        while let Some(name) = self.unswept.pop() {
+        while let Some(name) = self.unswept.pop_front() {
             if idle.contains(name) && idle.idle_since(name).is_none() {
                 return Some(name);
             }
         }
-        self.unswept = Vec::new();
+        self.unswept = VecDeque::new();
         None
     }
 

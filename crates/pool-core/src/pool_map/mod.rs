@@ -19,8 +19,8 @@
 //!    [`NamedPools::handle_ended`]. Then the name that has waited longest gets the permit
 //!    ([`Output::Grant`]).
 //!
-//! A look takes place outside of the machine, and somebody may get the pool meanwhile. Such a look counts
-//! for nothing: no pool is closed that somebody was just given.
+//! A look takes place outside of the machine, and a caller may get the pool meanwhile. Such a look counts for
+//! nothing: a pool that a caller was just given is not closed.
 
 mod closing;
 mod config;
@@ -114,7 +114,7 @@ impl NamedPools {
             config,
             names: Slab::new(),
             wait_queue: WaitQueue::default(),
-            idle: IdleNames::default(),
+            idle: IdleNames::new(),
             eviction: Eviction::default(),
             idle_timeout: IdleTimeout::new(config.idle_timeout),
             searching: None,
@@ -236,7 +236,7 @@ impl NamedPools {
                 entry.phase = NamePhase::Open;
                 self.open += 1;
                 let is_awaited = entry.waiters > 0;
-                // While somebody comes for it, it isn't idle.
+                // While a caller comes for it, it isn't idle.
                 let output = if is_awaited { Output::Opened } else { Output::NotifyWhenIdle };
                 self.outputs.push_back(output(name));
                 true
@@ -280,7 +280,7 @@ impl NamedPools {
         if let Some(entry) = self.open_mut(name) {
             let (is_current, is_awaited) = (entry.answer_look(), entry.waiters > 0);
             match (is_current, is_awaited) {
-                // It tells once more when those who were woken have come.
+                // It tells once more when the callers that were woken have come.
                 (_, true) => {}
                 (false, false) if self.idle.contains(name) => {}
                 (false, false) => self.outputs.push_back(Output::NotifyWhenIdle(name)),

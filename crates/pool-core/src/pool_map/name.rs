@@ -34,7 +34,7 @@ pub(super) enum NamePhase {
     Waiting,
     /// Has a permit. The next who wants the pool creates it.
     Granted,
-    /// Somebody creates the pool.
+    /// A caller creates the pool.
     Creating,
     /// Has a pool.
     Open,
@@ -50,7 +50,7 @@ pub(super) struct Name {
     pub(super) waiters: usize,
     /// Looks that were ordered and not answered.
     looks: u32,
-    /// How many of these, the oldest, were ordered before somebody got the pool.
+    /// How many of these, the oldest, were ordered before a caller got the pool.
     void_looks: u32,
 }
 
@@ -63,7 +63,7 @@ impl Name {
         self.looks += 1;
     }
 
-    /// Somebody gets the pool: looks that are under way can't know of it.
+    /// A caller gets the pool: looks that are under way can't know of it.
     pub(super) fn void_looks(&mut self) {
         self.void_looks = self.looks;
     }

@@ -45,7 +45,7 @@ pub enum Wanted {
 pub enum Refusal {
     /// All permits are taken.
     Full,
-    /// Somebody else creates the pool.
+    /// Another caller creates the pool.
     BeingCreated,
     /// The map takes no new names.
     Closed,
@@ -57,7 +57,7 @@ pub enum Refusal {
 pub enum Output {
     /// The name has a permit: wake the caller that has waited longest. It creates the pool.
     Grant(NameId),
-    /// The name has a pool: wake all who wait for it.
+    /// The name has a pool: wake all callers that wait for it.
     Opened(NameId),
     /// Have the pool tell when it becomes idle, once; at once if it is idle. What it tells goes to
     /// [`handle_news`](super::NamedPools::handle_news).
@@ -76,7 +76,7 @@ pub enum Output {
         /// How long it may take to deliver what is queued.
         timeout: Duration,
     },
-    /// Wake all who wait for the pool, and drop whatever belongs to the name.
+    /// Wake all callers that wait for the pool, and drop whatever belongs to the name.
     Forget(NameId),
     /// The map has ended.
     Closed,

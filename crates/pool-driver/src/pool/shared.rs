@@ -26,7 +26,7 @@ pub(crate) struct Shared<T, A> {
     control: Mutex<Control<A>>,
     watchers: Watchers,
     reports_outcomes: bool,
-    /// The keeper wants to be told when the pool may be idle.
+    /// The keeper wants to be told when the pool is idle.
     is_idle_wanted: AtomicBool,
     /// Items are asked for their pick arguments, though their policy said that they have none.
     uses_pick_args: AtomicBool,

@@ -9,10 +9,11 @@ use pool_core::pool_map::{NamedPools, PoolMapConfig};
 
 use super::driver::PoolMapDriver;
 use super::handle::PoolHandle;
-use super::{Creator, PoolMap, Shared};
+use super::shared::Shared;
+use super::{Creator, PoolMap};
 use crate::builder::BuildError;
 use crate::error::BoxError;
-use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::seams::runtime::{Ambient, Local, Runtime, SpawnOn};
 
 /// The settings of a [`PoolMap`] on their way to becoming one.
 ///

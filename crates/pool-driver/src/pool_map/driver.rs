@@ -7,21 +7,22 @@ use std::task::{Context, Poll};
 
 use pool_core::Instant;
 
+use super::MapWakeUp;
 use super::error::PoolMapEnded;
 use super::handle::PoolHandle;
+use super::shared::Shared;
 use super::state::{Condition, Look};
-use super::{MapWakeUp, Shared};
 use crate::deadline_timer::DeadlineTimer;
 use crate::error::EndReason;
 use crate::panic::{discard, guard};
-use crate::runtime::Runtime;
+use crate::seams::runtime::Runtime;
 use crate::wake_list::Signal;
 
 /// Runs what a [`PoolMap`](crate::PoolMap) does by itself. Spawn it, or poll it anywhere; it ends when
 /// the map does, and says why.
 ///
-/// Dropping it earlier ends the map: everybody who waits is told, and there are no more pools. Those that
-/// somebody has a handle of live on, the others deliver what they have and end.
+/// Dropping it earlier ends the map: callers that wait are told, and no pool is made from now on. Pools that
+/// have other handles live on; the others deliver what they have and end.
 #[must_use = "a map makes no room and closes nothing unless its driver is polled"]
 pub struct PoolMapDriver<N, H: PoolHandle, R: Runtime> {
     shared: Arc<Shared<N, H>>,

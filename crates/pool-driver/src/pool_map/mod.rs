@@ -6,29 +6,28 @@ mod effects;
 mod error;
 mod handle;
 mod names;
+mod shared;
 mod snapshot;
 mod state;
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::future::poll_fn;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use pool_core::pool_map::{NameId, NamedPools, Patience};
+use pool_core::pool_map::{NameId, Patience};
 
 use crate::error::{BoxError, Ended, SharedError};
 use crate::panic::guard;
-use crate::sync::Mutex;
-use crate::wake_list::{Signal, WakeList};
-use crate::watchers::Watchers;
+use crate::wake_list::Signal;
 
-use effects::Effects;
 use names::{Held, Named};
-use state::{MapState, Step};
+use shared::Shared;
+use state::Step;
 
 pub use builder::PoolMapBuilder;
 pub use driver::PoolMapDriver;
@@ -43,10 +42,10 @@ pub type Creator<N, H> = dyn Fn(&N) -> Result<H, BoxError> + Send + Sync;
 ///
 /// Handles are cheap to clone and to move between threads and tasks. [`get`](Self::get) returns a
 /// handle of the name's pool; all that the map does happens there, and in its driver, while the pool
-/// itself is used as if there were no map. Names are limited in number: to make room for another, the
-/// idle one that was not used for longest is closed. A name is idle when nobody outside the map has a
-/// handle of its pool, and all that was sent is dealt with (for connections that report no outcomes:
-/// is sent over). It is closed in any case after it has been idle for some time.
+/// itself is used as if there were no map. The number of pools is limited: to make room for another, the
+/// least recently used of the idle ones is closed. A pool is idle when the map has the only handle, and all
+/// that was sent is dealt with: over a connection that reports outcomes it is answered, over any other it is
+/// sent. A pool that has been idle for some time is closed in any case.
 ///
 /// The closure that makes pools is the one place for their settings, also for those that differ:
 ///
@@ -86,23 +85,23 @@ pub type Creator<N, H> = dyn Fn(&N) -> Result<H, BoxError> + Send + Sync;
 /// # Ok::<(), BuildError>(())
 /// ```
 ///
-/// It runs on the caller's thread, once for all who want that name meanwhile, and never under a lock;
-/// it makes a new pool each time and should not block. It may use the map: for names that have a pool, or
-/// a place for one, it gets it; but where it would have to wait, and so for its own name, it is told
-/// [`GetErrorReason::InCreator`]. (This is known by the thread: a creator that waits for another thread, which
-/// waits for the creator, can't be helped.) A creator that owns a handle of its own map keeps that alive
-/// for ever.
+/// It runs on the caller's thread, once for all callers that want the name meanwhile, and never under a
+/// lock; it makes a new pool each time and should not block. It may use the map: it gets the pools that are
+/// there, and those that can be made at once. Where it would have to wait, and so for its own name, it is
+/// refused with [`GetErrorReason::InCreator`]. The map knows a creator by its thread: a creator that waits
+/// for another thread, which waits for the creator, waits for ever. A creator that owns a handle of its own
+/// map keeps that alive for ever.
 ///
 /// A pool that comes to an end by itself, because its address stream ended, its driver was dropped or
-/// somebody shut it down, is taken out of the map, and made anew when it is next asked for.
+/// it was shut down, is taken out of the map, and made anew when it is next asked for.
 ///
-/// When the last handle of the map is dropped, or its driver, pools that somebody has a handle of live
-/// on; the others deliver what they have and end.
+/// When the last handle of the map is dropped, or its driver, pools that have other handles live on; the
+/// others deliver what they have and end.
 ///
-/// Names are hashed, so that they can be compared outside the lock: no code of a name's type runs under
-/// it. Only the lists want an order.
+/// Names are hashed, compared, cloned and dropped outside of the map's lock, and so are handles. Only the
+/// lists want an order of names.
 ///
-/// `F` is the type of the closure; see [`PoolMapBuilder::build_with`].
+/// `H` is the type of the pools' handles: [`Pool`](crate::Pool), or another [`PoolHandle`]. `F` is the type of the closure; see [`PoolMapBuilder::build_with`].
 pub struct PoolMap<N, H, F: ?Sized = Creator<N, H>> {
     shared: Arc<Shared<N, H>>,
     creator: Arc<F>,
@@ -113,94 +112,8 @@ pub struct PoolMap<N, H, F: ?Sized = Creator<N, H>> {
 enum MapWakeUp {
     Handles,
     Timer,
-    /// A pool is over, or idle if somebody wants to know.
+    /// A pool has ended, or become idle.
     Pool(NameId),
-}
-
-/// What handles and driver have in common.
-struct Shared<N, H> {
-    state: Mutex<MapState<N, H>>,
-    hasher: RandomState,
-    handles: AtomicUsize,
-    wakes: Arc<WakeList<MapWakeUp>>,
-    signal: Arc<Signal<MapWakeUp>>,
-    watchers: Watchers,
-    /// How long a pool may take to deliver what it has, if nobody says otherwise.
-    shutdown_timeout: Duration,
-}
-
-impl<N, H> Shared<N, H> {
-    fn new(decisions: NamedPools, shutdown_timeout: Duration) -> Self {
-        let wakes = Arc::new(WakeList::default());
-        Self {
-            state: Mutex::new(MapState::new(decisions)),
-            hasher: RandomState::new(),
-            handles: AtomicUsize::new(0),
-            signal: Signal::new(&wakes, MapWakeUp::Handles),
-            wakes,
-            watchers: Watchers::new(),
-            shutdown_timeout,
-        }
-    }
-
-    /// The id of a name, or the arrival of the last one that might have been it.
-    fn find<Q>(&self, hash: u64, name: &Q) -> Result<NameId, u64>
-    where
-        N: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        let mut newest = 0;
-        loop {
-            let Some((arrival, id, named)) = self.state.lock().find(hash, newest) else { return Err(newest) };
-            if named.name.borrow() == name {
-                return Ok(id);
-            }
-            newest = arrival;
-        }
-    }
-}
-
-impl<N, H: PoolHandle> Shared<N, H> {
-    /// Does something under the lock, and what follows from it outside. The driver is told of what concerns
-    /// it.
-    fn with<R>(&self, act: impl FnOnce(&mut MapState<N, H>, &mut Effects<N, H>) -> R) -> R {
-        let (result, effects) = self.decide(act);
-        effects.run(Some(&self.signal));
-        result
-    }
-
-    /// As [`with`](Self::with), for the driver.
-    fn drive<R>(&self, act: impl FnOnce(&mut MapState<N, H>) -> R) -> R {
-        let (result, effects) = self.decide(|state, _| act(state));
-        effects.run(None);
-        result
-    }
-
-    fn decide<R>(
-        &self,
-        act: impl FnOnce(&mut MapState<N, H>, &mut Effects<N, H>) -> R,
-    ) -> (R, Effects<N, H>) {
-        let mut effects = Effects::new();
-        let mut state = self.state.lock();
-        let result = act(&mut state, &mut effects);
-        state.carry_out(&mut effects);
-        drop(state);
-        (result, effects)
-    }
-
-    fn step<Q>(&self, hash: u64, name: &Q, patience: Patience) -> Step<N, H>
-    where
-        N: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = N> + ?Sized,
-    {
-        match self.find(hash, name) {
-            Ok(id) => self.with(|state, _| state.want(id, patience)),
-            Err(newest) => {
-                let named = Arc::new(Named::new(name.to_owned()));
-                self.with(|state, _| state.insert(hash, newest, &named, patience))
-            }
-        }
-    }
 }
 
 impl<N, H, F: ?Sized> PoolMap<N, H, F> {
@@ -211,7 +124,7 @@ impl<N, H, F: ?Sized> PoolMap<N, H, F> {
 }
 
 impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
-    /// Closes the name's pool, for everybody who has a handle of it; the name is free at once.
+    /// Closes the name's pool, for all its handles; the name is free at once.
     /// Returns `None` if it has no pool now.
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown); that begins at once,
@@ -236,7 +149,7 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
         }
     }
 
-    /// Closes all pools, for everybody who has a handle of one, and waits until they are over. No pool
+    /// Closes all pools, for all their handles, and waits until they are over. No pool
     /// is made from now on, and none takes an item, also if the future is never polled.
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown). The shortest timeout
@@ -318,16 +231,16 @@ where
 {
     /// A handle of the name's pool, which is made if there is none.
     ///
-    /// When there are as many pools as there may be, this waits in line, first come first served,
-    /// until one is over; an idle one is closed for that. Callers that want the same name share a
-    /// place. Dropping the future leaves the line, and passes on a place that it was just given.
+    /// When there are as many pools as there may be, the name waits for a permit, first come, first served,
+    /// until a pool has ended; an idle one is closed for that. Callers of one name share its permit.
+    /// Dropping the future gives up waiting, and passes on a permit that was just granted.
     ///
     /// Pools are made where they are asked for first: on Tokio, `spawn` in the creator takes the
     /// caller's runtime. Where there are several, `spawn_on(&handle)` says which.
     ///
     /// # Errors
     ///
-    /// [`GetErrorReason::NotCreated`] with the creator's error or its panic, for all who waited for it;
+    /// [`GetErrorReason::NotCreated`] with the creator's error or its panic, for all callers that waited;
     /// [`GetErrorReason::InCreator`]; [`GetErrorReason::Closed`].
     pub async fn get<Q>(&self, name: &Q) -> Result<H, GetError<N>>
     where
@@ -354,9 +267,9 @@ where
     ///
     /// # Errors
     ///
-    /// [`GetErrorReason::Full`] when there are as many pools as there may be; an idle one is closed then, if
-    /// there is one, so that another try may succeed. [`GetErrorReason::BeingCreated`] when somebody is at it
-    /// on another thread. Otherwise as [`get`](Self::get).
+    /// [`GetErrorReason::Full`] when there are as many pools as there may be; the least recently used of the
+    /// idle ones is closed then, so that another try may succeed. [`GetErrorReason::BeingCreated`] when
+    /// another thread creates the pool. Otherwise as [`get`](Self::get).
     pub fn try_get<Q>(&self, name: &Q) -> Result<H, GetError<N>>
     where
         N: Borrow<Q>,

@@ -1,5 +1,5 @@
 //! What belongs to a name beside the decisions: the name itself, its hash, the pool's handle, and the wakers
-//! of those who wait.
+//! of callers that wait.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -16,7 +16,7 @@ use super::error::GetErrorReason;
 use super::handle::PoolHandle;
 use crate::wake_list::Signal;
 
-/// A name, and what those who wait for its pool are told if there won't be one.
+/// A name, and what callers that wait for its pool are told if there won't be one.
 pub(super) struct Named<N> {
     pub(super) name: N,
     pub(super) failure: OnceLock<GetErrorReason>,
