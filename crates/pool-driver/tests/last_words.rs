@@ -213,3 +213,31 @@ fn what_a_draining_connection_has_to_tell_is_read_before_its_time_is_over() {
     assert!(lost.is_none_or(|lost| lost == 0), "{lost:?} were lost");
     bench.finish();
 }
+
+/// After a process stood still its timers fire first: what has come meanwhile is read later.
+#[test]
+fn nobody_is_given_up_for_time_in_which_the_driver_was_not_polled() {
+    let mut bench = Bench::up([A, B], |pool| pool.drain_timeout(secs(1)).outcome_timeout(secs(1)));
+    let (draining, owing) = (bench.world.link(A), bench.world.link(B));
+    for link in [&draining, &owing] {
+        link.change(|behaviour| (behaviour.keeps_items, behaviour.closes) = (true, false));
+    }
+    bench.send(1..=6);
+    bench.set([B]);
+    bench.take_events();
+    bench.clock.set(bench.now() + Duration::from_millis(2500));
+    bench.run();
+    for link in [&draining, &owing] {
+        assert_eq!((link.is_open(), link.in_flight()), (true, 3), "{}", bench.snapshot());
+        link.finish(3, SUCCESS);
+        link.change(|behaviour| behaviour.closes = true);
+    }
+    bench.run();
+    let ended = |event| match event {
+        Event::SlotEnded { address, end, in_flight, .. } => Some((address, end, in_flight)),
+        _ => None,
+    };
+    let ends: Vec<_> = bench.take_events().into_iter().filter_map(ended).collect();
+    assert_eq!(ends, [(A, SlotEnd::Closed, 0)]);
+    bench.finish();
+}
