@@ -270,9 +270,16 @@ pub(crate) fn hold_time() -> mpsc::Sender<()> {
     hold
 }
 
-/// Lets time pass that is held. Tokio's timers are a millisecond late at most.
+/// Lets time pass that is held, in small steps: a jump looks like a process that stood still, and a pool gives
+/// nobody up for that. Tokio's timers are a millisecond late at most.
 pub(crate) async fn pass(duration: Duration) {
-    advance(duration + Duration::from_millis(1)).await;
+    const STEP: Duration = Duration::from_millis(20);
+    let mut left = duration + Duration::from_millis(1);
+    while !left.is_zero() {
+        let step = left.min(STEP);
+        advance(step).await;
+        left -= step;
+    }
 }
 
 async fn dial(address: SocketAddr) -> io::Result<Transport> {
