@@ -276,7 +276,8 @@ fn a_shutdown_refuses_who_waits_closes_all_pools_and_ends_with_the_last() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused_by_name() {
-    let changes: [(&str, fn(&mut PoolMapConfig)); 5] = [
+    type Change = fn(&mut PoolMapConfig);
+    let changes: [(&str, Change); 5] = [
         ("names_max", |config| config.names_max = 0),
         ("names_max", |config| config.names_max = 65_537),
         ("idle_timeout", |config| config.idle_timeout = Some(Duration::ZERO)),

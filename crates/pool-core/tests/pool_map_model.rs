@@ -15,6 +15,7 @@ use reference::{Phase, Reference};
 
 /// A pool as it is, whatever the machine knows of it.
 #[derive(Clone, Copy, Default, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Pool {
     /// Outside of the map.
     handles: usize,

@@ -33,6 +33,7 @@ pub(crate) struct Name {
     last_use: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Reference {
     config: PoolMapConfig,
     /// In the order in which they were first wanted.
@@ -242,7 +243,7 @@ impl Reference {
         let was_searching = self.end_search(id);
         let last_use = self.next_use();
         if let Some(name) = self.open_mut(id)
-            && name.looks.pop_front().unwrap_or(false) | (name.waiters > 0)
+            && (name.looks.pop_front().unwrap_or(false) || name.waiters > 0)
         {
             if name.waiters == 0 {
                 if !mem::replace(&mut name.is_listed, true) {

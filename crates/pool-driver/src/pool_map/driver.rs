@@ -11,7 +11,7 @@ use super::MapWakeUp;
 use super::error::PoolMapEnded;
 use super::handle::PoolHandle;
 use super::shared::Shared;
-use super::state::{Condition, Look};
+use super::state::{Condition, Look, MapState};
 use crate::deadline_timer::DeadlineTimer;
 use crate::error::EndReason;
 use crate::panic::{discard, guard};
@@ -152,7 +152,7 @@ impl<N, H: PoolHandle, R: Runtime> Drop for PoolMapDriver<N, H, R> {
         let has_ended = self.shared.state.lock().ended.is_some();
         if !has_ended {
             // In one step: a creator that returns now must find that nobody waits for its pool.
-            self.shared.drive(|state| state.abandon());
+            self.shared.drive(MapState::abandon);
             self.tell_end();
         }
     }
