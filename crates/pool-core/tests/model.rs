@@ -29,8 +29,14 @@ impl Pair {
         let uniform = Uniform::new(config.clone(), RoundRobin::new(), seed).expect("a valid configuration");
         let reference = Reference::new(config.clone());
         let now = Instant::ZERO + Duration::from_secs(1_000);
-        let mut pair =
-            Self { uniform, reference, now, wake_at: None, trace: Vec::new(), is_prompt: seed % 2 == 0 };
+        let mut pair = Self {
+            uniform,
+            reference,
+            now,
+            wake_at: None,
+            trace: Vec::new(),
+            is_prompt: seed.is_multiple_of(2),
+        };
         pair.input(&Input::Timeout);
         pair
     }
@@ -484,8 +490,11 @@ fn history(config: &Config, seed: u64, ops: &[Op]) -> Pair {
     pair
 }
 
-/// Every failure prints its configuration, its seed and its shortest history.
+/// Every failure prints its configuration, its seed and its shortest history. `MODEL_RUNS=10` plays ten times as
+/// many histories.
 fn runs(cases: u32) -> Runs {
+    let times = std::env::var("MODEL_RUNS").map_or(1, |times| times.parse().expect("a number"));
+    let cases = cases * times;
     Runs { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Runs::default() }
 }
 

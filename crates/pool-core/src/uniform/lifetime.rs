@@ -45,15 +45,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if self.config.lifetime_max == before {
             return;
         }
-        let ends_before = core::mem::take(&mut self.lifetimes.ends);
+        let earlier_ends = core::mem::take(&mut self.lifetimes.ends);
         let Some(max) = self.config.lifetime_max else { return };
         let connected = self.slots.iter().filter(|(_, slot)| slot.state.is_connected());
         let too_old = connected.map(|(key, _)| key.index).filter(|&slot| self.has_outlived(slot));
         let ends = too_old.map(|slot| {
             let spread = self.now + self.up_to_a_tenth(max, slot);
-            let end_before = ends_before.get(&slot).copied();
-            let end_before = end_before.or_else(|| before.map(|before| self.end_by_age(slot, before)));
-            (slot, end_before.map_or(spread, |end| end.min(spread)))
+            let latest = earlier_ends.get(&slot).copied();
+            let latest = latest.or_else(|| before.map(|before| self.end_by_age(slot, before)));
+            (slot, latest.map_or(spread, |end| end.min(spread)))
         });
         self.lifetimes.ends = ends.collect();
     }

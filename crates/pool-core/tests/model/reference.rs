@@ -238,6 +238,7 @@ struct Pending {
     reconfigured: Option<Config>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Reference {
     pub(crate) config: Config,
     pub(crate) now: Instant,
