@@ -1,12 +1,25 @@
-//! What a caller learns when there is no reply.
+//! Why a call has no reply, and why a connection has ended.
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use pool_driver::{BoxError, Closed, RefusedReason, SharedError, UndeliveredReason};
+use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
 
-/// Why a call has no reply: above all, whether the request may have been executed.
+/// Why a call has no reply, and whether the request may have been executed.
+///
+/// ```
+/// use pool_call::CallError;
+///
+/// fn next_step(error: CallError<String>) -> String {
+///     match error {
+///         CallError::NotSent { request, reason } => format!("send {request} again, later: {reason}"),
+///         CallError::MaybeSent { reason } => format!("look whether it was executed: {reason}"),
+///         _ => "give up".to_owned(),
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 pub enum CallError<Request> {
     /// The request never left, for certain. It can be repeated, whatever it does.
@@ -16,8 +29,8 @@ pub enum CallError<Request> {
         /// Why it was not sent.
         reason: NotSentReason,
     },
-    /// The request was given to a connection, and nobody knows how far it got. Repeat it only if
-    /// doing it twice does no harm.
+    /// The request was given to a connection, and it is not known how far it got. Repeat it only if
+    /// executing it twice does no harm.
     MaybeSent {
         /// Why there is no reply.
         reason: MaybeSentReason,
@@ -86,28 +99,28 @@ pub enum NotSentReason {
         /// The latest error of any of the pool's connections or dials, if there ever was one.
         last_error: Option<SharedError>,
     },
-    /// The deadline came while it was still waiting for a connection.
+    /// The deadline came before a connection took it.
     TimedOut {
         /// The latest error of any of the pool's connections or dials, if there ever was one.
         last_error: Option<SharedError>,
     },
     /// The sink that should have taken it is broken.
     SinkFailed(SharedError),
-    /// Whoever had the call dropped it: a pool without [`ReturnToCaller`](crate::ReturnToCaller),
-    /// or a connection that was dropped with calls it had not written.
+    /// The call was dropped: by a pool without [`ReturnToCaller`](crate::ReturnToCaller),
+    /// or with a connection that had not written it.
     Dropped,
 }
 
 impl NotSentReason {
     /// What the error of a sink means.
     pub(crate) fn of_sink_error(error: &SharedError) -> Self {
-        match error.downcast_ref::<Closed>() {
-            Some(closed) => Self::Refused { reason: closed.reason, last_error: None },
+        match error.downcast_ref::<Refused>() {
+            Some(refused) => Self::Refused { reason: refused.reason, last_error: None },
             None => Self::SinkFailed(Arc::clone(error)),
         }
     }
 
-    /// Whether another attempt may fare better at once. A pool that refuses or returns calls has no
+    /// Whether another attempt may succeed at once. A pool that refuses or returns calls has no
     /// connection for any.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -118,7 +131,7 @@ impl NotSentReason {
         }
     }
 
-    /// The place for the pool's last error, where there is one.
+    /// Where the pool's last error goes, if the reason has one.
     pub(crate) fn last_error_mut(&mut self) -> Option<&mut Option<SharedError>> {
         match self {
             Self::Refused { last_error, .. }
@@ -182,7 +195,7 @@ pub enum MaybeSentReason {
 }
 
 impl MaybeSentReason {
-    /// Whether another attempt may fare better at once.
+    /// Whether another attempt may succeed at once.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::ConnectionFailed(_) | Self::ServiceFailed(_) | Self::Dropped => true,
@@ -222,7 +235,7 @@ pub enum ConnectionError {
     UnexpectedReply,
     /// The connection was given up: it has owed replies and got none for as long as
     /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained; or
-    /// too many callers in a row have lost their patience with a tower service.
+    /// too many callers of a tower service left in a row.
     NotAnswering,
 }
 
@@ -255,3 +268,11 @@ impl Error for ConnectionError {
 fn as_source<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
     error
 }
+
+// Errors are shown and dropped, which is all that can be done with one after a panic.
+impl UnwindSafe for NotSentReason {}
+impl RefUnwindSafe for NotSentReason {}
+impl UnwindSafe for MaybeSentReason {}
+impl RefUnwindSafe for MaybeSentReason {}
+impl UnwindSafe for ConnectionError {}
+impl RefUnwindSafe for ConnectionError {}

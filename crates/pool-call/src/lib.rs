@@ -1,9 +1,9 @@
 //! Request-reply on top of a pool.
 //!
-//! A pool's item is a [`Call`]: a request, and where its reply goes. [`CallExt`] gives
+//! A pool's item is a [`Call`]: a request, and where its reply goes. [`CallExt`] adds
 //! `pool.call(request).await`, and the same on a multiplexer or a single connection.
-//! Connections that take calls are made from a transport by [`Pipelined`], if replies come in
-//! order, or by [`Tagged`], if they carry ids.
+//! A transport becomes a connection that takes calls by [`Pipelined`], if replies come in
+//! order, or by [`Tagged`], if they carry ids. [`Retry`] repeats calls whose connections fail.
 //!
 //! ```
 //! use std::io;
@@ -34,42 +34,33 @@
 //!
 //! # What a caller learns
 //!
-//! A call ends with its reply or with a [`CallError`], which says what a careful caller has to
-//! know: [`NotSent`](CallError::NotSent), the request never left and comes back, or
-//! [`MaybeSent`](CallError::MaybeSent), it may have been executed. Types see to that: a [`Call`]
+//! A call ends with its reply or with a [`CallError`], which says how far the request got. With
+//! [`NotSent`](CallError::NotSent) it never left, and comes back. With
+//! [`MaybeSent`](CallError::MaybeSent) it may have been executed. The types guarantee that: a [`Call`]
 //! gives its request back when it is dropped, and a connection must turn it into a [`Responder`]
-//! before it can write it.
+//! before it can write the request.
 //!
 //! A caller that goes away leaves nothing behind: its call is never sent, or its reply is read
-//! and thrown away. Nobody ever gets the reply of another.
+//! and thrown away. No caller ever gets the reply of another.
 
 mod builder;
 mod call;
-mod call_ext;
-mod clock;
-mod correlation;
+mod calling;
+mod connection;
 mod error;
-mod exchange;
-mod health;
-mod orphans;
-mod pipelined;
+mod policy;
 mod retry;
-mod retry_budget;
 mod return_to_caller;
-mod route;
-mod slot;
-mod tagged;
 #[cfg(feature = "tower")]
 mod tower;
 
-pub use builder::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, call_pool_builder};
+pub use builder::call_pool_builder;
 pub use call::{Call, ReplyFuture, Responder};
-pub use call_ext::{CallExt, Calling, CallingUntil};
+pub use calling::{CallExt, Calling, CallingUntil};
+pub use connection::{CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
-pub use pipelined::Pipelined;
-pub use retry::Retry;
-pub use retry_budget::RetryBudget;
+pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
+pub use retry::{Retry, RetryBudget};
 pub use return_to_caller::ReturnToCaller;
-pub use tagged::Tagged;
 #[cfg(feature = "tower")]
 pub use tower::{NoBackground, PoolService, ServiceConnection};

@@ -3,13 +3,15 @@
 mod support;
 
 use std::alloc::System;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{CallExt, Pipelined, ReturnToCaller, Tagged};
+use pool_call::{Call, CallExt, ConnectionError, Pipelined, ReturnToCaller, Tagged};
 use pool_conformance::simulated::Clock;
 use pool_driver::PoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -18,9 +20,9 @@ use support::{Item, Reply, Request, id_of, request, stamp};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Answers at once.
-#[derive(Default)]
-struct Echo(VecDeque<Request>);
+/// Answers at once. Clones share what they have not answered.
+#[derive(Clone, Default)]
+struct Echo(Rc<RefCell<VecDeque<Request>>>);
 
 impl Sink<Request> for Echo {
     type Error = String;
@@ -29,8 +31,8 @@ impl Sink<Request> for Echo {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(mut self: Pin<&mut Self>, request: Request) -> Result<(), String> {
-        self.0.push_back(request);
+    fn start_send(self: Pin<&mut Self>, request: Request) -> Result<(), String> {
+        self.0.borrow_mut().push_back(request);
         Ok(())
     }
 
@@ -47,8 +49,8 @@ impl Sink<Request> for Echo {
 impl Stream for Echo {
     type Item = Result<Reply, String>;
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.0.pop_front() {
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.0.borrow_mut().pop_front() {
             Some(Request { id, number }) => Poll::Ready(Some(Ok(Reply { id, number }))),
             None => Poll::Pending,
         }
@@ -58,7 +60,7 @@ impl Stream for Echo {
 const CALLS: usize = 10_000;
 const BATCH: usize = 50;
 
-/// Allocations of so many calls, after as many others. In one test, so that nothing else allocates.
+/// Allocations of `CALLS` calls, after as many others. In one test, so that nothing else allocates.
 fn allocations(mut call: impl FnMut(usize)) -> usize {
     (0..CALLS).for_each(&mut call);
     let region = Region::new(ALLOCATOR);
@@ -67,8 +69,72 @@ fn allocations(mut call: impl FnMut(usize)) -> usize {
     change.allocations + change.reallocations
 }
 
+const BURST: usize = 8192;
+
+/// Memory that is in use, and was not at the start of the region.
+fn left(region: &Region<'_, System>) -> usize {
+    let change = region.change();
+    change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+}
+
+/// Memory that unused calls take after a burst of large ones.
+fn left_by_large_calls() -> usize {
+    type LargeCall = Call<[u8; 4096], usize>;
+    let region = Region::new(ALLOCATOR);
+    let calls: Vec<_> = (0..BURST).map(|_| LargeCall::new([0; 4096])).collect();
+    let mut replies = Vec::new();
+    for (number, (call, reply)) in calls.into_iter().enumerate() {
+        let (_, responder) = call.begin().expect("the caller waits");
+        responder.reply(number).expect("the caller waits");
+        replies.push(reply);
+    }
+    assert!(left(&region) > BURST * 4096);
+    let mut cx = Context::from_waker(Waker::noop());
+    for (number, mut reply) in replies.into_iter().enumerate() {
+        assert!(matches!(Pin::new(&mut reply).poll(&mut cx), Poll::Ready(Ok(reply)) if reply == number));
+    }
+    left(&region)
+}
+
+/// Sends many calls at once over a connection, and waits for their replies.
+fn send_burst(connection: &mut (impl Sink<Item, Error = ConnectionError> + Unpin)) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut replies = Vec::new();
+    for number in 0..BURST {
+        let (call, reply) = Call::new(request(number));
+        assert!(matches!(Pin::new(&mut *connection).poll_ready(&mut cx), Poll::Ready(Ok(()))));
+        Pin::new(&mut *connection).start_send(call).expect("it lives");
+        replies.push(reply);
+    }
+    for (number, mut reply) in replies.into_iter().enumerate() {
+        let reply = loop {
+            assert!(matches!(Pin::new(&mut *connection).poll_flush(&mut cx), Poll::Ready(Ok(()))));
+            if let Poll::Ready(reply) = Pin::new(&mut reply).poll(&mut cx) {
+                break reply;
+            }
+        };
+        assert!(matches!(reply, Ok(reply) if reply.number == number));
+    }
+}
+
+/// Memory that an idle connection takes after a burst.
+fn left_by_an_idle_connection() -> usize {
+    let echo = Echo::default();
+    // So that nothing but the connection has to grow.
+    send_burst(&mut Pipelined::new(echo.clone()).in_flight_max(BURST));
+    let mut connection = Pipelined::new(echo).in_flight_max(BURST);
+    let region = Region::new(ALLOCATOR);
+    send_burst(&mut connection);
+    left(&region)
+}
+
 #[test]
-fn a_call_allocates_nothing_at_steady_state() {
+fn a_call_allocates_nothing_at_steady_state_and_a_burst_leaves_little_behind() {
+    let left = left_by_large_calls();
+    assert!(left <= 512 * 1024, "{left} bytes of unused calls");
+    let left = left_by_an_idle_connection();
+    assert!(left <= 16 * 1024, "{left} bytes of an idle connection");
+
     let mut cx = Context::from_waker(Waker::noop());
 
     let mut pipelined = Pipelined::new(Echo::default());

@@ -3,13 +3,13 @@
 mod support;
 
 use std::cell::Cell;
-use std::future::{Pending, pending, ready};
+use std::future::ready;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use pool_call::{Call, CallExt, MaybeSentReason, NotSentReason, Pipelined};
-use support::{End, Item, Peer, Reply, Request, end_of, request};
+use support::{End, Item, Peer, Reply, Request, Switch, end_of, request};
 
 type Pair = (Item, pool_call::ReplyFuture<Request, Reply>);
 
@@ -122,20 +122,63 @@ fn a_deadline_that_comes_before_the_call_is_begun_returns_the_request() {
 #[test]
 fn a_deadline_that_comes_while_the_reply_is_awaited_leaves_it_open_what_happened() {
     let peer = Peer::default();
+    let deadline = Switch::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), ready(())));
+    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    deadline.turn_on();
     assert_eq!(end_of(&mut calling), End::MaybeSent("timed out"));
     assert_eq!(peer.received(), [1]);
 }
 
 #[test]
-fn a_reply_that_is_there_wins_over_its_deadline() {
+fn a_deadline_that_is_over_before_the_call_is_made_sends_nothing() {
     let peer = Peer::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let deadline: Pending<()> = pending();
-    let mut calling = Box::pin(connection.call_until(request(1), deadline));
+    let mut calling = Box::pin(connection.call_until(request(1), ready(())));
+    assert_eq!(end_of(&mut calling), End::NotSent(1, "timed out"));
+    drop(calling);
+    assert_eq!(end_of(&mut connection.call(request(2))), End::Waiting);
+    assert_eq!(peer.received(), [2]);
+}
+
+#[test]
+fn a_deadline_that_comes_as_the_connection_becomes_ready_sends_nothing() {
+    let peer = Peer::default();
+    let deadline = Switch::default();
+    let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport()).in_flight_max(1);
+    assert_eq!(end_of(&mut connection.call(request(0))), End::Waiting);
+    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     peer.answer(1);
+    deadline.turn_on();
+    assert_eq!(end_of(&mut calling), End::NotSent(1, "timed out"));
+    assert!(peer.received().is_empty());
+}
+
+#[test]
+fn a_deadline_that_comes_as_a_blocked_write_goes_on_sends_nothing() {
+    let peer = Peer::default();
+    let deadline = Switch::default();
+    peer.block(true);
+    let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
+    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    peer.block(false);
+    deadline.turn_on();
+    assert_eq!(end_of(&mut calling), End::NotSent(1, "timed out"));
+    assert!(peer.received().is_empty());
+}
+
+#[test]
+fn a_reply_that_is_there_wins_over_its_deadline() {
+    let peer = Peer::default();
+    let deadline = Switch::default();
+    let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
+    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    peer.answer(1);
+    deadline.turn_on();
     assert_eq!(end_of(&mut calling), End::Reply(1));
 }
 

@@ -20,7 +20,7 @@ use support::{Item, Reply, Request, id_of, request, stamp};
 
 const CALLS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 const CALLERS: usize = 200;
-/// One in so many looks at a transport finds it dead.
+/// One look in this many finds a transport dead.
 const DEATHS: u32 = 4_000;
 
 /// What all servers have seen and what all callers know of it.
@@ -35,6 +35,35 @@ struct World {
     maybe_sent: usize,
     deaths: usize,
     is_in_order: bool,
+}
+
+impl World {
+    fn new(seed: u64, is_in_order: bool) -> Self {
+        Self {
+            random: Rng::with_seed(seed),
+            seen: vec![false; CALLS],
+            next: 0,
+            replies: 0,
+            given_up: 0,
+            repeated: 0,
+            maybe_sent: 0,
+            deaths: 0,
+            is_in_order,
+        }
+    }
+
+    /// Looks whether all calls have ended as they should, once all callers are done.
+    fn check(&self) {
+        println!(
+            "{} replies, {} given up, {} maybe sent, {} sent again, {} connections died",
+            self.replies, self.given_up, self.maybe_sent, self.repeated, self.deaths
+        );
+        assert_eq!(self.replies + self.given_up + self.maybe_sent, CALLS);
+        let never_sent = self.seen.iter().filter(|is_seen| !**is_seen).count();
+        assert!((1..self.given_up).contains(&never_sent), "{never_sent}: some give up early, some late");
+        assert!(self.given_up > CALLS / 5 && self.deaths > CALLS / 20_000, "the world was too kind");
+        assert!(self.maybe_sent < self.deaths * 256, "one connection's death is one connection's");
+    }
 }
 
 type Shared = Rc<RefCell<World>>;
@@ -161,26 +190,13 @@ where
     K: Connection<Item> + 'static,
 {
     println!("seed {seed}");
-    let world = Rc::new(RefCell::new(World {
-        random: Rng::with_seed(seed),
-        seen: vec![false; CALLS],
-        next: 0,
-        replies: 0,
-        given_up: 0,
-        repeated: 0,
-        maybe_sent: 0,
-        deaths: 0,
-        is_in_order,
-    }));
+    let world = Rc::new(RefCell::new(World::new(seed, is_in_order)));
     let clock = Clock::default();
     let server = Rc::clone(&world);
     let connector = move |_: u16| {
         let (buffer, received) = (VecDeque::new(), VecDeque::new());
-        std::future::ready(Ok::<_, String>(connect(Whimsical {
-            world: Rc::clone(&server),
-            buffer,
-            received,
-        })))
+        let transport = Whimsical { world: Rc::clone(&server), buffer, received };
+        std::future::ready(Ok::<_, String>(connect(transport)))
     };
     let (pool, driver) = PoolBuilder::new(connector, clock.clone())
         .connect_to_fixed([1, 2, 3])
@@ -193,6 +209,21 @@ where
     let driver = executor.spawn(driver);
     let callers: Vec<_> =
         (0..CALLERS).map(|_| executor.spawn(caller(pool.clone(), Rc::clone(&world)))).collect();
+    finish_callers(&mut executor, &clock, &callers);
+    drop(pool);
+    while !driver.is_done() {
+        if !executor.step() {
+            clock.set(clock.next().expect("the pool closes"));
+        }
+    }
+    let ended = driver.output().expect("it is done");
+    assert_eq!(ended.counts.accepted, ended.counts.sent + ended.counts.undelivered);
+    println!("{:?} of virtual time", clock.now());
+    world.borrow().check();
+}
+
+/// Runs until all callers are done.
+fn finish_callers(executor: &mut Executor, clock: &Clock, callers: &[Spawned<()>]) {
     while !callers.iter().all(Spawned::is_done) {
         // Looking at all callers is slow.
         for _ in 0..1000 {
@@ -204,29 +235,6 @@ where
         let is_stuck = executor.is_idle() && clock.next().is_none();
         assert!(!is_stuck || callers.iter().all(Spawned::is_done), "stuck");
     }
-    drop(pool);
-    while !driver.is_done() {
-        if !executor.step() {
-            clock.set(clock.next().expect("the pool closes"));
-        }
-    }
-    let ended = driver.output().expect("it is done");
-    let world = world.borrow();
-    println!(
-        "{} replies, {} given up, {} maybe sent, {} sent again, {} connections died, {:?} of virtual time",
-        world.replies,
-        world.given_up,
-        world.maybe_sent,
-        world.repeated,
-        world.deaths,
-        clock.now()
-    );
-    assert_eq!(world.replies + world.given_up + world.maybe_sent, CALLS);
-    assert_eq!(ended.counts.accepted, ended.counts.sent + ended.counts.undelivered);
-    let never_sent = world.seen.iter().filter(|is_seen| !**is_seen).count();
-    assert!((1..world.given_up).contains(&never_sent), "{never_sent}: some give up early, some late");
-    assert!(world.given_up > CALLS / 5 && world.deaths > CALLS / 20_000, "the world was too kind");
-    assert!(world.maybe_sent < world.deaths * 256, "one connection's death is one connection's");
 }
 
 #[test]

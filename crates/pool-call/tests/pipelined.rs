@@ -55,7 +55,7 @@ fn a_latency_is_the_time_from_the_write_to_the_reply() {
 #[test]
 fn all_calls_that_wait_are_written_with_one_flush() {
     let (peer, mut owner) = connect();
-    let _answers: Vec<_> = (0..100).map(|number| owner.hand(number)).collect();
+    let _answers: Vec<_> = (0..100).map(|number| owner.start_send(number)).collect();
     assert_eq!((peer.received().len(), peer.flushes()), (0, 0));
     assert!(owner.flush().is_ready());
     assert_eq!((peer.received().len(), peer.flushes()), (100, 1));
@@ -64,7 +64,7 @@ fn all_calls_that_wait_are_written_with_one_flush() {
 #[test]
 fn no_more_calls_are_taken_than_may_be_in_flight() {
     let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(3));
-    let _waiting = owner.hand(0);
+    let _waiting = owner.start_send(0);
     let _on_the_wire = owner.send(1..=2);
     assert!(!owner.is_ready());
     peer.answer(1);
@@ -95,7 +95,7 @@ fn a_blocked_write_does_not_keep_replies_from_being_read() {
     let (peer, mut owner) = connect();
     let mut answers = owner.send(1..=2);
     peer.block(true);
-    let mut blocked = owner.hand(3);
+    let mut blocked = owner.start_send(3);
     assert!(owner.flush().is_pending());
     owner.is_woken();
     peer.answer(2);
@@ -114,7 +114,7 @@ fn a_blocked_write_does_not_keep_replies_from_being_read() {
 #[test]
 fn a_call_that_is_given_up_before_it_is_written_is_never_written() {
     let (peer, mut owner) = connect();
-    let (given_up, _waiting) = (owner.hand(1), owner.hand(2));
+    let (given_up, _waiting) = (owner.start_send(1), owner.start_send(2));
     drop(given_up);
     owner.is_woken();
     assert!(owner.flush().is_ready());
@@ -126,7 +126,7 @@ fn a_call_that_is_given_up_before_it_is_written_is_never_written() {
 fn a_call_that_is_given_up_while_writing_is_blocked_is_never_written() {
     let (peer, mut owner) = connect();
     peer.block(true);
-    let given_up = owner.hand(1);
+    let given_up = owner.start_send(1);
     assert!(owner.flush().is_pending());
     drop(given_up);
     peer.block(false);
@@ -138,7 +138,7 @@ fn a_call_that_is_given_up_while_writing_is_blocked_is_never_written() {
 fn a_call_that_is_given_up_keeps_its_place_while_writing_is_blocked() {
     let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(2));
     peer.block(true);
-    let given_up = [owner.hand(1), owner.hand(2)];
+    let given_up = [owner.start_send(1), owner.start_send(2)];
     assert!(owner.flush().is_pending());
     drop(given_up);
     assert!(owner.flush().is_pending());
@@ -154,8 +154,8 @@ fn a_write_that_fails_leaves_what_was_not_begun_and_nothing_else_is_certain() {
     let (peer, mut owner) = connect();
     let mut on_the_wire = owner.send([1]);
     peer.block(true);
-    let mut waiting = [owner.hand(2), owner.hand(3)];
-    drop(owner.hand(4));
+    let mut waiting = [owner.start_send(2), owner.start_send(3)];
+    drop(owner.start_send(4));
     assert!(owner.flush().is_pending());
     peer.break_writes();
     assert!(matches!(owner.flush(), Poll::Ready(Err(_))));
@@ -204,13 +204,13 @@ fn orphans_whose_replies_come_are_forgotten() {
 }
 
 #[test]
-fn a_connection_that_is_given_up_fails_what_is_on_the_wire_and_hands_back_the_rest() {
+fn a_connection_that_is_given_up_fails_what_is_on_the_wire_and_returns_the_rest() {
     let (peer, mut owner) = connect();
     let mut on_the_wire = owner.send([1, 2]);
     peer.answer(1);
     assert_eq!(owner.events(), [Told::Success]);
     peer.block(true);
-    let mut not_begun = owner.hand(3);
+    let mut not_begun = owner.start_send(3);
     assert!(owner.flush().is_pending());
     owner.give_up();
     assert_eq!(owner.last_events(), [Told::Unsent(3), Told::Failed("NotAnswering".to_owned())]);
@@ -232,7 +232,7 @@ fn a_peer_that_closes_while_nothing_is_owed_is_noticed_without_traffic() {
 #[test]
 fn calls_that_wait_when_the_peer_closes_come_back() {
     let (peer, mut owner) = connect();
-    let _waiting = [owner.hand(1), owner.hand(2)];
+    let _waiting = [owner.start_send(1), owner.start_send(2)];
     peer.hang_up();
     assert_eq!(owner.last_events(), [Told::Unsent(1), Told::Unsent(2), Told::Closed]);
 }
@@ -241,7 +241,7 @@ fn calls_that_wait_when_the_peer_closes_come_back() {
 fn a_peer_that_closes_and_owes_replies_has_failed() {
     let (peer, mut owner) = connect();
     let mut answers = owner.send(1..=3);
-    let _waiting = owner.hand(4);
+    let _waiting = owner.start_send(4);
     peer.answer(1);
     peer.hang_up();
     assert_eq!(owner.last_events(), [Told::Success, Told::Unsent(4), Told::Failed("Closed".to_owned())]);
@@ -278,7 +278,7 @@ fn a_reply_that_nobody_asked_for_breaks_the_connection() {
 #[test]
 fn closing_writes_what_waits_and_waits_for_what_is_owed() {
     let (peer, mut owner) = connect();
-    let mut answer = owner.hand(1);
+    let mut answer = owner.start_send(1);
     assert!(owner.close().is_pending());
     assert_eq!((peer.received(), peer.is_shut()), (vec![1], false));
     peer.answer(1);
@@ -292,7 +292,7 @@ fn closing_writes_what_waits_and_waits_for_what_is_owed() {
 fn a_connection_that_is_dropped_tells_all_its_callers() {
     let (_peer, mut owner) = connect();
     let mut on_the_wire = owner.send([1]);
-    let mut waiting = owner.hand(2);
+    let mut waiting = owner.start_send(2);
     drop(owner);
     assert_eq!(ends_of(&mut on_the_wire), [End::MaybeSent("dropped")]);
     assert_eq!(end_of(&mut waiting), End::NotSent(2, "dropped"));

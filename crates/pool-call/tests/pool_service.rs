@@ -61,7 +61,7 @@ fn a_service_calls_through_its_pool() {
 }
 
 #[test]
-fn t2_clones_that_are_ready_and_never_call_hold_no_place() {
+fn clones_that_are_ready_and_never_call_hold_no_place() {
     let mut bench = full_but_for(1);
     let idle: Vec<_> = (0..100)
         .map(|_| {
@@ -79,12 +79,12 @@ fn t2_clones_that_are_ready_and_never_call_hold_no_place() {
 }
 
 #[test]
-fn t2_a_service_is_ready_again_when_there_is_a_place() {
+fn a_service_is_ready_again_when_there_is_a_place() {
     let mut bench = full_but_for(0);
     let clones = [service(&bench), service(&bench)];
     let waiting = clones.map(|clone| ready(&mut bench, clone));
     assert!(waiting.iter().all(|clone| !clone.is_done()));
-    assert_eq!(bench.snapshot().queue.waiting, 0, "nobody is in line who only asks");
+    assert_eq!(bench.snapshot().queue.waiting, 0, "a look takes no ticket");
     bench.peer(0).answer(1);
     bench.executor.run();
     assert!(waiting.iter().all(Spawned::is_done));
@@ -107,7 +107,7 @@ fn a_call_that_finds_its_place_taken_waits_for_another() {
 }
 
 #[test]
-fn t2_load_is_shed_exactly_when_the_queue_is_full() {
+fn load_is_shed_exactly_when_the_queue_is_full() {
     let mut bench = full_but_for(1);
     let shedding = tower::load_shed::LoadShed::new(service(&bench));
     let calls = [4, 5].map(|number| {
@@ -143,7 +143,7 @@ fn a_pool_that_refuses_is_ready_to_say_why() {
 }
 
 #[test]
-fn t5_a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
+fn a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
     let mut bench = full_but_for(1);
     let mut clone = service(&bench);
     let (queued, waits) = (clone.call(request(3)), clone.call(request(4)));
@@ -160,7 +160,7 @@ fn t5_a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
 }
 
 #[test]
-fn nobody_starves_who_waits_for_readiness() {
+fn no_caller_that_waits_for_readiness_starves() {
     for direct_callers in [0, 6] {
         let mut bench = Bench::new(1, true, |settings| settings.queue_size(2));
         let counts: [Rc<Cell<usize>>; 8] = Default::default();

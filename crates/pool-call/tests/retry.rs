@@ -3,7 +3,9 @@
 mod support;
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use pool_call::{Retry, RetryBudget};
@@ -82,7 +84,7 @@ fn a_retry_goes_to_another_address_also_when_it_is_not_its_turn() {
 }
 
 #[test]
-fn what_a_connection_had_not_begun_goes_to_another_address_whosever_turn_it_is() {
+fn what_a_connection_had_not_begun_goes_to_another_address_even_out_of_turn() {
     for (first, second) in [(1, 2), (2, 1)] {
         let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
         // Nobody asks where calls have been before somebody repeats some.
@@ -202,12 +204,18 @@ fn a_deadline_that_comes_in_the_moment_of_a_failure_ends_the_call() {
     let bench = RefCell::new(Bench::up());
     let pool = bench.borrow().pool.clone();
     let retry = Retry::new();
+    let mut is_first_look = true;
     // Another thread may do as much between the two looks of one poll.
-    let deadline = async {
+    let deadline = poll_fn(|_| {
+        if std::mem::take(&mut is_first_look) {
+            return Poll::Pending;
+        }
         let mut bench = bench.borrow_mut();
         bench.executor.run();
         kill_busy_peer(&mut bench);
-    };
+        Poll::Ready(())
+    });
     let mut calling = pin!(retry.call_idempotent_until(&pool, request(0), deadline));
+    assert_eq!(end_of(&mut calling), End::Waiting);
     assert_eq!(end_of(&mut calling), End::MaybeSent("closed"));
 }

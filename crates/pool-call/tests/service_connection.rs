@@ -20,16 +20,16 @@ use tower::Service;
 
 /// What a test sees and does of a service.
 #[derive(Clone, Default)]
-struct Remote(Rc<RefCell<State>>);
+struct Remote(Rc<RefCell<RemoteState>>);
 
 #[derive(Default)]
-struct State {
+struct RemoteState {
     /// Requests that have not been answered, by their numbers.
     open: BTreeMap<usize, oneshot::Sender<Result<Reply, String>>>,
     /// Set when it takes no more.
     refusal: Option<String>,
     is_busy: bool,
-    /// It needs nobody to answer.
+    /// It answers by itself.
     answers_at_once: bool,
     readiness_asked: usize,
     calls: usize,
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Remote {
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut RemoteState) -> R) -> R {
         let mut state = self.0.borrow_mut();
         let changed = change(&mut state);
         let waker = state.waker.take();
@@ -151,7 +151,7 @@ fn an_error_of_a_response_is_that_of_its_call_and_the_connection_lives_on() {
 }
 
 #[test]
-fn t2_readiness_is_asked_for_each_request_and_by_no_look_at_events_nor_flush() {
+fn readiness_is_asked_for_each_request_and_by_no_look_at_events_nor_flush() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
     owner.events();
@@ -179,7 +179,7 @@ fn a_service_that_is_busy_or_has_enough_to_do_takes_no_more() {
 }
 
 #[test]
-fn t27_the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
+fn the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
     let remote = Remote::default();
     let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(2));
     let mut answers = owner.send(0..2);
@@ -191,7 +191,7 @@ fn t27_the_response_of_a_caller_who_has_gone_is_dropped_and_its_place_free() {
 }
 
 #[test]
-fn t27_a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
+fn a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
     let remote = Remote::default();
     let mut owner = Owner::new(ServiceConnection::new(remote.service()).in_flight_max(2).finish_abandoned());
     let mut answers = owner.send(0..2);
@@ -232,7 +232,7 @@ fn a_connection_with_nothing_but_calls_without_callers_asks_to_be_replaced() {
 fn a_call_whose_caller_has_gone_before_never_reaches_the_service() {
     let remote = Remote::default();
     let mut owner = owner(&remote);
-    owner.hand_abandoned(0);
+    owner.start_send_abandoned(0);
     assert!(owner.flush().is_ready());
     assert_eq!(owner.events(), [Told::Cancelled]);
     assert_eq!(remote.0.borrow().calls, 0);
@@ -304,7 +304,7 @@ fn a_connection_that_is_given_up_fails_its_calls() {
     assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
 }
 
-/// So many times callers go, one after the other.
+/// Callers go this many times, one after the other.
 fn go_one_by_one(owner: &mut Owner<impl Connection<Item, Error = ConnectionError>>, times: usize) {
     for number in 0..times {
         drop(owner.send([number]));
@@ -386,7 +386,7 @@ fn a_response_that_is_ready_at_once_is_told_before_the_close() {
     let remote = Remote::default();
     remote.change(|state| state.answers_at_once = true);
     let mut owner = Owner::new(ServiceConnection::new(remote.service()));
-    let mut answer = owner.hand(0);
+    let mut answer = owner.start_send(0);
     assert!(owner.close().is_pending());
     assert!(owner.is_woken());
     assert_eq!(owner.events(), [Told::Success]);
@@ -436,7 +436,7 @@ fn a_service_that_takes_no_requests_at_all_is_a_failed_connection() {
 }
 
 #[test]
-fn t26_the_end_of_the_background_is_noticed_without_traffic() {
+fn the_end_of_the_background_is_noticed_without_traffic() {
     for result in [Ok(()), Err("connection reset".to_owned())] {
         let remote = Remote::default();
         let mut owner = owner(&remote);
@@ -452,7 +452,7 @@ fn t26_the_end_of_the_background_is_noticed_without_traffic() {
 }
 
 #[test]
-fn a_background_that_nobody_woke_is_asked_before_the_first_request_of_a_batch() {
+fn a_background_that_was_not_woken_is_polled_before_the_first_request_of_a_batch() {
     let remote = Remote::default();
     let (is_over, polls) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let (is_over_seen, polls_seen) = (Rc::clone(&is_over), Rc::clone(&polls));
@@ -462,8 +462,8 @@ fn a_background_that_nobody_woke_is_asked_before_the_first_request_of_a_batch() 
     });
     let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background));
     polls.set(0);
-    let mut answer = owner.hand(0);
-    let _in_the_same_batch = owner.hand(1);
+    let mut answer = owner.start_send(0);
+    let _in_the_same_batch = owner.start_send(1);
     assert_eq!(polls.get(), 1);
     assert!(owner.flush().is_ready());
     owner.is_woken();
@@ -516,7 +516,7 @@ fn a_connection_without_a_background_closes_by_itself() {
 }
 
 #[test]
-fn a_connection_alone_is_driven_by_whoever_waits() {
+fn a_connection_alone_is_driven_by_the_caller_that_waits() {
     let remote = Remote::default();
     let mut connection = ServiceConnection::new(remote.service()).background(Box::pin(remote.background()));
     {

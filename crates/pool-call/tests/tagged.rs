@@ -79,7 +79,7 @@ fn ids_stay_in_their_range_and_are_never_in_use_twice() {
 fn a_reply_with_an_id_that_was_never_used_breaks_the_connection() {
     let (peer, mut owner) = connect!();
     let mut answers = owner.send([1]);
-    let _waiting = owner.hand(2);
+    let _waiting = owner.start_send(2);
     peer.say(77, 1);
     let failed = Told::Failed("UnexpectedReply".to_owned());
     assert_eq!(owner.last_events(), [Told::Unsent(2), failed]);

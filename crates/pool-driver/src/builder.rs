@@ -1,7 +1,8 @@
 //! How pools are made.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -60,7 +61,8 @@ pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserve
 /// What of a builder has nothing to do with types.
 struct Untyped {
     settings: PoolConfig,
-    settings_stream: Option<ConfigStream>,
+    /// Never locked: a lock makes the builder `Sync`, which streams need not be.
+    settings_stream: Option<Mutex<ConfigStream>>,
     on_addresses_end: OnAddressesEnd,
     seed: Option<u64>,
 }
@@ -111,6 +113,10 @@ impl std::error::Error for BuildError {
         }
     }
 }
+
+// As for `ReadyError`.
+impl UnwindSafe for BuildError {}
+impl RefUnwindSafe for BuildError {}
 
 impl From<ConfigError> for BuildError {
     fn from(error: ConfigError) -> Self {
@@ -390,7 +396,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// # Ok::<(), pool_driver::BuildError>(())
     /// ```
     pub fn settings_from(mut self, settings: impl Stream<Item = PoolConfig> + Send + 'static) -> Self {
-        self.untyped.settings_stream = Some(Box::pin(settings));
+        self.untyped.settings_stream = Some(Mutex::new(Box::pin(settings)));
         self
     }
 
@@ -460,6 +466,8 @@ where
     {
         let Untyped { settings, settings_stream, on_addresses_end, seed } = self.untyped;
         settings.check(C::Connection::REPORTS_OUTCOMES)?;
+        let config_stream =
+            settings_stream.map(|stream| stream.into_inner().unwrap_or_else(PoisonError::into_inner));
         let parts = Parts {
             config: settings.config,
             seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
@@ -467,7 +475,7 @@ where
             source: self.addresses,
             on_addresses_end,
             shutdown_timeout: settings.shutdown_timeout,
-            config_stream: settings_stream,
+            config_stream,
             queue_size,
             runtime: self.runtime,
             observer: self.observer,

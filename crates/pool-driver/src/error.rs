@@ -1,16 +1,29 @@
-//! Why an item was not taken, why one that was taken did not arrive, why the pool is over.
+//! Why an item was refused, why one that was taken was not sent, why the pool is over.
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 /// An error of any type, as connectors, connections and name services return it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An error that is kept, for the snapshot and for everybody who asks.
+/// An error that is shared by the snapshot and by all who ask for it.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
 /// An item that the pool did not take, and why.
+///
+/// ```
+/// use pool_driver::{Pool, RefusedReason, SendError};
+///
+/// fn send_or_print(pool: &Pool<String>, line: String) {
+///     match pool.try_send(line) {
+///         Ok(()) => {}
+///         Err(SendError { item, reason: RefusedReason::Full }) => println!("too fast: {item}"),
+///         Err(SendError { item, reason }) => println!("{reason}: {item}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "made to be taken apart")]
 pub struct SendError<T> {
@@ -38,7 +51,7 @@ impl<T> Error for SendError<T> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusedReason {
-    /// The queue is full; only `try_send` says so, the others wait.
+    /// The queue is full. Only `try_send` says so; all else waits.
     Full,
     /// No connection has been up for as long as `fail_fast_after` allows. Try again later.
     FailingFast,
@@ -59,29 +72,38 @@ impl fmt::Display for RefusedReason {
     }
 }
 
-/// The error of a pool's `Sink`, which can't hand an item back.
+/// The error of a pool's `Sink`: it takes no item. Unlike [`SendError`] it has none to give back.
+///
+/// ```
+/// use futures_util::{Sink, SinkExt};
+/// use pool_driver::{Refused, RefusedReason};
+///
+/// async fn is_over(pool: &mut (impl Sink<u32, Error = Refused> + Unpin)) -> bool {
+///     matches!(pool.send(1).await, Err(Refused { reason: RefusedReason::Closed(_) }))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a name for its one field")]
-pub struct Closed {
+pub struct Refused {
     /// Why the sink takes no item.
     pub reason: RefusedReason,
 }
 
-impl fmt::Display for Closed {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)
     }
 }
 
-impl Error for Closed {}
+impl Error for Refused {}
 
-/// Why an item that the pool had taken was never offered to a connection.
+/// Why an item that the pool had taken was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UndeliveredReason {
     /// No connection had been up for as long as `fail_fast_after` allows.
     FailingFast,
-    /// Nobody wanted it any more: see [`Pool::report_unwanted`](crate::Pool::report_unwanted).
+    /// It was reported as no longer wanted: see [`Pool::report_unwanted`](crate::Pool::report_unwanted).
     Unwanted,
     /// The pool ended before a connection could take it.
     Closed(EndReason),
@@ -109,7 +131,7 @@ pub enum EndReason {
     AddressesEnded,
     /// The stream of address sets panicked.
     AddressesPanicked,
-    /// The balancer panicked, or the policy of the items when it had a say in a choice.
+    /// The balancer panicked, or the item policy while it gave pick arguments.
     BalancerPanicked,
     /// The driver was dropped: its task was aborted or panicked, or its runtime shut down.
     DriverDropped,
@@ -129,6 +151,17 @@ impl fmt::Display for EndReason {
 }
 
 /// The end of a pool: why, and what became of its items.
+///
+/// ```
+/// use pool_driver::{EndReason, Pool};
+///
+/// async fn report(pool: &Pool<String>) {
+///     let ended = pool.closed().await;
+///     if ended.reason != EndReason::Shutdown {
+///         eprintln!("{}: {} items were not sent", ended.reason, ended.counts.undelivered);
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
@@ -177,6 +210,10 @@ impl fmt::Display for ReadyError {
 }
 
 impl Error for ReadyError {}
+
+// Errors are shown and dropped, which is all that can be done with one after a panic.
+impl UnwindSafe for ReadyError {}
+impl RefUnwindSafe for ReadyError {}
 
 /// The error of a dial that took longer than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

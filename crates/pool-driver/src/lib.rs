@@ -20,13 +20,11 @@ mod panic;
 mod pool;
 mod pool_map;
 mod queue;
-mod recycler;
 mod seams;
 mod shared_address;
 mod snapshot;
 mod source_status;
 mod sync;
-mod wait_queue;
 mod wake_list;
 mod watchers;
 
@@ -37,7 +35,7 @@ pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
-    BoxError, Closed, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, RefusedReason,
+    BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
 pub use multiplexer::Multiplexer;

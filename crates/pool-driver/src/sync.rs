@@ -1,4 +1,4 @@
-//! The locks and atomics of this crate: loom's where it checks them, ordinary ones otherwise.
+//! The locks and atomics of this crate: loom's under `cfg(loom)`, ordinary ones otherwise.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
@@ -10,7 +10,7 @@ pub(crate) use loom::sync::MutexGuard;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 
-/// Loom's lock with the face of the other.
+/// Loom's lock with the interface of `parking_lot`'s.
 #[cfg(loom)]
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

@@ -1,4 +1,4 @@
-//! Those who wait for something to change, and look again when they are told that something has.
+//! Tasks that wait for something to change, and look again when they are told that something has.
 
 use std::mem;
 
@@ -17,7 +17,7 @@ impl Watchers {
     pub(crate) fn tell(&self) {
         let watchers = mem::take(&mut *self.0.lock());
         for watcher in watchers {
-            // One that has given up needs telling nothing, and one that panics is not ours.
+            // One that has given up needs no news, and a waker that panics harms no other.
             let _ = guard(|| watcher.send(()));
         }
     }
@@ -27,8 +27,8 @@ impl Watchers {
         let (sender, receiver) = oneshot::channel();
         let gone: Vec<_> = {
             let mut watchers = self.0.lock();
-            // Those who have given up are looked for when there is no room, and then there is enough for
-            // as many again: so each costs a few looks, however many there are.
+            // Watchers that have given up are removed lazily, when there is no room. Then there is room for
+            // as many again, so each costs a few looks, however many there are.
             let mut gone = Vec::new();
             if watchers.len() == watchers.capacity() {
                 gone.extend(watchers.extract_if(.., |watcher| watcher.is_canceled()));
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_give_up_leave_no_more_behind_than_as_many_as_there_are_others() {
+    fn watchers_that_give_up_leave_no_more_room_behind_than_a_few_times_what_the_others_need() {
         for patient in [0, 1, 1000] {
             let watchers = Watchers::new();
             let waiting: Vec<_> = (0..patient).map(|_| watchers.watch()).collect();

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use pool_driver::{EndReason, Event, Pool, ReadyError, RefusedReason, Runtime, UndeliveredReason};
-use support::{A, B, Bench, Call, Dial, Fault, Item, Outside, millis, secs};
+use support::{A, B, Bench, Call, Dial, Fault, Item, Outside, Task, millis, secs};
 
 /// A pool whose one connection takes nothing yet.
 fn blocked() -> Bench {
@@ -114,6 +114,36 @@ fn d2_senders_that_wait_are_refused_and_have_their_items_back() {
     drop(bench.pool().shutdown(secs(30)));
     assert_eq!(bench.output(&sender), Err(RefusedReason::Closed(EndReason::Shutdown)));
     bench.finish();
+}
+
+/// A pool that is dialling and has an item to deliver, and a task that waits until it is ready.
+fn waiting_until_ready() -> (Bench, Task<Result<(), ReadyError>>) {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.answer(A, Dial::Hang);
+    bench.set([A]);
+    bench.send([1]);
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    bench.run();
+    assert!(!ready.is_done());
+    (bench, ready)
+}
+
+#[test]
+fn d2_a_task_that_waits_until_the_pool_is_ready_is_told_at_once_that_another_handle_shuts_it_down() {
+    let (mut bench, ready) = waiting_until_ready();
+    drop(bench.pool().shutdown(secs(30)));
+    let told = bench.output(&ready);
+    assert!(matches!(told, Err(ReadyError::Closed(EndReason::Shutdown))), "{told:?}");
+    assert!(!bench.driver.is_done(), "the deadline is far away");
+}
+
+#[test]
+fn d2_a_task_that_waits_until_the_pool_is_ready_is_told_at_once_that_its_addresses_have_ended() {
+    let (mut bench, ready) = waiting_until_ready();
+    bench.feed.push(support::Answer::End);
+    let told = bench.output(&ready);
+    assert!(matches!(told, Err(ReadyError::Closed(EndReason::AddressesEnded))), "{told:?}");
+    assert!(!bench.driver.is_done(), "the deadline is far away");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::SinkExt;
 use pool_core::RoundRobin;
 use pool_driver::{
-    Balance, Closed, DropUndelivered, EndReason, Ended, Event, Multiplexer, RefusedReason, SeamsOf,
+    Balance, DropUndelivered, EndReason, Ended, Event, Multiplexer, Refused, RefusedReason, SeamsOf,
 };
 use support::{
     A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, Settings, World, secs,
@@ -72,15 +72,15 @@ impl<P: Balance> Owner<P> {
         polled
     }
 
-    fn poll_ready(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_ready(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_ready_unpin)
     }
 
-    fn poll_flush(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_flush(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_flush_unpin)
     }
 
-    fn poll_close(&mut self) -> Poll<Result<(), Closed>> {
+    fn poll_close(&mut self) -> Poll<Result<(), Refused>> {
         self.poll(SinkExt::poll_close_unpin)
     }
 
@@ -276,7 +276,7 @@ fn poll_close_delivers_flushes_and_closes_everything() {
     owner.outside.world.link(A).change(|behaviour| behaviour.closes = false);
     owner.send(1);
     assert_eq!(owner.poll_close(), Poll::Pending);
-    let closed = Closed { reason: RefusedReason::Closed(EndReason::Shutdown) };
+    let closed = Refused { reason: RefusedReason::Closed(EndReason::Shutdown) };
     assert_eq!(owner.poll_ready(), Poll::Ready(Err(closed.clone())));
     assert!(owner.progress().is_pending());
     owner.outside.world.link(A).change(|behaviour| behaviour.closes = true);

@@ -73,7 +73,7 @@ fn i5_senders_are_served_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
+fn i5_permits_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
     let mut bench = blocked(3);
     bench.send([1, 2, 3]);
     let senders: Vec<_> = (4..=7).map(|id| bench.sender(id)).collect();
@@ -95,7 +95,7 @@ fn i5_places_that_become_free_one_by_one_are_granted_in_the_order_of_arrival() {
 }
 
 #[test]
-fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
+fn i5_room_beyond_the_permits_that_were_granted_is_free_for_all() {
     let mut bench = blocked(3);
     bench.send([1, 2, 3]);
     let sender = bench.sender(4);
@@ -117,13 +117,13 @@ fn i5_a_place_that_is_free_beyond_those_granted_is_anybodys() {
 }
 
 #[test]
-fn i5_nobody_overtakes_a_sender_that_was_granted_a_place() {
+fn i5_no_sender_overtakes_one_that_was_granted_a_permit() {
     let mut bench = blocked(1);
     bench.send([1]);
     let _sender = bench.sender(2);
     bench.run();
     bench.world.link(A).change(|behaviour| behaviour.is_ready = true);
-    // The driver has granted the place; the sender hasn't run yet.
+    // The driver has granted the permit; the sender hasn't run yet.
     bench.executor.run_round();
     assert_eq!(bench.snapshot().queue.granted, 1);
     assert_eq!(bench.try_send(3), Err(RefusedReason::Full));
@@ -147,7 +147,7 @@ fn i5_t5_a_sender_that_gives_up_while_it_waits_leaves_nothing_behind() {
 }
 
 #[test]
-fn i5_t4_a_sender_that_gives_up_with_a_grant_passes_it_on() {
+fn i5_t4_a_sender_that_gives_up_with_a_permit_passes_it_on() {
     let mut bench = blocked(1);
     bench.send([1]);
     let (first, second) = (bench.sender(2), bench.sender(3));
@@ -163,7 +163,7 @@ fn i5_t4_a_sender_that_gives_up_with_a_grant_passes_it_on() {
 }
 
 #[test]
-fn i5_a_sender_that_is_never_polled_takes_no_place() {
+fn i5_a_sender_that_is_never_polled_takes_no_permit() {
     let bench = blocked(1);
     let sending = bench.pool().send(bench.ledger.item(1));
     bench.ledger.record(1, End::Withdrawn);
@@ -207,19 +207,19 @@ fn t2_an_idle_handle_reserves_nothing() {
 }
 
 #[test]
-fn t2_a_clone_does_not_copy_the_reservation_and_dropping_the_reserver_frees_it() {
+fn t2_a_clone_does_not_copy_the_permit_and_dropping_its_holder_frees_it() {
     let mut bench = blocked(1);
-    let reserving = bench.spawn_with_pool(|mut pool| async move {
+    let asking = bench.spawn_with_pool(|mut pool| async move {
         std::future::poll_fn(|cx| pool.poll_ready_unpin(cx)).await.expect("it is open");
         pool
     });
-    let reserver = bench.output(&reserving);
-    let clone = reserver.clone();
+    let holder = bench.output(&asking);
+    let clone = holder.clone();
     assert_eq!(bench.snapshot().queue.granted, 1);
     assert_eq!(bench.try_send(1), Err(RefusedReason::Full));
     drop(clone);
     assert_eq!(bench.snapshot().queue.granted, 1);
-    drop(reserver);
+    drop(holder);
     assert_eq!(bench.snapshot().queue.granted, 0);
     assert_eq!(bench.try_send(2), Ok(()));
     bench.finish();
@@ -289,7 +289,7 @@ fn t8_a_queue_that_fills_during_an_outage_stays_bounded_and_is_delivered_in_orde
     bench.finish();
 }
 
-/// Nobody wants these items any more, and the pool is told.
+/// These items are not wanted any more, and the pool is told.
 fn disown(bench: &mut Bench, ids: impl IntoIterator<Item = u32>) {
     for id in ids {
         bench.ledger.disown(id);
@@ -299,7 +299,7 @@ fn disown(bench: &mut Bench, ids: impl IntoIterator<Item = u32>) {
 }
 
 #[test]
-fn i5_t8_items_that_nobody_wants_leave_their_places_to_those_who_wait_in_an_outage() {
+fn i5_t8_unwanted_items_make_room_for_senders_that_wait_in_an_outage() {
     let mut bench = Bench::new(|pool| pool.queue_size(4));
     bench.world.answer(A, Dial::Refuse);
     bench.set([A]);
@@ -320,7 +320,7 @@ fn i5_t8_items_that_nobody_wants_leave_their_places_to_those_who_wait_in_an_outa
 }
 
 #[test]
-fn i5_a_search_for_items_that_nobody_wants_finds_those_in_queue_and_hand_and_no_others() {
+fn i5_a_search_for_unwanted_items_finds_those_in_queue_and_backlog_and_no_others() {
     for blocked_first in [1, 5, 10] {
         let mut bench = blocked(10);
         bench.send(0..blocked_first);
@@ -334,13 +334,13 @@ fn i5_a_search_for_items_that_nobody_wants_finds_those_in_queue_and_hand_and_no_
 }
 
 #[test]
-fn i5_in_a_long_queue_a_search_waits_until_it_is_worth_its_while() {
+fn i5_in_a_long_queue_a_search_waits_until_one_item_in_64_is_unwanted() {
     let mut bench = blocked(640);
     bench.send(0..640);
     let before = bench.calls.count();
     disown(&mut bench, 0..9);
     assert_eq!(bench.ledger.undelivered(), [0; 0], "nine are less than one in 64");
-    assert_eq!(bench.calls.count(), before, "nobody has been asked");
+    assert_eq!(bench.calls.count(), before, "no item has been looked at");
     disown(&mut bench, [9]);
     assert_eq!(bench.ledger.undelivered().len(), 10);
     disown(&mut bench, [10]);
@@ -349,7 +349,7 @@ fn i5_in_a_long_queue_a_search_waits_until_it_is_worth_its_while() {
 }
 
 #[test]
-fn i5_an_item_of_which_nobody_can_say_whether_it_is_wanted_is_delivered() {
+fn i5_an_item_is_delivered_if_the_question_whether_it_is_wanted_panics() {
     let mut bench = blocked(4);
     bench.send([1, 2]);
     bench.ledger.spoil();
@@ -372,7 +372,7 @@ fn i5_an_item_that_has_left_when_it_is_reported_as_unwanted_changes_nothing() {
 }
 
 /// Waits until there is room, then returns the handle, with nothing sent.
-fn readiness_waiter(bench: &mut Bench) -> Task<Pool<Item, u16>> {
+fn wait_for_room(bench: &mut Bench) -> Task<Pool<Item, u16>> {
     bench.spawn_with_pool(|mut pool| async move {
         std::future::poll_fn(|cx| pool.poll_room(cx)).await;
         pool
@@ -380,12 +380,11 @@ fn readiness_waiter(bench: &mut Bench) -> Task<Pool<Item, u16>> {
 }
 
 #[test]
-fn t2_room_is_shown_to_all_who_look_and_kept_for_none_of_them() {
+fn t2_all_handles_that_wait_for_room_are_told_of_it_and_none_reserves_it() {
     let mut bench = blocked(2);
-    let readiness_waiters: Vec<_> = (0..5).map(|_| readiness_waiter(&mut bench)).collect();
+    let waiting: Vec<_> = (0..5).map(|_| wait_for_room(&mut bench)).collect();
     bench.run();
-    let handles: Vec<_> =
-        readiness_waiters.iter().map(|readiness_waiter| bench.output(readiness_waiter)).collect();
+    let handles: Vec<_> = waiting.iter().map(|task| bench.output(task)).collect();
     let queue = bench.snapshot().queue;
     assert_eq!((queue.granted, queue.waiting), (0, 0));
     bench.send([1, 2]);
@@ -394,15 +393,15 @@ fn t2_room_is_shown_to_all_who_look_and_kept_for_none_of_them() {
 }
 
 #[test]
-fn t2_onlookers_wait_in_line_and_hold_up_nobody() {
+fn t2_handles_that_wait_for_room_are_told_in_their_turn_and_hold_up_no_sender() {
     let mut bench = blocked(1);
     bench.send([1]);
-    let first = readiness_waiter(&mut bench);
-    let quitter = readiness_waiter(&mut bench);
+    let first = wait_for_room(&mut bench);
+    let quitter = wait_for_room(&mut bench);
     bench.run();
     let sender = bench.sender(2);
     bench.run();
-    let late = readiness_waiter(&mut bench);
+    let late = wait_for_room(&mut bench);
     bench.run();
     assert_eq!(bench.snapshot().queue.waiting, 1, "only a sender counts");
     bench.executor.cancel(&quitter);
@@ -420,7 +419,7 @@ fn t2_onlookers_wait_in_line_and_hold_up_nobody() {
 }
 
 #[test]
-fn t2_a_handle_that_looks_on_and_is_dropped_leaves_nothing_behind() {
+fn t2_a_handle_that_is_dropped_while_it_waits_for_room_leaves_nothing_behind() {
     struct Nobody;
     impl Wake for Nobody {
         fn wake(self: Arc<Self>) {}
@@ -438,21 +437,21 @@ fn t2_a_handle_that_looks_on_and_is_dropped_leaves_nothing_behind() {
 }
 
 #[test]
-fn t2_onlookers_are_woken_when_senders_would_be_refused() {
+fn t2_handles_that_wait_for_room_are_woken_when_senders_would_be_refused() {
     for fails_fast in [false, true] {
         let mut bench = Bench::new(|pool| pool.queue_size(1).fail_fast_after(secs(3)));
         bench.world.answer(A, Dial::Refuse);
         bench.set([A]);
         bench.send([1]);
-        let readiness_waiter = readiness_waiter(&mut bench);
+        let waiting = wait_for_room(&mut bench);
         bench.run();
-        assert!(!readiness_waiter.is_done());
+        assert!(!waiting.is_done());
         if fails_fast {
             bench.advance(secs(3));
         } else {
             bench.executor.cancel(&bench.driver.clone());
             bench.run();
         }
-        assert!(readiness_waiter.is_done(), "fails fast: {fails_fast}");
+        assert!(waiting.is_done(), "fails fast: {fails_fast}");
     }
 }

@@ -71,11 +71,15 @@
 //! # }
 //! ```
 //!
-//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out;
-//! without `call`, so is all that belongs to [calls](pool_for_calls).
+//! # Features
 //!
-//! With the feature `resolve`, which is not on by default, the module `resolve` has host names and files
-//! as sources of addresses; with `dns` and `etcd` it has these too.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `tcp` | yes | [`tcp`] and [`framed`] |
+//! | `call` | yes | [calls](pool_for_calls): all of `pool-call`, and `call_timeout` |
+//! | `tower` | no | pools as tower services, and tower services as connections |
+//! | `resolve` | no | the module `resolve`: host names and files as sources of addresses |
+//! | `dns`, `etcd` | no | these as sources of addresses, in the module `resolve` |
 //!
 //! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
 
@@ -99,7 +103,7 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///
-/// The closure is called for every dial. What it captures it must clone for each future:
+/// The closure is called for every dial, and clones what it captures for each future:
 /// `move |address| { let config = config.clone(); async move { … } }`.
 ///
 /// ```
@@ -124,13 +128,25 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 /// # }
 /// ```
 ///
-/// A sink that can't read notices that its peer is gone only at the next write. Where the peer
-/// can talk, prefer [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
+/// A sink that can't read notices only at the next write that its peer is gone. For peers that talk, prefer
+/// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
 pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> {
     PoolBuilder::plain(connector, SmolRuntime::new())
 }
 
 /// A pool over [`Connection`]s, which `connector` makes from addresses.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use pool_smol::{BuildError, Pool, pool_for_connections, tcp};
+/// use tokio_util::codec::LinesCodec;
+///
+/// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
+///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     pool_for_connections(connector).connect_to_fixed(addresses).spawn()
+/// }
+/// ```
 pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
     PoolBuilder::new(connector, SmolRuntime::new())
 }

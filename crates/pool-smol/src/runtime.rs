@@ -9,6 +9,16 @@ use pool_driver::{Ambient, BoxError, Runtime, SpawnOn, Timer};
 use smol::{Executor, LocalExecutor};
 
 /// smol as a pool's runtime. Its timers need no executor: async-io runs them.
+///
+/// ```
+/// use futures_util::sink::drain;
+/// use pool_smol::{PoolBuilder, SmolRuntime};
+///
+/// let connect = |_: u16| async { Ok::<_, std::io::Error>(drain::<String>()) };
+/// // What `pool_smol::pool_for(connect)` does.
+/// let builder = PoolBuilder::plain(connect, SmolRuntime::new());
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Debug)]
 pub struct SmolRuntime {
     epoch: StdInstant,

@@ -1,57 +1,39 @@
-//! 100,000 calls over real TCP, a third of them given up at random, and servers that cut
-//! connections off. `POOL_CROWD_SEED` sets another seed.
+//! 100,000 calls over real TCP on smol.
 
 #[path = "../../pool-call/tests/loopback/mod.rs"]
 mod loopback;
+#[path = "../../pool-driver/tests/on_runtimes/crowd.rs"]
+mod scenarios;
 
-use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
+/// What the scenarios need of a runtime.
+mod adapter {
+    use std::io;
+    use std::net::SocketAddr;
 
-use loopback::{ClientCodec, Crowd, IN_FLIGHT_MAX, Item, Order, Plan, WRITE_BUFFER_LEN, id_of, stamp};
-use pool_smol::{Connection, Pipelined, Tagged, pool_for_calls};
-use smol::net::TcpStream;
-use tokio_util::codec::Framed;
-use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+    pub(crate) use pool_smol::{Connection, Pipelined, Tagged, pool_for_calls};
+    pub(crate) use smol::block_on;
 
-const CALLS: usize = 100_000;
+    use smol::net::TcpStream;
+    use tokio_util::codec::Framed;
+    use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
-type Transport = Framed<Compat<TcpStream>, ClientCodec>;
+    use super::loopback::ClientCodec;
 
-async fn dial(address: SocketAddr) -> io::Result<Transport> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut transport = Framed::new(stream.compat(), ClientCodec);
-    transport.set_backpressure_boundary(WRITE_BUFFER_LEN);
-    Ok(transport)
-}
+    pub(crate) const CALLS: usize = 100_000;
 
-fn run<K>(plan: Plan, connect: fn(Transport) -> K)
-where
-    K: Connection<Item> + Send + 'static,
-{
-    let crowd = Crowd::new(plan);
-    let connector = move |address| async move { dial(address).await.map(connect) };
-    let settings = crowd.settings(pool_for_calls(connector));
-    let pool = settings.spawn::<Item>().expect("the settings make sense");
-    let callers: Vec<_> = crowd.callers(&pool).into_iter().map(smol::spawn).collect();
-    let ended = smol::block_on(async {
-        for caller in callers {
-            caller.await;
+    pub(crate) type Transport = Framed<Compat<TcpStream>, ClientCodec>;
+
+    pub(crate) async fn dial(address: SocketAddr) -> io::Result<Transport> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Framed::new(stream.compat(), ClientCodec))
+    }
+
+    /// Spawns all, and waits until they are done.
+    pub(crate) async fn run_all(futures: Vec<impl Future<Output = ()> + Send + 'static>) {
+        let tasks: Vec<_> = futures.into_iter().map(smol::spawn).collect();
+        for task in tasks {
+            task.await;
         }
-        pool.shutdown(Duration::from_secs(3600)).await
-    });
-    crowd.finish(ended);
-}
-
-#[test]
-fn every_caller_gets_its_own_reply_on_pipelined_connections() {
-    let plan = Plan { order: Order::Requests, calls: CALLS, shut_down_at: None };
-    run(plan, |transport| Pipelined::new(transport).in_flight_max(IN_FLIGHT_MAX));
-}
-
-#[test]
-fn every_caller_gets_its_own_reply_on_tagged_connections() {
-    let plan = Plan { order: Order::Shuffled, calls: CALLS, shut_down_at: None };
-    run(plan, |transport| Tagged::new(transport, stamp, id_of).in_flight_max(IN_FLIGHT_MAX));
+    }
 }

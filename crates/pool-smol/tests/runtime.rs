@@ -1,17 +1,22 @@
 //! smol as the runtime: its timer, its executors, and what a pool of its may be made of.
 
+#[path = "../../pool-driver/tests/on_runtimes/executor_end.rs"]
+mod executor_end;
+
+mod adapter {
+    pub(crate) use pool_smol::*;
+
+    pub(crate) type Runtime = pool_smol::SmolRuntime;
+}
+
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::mpsc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::sink::{Drain, drain, unfold};
-use pool_smol::{
-    EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, UndeliveredReason, pool_for,
-};
+use pool_smol::{EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, pool_for};
 use smol::future::poll_once;
 use smol::{Executor, LocalExecutor, block_on};
 
@@ -112,23 +117,9 @@ fn on_a_local_executor_items_and_connections_need_not_be_send_and_may_borrow() {
 
 #[test]
 fn the_end_of_the_executor_gives_queued_items_back_and_wakes_everybody() {
-    let executor = Executor::new();
-    let (undelivered, items) = mpsc::channel();
-    let pool = pool_for(|_: u16| pending::<Result<Drain<u32>, String>>())
-        .connect_to_fixed([1])
-        .queue_size(2)
-        .on_undelivered(move |item: u32, reason: UndeliveredReason| {
-            undelivered.send((item, reason)).expect("the test listens");
-        })
-        .spawn_on::<u32, _>(&executor)
-        .expect("the settings make sense");
-    assert!(executor.try_tick(), "the driver is there to be polled");
-    pool.try_send(1).expect("there is room");
-    pool.try_send(2).expect("there is room");
-    assert!(pool.send(3).now_or_never().is_none());
-    drop(executor);
-    let reason = UndeliveredReason::Closed(EndReason::DriverDropped);
-    assert_eq!(items.try_iter().collect::<Vec<_>>(), [(1, reason), (2, reason)]);
-    let ended = pool.closed().now_or_never().expect("it is over");
-    assert_eq!((ended.reason, ended.counts.undelivered), (EndReason::DriverDropped, 2));
+    executor_end::check(Executor::new(), |builder, executor| {
+        let pool = builder.spawn_on(executor).expect("the settings make sense");
+        assert!(executor.try_tick(), "the driver is there to be polled");
+        pool
+    });
 }

@@ -1,128 +1,28 @@
-//! Real TCP over the loopback, with lines as items and a codec that knows nothing of smol.
+//! Real TCP over the loopback on smol, with a codec that knows nothing of smol.
 
-use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::time::Duration;
+#[path = "../../pool-driver/tests/on_runtimes/tcp.rs"]
+mod scenarios;
 
-use futures_util::future::{join, join3};
-use futures_util::{SinkExt, StreamExt};
-use pool_smol::{Pool, ReadyError, pool_for_connections, tcp};
-use smol::block_on;
-use smol::future::yield_now;
-use smol::net::{TcpListener, TcpStream};
-use tokio_util::codec::{Framed, LinesCodec};
-use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+/// What the scenarios need of a runtime.
+mod adapter {
+    use std::io;
 
-type Peer = Framed<Compat<TcpStream>, LinesCodec>;
+    pub(crate) use pool_smol::{Pool, ReadyError, pool_for_connections, tcp};
+    pub(crate) use smol::block_on;
+    pub(crate) use smol::future::yield_now;
+    pub(crate) use smol::net::TcpListener as Listener;
 
-async fn server() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback is there");
-    let address = listener.local_addr().expect("it is bound");
-    (listener, address)
-}
+    use smol::net::TcpStream;
+    use tokio_util::codec::{Framed, LinesCodec};
+    use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
-async fn accept(listener: &TcpListener) -> Peer {
-    let (stream, _) = listener.accept().await.expect("somebody connects");
-    Framed::new(stream.compat(), LinesCodec::new())
-}
+    pub(crate) type Peer = Framed<Compat<TcpStream>, LinesCodec>;
 
-/// Reads until the pool closes, then closes.
-async fn read_to_end(peer: Peer) -> Vec<String> {
-    peer.map(|line| line.expect("it is text")).collect().await
-}
+    pub(crate) async fn listen() -> io::Result<Listener> {
+        Listener::bind("127.0.0.1:0").await
+    }
 
-fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
-    pool_for_connections(tcp(LinesCodec::new, drop))
-        .connect_to_fixed([address])
-        .connections_per_address(connections)
-        .spawn()
-        .expect("the settings make sense")
-}
-
-const DEADLINE: Duration = Duration::from_secs(30);
-
-#[test]
-fn items_arrive_in_turn_over_all_connections() {
-    block_on(async {
-        let (listener, address) = server().await;
-        let pool = pool(address, 2);
-        let peers = [accept(&listener).await, accept(&listener).await];
-        while pool.snapshot().addresses[0].status.ready < 2 {
-            yield_now().await;
-        }
-        for number in 0..100 {
-            pool.send(format!("line {number}")).await.expect("the pool is open");
-        }
-        let [first, second] = peers.map(read_to_end);
-        let (ended, first, second) = join3(pool.shutdown(DEADLINE), first, second).await;
-        assert_eq!((ended.counts.sent, first.len(), second.len()), (100, 50, 50));
-    });
-}
-
-#[test]
-fn what_the_peer_says_is_heard_also_while_we_close() {
-    block_on(async {
-        let (listener, address) = server().await;
-        let (heard, says) = mpsc::channel();
-        let connector = tcp(LinesCodec::new, move |line| heard.send(line).expect("the test listens"));
-        let builder = pool_for_connections(connector).connect_to_fixed([address]);
-        let pool = builder.spawn::<String>().expect("the settings make sense");
-        let mut peer = accept(&listener).await;
-        peer.send("hello").await.expect("it is connected");
-        pool.send("ping".into()).await.expect("the pool is open");
-        let farewell = async {
-            while peer.next().await.is_some() {}
-            peer.send("bye").await.expect("one half is open");
-            drop(peer);
-        };
-        join(pool.shutdown(DEADLINE), farewell).await;
-        assert_eq!(says.try_iter().collect::<Vec<_>>(), ["hello", "bye"]);
-    });
-}
-
-#[test]
-fn c4_t26_a_peer_that_closes_while_idle_is_redialled_without_traffic() {
-    block_on(async {
-        let (listener, address) = server().await;
-        let pool = pool(address, 1);
-        for _ in 0..3 {
-            drop(accept(&listener).await);
-        }
-        let mut peer = accept(&listener).await;
-        pool.send("still here".into()).await.expect("the pool is open");
-        assert_eq!(peer.next().await.transpose().ok().flatten().as_deref(), Some("still here"));
-    });
-}
-
-#[test]
-fn i6_d2_a_shutdown_flushes_everything_also_to_a_slow_reader() {
-    block_on(async {
-        let (listener, address) = server().await;
-        let pool = pool(address, 1);
-        let peer = accept(&listener).await;
-        // More than the sockets' buffers hold, so that the pool has to wait for the reader.
-        let send = async {
-            for number in 0..4000 {
-                pool.send(format!("{number:04000}")).await.expect("the pool is open");
-            }
-            pool.shutdown(DEADLINE).await
-        };
-        let (ended, lines) = join(send, read_to_end(peer)).await;
-        assert_eq!(ended.counts.sent, 4000);
-        assert!(lines.iter().map(|line| line.parse()).eq((0..4000).map(Ok)));
-    });
-}
-
-#[test]
-fn t32_ready_tells_that_nobody_listens() {
-    block_on(async {
-        let (listener, address) = server().await;
-        drop(listener);
-        let pool = pool(address, 1);
-        let Err(ReadyError::Failing { last_error: Some(error) }) = pool.ready().await else {
-            panic!("nobody listens")
-        };
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        assert_eq!(kind, Some(std::io::ErrorKind::ConnectionRefused));
-    });
+    pub(crate) fn frame(stream: TcpStream) -> Peer {
+        Framed::new(stream.compat(), LinesCodec::new())
+    }
 }

@@ -37,11 +37,15 @@
 //! caller is in, without which it panics, and `spawn_on(&local_set)` on one of yours; there neither
 //! connections nor items need be `Send`.
 //!
-//! Without the feature `tcp`, which is on by default, [`tcp`] and all that it needs are left out;
-//! without `call`, so is all that belongs to [calls](pool_for_calls).
+//! # Features
 //!
-//! With the feature `resolve`, which is not on by default, the module `resolve` has host names and files
-//! as sources of addresses; with `dns` and `etcd` it has these too.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `tcp` | yes | [`tcp`] and [`framed`] |
+//! | `call` | yes | [calls](pool_for_calls): all of `pool-call`, and `call_timeout` |
+//! | `tower` | no | pools as tower services, and tower services as connections |
+//! | `resolve` | no | the module `resolve`: host names and files as sources of addresses |
+//! | `dns`, `etcd` | no | these as sources of addresses, in the module `resolve` |
 //!
 //! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
 
@@ -65,7 +69,7 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///
-/// The closure is called for every dial. What it captures it must clone for each future:
+/// The closure is called for every dial, and clones what it captures for each future:
 /// `move |address| { let config = config.clone(); async move { … } }`.
 ///
 /// ```
@@ -88,13 +92,25 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 /// # }
 /// ```
 ///
-/// A sink that can't read notices that its peer is gone only at the next write. Where the peer
-/// can talk, prefer [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
+/// A sink that can't read notices only at the next write that its peer is gone. For peers that talk, prefer
+/// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
 pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime> {
     PoolBuilder::plain(connector, TokioRuntime::new())
 }
 
 /// A pool over [`Connection`]s, which `connector` makes from addresses.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use pool_tokio::{BuildError, Pool, pool_for_connections, tcp};
+/// use tokio_util::codec::LinesCodec;
+///
+/// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
+///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     pool_for_connections(connector).connect_to_fixed(addresses).spawn()
+/// }
+/// ```
 pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
     PoolBuilder::new(connector, TokioRuntime::new())
 }

@@ -1,7 +1,7 @@
 //! Tokio's clock, timer and ways to spawn.
 
-use std::cell::OnceCell;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,11 +13,21 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 /// Tokio as a pool's runtime, with time enabled (`enable_time` or `enable_all`). Its clock is
 /// `tokio::time`'s, so that paused time works.
+///
+/// ```
+/// use futures_util::sink::drain;
+/// use pool_tokio::{PoolBuilder, TokioRuntime};
+///
+/// let connect = |_: u16| async { Ok::<_, std::io::Error>(drain::<String>()) };
+/// // What `pool_tokio::pool_for(connect)` does.
+/// let builder = PoolBuilder::plain(connect, TokioRuntime::new());
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct TokioRuntime {
-    /// The time of the first look at the clock, which is the driver's first poll: not before is
-    /// it certain that Tokio's clock is the one that counts.
-    epoch: OnceCell<TokioInstant>,
+    /// The time of the first look at the clock, which is in the driver's first poll. Before that the
+    /// caller may be outside of the runtime whose clock it is, which may be paused.
+    epoch: OnceLock<TokioInstant>,
 }
 
 impl TokioRuntime {

@@ -1,17 +1,24 @@
 //! Tokio as the runtime: its clock, its ways to spawn, and what a pool of its may be made of.
 
+#[path = "../../pool-driver/tests/on_runtimes/executor_end.rs"]
+mod executor_end;
+
+mod adapter {
+    pub(crate) use pool_tokio::*;
+
+    pub(crate) type Runtime = pool_tokio::TokioRuntime;
+}
+
 use std::cell::RefCell;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
-    AddressSet, Backoff, BuildError, EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder,
-    ReadyError, TokioRuntime, UndeliveredReason, pool_for,
+    AddressSet, Backoff, BuildError, EndReason, FixedAddresses, PlainConnector, PoolBuilder, ReadyError,
+    TokioRuntime, pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -127,24 +134,9 @@ fn items_and_connections_need_not_be_send_on_a_local_set() {
 
 #[test]
 fn the_end_of_the_runtime_gives_queued_items_back_and_wakes_everybody() {
-    let runtime = current_thread();
-    let (undelivered, items) = mpsc::channel();
-    let pool = pool_for(|_: u16| pending::<Result<Drain<u32>, String>>())
-        .connect_to_fixed([1])
-        .queue_size(2)
-        .on_undelivered(move |item: u32, reason: UndeliveredReason| {
-            undelivered.send((item, reason)).expect("the test listens");
-        })
-        .spawn_on::<u32, _>(runtime.handle())
-        .expect("the settings make sense");
-    pool.try_send(1).expect("there is room");
-    pool.try_send(2).expect("there is room");
-    assert!(pool.send(3).now_or_never().is_none());
-    drop(runtime);
-    let reason = UndeliveredReason::Closed(EndReason::DriverDropped);
-    assert_eq!(items.try_iter().collect::<Vec<_>>(), [(1, reason), (2, reason)]);
-    let ended = pool.closed().now_or_never().expect("it is over");
-    assert_eq!((ended.reason, ended.counts.undelivered), (EndReason::DriverDropped, 2));
+    executor_end::check(current_thread(), |builder, runtime| {
+        builder.spawn_on(runtime.handle()).expect("the settings make sense")
+    });
 }
 
 #[test]
@@ -201,27 +193,6 @@ async fn senders_on_many_threads_lose_nothing_and_their_own_order_is_kept() {
         let of_one = received.iter().filter(|item| item.0 == sender).map(|item| item.1);
         assert!(of_one.eq(0..2000), "sender {sender}");
     }
-}
-
-fn is_send_sync_and_clone<P: Send + Sync + Clone>() {}
-
-fn is_send<F: Send>(_: &F) {}
-
-/// Compiles for every `T: Send`, which is the test.
-fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
-    is_send_sync_and_clone::<Pool<T>>();
-    is_send(&pool.send(item));
-    is_send(&pool.ready());
-    is_send(&pool.shutdown(Duration::ZERO));
-}
-
-#[test]
-fn a_pool_is_send_and_sync_and_clone_if_its_items_are_send() {
-    let _ = pools_of_send_items_are_shared::<RefCell<u32>>;
-    let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<RefCell<u32>>()) };
-    let builder = pool_for(connector).connect_to_fixed([]);
-    let (_, driver) = builder.build::<RefCell<u32>>().expect("sound settings");
-    is_send(&driver);
 }
 
 /// Which setting a builder refuses.

@@ -1,4 +1,4 @@
-//! A call that a service is at work on.
+//! One call in flight at a service.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,20 +10,21 @@ use pin_project::pin_project;
 use pool_driver::{BoxError, FailureKind, Outcome};
 
 use crate::call::Responder;
+use crate::connection::Orphans;
 use crate::error::{ConnectionError, MaybeSentReason};
-use crate::orphans::Orphans;
 
-/// Answers its call, and tells what became of it.
+/// Polls the future of a response, answers the call, and returns what became of it.
 #[pin_project]
 pub(super) struct InFlight<F, Request, Reply> {
     #[pin]
     future: F,
-    /// Gone once it has answered, or the caller has gone.
+    /// `None` once it has answered, or the caller has gone.
     responder: Option<Responder<Request, Reply>>,
+    /// Counts this call alone.
     orphan: Arc<Orphans>,
-    /// Counts those that go on without a caller. Without it they end: that is how tower's services
-    /// are told.
-    abandoned: Option<Arc<AtomicUsize>>,
+    /// Counts the calls that are finished without a caller. `None` ends them instead: dropping the future tells
+    /// a tower service that nobody waits.
+    orphans: Option<Arc<AtomicUsize>>,
     begun: Instant,
 }
 
@@ -32,9 +33,9 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
         future: F,
         responder: Responder<Request, Reply>,
         orphan: Arc<Orphans>,
-        abandoned: Option<Arc<AtomicUsize>>,
+        orphans: Option<Arc<AtomicUsize>>,
     ) -> Self {
-        Self { future, responder: Some(responder), orphan, abandoned, begun: Instant::now() }
+        Self { future, responder: Some(responder), orphan, orphans, begun: Instant::now() }
     }
 
     /// Tells the caller that its connection is over.
@@ -48,7 +49,7 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
 /// What became of a call.
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
-    /// The service has responded, whatever it said and whoever was left to hear it.
+    /// Whether the service has responded, even with an error or without a caller.
     pub(super) is_response: bool,
 }
 
@@ -71,16 +72,16 @@ where
         this.orphan.watch(cx.waker());
         if this.responder.is_some() && this.orphan.count() > 0 {
             *this.responder = None;
-            let Some(abandoned) = this.abandoned else {
+            let Some(orphans) = this.orphans else {
                 return Poll::Ready(Ended { outcome: Outcome::Cancelled, is_response: false });
             };
-            abandoned.fetch_add(1, Ordering::Relaxed);
+            orphans.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
         let latency = this.begun.elapsed();
         let Some(responder) = this.responder.take() else {
-            if let Some(abandoned) = this.abandoned {
-                abandoned.fetch_sub(1, Ordering::Relaxed);
+            if let Some(orphans) = this.orphans {
+                orphans.fetch_sub(1, Ordering::Relaxed);
             }
             return Poll::Ready(Ended::by_response(Outcome::Cancelled));
         };

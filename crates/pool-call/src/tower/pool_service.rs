@@ -7,15 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
-use pool_driver::{Closed, Pool, RefusedReason, SendError, SharedError};
+use pool_driver::{Pool, Refused, RefusedReason, SendError, SharedError};
 use tower_service::Service;
 
 use crate::call::{Call, Caller};
-use crate::call_ext::Calling;
+use crate::calling::{Calling, Route};
 use crate::error::{CallError, NotSentReason};
-use crate::route::Route;
 
-/// A pool of calls as a [`Service`], for whatever is built of those.
+/// A pool of calls as a [`Service`].
 ///
 /// ```
 /// use pool_call::{Call, CallError, PoolService};
@@ -32,10 +31,9 @@ use crate::route::Route;
 /// }
 /// ```
 ///
-/// It is ready when there is a free place in the pool's queue, and nothing is reserved by that: a
-/// clone that is ready and never calls takes nothing from others. Should somebody else be quicker,
-/// the call waits for a place like any other. A pool that fails fast or is over is ready too: calls
-/// then fail at once, and say why.
+/// It is ready when there is room in the pool's queue. Being ready reserves nothing: a clone that is ready and
+/// never calls takes nothing from others, and a call that finds the room taken waits for a permit like any
+/// other. A pool that fails fast or is over is ready too: calls then fail at once, and say why.
 ///
 /// A clone is a handle of the pool, and so is every call until it is answered.
 pub struct PoolService<Request, Reply, A = SocketAddr> {
@@ -80,15 +78,15 @@ impl<Request: 'static, Reply: 'static, A> Service<Request> for PoolService<Reque
 
     /// The request is in the queue at once if there is room.
     fn call(&mut self, request: Request) -> Self::Future {
-        let (call, answer) = Call::new(request);
-        Calling::new(ServiceRoute::new(self.pool.clone(), call), answer.caller)
+        let (call, reply) = Call::new(request);
+        Calling::new(ServiceRoute::new(self.pool.clone(), call), reply.caller)
     }
 }
 
 /// Through the queue of a pool of which the call is a handle.
 pub struct ServiceRoute<Request, Reply, A> {
     pool: Pool<Call<Request, Reply>, A>,
-    /// Until the pool has it.
+    /// `None` once the pool has it.
     call: Option<Call<Request, Reply>>,
 }
 
@@ -121,9 +119,11 @@ impl<Request: 'static, Reply: 'static, A> Route<Request, Reply> for ServiceRoute
         let ready = ready!(pool.as_mut().poll_ready(cx));
         if let Some(call) = self.call.take() {
             match ready {
-                // Whatever it refuses then it drops: to its caller it comes back.
+                // A call that is refused after all is dropped, and so comes back to its caller.
                 Ok(()) => drop(pool.start_send(call)),
-                Err(Closed { reason }) => call.give_back(NotSentReason::Refused { reason, last_error: None }),
+                Err(Refused { reason }) => {
+                    call.give_back(NotSentReason::Refused { reason, last_error: None });
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -189,7 +189,7 @@ async fn call_until_done(pool: Pool<Item>, record: Arc<Record>, mut random: Rng)
 }
 
 async fn call(pool: &Pool<Item>, number: usize, random: &mut Rng) -> End {
-    let number = u32::try_from(number).expect("there are not so many calls");
+    let number = u32::try_from(number).expect("the number fits");
     let request = Request { number, ..Request::default() };
     let answered = match random.u32(..10) {
         0..4 => Patience::drawn_from(random).wait_for(pool.call(request)).await,

@@ -11,7 +11,7 @@ pub(crate) struct Request {
     /// Where replies come in order it is not looked at.
     pub(crate) id: u32,
     pub(crate) number: u32,
-    /// So many bytes that mean nothing come after it.
+    /// The number of meaningless bytes that follow.
     pub(crate) padding: u32,
 }
 

@@ -1,5 +1,5 @@
 //! A crowd of callers and the servers that answer them, over real TCP. Nothing here knows of a
-//! runtime: the servers have threads, and whoever has a runtime brings the pool and spawns the callers.
+//! runtime: servers have threads of their own, and the crate of a runtime makes the pool and spawns the callers.
 
 mod crowd;
 mod frames;

@@ -13,7 +13,7 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::frames::{Request, ServerCodec};
 
-/// One request in so many is the last of its connection.
+/// One request in this many is the last of its connection.
 const REQUESTS_PER_CUT: u32 = 2_000;
 
 /// In which order a server answers what it has read.

@@ -5,8 +5,9 @@
 
 pub(crate) mod bench;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,12 +52,12 @@ pub(crate) fn id_of(reply: &Reply) -> Option<u32> {
 /// The peer's end of a transport.
 #[derive(Clone, Default)]
 pub(crate) struct Peer {
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<PeerState>>,
 }
 
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
-struct State {
+struct PeerState {
     /// Written, not flushed.
     buffer: VecDeque<Request>,
     /// What the peer has seen and not answered.
@@ -73,7 +74,7 @@ struct State {
 }
 
 impl Peer {
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut PeerState) -> R) -> R {
         let mut state = self.state.borrow_mut();
         let changed = change(&mut state);
         let waker = state.waker.take();
@@ -156,7 +157,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    fn enter(&self, cx: &Context<'_>) -> std::cell::RefMut<'_, State> {
+    fn enter(&self, cx: &Context<'_>) -> std::cell::RefMut<'_, PeerState> {
         let mut state = self.peer.state.borrow_mut();
         state.waker = Some(cx.waker().clone());
         state
@@ -221,6 +222,21 @@ impl Stream for Transport {
     }
 }
 
+/// A deadline that comes when a test says so, and wakes no task.
+#[derive(Clone, Default)]
+pub(crate) struct Switch(Rc<Cell<bool>>);
+
+impl Switch {
+    pub(crate) fn turn_on(&self) {
+        self.0.set(true);
+    }
+
+    pub(crate) fn future(&self) -> impl Future<Output = ()> + use<> {
+        let is_on = Rc::clone(&self.0);
+        poll_fn(move |_| if is_on.get() { Poll::Ready(()) } else { Poll::Pending })
+    }
+}
+
 /// Counts wake-ups.
 #[derive(Default)]
 pub(crate) struct Flag(AtomicUsize);
@@ -263,28 +279,28 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
         self.poll_ready().map(|ready| ready.expect("it lives")).is_ready()
     }
 
-    /// Hands over a call, without flushing it.
-    pub(crate) fn hand(&mut self, number: usize) -> ReplyFuture<Request, Reply> {
+    /// Sends a call without flushing it.
+    pub(crate) fn start_send(&mut self, number: usize) -> ReplyFuture<Request, Reply> {
         let (call, answer) = Call::new(request(number));
         assert!(self.is_ready());
         self.connection.as_mut().start_send(call).expect("it lives");
         answer
     }
 
-    /// Hands over a call whose caller has gone.
-    pub(crate) fn hand_abandoned(&mut self, number: usize) {
+    /// Sends a call whose caller has gone, without flushing it.
+    pub(crate) fn start_send_abandoned(&mut self, number: usize) {
         let (call, answer) = Call::new(request(number));
         drop(answer);
         assert!(self.is_ready());
         self.connection.as_mut().start_send(call).expect("it lives");
     }
 
-    /// Hands over calls and flushes them.
+    /// Sends calls and flushes them.
     pub(crate) fn send(
         &mut self,
         numbers: impl IntoIterator<Item = usize>,
     ) -> Vec<ReplyFuture<Request, Reply>> {
-        let answers = numbers.into_iter().map(|number| self.hand(number)).collect();
+        let answers = numbers.into_iter().map(|number| self.start_send(number)).collect();
         assert_eq!(self.flush().map(|flushed| flushed.is_ok()), Poll::Ready(true));
         answers
     }
@@ -352,7 +368,7 @@ impl From<Result<Event, ConnectionError>> for Told {
             }
             Ok(ConnectionEvent::GoingAway) => Self::GoingAway,
             Ok(ConnectionEvent::Closed) => Self::Closed,
-            Ok(event) => panic!("unheard of: {event:?}"),
+            Ok(event) => panic!("unknown: {event:?}"),
             Err(error) => Self::Failed(format!("{error:?}")),
         }
     }
@@ -389,7 +405,7 @@ impl From<Answered> for End {
                     NotSentReason::TimedOut { .. } => "timed out",
                     NotSentReason::SinkFailed(_) => "sink failed",
                     NotSentReason::Dropped => "dropped",
-                    _ => "unheard of",
+                    _ => "unknown",
                 };
                 Self::NotSent(request.number, reason)
             }
@@ -402,9 +418,9 @@ impl From<Answered> for End {
                 MaybeSentReason::SinkFailed(_) => "sink failed",
                 MaybeSentReason::TimedOut => "timed out",
                 MaybeSentReason::Dropped => "dropped",
-                _ => "unheard of",
+                _ => "unknown",
             }),
-            Err(error) => panic!("unheard of: {error:?}"),
+            Err(error) => panic!("unknown: {error:?}"),
         }
     }
 }

@@ -31,6 +31,15 @@ impl<T> Backlog<T> {
         self.batch = batch.into_iter();
     }
 
+    /// Lets go of the room that items took. There must be none.
+    pub(crate) fn release_buffers(&mut self) {
+        debug_assert!(self.is_empty(), "no item is dropped");
+        self.batch = Vec::new().into_iter();
+        if self.returned.capacity() > 0 {
+            self.returned = VecDeque::new();
+        }
+    }
+
     /// Puts a batch behind all that is there.
     pub(crate) fn extend(&mut self, batch: Vec<T>) {
         if self.is_empty() {

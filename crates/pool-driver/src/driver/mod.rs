@@ -219,7 +219,7 @@ impl<P: Seams> Driver<P> {
     /// Refuses items as soon as the pool closes, and returns them when it can't deliver any longer.
     fn update_closing(&mut self) {
         if let Some(reason) = self.multiplexer.end_reason() {
-            self.shared.queue.close(reason);
+            self.shared.close(reason);
             if !self.multiplexer.takes_items() {
                 self.undeliver_all(UndeliveredReason::Closed(reason));
             }
@@ -237,9 +237,9 @@ impl<P: Seams> Driver<P> {
     }
 
     fn end(&mut self, reason: EndReason) -> Ended {
-        self.shared.queue.close(reason);
+        self.shared.close(reason);
         self.undeliver_all(UndeliveredReason::Closed(reason));
-        let accepted = self.shared.queue.snapshot().1;
+        let accepted = self.shared.queue.accepted();
         let counts = Counts { accepted, ..self.multiplexer.final_counts() };
         let ended = Ended { reason, counts };
         self.ended = Some(ended);

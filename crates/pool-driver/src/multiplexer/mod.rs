@@ -37,7 +37,7 @@ use pool_core::{AddressSet, Availability, Config, ConfigError, Instant, PickArgs
 use crate::config::{ConfigStream, PoolConfig};
 use crate::deadline_timer::DeadlineTimer;
 use crate::driver::backlog::Backlog;
-use crate::error::{Closed, Counts, EndReason, Ended, RefusedReason, UndeliveredReason};
+use crate::error::{Counts, EndReason, Ended, Refused, RefusedReason, UndeliveredReason};
 use crate::queue::QueueSnapshot;
 use crate::seams::addresses::OnAddressesEnd;
 use crate::seams::connection::Connection;
@@ -461,9 +461,9 @@ impl<P: Seams> Multiplexer<P> {
 }
 
 impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
-    type Error = Closed;
+    type Error = Refused;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         self.progress(cx);
         // A lazy pool dials because somebody asks.
         self.dispatch_held(1);
@@ -471,28 +471,28 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
         self.flush();
         let ended = self.finish_poll();
         match self.end_reason() {
-            Some(reason) => Poll::Ready(Err(Closed { reason: RefusedReason::Closed(reason) })),
+            Some(reason) => Poll::Ready(Err(Refused { reason: RefusedReason::Closed(reason) })),
             None if is_ready => Poll::Ready(Ok(())),
-            None => ended.map(|ended| Err(Closed { reason: RefusedReason::Closed(ended.reason) })),
+            None => ended.map(|ended| Err(Refused { reason: RefusedReason::Closed(ended.reason) })),
         }
     }
 
-    fn start_send(mut self: Pin<&mut Self>, item: P::Item) -> Result<(), Closed> {
+    fn start_send(mut self: Pin<&mut Self>, item: P::Item) -> Result<(), Refused> {
         if let Err(item) = self.try_dispatch(item) {
             self.held.push_back(item);
         }
         Ok(())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         if let Poll::Ready(ended) = self.poll_progress(cx) {
-            return Poll::Ready(Err(Closed { reason: RefusedReason::Closed(ended.reason) }));
+            return Poll::Ready(Err(Refused { reason: RefusedReason::Closed(ended.reason) }));
         }
         let is_flushed = self.held.is_empty() && self.connections.is_all_flushed();
         if is_flushed { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         if self.end_reason().is_none() {
             let timeout = self.shutdown_timeout();
             self.close(timeout);

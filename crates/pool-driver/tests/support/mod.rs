@@ -220,8 +220,8 @@ impl Bench {
     }
 
     /// Starts a shutdown and runs.
-    pub(crate) fn shut_down(&mut self, deadline: Duration) -> Task<Ended> {
-        let task = self.spawn_with_pool(|pool| async move { pool.shutdown(deadline).await });
+    pub(crate) fn shut_down(&mut self, timeout: Duration) -> Task<Ended> {
+        let task = self.spawn_with_pool(|pool| async move { pool.shutdown(timeout).await });
         self.run();
         task
     }

@@ -1,0 +1,242 @@
+//! Where caller and connection meet: holds the request until the call is begun, then the reply.
+//!
+//! One mutex around one value decides in one step which of two comes first. A caller that takes its request
+//! back knows that it never left; a connection that begins a call knows that its caller was still there. Wakers
+//! and the user's values are moved under the lock, never cloned, woken or dropped there.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+
+use parking_lot::Mutex;
+use pool_driver::AddressId;
+
+use crate::connection::Orphans;
+use crate::error::{CallError, MaybeSentReason, NotSentReason};
+
+pub(crate) struct CallSlot<Request, Reply> {
+    state: Mutex<SlotState<Request, Reply>>,
+    /// The call is settled later and under the lock, so this needs no order of its own.
+    last_address: AtomicU64,
+}
+
+/// No address has this number.
+const NOWHERE: u64 = u64::MAX;
+
+struct SlotState<Request, Reply> {
+    stage: CallStage<Request, Reply>,
+    /// The caller's.
+    waker: Option<Waker>,
+}
+
+/// In the order of a call's life.
+enum CallStage<Request, Reply> {
+    /// The slot is not in use, or the caller has gone.
+    Empty,
+    /// The request has not been begun.
+    Queued(Request),
+    /// A connection has the request, and counts its orphans here.
+    Begun(Option<Arc<Orphans>>),
+    /// The reply has come, and the caller hasn't seen it yet.
+    Replied(Reply),
+    /// There will be no reply, and the caller hasn't seen that yet. Boxed, so that other calls need no
+    /// room for an error.
+    Failed(Box<CallError<Request>>),
+}
+
+/// What had become of a call when its caller gave it up.
+pub(super) enum GivenUp<Request, Reply> {
+    NotSent(Request),
+    MaybeSent,
+    Settled(Result<Reply, CallError<Request>>),
+}
+
+impl<Request, Reply> CallSlot<Request, Reply> {
+    /// A slot that holds a request. It is the recycled one, if there is one.
+    #[inline]
+    pub(super) fn with(recycled: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
+        let mut slot = recycled.unwrap_or_else(Self::new_empty);
+        let Self { state, last_address } = Arc::get_mut(&mut slot).expect("a recycled slot has one owner");
+        let state = state.get_mut();
+        debug_assert!(
+            matches!(state.stage, CallStage::Empty) && state.waker.is_none(),
+            "a recycled slot is empty"
+        );
+        overwrite(&mut state.stage, CallStage::Queued(request));
+        overwrite(&mut state.waker, waker);
+        *last_address.get_mut() = NOWHERE;
+        slot
+    }
+
+    #[cold]
+    fn new_empty() -> Arc<Self> {
+        let state = Mutex::new(SlotState { stage: CallStage::Empty, waker: None });
+        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE) })
+    }
+
+    /// The address that the request was given to last, be it in an earlier attempt.
+    #[inline]
+    pub(super) fn last_address(&self) -> Option<AddressId> {
+        let bits = self.last_address.load(Ordering::Relaxed);
+        (bits != NOWHERE).then(|| AddressId::from_bits(bits))
+    }
+
+    #[inline]
+    pub(super) fn set_last_address(&self, address: AddressId) {
+        self.last_address.store(address.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Takes the request, to send it. `None` if the caller has gone.
+    #[inline]
+    pub(super) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
+        let mut state = self.state.lock();
+        let CallStage::Queued(_) = state.stage else { return None };
+        match mem::replace(&mut state.stage, CallStage::Begun(orphans)) {
+            CallStage::Queued(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// Whether the request has not been begun.
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.state.lock().stage, CallStage::Queued(_))
+    }
+
+    /// Gives the request back to the caller.
+    #[cold]
+    pub(super) fn give_back(self: Arc<Self>, reason: NotSentReason) {
+        let mut state = self.state.lock();
+        match mem::replace(&mut state.stage, CallStage::Empty) {
+            CallStage::Queued(request) => {
+                state.stage = CallStage::Failed(Box::new(CallError::NotSent { request, reason }));
+            }
+            other => state.stage = other,
+        }
+        let waker = state.waker.take();
+        drop(state);
+        self.release_and_wake(waker);
+    }
+
+    /// Gives the caller of a begun call its reply. Returns the reply if the caller has gone.
+    #[inline]
+    pub(super) fn reply(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
+        self.settle(reply, CallStage::Replied)
+    }
+
+    /// Tells the caller of a begun call why there is no reply.
+    #[cold]
+    pub(super) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
+        // A caller that has gone needs no reason.
+        let _ = self.settle(reason, |reason| CallStage::Failed(Box::new(CallError::MaybeSent { reason })));
+    }
+
+    /// Returns the value if the caller has gone.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call; `reply` has to be no call of its own")]
+    fn settle<T>(
+        self: Arc<Self>,
+        value: T,
+        settled: impl FnOnce(T) -> CallStage<Request, Reply>,
+    ) -> Result<(), T> {
+        let mut state = self.state.lock();
+        let CallStage::Begun(orphans) = &mut state.stage else {
+            drop(state);
+            return Err(value);
+        };
+        let orphans = orphans.take();
+        state.stage = settled(value);
+        let waker = state.waker.take();
+        drop(state);
+        drop(orphans);
+        self.release_and_wake(waker);
+        Ok(())
+    }
+
+    /// Releases the slot before the wake-up, so that the caller finds itself its only owner.
+    #[inline]
+    fn release_and_wake(self: Arc<Self>, waker: Option<Waker>) {
+        drop(self);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The reply, if it has come and the caller is the only owner of the slot: that needs no lock.
+    #[inline]
+    pub(super) fn take_reply(self: &mut Arc<Self>) -> Option<Reply> {
+        match Arc::get_mut(self)?.state.get_mut().take_reply() {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => None,
+        }
+    }
+
+    /// The reply. If it has not come, the waker is kept. `None` stands for an error, which
+    /// [`take_error`](Self::take_error) returns.
+    #[inline]
+    pub(super) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Poll<Option<Reply>> {
+        if let Some(slot) = Arc::get_mut(self) {
+            // The other owner has settled the call and released the slot: no need to lock.
+            return slot.state.get_mut().take_reply();
+        }
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let reply = state.take_reply();
+        let unused = if reply.is_pending() { state.waker.replace(waker) } else { Some(waker) };
+        drop(state);
+        drop(unused);
+        reply
+    }
+
+    /// Why there is no reply.
+    #[cold]
+    pub(super) fn take_error(&self) -> Option<CallError<Request>> {
+        let stage = mem::replace(&mut self.state.lock().stage, CallStage::Empty);
+        if let CallStage::Failed(error) = stage { Some(*error) } else { None }
+    }
+
+    /// The caller goes. What has become of the call by now is known for certain.
+    pub(super) fn give_up(&self) -> GivenUp<Request, Reply> {
+        let mut state = self.state.lock();
+        let waker = state.waker.take();
+        let left = mem::replace(&mut state.stage, CallStage::Empty);
+        if let CallStage::Begun(Some(orphans)) = &left {
+            orphans.add();
+        }
+        drop(state);
+        drop(waker);
+        match left {
+            CallStage::Queued(request) => GivenUp::NotSent(request),
+            CallStage::Replied(reply) => GivenUp::Settled(Ok(reply)),
+            CallStage::Failed(error) => GivenUp::Settled(Err(*error)),
+            CallStage::Begun(orphans) => {
+                if let Some(orphans) = orphans {
+                    orphans.wake();
+                }
+                GivenUp::MaybeSent
+            }
+            CallStage::Empty => GivenUp::MaybeSent,
+        }
+    }
+}
+
+impl<Request, Reply> SlotState<Request, Reply> {
+    #[inline]
+    fn take_reply(&mut self) -> Poll<Option<Reply>> {
+        match self.stage {
+            CallStage::Replied(_) => {}
+            CallStage::Failed(_) => return Poll::Ready(None),
+            CallStage::Empty | CallStage::Queued(_) | CallStage::Begun(_) => return Poll::Pending,
+        }
+        match mem::replace(&mut self.stage, CallStage::Empty) {
+            CallStage::Replied(reply) => Poll::Ready(Some(reply)),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// Overwrites a value that has nothing to drop. The compiler can't know that, and would look.
+#[inline]
+pub(super) fn overwrite<T>(target: &mut T, value: T) {
+    mem::forget(mem::replace(target, value));
+}

@@ -1,0 +1,213 @@
+//! The caller's end of a call, from the request to the reply.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use pool_driver::AddressId;
+
+use super::Call;
+use super::call_slot::{CallSlot, GivenUp, overwrite};
+use crate::error::{CallError, MaybeSentReason, NotSentReason};
+
+/// Makes a call and waits for its reply. `Sending` is how the call waits for a permit.
+///
+/// All that a call may have to drop is in one enum: a call that is over costs its drop one comparison.
+pub struct Caller<Request: 'static, Reply: 'static, Sending> {
+    stage: CallerStage<Request, Reply, Sending>,
+}
+
+enum CallerStage<Request, Reply, Sending> {
+    /// There is no call yet.
+    Asked(Request),
+    /// The call waits for a permit.
+    Waiting(Arc<CallSlot<Request, Reply>>, Sending),
+    /// The call is on its way.
+    Called(Arc<CallSlot<Request, Reply>>),
+    /// There is nothing left to wait for.
+    Done,
+    /// There is no reply, from this address.
+    Failed(Option<AddressId>),
+}
+
+impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> {
+    /// The caller of a call that is still to be [made](Self::make_call).
+    pub(crate) fn of_request(request: Request) -> Self {
+        Self { stage: CallerStage::Asked(request) }
+    }
+
+    /// The caller of the call in this slot.
+    pub(super) fn of_call(slot: Arc<CallSlot<Request, Reply>>) -> Self {
+        Self { stage: CallerStage::Called(slot) }
+    }
+
+    /// Makes the call, if there is none yet. With a waker the caller waits for the reply from now on,
+    /// and need not be polled before it has come.
+    #[inline]
+    pub(crate) fn make_call(
+        &mut self,
+        take_recycled: impl FnOnce() -> Option<Call<Request, Reply>>,
+        waker: Option<&Waker>,
+    ) -> Option<Call<Request, Reply>> {
+        let CallerStage::Asked(_) = self.stage else { return None };
+        let CallerStage::Asked(request) = self.take_stage() else { return None };
+        let recycled = take_recycled().and_then(|mut call| call.slot.take());
+        let slot = CallSlot::with(recycled, request, waker.cloned());
+        overwrite(&mut self.stage, CallerStage::Called(Arc::clone(&slot)));
+        Some(Call { slot: Some(slot) })
+    }
+
+    /// Whether there is no call yet.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.stage, CallerStage::Asked(_))
+    }
+
+    /// Whether the call is on its way.
+    pub(crate) fn is_called(&self) -> bool {
+        matches!(self.stage, CallerStage::Called(_))
+    }
+
+    /// Whether the request has not been begun.
+    pub(crate) fn is_unsent(&self) -> bool {
+        match &self.stage {
+            CallerStage::Asked(_) | CallerStage::Waiting(..) => true,
+            CallerStage::Called(slot) => slot.is_queued(),
+            CallerStage::Done | CallerStage::Failed(_) => false,
+        }
+    }
+
+    /// Whether there is nothing left to wait for.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.stage, CallerStage::Done | CallerStage::Failed(_))
+    }
+
+    /// How the call waits for its permit, if it does.
+    pub(crate) fn sending(&mut self) -> Option<&mut Sending> {
+        if let CallerStage::Waiting(_, sending) = &mut self.stage { Some(sending) } else { None }
+    }
+
+    /// The call has to wait for its permit.
+    pub(crate) fn begin_sending(&mut self, sending: Sending) {
+        if let CallerStage::Called(slot) = self.take_stage() {
+            self.stage = CallerStage::Waiting(slot, sending);
+        }
+    }
+
+    /// The call has had its permit.
+    pub(crate) fn end_sending(&mut self) {
+        if let CallerStage::Waiting(slot, _) = self.take_stage() {
+            self.stage = CallerStage::Called(slot);
+        }
+    }
+
+    /// The address that the request was given to, if the call failed.
+    pub(crate) fn failed_at(&self) -> Option<AddressId> {
+        if let CallerStage::Failed(address) = self.stage { address } else { None }
+    }
+
+    /// The reply and the finished call, if the reply has come and its giver has released the call.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the last step of every call; outlined, a call costs a third more"
+    )]
+    pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
+        let CallerStage::Called(_) = self.stage else { return None };
+        let CallerStage::Called(mut slot) = self.take_stage() else { return None };
+        if let Some(reply) = slot.take_reply() {
+            return Some((reply, Call { slot: Some(slot) }));
+        }
+        self.stage = CallerStage::Called(slot);
+        None
+    }
+
+    /// The reply, or why there is none. After a reply the call is to be [finished](Self::finish).
+    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
+        let CallerStage::Called(slot) = &mut self.stage else {
+            panic!("a call is polled after it was ready")
+        };
+        match ready!(slot.poll(cx.waker())) {
+            Some(reply) => Poll::Ready(Ok(reply)),
+            None => Poll::Ready(Err(self.take_error())),
+        }
+    }
+
+    /// Ends a call whose reply has been taken. It can be used again unless its connection still has it.
+    pub(crate) fn finish(&mut self) -> Option<Call<Request, Reply>> {
+        match self.take_stage() {
+            CallerStage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),
+            _ => None,
+        }
+    }
+
+    /// Stops waiting, for these reasons. A reply that has come already is returned all the same.
+    pub(crate) fn give_up(
+        &mut self,
+        not_sent: NotSentReason,
+        maybe_sent: MaybeSentReason,
+    ) -> Result<Reply, CallError<Request>> {
+        match self.take_stage().give_up() {
+            GivenUp::NotSent(request) => Err(CallError::NotSent { request, reason: not_sent }),
+            GivenUp::Settled(result) => result,
+            GivenUp::MaybeSent => Err(CallError::MaybeSent { reason: maybe_sent }),
+        }
+    }
+
+    /// Moves the caller out, and leaves one that is done.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        Self { stage: self.take_stage() }
+    }
+
+    #[inline]
+    fn take_stage(&mut self) -> CallerStage<Request, Reply, Sending> {
+        mem::replace(&mut self.stage, CallerStage::Done)
+    }
+
+    /// Stops waiting. Returns whether the call was on its way and will never be begun.
+    pub(crate) fn abandon(mut self) -> bool {
+        self.take_stage().abandon()
+    }
+
+    #[cold]
+    fn take_error(&mut self) -> CallError<Request> {
+        let error = match self.take_stage() {
+            CallerStage::Called(slot) => {
+                self.stage = CallerStage::Failed(slot.last_address());
+                slot.take_error()
+            }
+            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => {
+                None
+            }
+        };
+        error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
+    }
+}
+
+impl<Request, Reply, Sending> CallerStage<Request, Reply, Sending> {
+    /// What has become of the call by now is known for certain.
+    fn give_up(self) -> GivenUp<Request, Reply> {
+        match self {
+            Self::Asked(request) => GivenUp::NotSent(request),
+            Self::Waiting(slot, _) | Self::Called(slot) => slot.give_up(),
+            Self::Done | Self::Failed(_) => GivenUp::MaybeSent,
+        }
+    }
+
+    /// Returns whether the call was on its way and will never be begun.
+    #[cold]
+    #[inline(never)]
+    fn abandon(self) -> bool {
+        let is_called = matches!(self, Self::Called(_));
+        matches!(self.give_up(), GivenUp::NotSent(_)) && is_called
+    }
+}
+
+impl<Request, Reply, Sending> Drop for Caller<Request, Reply, Sending> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_done() {
+            self.take_stage().abandon();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The connection's end of a call that was begun.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::call_slot::CallSlot;
+use super::is_abandoned;
+use crate::error::MaybeSentReason;
+
+/// Answers a call that was begun. Dropped without an answer, it tells the caller that the request
+/// may have been sent.
+///
+/// ```
+/// use pool_call::{Call, CallError, MaybeSentReason};
+///
+/// let (call, reply) = Call::<&str, u32>::new("how many?");
+/// let (_, responder) = call.begin().expect("somebody waits for the reply");
+/// drop(responder);
+/// # futures_util::FutureExt::now_or_never(async {
+/// let error = reply.await.unwrap_err();
+/// assert!(matches!(error, CallError::MaybeSent { reason: MaybeSentReason::Dropped }));
+/// # }).unwrap();
+/// ```
+#[must_use = "the caller waits for an answer"]
+pub struct Responder<Request, Reply> {
+    /// `None` once it has answered.
+    pub(super) slot: Option<Arc<CallSlot<Request, Reply>>>,
+}
+
+impl<Request, Reply> Responder<Request, Reply> {
+    /// Gives the caller its reply.
+    ///
+    /// # Errors
+    ///
+    /// The reply, if the caller has gone.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call, by each kind of connection")]
+    pub fn reply(mut self, reply: Reply) -> Result<(), Reply> {
+        match self.slot.take() {
+            Some(slot) => slot.reply(reply),
+            None => Err(reply),
+        }
+    }
+
+    /// Tells the caller that the request may have been sent, and why there is no reply.
+    pub fn fail(mut self, reason: MaybeSentReason) {
+        if let Some(slot) = self.slot.take() {
+            slot.fail(reason);
+        }
+    }
+
+    /// Whether the caller has gone. Its reply still comes, and has to be read.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        is_abandoned(self.slot.as_ref())
+    }
+}
+
+impl<Request, Reply> Drop for Responder<Request, Reply> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.fail(MaybeSentReason::Dropped);
+        }
+    }
+}
+
+impl<Request, Reply> fmt::Debug for Responder<Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("is_abandoned", &self.is_abandoned()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! How a connection ends, and who is told: a pool by events, another owner by the errors of the sink.
+
+use pool_driver::ConnectionEvent;
+
+use crate::error::ConnectionError;
+
+/// Where a connection stands on the way to its end.
+///
+/// A connection goes away first, if it can: it takes no more calls and answers those it has. Then it ends,
+/// in good order or with an error. The first end counts.
+pub(crate) struct Ending {
+    /// A pool polls for events. Reads are driven by that then, and by everything else otherwise.
+    is_pooled: bool,
+    departure: Departure,
+    end: Option<ConnectionEnd>,
+}
+
+/// Whether the connection has asked to be replaced though it works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Departure {
+    /// It stays.
+    No,
+    /// The pool is to be told.
+    Due,
+    /// The pool was told, or is told of the end instead.
+    Settled,
+}
+
+enum ConnectionEnd {
+    /// The peer closed in good order.
+    Closed,
+    Failed(ConnectionError),
+}
+
+impl Ending {
+    pub(crate) fn new() -> Self {
+        Self { is_pooled: false, departure: Departure::No, end: None }
+    }
+
+    /// A pool has polled for events.
+    #[inline]
+    pub(crate) fn set_pooled(&mut self) {
+        self.is_pooled = true;
+    }
+
+    #[inline]
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// Whether the connection neither goes away nor is over.
+    #[inline]
+    pub(crate) fn is_staying(&self) -> bool {
+        self.departure == Departure::No && self.end.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.end, Some(ConnectionEnd::Closed))
+    }
+
+    /// The error that the connection ended with.
+    pub(crate) fn error(&self) -> Option<&ConnectionError> {
+        if let Some(ConnectionEnd::Failed(error)) = &self.end { Some(error) } else { None }
+    }
+
+    /// The connection asks to be replaced, once.
+    pub(crate) fn go_away(&mut self) {
+        if self.departure == Departure::No {
+            self.departure = Departure::Due;
+        }
+    }
+
+    /// The peer has closed in good order.
+    pub(crate) fn close(&mut self) {
+        self.end.get_or_insert(ConnectionEnd::Closed);
+    }
+
+    pub(crate) fn fail(&mut self, error: ConnectionError) {
+        self.end.get_or_insert(ConnectionEnd::Failed(error));
+    }
+
+    /// The connection has failed, and still answers the calls it has. It doesn't ask to be replaced before.
+    pub(crate) fn fail_when_answered(&mut self, error: ConnectionError) {
+        self.departure = Departure::Settled;
+        self.fail(error);
+    }
+
+    /// Whether there is an event for a pool to poll for.
+    #[inline]
+    pub(crate) fn has_event(&self) -> bool {
+        self.is_pooled && (self.departure == Departure::Due || self.end.is_some())
+    }
+
+    /// What a pool is told next, once it was told of all outcomes. The end is last, when no replies are owed;
+    /// until then the connection goes away.
+    pub(crate) fn next_event<T>(
+        &mut self,
+        owes_replies: bool,
+    ) -> Option<Result<ConnectionEvent<T>, ConnectionError>> {
+        match &self.end {
+            Some(_) if owes_replies => self.go_away(),
+            Some(ConnectionEnd::Closed) => return Some(Ok(ConnectionEvent::Closed)),
+            Some(ConnectionEnd::Failed(error)) => return Some(Err(error.clone())),
+            None => {}
+        }
+        if self.departure == Departure::Due {
+            self.departure = Departure::Settled;
+            return Some(Ok(ConnectionEvent::GoingAway));
+        }
+        None
+    }
+
+    /// What the methods of the sink return. A pool learns of the end from [`next_event`](Self::next_event)
+    /// instead, if replies are owed or the peer closed in good order.
+    #[inline]
+    pub(crate) fn check(&self, owes_replies: bool) -> Result<(), ConnectionError> {
+        match &self.end {
+            Some(ConnectionEnd::Failed(error)) if !(self.is_pooled && owes_replies) => Err(error.clone()),
+            Some(ConnectionEnd::Closed) if !self.is_pooled => Err(ConnectionError::Closed),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Told = Option<Result<ConnectionEvent<()>, &'static str>>;
+
+    fn next_event(ending: &mut Ending, owes_replies: bool) -> Told {
+        Some(ending.next_event(owes_replies)?.map_err(|error| match error {
+            ConnectionError::NotAnswering => "not answering",
+            _ => "another error",
+        }))
+    }
+
+    fn pooled() -> Ending {
+        let mut ending = Ending::new();
+        ending.set_pooled();
+        ending
+    }
+
+    #[test]
+    fn a_departure_is_told_once() {
+        let mut ending = pooled();
+        assert_eq!(next_event(&mut ending, true), None);
+        ending.go_away();
+        assert!(ending.has_event() && !ending.is_staying());
+        assert_eq!(next_event(&mut ending, true), Some(Ok(ConnectionEvent::GoingAway)));
+        ending.go_away();
+        assert_eq!(next_event(&mut ending, true), None);
+    }
+
+    #[test]
+    fn an_end_is_told_when_nothing_is_owed_and_until_then_the_connection_goes_away() {
+        let mut ending = pooled();
+        ending.close();
+        assert_eq!(next_event(&mut ending, true), Some(Ok(ConnectionEvent::GoingAway)));
+        assert_eq!(next_event(&mut ending, true), None);
+        assert_eq!(next_event(&mut ending, false), Some(Ok(ConnectionEvent::Closed)));
+    }
+
+    #[test]
+    fn a_failure_that_waits_for_replies_does_not_ask_to_be_replaced() {
+        let mut ending = pooled();
+        ending.fail_when_answered(ConnectionError::NotAnswering);
+        assert_eq!(next_event(&mut ending, true), None);
+        assert!(ending.check(true).is_ok());
+        assert_eq!(next_event(&mut ending, false), Some(Err("not answering")));
+        assert!(ending.check(false).is_err());
+    }
+
+    #[test]
+    fn the_first_end_counts() {
+        let mut ending = pooled();
+        ending.close();
+        ending.fail(ConnectionError::NotAnswering);
+        assert!(ending.is_closed() && ending.error().is_none());
+    }
+
+    #[test]
+    fn an_owner_that_is_no_pool_is_told_by_errors() {
+        let mut ending = Ending::new();
+        assert!(ending.check(true).is_ok());
+        ending.close();
+        assert!(matches!(ending.check(true), Err(ConnectionError::Closed)));
+        assert!(!ending.has_event());
+    }
+}

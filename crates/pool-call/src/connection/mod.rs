@@ -1,0 +1,36 @@
+//! Connections that take calls and answer them.
+//!
+//! [`CallConnection`] is one over a transport. Its `exchange` writes requests and reads replies, its
+//! `correlation` says which call a reply answers: replies of [`Pipelined`] connections come in order, those of
+//! [`Tagged`] ones carry ids. A call on the wire whose caller has gone is an orphan: `orphans` counts them,
+//! `orphan_limit` says when they are too many. `ending` is how any connection of this crate ends, a tower
+//! service as well.
+
+use std::collections::VecDeque;
+
+use crate::policy::IDLE_CAPACITY_MAX;
+
+mod call_connection;
+mod clock;
+mod correlation;
+mod ending;
+mod exchange;
+mod id_table;
+mod orphan_limit;
+mod orphans;
+mod pipelined;
+mod tagged;
+
+pub use call_connection::CallConnection;
+#[cfg(feature = "tower")]
+pub(crate) use ending::Ending;
+pub(crate) use orphans::Orphans;
+pub use pipelined::Pipelined;
+pub use tagged::Tagged;
+
+/// Releases the memory of an empty buffer if only a burst has needed as much.
+pub(crate) fn release_capacity<T>(buffer: &mut VecDeque<T>) {
+    if buffer.capacity() > IDLE_CAPACITY_MAX && buffer.is_empty() {
+        *buffer = VecDeque::new();
+    }
+}

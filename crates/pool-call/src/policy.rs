@@ -1,0 +1,53 @@
+//! The limits and defaults of calls, each with its reason.
+
+use std::time::Duration;
+
+/// The default of [`fail_fast_after`](pool_driver::PoolBuilder::fail_fast_after) for pools of calls: 3 s.
+///
+/// A restart of a server takes less. In a longer outage a caller gets its request back instead of waiting.
+pub const FAIL_FAST_AFTER: Duration = Duration::from_secs(3);
+
+/// The default of [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) for pools of calls: 30 s.
+///
+/// A connection that owes replies and gets none for this long is taken for dead.
+pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The default limit of calls in flight on one connection. It keeps a server busy over a link with a round
+/// trip of milliseconds, and a connection that dies takes no more calls than this with it.
+pub(crate) const IN_FLIGHT_MAX: usize = 256;
+
+/// The time for which a connection may have too many orphans. A server that is slow for a moment answers them
+/// within it; after that it has probably forgotten them.
+pub(crate) const ORPHAN_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// The number of times in a row that callers of a service leave, with no response in between, after which
+/// its peer is taken for dead.
+pub(crate) const CALLERS_GONE_IN_A_ROW_MAX: usize = 16;
+
+/// The limit of replies read in one poll. A peer that never stops sending must not starve other tasks.
+pub(crate) const READS_PER_POLL_MAX: usize = 64;
+
+/// The capacity, in calls, up to which an idle connection keeps its buffers. Under the default limit they are
+/// never larger, so no call allocates; buffers that a burst has made larger are released.
+pub(crate) const IDLE_CAPACITY_MAX: usize = IN_FLIGHT_MAX;
+
+/// The limit of unused call slots of one type that a thread keeps.
+pub(crate) const FREE_SLOTS_MAX: usize = 1024;
+
+/// The limit of memory in unused call slots of one type that a thread keeps: requests and replies that are
+/// large in themselves make large slots. One slot is kept in any case.
+pub(crate) const FREE_SLOT_BYTES_MAX: usize = 256 * 1024;
+
+/// The default limit of attempts of one call, the first included. Two retries outlive one server that dies
+/// among several.
+pub(crate) const ATTEMPTS_MAX: u32 = 3;
+
+/// The default share of calls that may be repeated. It bounds the load that retries add to an outage.
+pub(crate) const RETRY_PERCENT: u32 = 20;
+
+/// The default number of calls that may be repeated in a second, whatever the share. Without it a program that
+/// seldom calls could never repeat a call.
+pub(crate) const RETRIES_PER_SECOND: u32 = 10;
+
+/// The time over which a retry budget counts.
+pub(crate) const RETRY_WINDOW_SECONDS: usize = 10;

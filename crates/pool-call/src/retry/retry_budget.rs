@@ -1,0 +1,146 @@
+//! How many calls may be repeated: retries must not make an outage worse.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::policy::{RETRIES_PER_SECOND, RETRY_PERCENT, RETRY_WINDOW_SECONDS};
+
+/// Bounds retries to a share of all calls, plus a few per second: what Finagle calls a
+/// [`RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries).
+///
+/// In any ten seconds the retries are at most the share of the calls made in that time, plus ten times the
+/// number per second. Clones share one budget: give one to every [`Retry`](crate::Retry) that talks to the
+/// same service.
+///
+/// ```
+/// use pool_call::{Retry, RetryBudget};
+///
+/// let budget = RetryBudget::new(10, 5);
+/// let (reads, writes) = (Retry::new().budget(budget.clone()), Retry::new().attempts_max(2).budget(budget));
+/// ```
+#[derive(Clone, Debug)]
+pub struct RetryBudget {
+    percent: u64,
+    per_second: u64,
+    start: Instant,
+    window: Arc<Mutex<Window>>,
+}
+
+/// The latest seconds, in a ring.
+#[derive(Debug, Default)]
+struct Window {
+    seconds: [Counts; RETRY_WINDOW_SECONDS],
+    /// The latest second, counted from the start.
+    latest: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    calls: u64,
+    retries: u64,
+}
+
+impl RetryBudget {
+    /// `percent` of all calls may be repeated, plus `per_second`; 0 of both allows no retry.
+    #[must_use]
+    pub fn new(percent: u32, per_second: u32) -> Self {
+        let (percent, per_second) = (percent.into(), per_second.into());
+        Self { percent, per_second, start: Instant::now(), window: Arc::default() }
+    }
+
+    /// A call is made.
+    pub(crate) fn deposit(&self, now: Instant) {
+        self.window.lock().second(self.second(now)).calls += 1;
+    }
+
+    /// Whether a call may be repeated. If so, it is counted.
+    pub(crate) fn withdraw(&self, now: Instant) -> bool {
+        let mut window = self.window.lock();
+        window.second(self.second(now));
+        let sum = |count: fn(&Counts) -> u64| window.seconds.iter().map(count).sum::<u64>();
+        let (calls, retries) = (sum(|second| second.calls), sum(|second| second.retries));
+        let is_allowed = retries
+            < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
+        window.second(self.second(now)).retries += u64::from(is_allowed);
+        is_allowed
+    }
+
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.start).as_secs()
+    }
+}
+
+impl Default for RetryBudget {
+    /// 20 % of all calls, plus 10 per second.
+    fn default() -> Self {
+        Self::new(RETRY_PERCENT, RETRIES_PER_SECOND)
+    }
+}
+
+impl Window {
+    /// The counts of a second, or of the latest if that is later. What is too old is forgotten.
+    fn second(&mut self, second: u64) -> &mut Counts {
+        if second > self.latest {
+            let new = self.latest + 1..=second;
+            new.take(RETRY_WINDOW_SECONDS).for_each(|second| *self.at(second) = Counts::default());
+            self.latest = second;
+        }
+        self.at(self.latest)
+    }
+
+    fn at(&mut self, second: u64) -> &mut Counts {
+        let index = usize::try_from(second % RETRY_WINDOW_SECONDS as u64).unwrap_or_default();
+        &mut self.seconds[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn withdrawals(budget: &RetryBudget, now: Instant) -> usize {
+        (0..10_000).take_while(|_| budget.withdraw(now)).count()
+    }
+
+    #[test]
+    fn a_fifth_of_the_calls_and_ten_a_second_may_be_repeated() {
+        let budget = RetryBudget::default();
+        assert_eq!(withdrawals(&budget, budget.start), 100);
+        (0..1000).for_each(|_| budget.deposit(budget.start));
+        assert_eq!(withdrawals(&budget.clone(), budget.start), 200);
+        assert_eq!(withdrawals(&budget, budget.start), 0);
+    }
+
+    #[test]
+    fn what_is_older_than_ten_seconds_is_forgotten() {
+        let budget = RetryBudget::default();
+        let at = |secs| budget.start + Duration::from_secs(secs);
+        (0..1000).for_each(|_| budget.deposit(at(3)));
+        assert_eq!(withdrawals(&budget, at(4)), 300);
+        assert_eq!(withdrawals(&budget, at(12)), 0);
+        assert_eq!(withdrawals(&budget, at(13)), 0, "the calls are forgotten first");
+        assert_eq!(withdrawals(&budget, at(14)), 100);
+        assert_eq!(withdrawals(&budget, at(100_000)), 100);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_changes_nothing() {
+        let budget = RetryBudget::new(0, 1);
+        let later = budget.start + Duration::from_secs(60);
+        assert_eq!(withdrawals(&budget, later), 10);
+        assert_eq!(withdrawals(&budget, budget.start), 0);
+    }
+
+    #[test]
+    fn extreme_budgets_allow_nothing_or_everything() {
+        let now = Instant::now();
+        assert_eq!(withdrawals(&RetryBudget::new(0, 0), now), 0);
+        let all = RetryBudget::new(u32::MAX, u32::MAX);
+        (0..1000).for_each(|_| all.deposit(now));
+        assert_eq!(withdrawals(&all, now), 10_000);
+    }
+}

@@ -1,0 +1,283 @@
+//! The handle that users hold.
+
+mod recycler;
+mod sending;
+mod shared;
+
+use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_sink::Sink;
+
+use crate::error::{Ended, ReadyError, Refused, RefusedReason, SendError, SharedError};
+use crate::queue::Permit;
+use crate::snapshot::Snapshot;
+
+use self::recycler::Shard;
+
+pub use self::sending::Sending;
+pub(crate) use self::shared::Shared;
+
+/// A handle to a pool of connections: send to it and forget about addresses.
+///
+/// Handles are cheap to clone and to move between threads and tasks. All of them share one bounded queue;
+/// senders that find it full wait in the order of their arrival. When the last handle is dropped, the pool
+/// delivers what is queued, closes its connections and ends. A handle that the pool's own connector,
+/// observer or connections hold keeps it alive.
+///
+/// ```
+/// use pool_driver::{Pool, RefusedReason, SendError};
+///
+/// async fn log(pool: &Pool<String>, line: String) {
+///     // Waits while the queue is full.
+///     if let Err(SendError { item, reason }) = pool.send(line).await {
+///         eprintln!("{reason}: {item}");
+///     }
+/// }
+///
+/// fn log_or_drop(pool: &Pool<String>, line: String) -> bool {
+///     !matches!(pool.try_send(line), Err(SendError { reason: RefusedReason::Full, .. }))
+/// }
+/// ```
+///
+/// As a [`Sink`] it takes an item into the queue. `poll_ready` reserves a permit, which is kept until
+/// `start_send`, `poll_close` or the drop of the handle; a clone has none. `poll_flush` is ready at once,
+/// because acceptance is all that a handle can promise. `poll_close` closes this handle as a sink; its own
+/// methods go on working while other handles live. An error because the pool fails fast passes: ask again
+/// later.
+pub struct Pool<T, A = std::net::SocketAddr> {
+    shared: Arc<Shared<T, A>>,
+    /// What the sink's `poll_ready` waits for or was granted.
+    permit: Permit,
+    /// Where `poll_room` waits.
+    readiness: Permit,
+    /// Closed as a sink.
+    is_released: bool,
+    /// Where it keeps used items.
+    shard: Arc<Shard<T>>,
+}
+
+impl<T, A> Pool<T, A> {
+    pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
+        Self {
+            shard: shared.add_handle(),
+            shared,
+            permit: Permit::default(),
+            readiness: Permit::default(),
+            is_released: false,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<T, A>> {
+        &self.shared
+    }
+
+    /// Sends an item. Waits while the queue is full, in line with all other senders.
+    ///
+    /// It is done when the pool has taken the item. From then on the item is either sent to a connection or
+    /// given to `on_undelivered`. Dropping the future before that gives up the wait and drops the item.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] with the item, when the pool is closed or fails fast.
+    pub fn send(&self, item: T) -> Sending<'_, T, A> {
+        Sending::new(&self.shared, item)
+    }
+
+    /// Sends an item if the queue has room right now that no other sender waits for.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
+    pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
+        self.shared.queue.try_push(item)
+    }
+
+    /// Says that an item of the queue is no longer wanted, after whatever makes
+    /// [`ItemPolicy::is_wanted`](crate::ItemPolicy::is_wanted) say so too. The driver looks for such items and
+    /// gives them to `on_undelivered`, so that they take no room while the pool is without connections.
+    ///
+    /// Call it once for each item. In a queue of more than 64 items the driver begins to search when one in
+    /// 64 is unwanted. An item that a connection has is not looked for.
+    pub fn report_unwanted(&self) {
+        self.shared.queue.report_unwanted();
+    }
+
+    /// From the next item that is sent on, items are asked for their pick arguments, whatever
+    /// [`HAS_PICK_ARGS`](crate::ItemPolicy::HAS_PICK_ARGS) says.
+    #[doc(hidden)]
+    pub fn use_pick_args(&self) {
+        self.shared.use_pick_args();
+    }
+
+    /// An item that was [kept](Self::recycle): its maker can use what it once allocated.
+    #[doc(hidden)]
+    #[inline]
+    #[must_use]
+    pub fn take_recycled(&self) -> Option<T> {
+        self.shard.take()
+    }
+
+    /// Keeps an item that is used up and holds so many bytes, the same for every item. It is never sent, only
+    /// [taken](Self::take_recycled) by the maker of the next.
+    ///
+    /// # Errors
+    ///
+    /// The item, if there are enough.
+    #[doc(hidden)]
+    #[inline]
+    pub fn recycle(&self, item: T, bytes: usize) -> Result<(), T> {
+        self.shard.keep(item, bytes)
+    }
+
+    /// Ready when an item would be taken, or refused, without waiting. Reserves nothing.
+    ///
+    /// While the queue is full it waits in line with the senders, and is ready in its turn. A handle that
+    /// then sends nothing holds up nobody. One that sends may find that another sender was quicker, and has
+    /// to wait in line after all. To have room kept, use the handle as a [`Sink`].
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shared.queue.poll_room(&mut self.readiness, cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Waits until a connection is up. A lazy pool opens one for that.
+    ///
+    /// ```
+    /// use pool_driver::{Pool, ReadyError};
+    ///
+    /// async fn wait_for_service(pool: &Pool<String>) -> Result<(), ReadyError> {
+    ///     while let Err(ReadyError::Failing { last_error }) = pool.ready().await {
+    ///         eprintln!("still trying: {last_error:?}");
+    ///         # break;
+    ///     }
+    ///     pool.ready().await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ReadyError::Failing`] as soon as every address has failed: ask again to wait longer.
+    /// [`ReadyError::Closed`] as soon as the pool takes no more items.
+    pub async fn ready(&self) -> Result<(), ReadyError> {
+        self.shared.ready().await
+    }
+
+    /// Ends the pool, for all handles. No item is taken from now on, also if the future is never polled.
+    ///
+    /// What is queued is delivered for as long as `timeout`, the rest goes to `on_undelivered`. Then all
+    /// connections flush and close, for which they have `drain_timeout`. Of several calls the one that ends
+    /// first counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::Pool;
+    ///
+    /// async fn stop(pool: &Pool<String>) -> bool {
+    ///     let ended = pool.shutdown(Duration::from_secs(5)).await;
+    ///     ended.counts.undelivered == 0
+    /// }
+    /// ```
+    pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = Ended> + use<'_, T, A> {
+        self.shared.shut_down(timeout);
+        self.closed()
+    }
+
+    /// Waits until the pool is over, and tells why.
+    pub async fn closed(&self) -> Ended {
+        self.shared.closed().await
+    }
+
+    /// A look at the queue, all addresses and connections: as of the last time that the driver did
+    /// something, without waiting for it.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<A> {
+        self.shared.snapshot()
+    }
+
+    /// The latest error of any dial or connection, however long ago; a panic counts as one.
+    #[must_use]
+    pub fn last_error(&self) -> Option<SharedError> {
+        self.shared.last_error()
+    }
+
+    /// Lets an address that is in backoff be dialled at once, for a caller who knows that it is up. Of more
+    /// than 1,024 requests that the driver has not seen yet the last are dropped.
+    pub fn retry_now(&self, address: A) {
+        self.shared.retry_now(address);
+    }
+}
+
+impl<T, A> Clone for Pool<T, A> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<T, A> Drop for Pool<T, A> {
+    fn drop(&mut self) {
+        self.shared.queue.leave(&mut self.permit);
+        self.shared.queue.leave(&mut self.readiness);
+        if !self.is_released {
+            self.shared.release_handle();
+        }
+    }
+}
+
+impl<T, A> std::fmt::Debug for Pool<T, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("queue", &self.shared.queue.snapshot().0).finish_non_exhaustive()
+    }
+}
+
+// A handle pins no `T`: the queue holds items, behind a reference count.
+impl<T, A> Unpin for Pool<T, A> {}
+
+// A panic of user code leaves no half-made change behind: none runs under a lock of the pool.
+impl<T, A> UnwindSafe for Pool<T, A> {}
+impl<T, A> RefUnwindSafe for Pool<T, A> {}
+
+impl<T, A> Sink<T> for Pool<T, A> {
+    type Error = Refused;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        let this = &mut *self;
+        if this.is_released {
+            return Poll::Ready(Err(Refused { reason: RefusedReason::HandleClosed }));
+        }
+        match this.shared.queue.poll_permit(&mut this.permit, cx.waker()) {
+            None => Poll::Pending,
+            Some(Ok(())) => Poll::Ready(Ok(())),
+            Some(Err(reason)) => {
+                this.shared.queue.leave(&mut this.permit);
+                Poll::Ready(Err(Refused { reason }))
+            }
+        }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Refused> {
+        let this = &mut *self;
+        let pushed = this.shared.queue.push(&mut this.permit, item);
+        pushed.map_err(|SendError { reason, .. }| Refused { reason })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        let this = &mut *self;
+        this.shared.queue.leave(&mut this.permit);
+        if !mem::replace(&mut this.is_released, true) {
+            this.shared.release_handle();
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,10 @@
+//! What may be shared between threads, and kept across a panic, on Tokio.
+
+#[path = "../../pool-driver/tests/on_runtimes/auto_traits.rs"]
+mod scenarios;
+
+mod adapter {
+    pub(crate) use pool_tokio::*;
+
+    pub(crate) type Runtime = pool_tokio::TokioRuntime;
+}
