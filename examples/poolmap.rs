@@ -30,7 +30,7 @@ use http1::{HttpCall, connect};
 pub(crate) mod http1;
 
 /// By `host:port`.
-pub(crate) type Pools = PoolMap<String, HttpCall>;
+pub(crate) type Pools = PoolMap<String, Pool<HttpCall>>;
 
 /// What is different for some hosts.
 #[derive(Clone, Copy)]

@@ -43,6 +43,7 @@ mod known_address;
 mod links;
 mod outcome;
 mod output;
+pub mod pool_map;
 mod random;
 mod reason;
 mod rings;

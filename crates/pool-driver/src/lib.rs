@@ -29,7 +29,6 @@ mod wake_list;
 mod watchers;
 
 use driver::backlog;
-use seams::runtime;
 
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
@@ -42,8 +41,8 @@ pub use multiplexer::Multiplexer;
 pub use panic::Panicked;
 pub use pool::{Pool, Sending};
 pub use pool_map::{
-    Creator, GetError, GetErrorReason, NameSnapshot, PoolMap, PoolMapBuilder, PoolMapDriver, PoolMapEnded,
-    PoolMapSnapshot,
+    Creator, GetError, GetErrorReason, NameSnapshot, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
+    PoolMapEnded, PoolMapSnapshot,
 };
 pub use queue::QueueSnapshot;
 pub use seams::addresses::{

@@ -1,4 +1,4 @@
-//! One pool per name: made once, bounded in number, closed when idle, and nobody left waiting.
+//! One pool per name: made once, bounded in number, closed when idle, and no caller left waiting.
 
 mod support;
 
@@ -18,7 +18,7 @@ use pool_driver::{
 };
 use support::{Answer, Clock, Dial, End, Executor, Item, Ledger, Outside, Task, millis, secs};
 
-type Map = PoolMap<u16, Item, u16>;
+type Map = PoolMap<u16, Pool<Item, u16>>;
 type Got = Result<Pool<Item, u16>, GetErrorReason>;
 type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 type Made = Result<Pool<Item, u16>, BoxError>;
@@ -268,7 +268,7 @@ fn an_error_names_the_name_and_has_the_cause_as_its_source() {
 }
 
 #[test]
-fn when_all_places_are_taken_the_idle_name_that_was_not_used_for_longest_goes() {
+fn when_all_permits_are_taken_the_least_recently_used_of_the_idle_names_goes() {
     let mut bench = Bench::new(3, None);
     for name in [1, 2, 3, 1] {
         drop(bench.pool(name));
@@ -312,7 +312,7 @@ fn a_pool_that_waits_for_what_becomes_of_its_items_is_in_use() {
 }
 
 #[test]
-fn callers_wait_in_line_for_a_place_first_come_first_served() {
+fn callers_wait_for_a_permit_first_come_first_served() {
     let mut bench = Bench::new(1, None);
     let held = bench.pool(1);
     let tasks: Vec<_> = (2..6).map(|name| bench.get(name)).collect();
@@ -328,7 +328,7 @@ fn callers_wait_in_line_for_a_place_first_come_first_served() {
 }
 
 #[test]
-fn callers_that_give_up_leave_the_line_and_pass_on_the_place_they_were_given() {
+fn callers_that_give_up_leave_the_wait_queue_and_pass_on_the_permit_they_were_granted() {
     let mut bench = Bench::new(1, None);
     let held = bench.pool(1);
     let [first, second, third] = [2, 3, 4].map(|name| bench.get(name));
@@ -336,7 +336,7 @@ fn callers_that_give_up_leave_the_line_and_pass_on_the_place_they_were_given() {
     bench.executor.cancel(&first);
     assert_eq!(bench.totals(), [0, 0, 2]);
     drop(held);
-    // Until the second has its place; it doesn't get to use it.
+    // Until the second has its permit; it doesn't get to use it.
     while bench.totals()[0] == 0 {
         assert!(bench.executor.step(), "somebody runs");
     }
@@ -363,7 +363,7 @@ fn a_pool_that_was_just_made_is_not_closed_before_those_who_waited_for_it_have_i
 #[test]
 fn try_get_refuses_instead_of_waiting_and_makes_room_for_the_next_try() {
     let mut bench = Bench::new(1, None);
-    let held = bench.pools().try_get(&1).expect("there is a place");
+    let held = bench.pools().try_get(&1).expect("there is a permit");
     let full =
         |bench: &Bench| matches!(bench.pools().try_get(&2).map_err(|e| e.reason), Err(GetErrorReason::Full));
     assert!(full(&bench));
@@ -375,7 +375,7 @@ fn try_get_refuses_instead_of_waiting_and_makes_room_for_the_next_try() {
 }
 
 #[test]
-fn a_pool_that_is_closing_has_a_place_until_it_is_over() {
+fn a_pool_that_is_closing_has_a_permit_until_it_is_over() {
     let mut bench = Bench::new(1, None);
     bench.outside.world.behave(1, |behaviour| behaviour.closes = false);
     drop(bench.pool(1));
@@ -416,6 +416,22 @@ fn a_name_that_is_got_again_and_again_is_not_idle() {
         bench.advance(secs(50));
     }
     assert_eq!(bench.creations(), [1]);
+}
+
+#[test]
+fn a_name_that_was_used_again_is_closed_at_most_a_quarter_of_the_timeout_late() {
+    for used_at in [1, 14, 16, 50, 59] {
+        let mut bench = Bench::new(8, secs(60));
+        drop(bench.pool(1));
+        bench.advance(secs(used_at));
+        let held = bench.pool(1);
+        bench.advance(secs(3));
+        drop(held);
+        bench.advance(secs(59));
+        assert_eq!(bench.pools().len(), 1, "used after {used_at} s");
+        bench.advance(secs(1 + 15));
+        assert_eq!(bench.pools().len(), 0, "used after {used_at} s");
+    }
 }
 
 #[test]
@@ -513,7 +529,7 @@ fn a_shutdown_closes_everything_tells_all_who_wait_and_counts() {
 
 #[test]
 fn a_shutdown_that_waits_for_a_creator_alone_ends_when_that_fails() {
-    type Given = Option<(PoolMap<u16, u32, u16>, Pin<Box<PoolMapDriver<u16, u32, u16, Clock>>>)>;
+    type Given = Option<(PoolMap<u16, Pool<u32, u16>>, Pin<Box<PoolMapDriver<u16, Pool<u32, u16>, Clock>>>)>;
     let (given, woken) = (Arc::new(Mutex::new(Given::None)), Arc::new(Woken::default()));
     let (inside, waker) = (Arc::clone(&given), Waker::from(Arc::clone(&woken)));
     let create = move |_: &u16| -> Result<Pool<u32, u16>, BoxError> {
@@ -580,7 +596,7 @@ fn when_the_driver_is_dropped_waiters_are_told_and_pools_that_are_held_live_on()
 #[test]
 fn settings_that_make_no_sense_are_refused_by_name() {
     type Change = fn(Builder) -> Builder;
-    type Builder = PoolMapBuilder<u16, Item, u16, fn(&u16) -> Made, Clock>;
+    type Builder = PoolMapBuilder<u16, Pool<Item, u16>, fn(&u16) -> Made, Clock>;
     let changes: [(&str, Change); 5] = [
         ("names_max", |map| map.names_max(0)),
         ("names_max", |map| map.names_max(usize::MAX)),

@@ -23,7 +23,7 @@ fn watched(test: fn()) {
     thread.join().expect("the test passes");
 }
 
-type Map = PoolMap<Name, u32, u16>;
+type Map = PoolMap<Name, Pool<u32, u16>>;
 
 /// The map that names use.
 static MAP: OnceLock<Map> = OnceLock::new();
@@ -110,7 +110,7 @@ fn names_that_use_the_map_are_hashed_compared_cloned_and_dropped() {
 }
 
 /// A waker that uses the map when it is woken and when it is dropped.
-struct Busybody(Mutex<Option<PoolMap<u16, u32, u16>>>);
+struct Busybody(Mutex<Option<PoolMap<u16, Pool<u32, u16>>>>);
 
 impl Busybody {
     fn meddle(&self) {
@@ -148,7 +148,7 @@ fn wakers_that_use_the_map_are_woken_and_replaced_and_dropped() {
         let (map, driver) =
             PoolMapBuilder::new(create, Clock::default()).names_max(1).build().expect("sense");
         let waker = || Waker::from(Arc::new(Busybody(Mutex::new(Some(map.clone())))));
-        let held = map.try_get(&1).expect("there is a place");
+        let held = map.try_get(&1).expect("there is a permit");
         let mut driver = pin!(driver);
         let mut waiting = Some(Box::pin(map.get(&2)));
         let mut other = pin!(map.get(&3));
@@ -166,7 +166,7 @@ fn wakers_that_use_the_map_are_woken_and_replaced_and_dropped() {
     });
 }
 
-type Numbers = PoolMap<u16, u32, u16>;
+type Numbers = PoolMap<u16, Pool<u32, u16>>;
 
 /// What a creator that used its map was told.
 type Told = Arc<Mutex<Vec<Result<(), GetErrorReason>>>>;

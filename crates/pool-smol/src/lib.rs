@@ -180,9 +180,10 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
 /// # })
 /// # }
 /// ```
-pub fn pool_map<N, T, A, E, F>(creator: F) -> PoolMapBuilder<N, T, A, F, SmolRuntime>
+pub fn pool_map<N, H, E, F>(creator: F) -> PoolMapBuilder<N, H, F, SmolRuntime>
 where
-    F: Fn(&N) -> Result<Pool<T, A>, E>,
+    H: PoolHandle,
+    F: Fn(&N) -> Result<H, E>,
 {
     PoolMapBuilder::new(creator, SmolRuntime::new())
 }

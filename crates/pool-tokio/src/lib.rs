@@ -143,9 +143,10 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
 /// # Ok(())
 /// # }
 /// ```
-pub fn pool_map<N, T, A, E, F>(creator: F) -> PoolMapBuilder<N, T, A, F, TokioRuntime>
+pub fn pool_map<N, H, E, F>(creator: F) -> PoolMapBuilder<N, H, F, TokioRuntime>
 where
-    F: Fn(&N) -> Result<Pool<T, A>, E>,
+    H: PoolHandle,
+    F: Fn(&N) -> Result<H, E>,
 {
     PoolMapBuilder::new(creator, TokioRuntime::new())
 }

@@ -106,7 +106,7 @@ async fn maps_can_be_shared_and_their_futures_spawned() {
         let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<Cell<u8>>()) };
         pool_for(connector).connect_to_fixed([]).spawn()
     };
-    let pools: PoolMap<String, Cell<u8>> = pool_map(creator).spawn().expect("the settings make sense");
+    let pools: PoolMap<String, Pool<Cell<u8>>> = pool_map(creator).spawn().expect("the settings make sense");
     assert_shared(&pools);
     assert!(assert_sent(pools.get("a host")).await.is_ok());
     assert!(assert_sent(pools.close("a host", Duration::ZERO)).await.is_some());

@@ -26,7 +26,7 @@ pub(crate) struct Shared<T, A> {
     control: Mutex<Control<A>>,
     watchers: Watchers,
     reports_outcomes: bool,
-    /// The keeper wants to be told when the pool may be idle.
+    /// The keeper wants to be told when the pool is idle.
     is_idle_wanted: AtomicBool,
     /// Items are asked for their pick arguments, though their policy said that they have none.
     uses_pick_args: AtomicBool,
@@ -165,7 +165,7 @@ impl<T, A> Shared<T, A> {
         }
     }
 
-    /// Lets the keeper know, once, when the pool may have become idle. To be called before the look
+    /// Lets the keeper know, once, when the pool has become idle. To be called before the look
     /// that decides whether to wait.
     pub(crate) fn want_idle(&self) {
         self.is_idle_wanted.store(true, Ordering::Relaxed);
@@ -174,7 +174,7 @@ impl<T, A> Shared<T, A> {
 
     /// To be called after the pool's status was written, and after handles are gone.
     pub(crate) fn tell_maybe_idle(&self) {
-        if self.is_idle_wanted.load(Ordering::Relaxed) && self.handles() <= 1 {
+        if self.is_idle_wanted.load(Ordering::Relaxed) && self.is_idle() {
             self.is_idle_wanted.store(false, Ordering::Relaxed);
             self.tell_keeper();
         }

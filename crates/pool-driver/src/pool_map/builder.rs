@@ -5,67 +5,57 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pool_core::ConfigError;
+use pool_core::pool_map::{NamedPools, PoolMapConfig};
 
 use super::driver::PoolMapDriver;
-use super::{Creator, PoolMap, Shared};
+use super::handle::PoolHandle;
+use super::shared::Shared;
+use super::{Creator, PoolMap};
 use crate::builder::BuildError;
 use crate::error::BoxError;
-use crate::pool::Pool;
-use crate::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::seams::runtime::{Ambient, Local, Runtime, SpawnOn};
 
 /// The settings of a [`PoolMap`] on their way to becoming one.
 ///
 /// The runtime crates start one (`pool_tokio::pool_map`); [`PoolMapBuilder::new`] does for a runtime of
 /// your own. What pools are like is up to the creator.
 #[must_use = "a builder does nothing until it builds"]
-pub struct PoolMapBuilder<N, T, A, F, R> {
+pub struct PoolMapBuilder<N, H, F, R> {
     creator: F,
     runtime: R,
-    names_max: usize,
-    idle_timeout: Option<Duration>,
-    shutdown_timeout: Duration,
-    creates: PhantomData<Creates<N, T, A>>,
+    config: PoolMapConfig,
+    creates: PhantomData<Creates<N, H>>,
 }
 
 /// What a creator makes of what; a builder holds neither.
-type Creates<N, T, A> = fn(&N) -> Pool<T, A>;
+type Creates<N, H> = fn(&N) -> H;
 
-/// A sweep looks at all names.
-const NAMES_MAX: usize = 65_536;
-
-impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
+impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     /// A map whose pools `creator` makes. The runtime is for the map alone; it knows when.
     pub fn new<E>(creator: F, runtime: R) -> Self
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E>,
+        F: Fn(&N) -> Result<H, E>,
     {
-        Self {
-            creator,
-            runtime,
-            names_max: 1024,
-            idle_timeout: Some(Duration::from_secs(5 * 60)),
-            shutdown_timeout: Duration::from_secs(30),
-            creates: PhantomData,
-        }
+        Self { creator, runtime, config: PoolMapConfig::default(), creates: PhantomData }
     }
 
-    /// How many pools there are at most, those included that are being created or closed; 1,024 by
-    /// default, up to 65,536.
+    /// Pools at a time, those included that are being created or closed: 1 to 65,536, 1,024 by default.
     pub fn names_max(mut self, names: usize) -> Self {
-        self.names_max = names;
+        self.config.names_max = names;
         self
     }
 
-    /// How long a pool must have been idle to be closed, 5 minutes by default; never with `None`. It is
-    /// noticed up to a quarter of that time later.
-    pub fn idle_timeout(mut self, duration: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = duration.into();
+    /// A pool that has been idle for this long is closed, at most a quarter of this time later; 5 minutes
+    /// by default, never with `None`. From 1 millisecond to 366 days.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.idle_timeout = timeout.into();
         self
     }
 
-    /// How long a pool that the map closes may go on to deliver what is queued; 30 s by default.
+    /// What a pool that the map closes may take to deliver what is queued; 30 s by default. Zero, or from
+    /// 1 millisecond to 366 days.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
+        self.config.shutdown_timeout = timeout;
         self
     }
 
@@ -75,13 +65,13 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     ///
     /// [`BuildError::Config`] names the setting that makes no sense.
     #[expect(clippy::type_complexity, reason = "two halves; the driver's type is rarely written")]
-    pub fn build<E>(self) -> Result<(PoolMap<N, T, A>, PoolMapDriver<N, T, A, R>), BuildError>
+    pub fn build<E>(self) -> Result<(PoolMap<N, H>, PoolMapDriver<N, H, R>), BuildError>
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E> + Send + Sync + 'static,
+        F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
     {
         let (shared, creator, driver) = self.into_parts()?;
-        let creator: Arc<Creator<N, T, A>> =
+        let creator: Arc<Creator<N, H>> =
             Arc::new(move |name: &N| creator(name).map_err(|error: E| error.into()));
         Ok((PoolMap::new(shared, creator), driver))
     }
@@ -96,14 +86,11 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     pub fn build_with<E>(
         self,
     ) -> Result<
-        (
-            PoolMap<N, T, A, impl Fn(&N) -> Result<Pool<T, A>, BoxError> + use<N, T, A, F, R, E>>,
-            PoolMapDriver<N, T, A, R>,
-        ),
+        (PoolMap<N, H, impl Fn(&N) -> Result<H, BoxError> + use<N, H, F, R, E>>, PoolMapDriver<N, H, R>),
         BuildError,
     >
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E>,
+        F: Fn(&N) -> Result<H, E>,
         E: Into<BoxError>,
     {
         let (shared, creator, driver) = self.into_parts()?;
@@ -112,18 +99,10 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     }
 
     #[expect(clippy::type_complexity, reason = "what is left of a builder")]
-    fn into_parts(self) -> Result<(Arc<Shared<N, T, A>>, F, PoolMapDriver<N, T, A, R>), ConfigError> {
-        if self.names_max == 0 || self.names_max > NAMES_MAX {
-            return Err(ConfigError::out_of_range("names_max", self.names_max as u64, NAMES_MAX as u64));
-        }
-        if let Some(idle_timeout) = self.idle_timeout {
-            ConfigError::check_duration("idle_timeout", idle_timeout)?;
-        }
-        if !self.shutdown_timeout.is_zero() {
-            ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
-        }
-        let shared = Arc::new(Shared::new(self.names_max, self.shutdown_timeout));
-        let driver = PoolMapDriver::new(Arc::clone(&shared), self.runtime, self.idle_timeout);
+    fn into_parts(self) -> Result<(Arc<Shared<N, H>>, F, PoolMapDriver<N, H, R>), ConfigError> {
+        let decisions = NamedPools::new(self.config)?;
+        let shared = Arc::new(Shared::new(decisions, self.config.shutdown_timeout));
+        let driver = PoolMapDriver::new(Arc::clone(&shared), self.runtime);
         Ok((shared, self.creator, driver))
     }
 
@@ -133,11 +112,11 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     ///
     /// [`BuildError::Config`] names the setting that makes no sense; [`BuildError::Spawn`] says that
     /// there is no runtime here.
-    pub fn spawn<E>(self) -> Result<PoolMap<N, T, A>, BuildError>
+    pub fn spawn<E>(self) -> Result<PoolMap<N, H>, BuildError>
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E> + Send + Sync + 'static,
+        F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<Ambient, PoolMapDriver<N, T, A, R>>,
+        R: SpawnOn<Ambient, PoolMapDriver<N, H, R>>,
     {
         self.spawn_on(Ambient)
     }
@@ -153,11 +132,11 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     ///
     /// Where the runtime does, when the caller's thread has no such executor: on Tokio, outside a
     /// `LocalSet`.
-    pub fn spawn_local<E>(self) -> Result<PoolMap<N, T, A>, BuildError>
+    pub fn spawn_local<E>(self) -> Result<PoolMap<N, H>, BuildError>
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E> + Send + Sync + 'static,
+        F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<Local, PoolMapDriver<N, T, A, R>>,
+        R: SpawnOn<Local, PoolMapDriver<N, H, R>>,
     {
         self.spawn_on(Local)
     }
@@ -167,11 +146,11 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     /// # Errors
     ///
     /// As for [`spawn`](Self::spawn).
-    pub fn spawn_on<X, E>(self, executor: X) -> Result<PoolMap<N, T, A>, BuildError>
+    pub fn spawn_on<X, E>(self, executor: X) -> Result<PoolMap<N, H>, BuildError>
     where
-        F: Fn(&N) -> Result<Pool<T, A>, E> + Send + Sync + 'static,
+        F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<X, PoolMapDriver<N, T, A, R>>,
+        R: SpawnOn<X, PoolMapDriver<N, H, R>>,
     {
         let (pools, driver) = self.build()?;
         R::spawn_on(executor, driver).map_err(BuildError::Spawn)?;
@@ -179,13 +158,11 @@ impl<N, T, A, F, R: Runtime> PoolMapBuilder<N, T, A, F, R> {
     }
 }
 
-impl<N, T, A, F, R: std::fmt::Debug> std::fmt::Debug for PoolMapBuilder<N, T, A, F, R> {
+impl<N, H, F, R: std::fmt::Debug> std::fmt::Debug for PoolMapBuilder<N, H, F, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PoolMapBuilder")
             .field("runtime", &self.runtime)
-            .field("names_max", &self.names_max)
-            .field("idle_timeout", &self.idle_timeout)
-            .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("config", &self.config)
             .finish_non_exhaustive()
     }
 }

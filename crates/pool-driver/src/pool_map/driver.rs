@@ -1,105 +1,125 @@
-//! The future that closes what is idle and waits for the ends of pools.
+//! The future that looks at pools, closes what has to be closed and waits for their ends.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use pool_core::Instant;
 
+use super::MapWakeUp;
 use super::error::PoolMapEnded;
-use super::state::Woken;
-use super::{Shared, Signal};
+use super::handle::PoolHandle;
+use super::shared::Shared;
+use super::state::{Condition, Look, MapState};
+use crate::deadline_timer::DeadlineTimer;
 use crate::error::EndReason;
-use crate::runtime::{Runtime, Timer};
+use crate::panic::{discard, guard};
+use crate::seams::runtime::Runtime;
+use crate::wake_list::Signal;
 
 /// Runs what a [`PoolMap`](crate::PoolMap) does by itself. Spawn it, or poll it anywhere; it ends when
 /// the map does, and says why.
 ///
-/// Dropping it earlier ends the map: everybody who waits is told, and there are no more pools. Those that
-/// somebody has a handle of live on, the others deliver what they have and end.
+/// Dropping it earlier ends the map: callers that wait are told, and no pool is made from now on. Pools that
+/// have other handles live on; the others deliver what they have and end.
 #[must_use = "a map makes no room and closes nothing unless its driver is polled"]
-pub struct PoolMapDriver<N, T, A, R: Runtime> {
-    shared: Arc<Shared<N, T, A>>,
-    runtime: R,
-    timer: Option<Pin<Box<R::Timer>>>,
-    timer_signal: Arc<Signal<Woken>>,
-    /// What the timer is set to.
-    timer_deadline: Option<Instant>,
-    woken: Vec<Woken>,
-    idle_timeout: Option<Duration>,
-    /// When to look for idle pools again; never while there are no pools.
-    sweep_at: Option<Instant>,
+pub struct PoolMapDriver<N, H: PoolHandle, R: Runtime> {
+    shared: Arc<Shared<N, H>>,
+    timer: DeadlineTimer<R, MapWakeUp>,
+    woken: Vec<MapWakeUp>,
 }
 
-/// So often a pool has to be found idle before it is closed. It has been idle for longer than it need
-/// be by one of these times at most.
-const LOOKS: u32 = 4;
+/// More looks than this are left to the next poll, so that others run in between.
+const LOOKS_PER_POLL: usize = 128;
 
 // Nothing in it is pinned but behind a `Box`.
-impl<N, T, A, R: Runtime> Unpin for PoolMapDriver<N, T, A, R> {}
+impl<N, H: PoolHandle, R: Runtime> Unpin for PoolMapDriver<N, H, R> {}
 
-impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
-    pub(super) fn new(shared: Arc<Shared<N, T, A>>, runtime: R, idle_timeout: Option<Duration>) -> Self {
-        Self {
-            timer_signal: Signal::new(&shared.wakes, Woken::Timer),
-            shared,
-            runtime,
-            timer: None,
-            timer_deadline: None,
-            woken: Vec::new(),
-            idle_timeout,
-            sweep_at: None,
-        }
+impl<N, H: PoolHandle, R: Runtime> PoolMapDriver<N, H, R> {
+    pub(super) fn new(shared: Arc<Shared<N, H>>, runtime: R) -> Self {
+        let signal = Signal::new(&shared.wakes, MapWakeUp::Timer);
+        Self { shared, timer: DeadlineTimer::new(runtime, signal), woken: Vec::new() }
     }
 
     fn handle_woken(&mut self) {
         for woken in self.woken.drain(..) {
             match woken {
-                Woken::Handles => self.shared.signal.clear(),
-                Woken::Timer => {
-                    self.timer_signal.clear();
-                    self.timer_deadline = None;
-                }
-                Woken::Pool(key) => self.shared.with(|state, effects| state.look_at(key, effects)),
+                MapWakeUp::Handles => self.shared.signal.clear(),
+                MapWakeUp::Timer => self.timer.on_woken(),
+                MapWakeUp::Pool(id) => self.shared.drive(|state| state.handle_news(id)),
             }
         }
     }
 
-    fn sweep(&mut self) {
-        let Some(idle_timeout) = self.idle_timeout else { return };
-        let now = self.runtime.now();
+    /// First what pools have told, then what is due.
+    fn look_at_pools(&mut self) {
+        let now = self.timer.now();
+        let mut looks = LOOKS_PER_POLL;
+        if self.answer_looks(&mut looks, now) {
+            self.shared.drive(|state| state.handle_timeout(now));
+            if self.answer_looks(&mut looks, now) {
+                return;
+            }
+        }
+        self.shared.signal.raise();
+    }
+
+    /// Returns whether all looks have been taken.
+    fn answer_looks(&self, looks: &mut usize, now: Instant) -> bool {
+        loop {
+            if *looks == 0 {
+                return false;
+            }
+            let Some(look) = self.shared.state.lock().next_look() else { return true };
+            *looks -= 1;
+            let condition = look.take();
+            self.shared.drive(|state| state.handle_look(look.id, condition, now));
+            discard(look);
+        }
+    }
+
+    /// The last handle of the map is gone. Pools that somebody else has a handle of live on.
+    fn close_unheld(&self) {
+        let open = self.shared.drive(|state| {
+            state.close(EndReason::HandlesDropped);
+            state.open()
+        });
         let timeout = self.shared.shutdown_timeout;
-        if self.sweep_at.is_some_and(|at| at <= now) {
-            self.shared.with(|state, effects| state.sweep(now, idle_timeout, timeout, effects));
-            self.sweep_at = None;
-        }
-        let has_open = self.shared.state.lock().has_open();
-        self.sweep_at = has_open.then(|| self.sweep_at.unwrap_or(now + idle_timeout / LOOKS));
-    }
-
-    fn set_timer(&mut self) {
-        let Some(deadline) = self.sweep_at.filter(|_| self.timer_deadline != self.sweep_at) else { return };
-        self.timer_deadline = Some(deadline);
-        let runtime = &self.runtime;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(runtime.timer()));
-        timer.as_mut().reset(deadline);
-        let waker = Waker::from(Arc::clone(&self.timer_signal));
-        if timer.as_mut().poll_expired(&mut Context::from_waker(&waker)).is_ready() {
-            self.timer_signal.raise();
+        for open in open {
+            let is_held = guard(|| open.held.handle.handles() > 1).unwrap_or(false);
+            self.shared.drive(|state| {
+                if is_held {
+                    state.forget_name(open.id);
+                } else {
+                    state.close_name(open.id, timeout);
+                }
+            });
+            discard(open);
         }
     }
 
-    fn end(&self, reason: EndReason) -> PoolMapEnded {
-        let ended = self.shared.state.lock().end(reason);
+    fn tell_end(&self) {
         self.shared.wakes.stop();
         self.shared.watchers.tell();
-        ended
     }
 }
 
-impl<N, T, A, R: Runtime> Future for PoolMapDriver<N, T, A, R> {
+impl<H: PoolHandle> Look<H> {
+    /// To be called outside of the lock.
+    fn take(&self) -> Condition {
+        let handle = &self.held.handle;
+        let look = || match handle.ended() {
+            Some(ended) => Condition::Ended(ended),
+            None if handle.is_closed() => Condition::Closed,
+            None if !self.is_claimed && handle.is_idle() => Condition::Idle,
+            None => Condition::InUse,
+        };
+        guard(look).unwrap_or(Condition::Broken)
+    }
+}
+
+impl<N, H: PoolHandle, R: Runtime> Future for PoolMapDriver<N, H, R> {
     type Output = PoolMapEnded;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PoolMapEnded> {
@@ -110,39 +130,30 @@ impl<N, T, A, R: Runtime> Future for PoolMapDriver<N, T, A, R> {
         }
         this.shared.wakes.start_poll(cx.waker(), &mut this.woken);
         this.handle_woken();
-        let timeout = this.shared.shutdown_timeout;
-        if this.shared.handles.load(Ordering::Acquire) == 0 && !this.is_closed() {
-            let reason = EndReason::HandlesDropped;
-            this.shared.with(|state, effects| state.abandon(reason, timeout, effects));
+        let is_closed = this.shared.state.lock().closed.is_some();
+        if !is_closed && this.shared.handles.load(Ordering::Acquire) == 0 {
+            this.close_unheld();
         }
-        this.shared.with(|state, effects| state.make_room(timeout, effects));
-        this.sweep();
-        this.set_timer();
-        let closed = {
-            let state = this.shared.state.lock();
-            state.closed.filter(|_| state.is_over())
+        this.look_at_pools();
+        let deadline = this.shared.state.lock().arm();
+        this.timer.arm(deadline);
+        let ended = {
+            let mut state = this.shared.state.lock();
+            state.over().map(|reason| state.end(reason))
         };
-        closed.map_or(Poll::Pending, |reason| Poll::Ready(this.end(reason)))
+        let Some(ended) = ended else { return Poll::Pending };
+        this.tell_end();
+        Poll::Ready(ended)
     }
 }
 
-impl<N, T, A, R: Runtime> PoolMapDriver<N, T, A, R> {
-    fn is_closed(&self) -> bool {
-        self.shared.state.lock().closed.is_some()
-    }
-}
-
-impl<N, T, A, R: Runtime> Drop for PoolMapDriver<N, T, A, R> {
+impl<N, H: PoolHandle, R: Runtime> Drop for PoolMapDriver<N, H, R> {
     fn drop(&mut self) {
-        if self.shared.state.lock().ended.is_some() {
-            return;
+        let has_ended = self.shared.state.lock().ended.is_some();
+        if !has_ended {
+            // In one step: a creator that returns now must find that nobody waits for its pool.
+            self.shared.drive(MapState::abandon);
+            self.tell_end();
         }
-        let (reason, timeout) = (EndReason::DriverDropped, self.shared.shutdown_timeout);
-        self.shared.with(|state, effects| {
-            // In one step: a creator that returns now must find nobody to wait for its pool.
-            state.abandon(reason, timeout, effects);
-            state.end(reason);
-        });
-        self.end(reason);
     }
 }

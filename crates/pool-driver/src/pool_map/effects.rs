@@ -1,34 +1,37 @@
-//! What has to be done once the map's lock is released.
+//! What has to be done once the map's lock is released: everything that runs user code.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::state::{Kept, Slot, Woken};
+use super::MapWakeUp;
+use super::handle::PoolHandle;
+use super::names::{Held, NameEntry};
 use crate::panic::{discard, guard};
-use crate::pool::Shared as PoolShared;
 use crate::wake_list::Signal;
 
-pub(super) struct Effects<N, T, A> {
+pub(super) struct Effects<N, H> {
     wake: Vec<Waker>,
-    raise: Vec<Arc<Signal<Woken>>>,
-    shut_down: Vec<(Arc<PoolShared<T, A>>, Duration)>,
-    kept: Vec<Kept<T, A>>,
-    slots: Vec<Slot<N, T, A>>,
-    wakers: Vec<Waker>,
-    is_news: bool,
+    raise: Vec<Arc<Signal<MapWakeUp>>>,
+    shut_down: Vec<(Arc<Held<H>>, Duration)>,
+    notify_when_idle: Vec<Arc<Held<H>>>,
+    dropped_handles: Vec<Arc<Held<H>>>,
+    dropped_entries: Vec<NameEntry<N, H>>,
+    dropped_wakers: Vec<Waker>,
+    wakes_driver: bool,
 }
 
-impl<N, T, A> Effects<N, T, A> {
+impl<N, H> Effects<N, H> {
     pub(super) const fn new() -> Self {
         Self {
             wake: Vec::new(),
             raise: Vec::new(),
             shut_down: Vec::new(),
-            kept: Vec::new(),
-            slots: Vec::new(),
-            wakers: Vec::new(),
-            is_news: false,
+            notify_when_idle: Vec::new(),
+            dropped_handles: Vec::new(),
+            dropped_entries: Vec::new(),
+            dropped_wakers: Vec::new(),
+            wakes_driver: false,
         }
     }
 
@@ -37,46 +40,58 @@ impl<N, T, A> Effects<N, T, A> {
     }
 
     /// The driver shall look at this pool.
-    pub(super) fn raise(&mut self, signal: &Arc<Signal<Woken>>) {
-        self.raise.push(Arc::clone(signal));
+    pub(super) fn raise(&mut self, held: &Held<H>) {
+        self.raise.push(Arc::clone(&held.signal));
     }
 
-    pub(super) fn tell_driver(&mut self) {
-        self.is_news = true;
+    pub(super) fn wake_driver(&mut self) {
+        self.wakes_driver = true;
     }
 
-    pub(super) fn shut_down(&mut self, kept: &Kept<T, A>, deadline: Duration) {
-        self.shut_down.push((Arc::clone(kept.pool.shared()), deadline));
+    pub(super) fn shut_down(&mut self, held: &Arc<Held<H>>, timeout: Duration) {
+        self.shut_down.push((Arc::clone(held), timeout));
     }
 
-    pub(super) fn drop_kept(&mut self, kept: Kept<T, A>) {
-        self.kept.push(kept);
+    pub(super) fn notify_when_idle(&mut self, held: &Arc<Held<H>>) {
+        self.notify_when_idle.push(Arc::clone(held));
     }
 
-    pub(super) fn drop_slot(&mut self, slot: Option<Slot<N, T, A>>) {
-        self.slots.extend(slot);
+    pub(super) fn drop_handle(&mut self, held: Option<Arc<Held<H>>>) {
+        self.dropped_handles.extend(held);
+    }
+
+    pub(super) fn drop_entry(&mut self, entry: Option<NameEntry<N, H>>) {
+        self.dropped_entries.extend(entry);
     }
 
     pub(super) fn drop_waker(&mut self, waker: Option<Waker>) {
-        self.wakers.extend(waker);
+        self.dropped_wakers.extend(waker);
     }
+}
 
-    /// What panics here keeps nothing else from being done.
-    pub(super) fn run(self, driver: &Signal<Woken>) {
-        for (pool, deadline) in self.shut_down {
-            let _ = guard(|| pool.shut_down(deadline));
+impl<N, H: PoolHandle> Effects<N, H> {
+    /// What panics here keeps nothing else from being done. Without a signal the driver isn't woken: it runs
+    /// just now.
+    pub(super) fn run(self, driver: Option<&Signal<MapWakeUp>>) {
+        for (held, timeout) in self.shut_down {
+            let _ = guard(|| held.handle.start_shutdown(timeout));
+            discard(held);
+        }
+        for held in self.notify_when_idle {
+            let _ = guard(|| held.notify_when_idle());
+            discard(held);
         }
         for signal in self.raise {
             let _ = guard(|| signal.raise());
         }
-        if self.is_news {
+        if let Some(driver) = driver.filter(|_| self.wakes_driver) {
             let _ = guard(|| driver.raise());
         }
         for waker in self.wake {
             let _ = guard(|| waker.wake());
         }
-        self.kept.into_iter().for_each(discard);
-        self.slots.into_iter().for_each(discard);
-        self.wakers.into_iter().for_each(discard);
+        self.dropped_handles.into_iter().for_each(discard);
+        self.dropped_entries.into_iter().for_each(discard);
+        self.dropped_wakers.into_iter().for_each(discard);
     }
 }

@@ -21,10 +21,10 @@ pub struct GetError<N> {
 pub enum GetErrorReason {
     /// There are as many pools as there may be; only `try_get` says so, `get` waits.
     Full,
-    /// Somebody else is creating it; only `try_get` says so, `get` waits.
+    /// Another caller is creating it; only `try_get` says so, `get` waits.
     BeingCreated,
-    /// A creator that asks for another pool is never made to wait for it: whom it would wait for may
-    /// be waiting for the creator, which for its own name is certain.
+    /// A creator can't wait for a pool: the creator that it would wait for may be waiting for it, and for
+    /// its own name that is certain.
     InCreator,
     /// The creator returned an error or panicked. The next `get` tries again.
     NotCreated(SharedError),

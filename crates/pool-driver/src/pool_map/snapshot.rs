@@ -10,11 +10,11 @@ use crate::snapshot::Snapshot;
 pub struct PoolMapSnapshot<N, A> {
     /// All names that have a pool, in their order.
     pub names: Vec<NameSnapshot<N, A>>,
-    /// Pools that are being created, or have a place to be.
+    /// Names whose pool is being created, or that have a permit for one.
     pub creating: usize,
     /// Pools that have lost their names and are not over yet.
     pub closing: usize,
-    /// Names that wait for a place.
+    /// Names that wait for a permit.
     pub waiting: usize,
     /// The most that the first three can be together.
     pub names_max: usize,
@@ -26,7 +26,7 @@ pub struct PoolMapSnapshot<N, A> {
 pub struct NameSnapshot<N, A> {
     /// Which.
     pub name: N,
-    /// Handles of the pool that somebody outside the map has.
+    /// Handles of the pool beside the map's own.
     pub handles: usize,
     /// The pool.
     pub pool: Snapshot<A>,
