@@ -135,7 +135,9 @@ impl<A> PoolStatus<A> {
         let is_known = state.record_mut(id).is_some();
         let previous = if is_known { Some(record) } else { state.records[id.index()].replace(record) };
         drop(state);
-        previous.map(AddressRecord::discard);
+        if let Some(record) = previous {
+            record.discard();
+        }
     }
 
     pub(crate) fn forget(&self, id: AddressId) {
@@ -145,7 +147,9 @@ impl<A> PoolStatus<A> {
             .get_mut(id.index())
             .and_then(|record| record.take_if(|record| record.status.id == id));
         drop(state);
-        forgotten.map(AddressRecord::discard);
+        if let Some(record) = forgotten {
+            record.discard();
+        }
     }
 
     pub(crate) fn set_error(&self, id: AddressId, error: &SharedError) {

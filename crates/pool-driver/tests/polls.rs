@@ -198,7 +198,8 @@ impl Crowd {
         }));
         executor.run();
         assert_eq!(self.members.borrow().len(), usize::from(connections));
-        (self.messages.set(0), self.vain_polls.set(0));
+        self.messages.set(0);
+        self.vain_polls.set(0);
         (executor, driver, pool)
     }
 

@@ -1,4 +1,4 @@
-//! PoolConfig that come while the pool runs.
+//! Settings that come while the pool runs.
 
 mod support;
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use crate::error::SharedError;
 use crate::panic::{Panicked, discard, guard};
 use crate::wake_list::Signal;
 
@@ -20,6 +21,16 @@ pub(super) struct BoundedStream<S: ?Sized> {
 pub(super) enum StreamEnd {
     Ended,
     Panicked(Panicked),
+}
+
+impl StreamEnd {
+    /// What the stream panicked with, if it did.
+    pub(super) fn into_error(self) -> Option<SharedError> {
+        match self {
+            Self::Ended => None,
+            Self::Panicked(panic) => Some(Arc::new(panic)),
+        }
+    }
 }
 
 /// At most this many items are read in one poll. A stream that never pauses goes on in the next one.

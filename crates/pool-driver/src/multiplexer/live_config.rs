@@ -8,7 +8,6 @@ use pool_core::{Config, ConfigError};
 
 use super::bounded_stream::{BoundedStream, StreamEnd};
 use crate::config::{ConfigStream, PoolConfig};
-use crate::error::SharedError;
 use crate::wake_list::Signal;
 
 /// Where settings come from, and those that the core doesn't keep.
@@ -29,8 +28,8 @@ pub(super) struct ConfigNews {
     pub(super) latest: Option<PoolConfig>,
     /// Why others make no sense, in order.
     pub(super) refused: Vec<ConfigError>,
-    /// The stream is over, by a panic if there is an error.
-    pub(super) end: Option<Option<SharedError>>,
+    /// The stream is over.
+    pub(super) end: Option<StreamEnd>,
 }
 
 impl LiveConfig {
@@ -49,13 +48,9 @@ impl LiveConfig {
     pub(super) fn poll(&mut self) -> ConfigNews {
         let mut news = ConfigNews::default();
         let (has_queue, reports_outcomes) = (self.queue_size.is_some(), self.reports_outcomes);
-        let end = self.stream.read(|config| match check(&config, has_queue, reports_outcomes) {
+        news.end = self.stream.read(|config| match check(&config, has_queue, reports_outcomes) {
             Ok(()) => news.latest = Some(config),
             Err(error) => news.refused.push(error),
-        });
-        news.end = end.map(|end| match end {
-            StreamEnd::Ended => None,
-            StreamEnd::Panicked(panic) => Some(Arc::new(panic) as SharedError),
         });
         news
     }

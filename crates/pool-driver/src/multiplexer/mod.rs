@@ -237,7 +237,9 @@ impl<P: Seams> Multiplexer<P> {
         if let Some(reason) = shutdown {
             self.close_because(reason, self.shutdown_timeout());
         }
-        said.into_iter().for_each(|state| self.reporter.tell_source(state));
+        for state in said {
+            self.reporter.tell_source(state);
+        }
         if let Some(set) = set {
             self.step(|this| this.handle_addresses(set));
         }
@@ -267,20 +269,18 @@ impl<P: Seams> Multiplexer<P> {
         {
             self.step(|this| this.apply_config(settings));
         }
-        if let Some(error) = end {
-            self.reporter.observe(|| Event::SettingsEnded { error });
+        if let Some(end) = end {
+            self.reporter.observe(|| Event::SettingsEnded { error: end.into_error() });
         }
     }
 
     fn apply_config(&mut self, settings: PoolConfig) {
-        match self.core.handle_config(settings.config.clone(), self.now) {
-            Err(error) => self.reporter.observe(|| Event::SettingsRefused { error }),
-            Ok(()) => {
-                self.live_config.put_in_force(&settings);
-                self.reporter.observe(|| Event::SettingsApplied { settings: Arc::new(settings) });
-                self.reporter.touch_all(&self.core);
-            }
+        if let Err(error) = self.core.handle_config(settings.config.clone(), self.now) {
+            return self.reporter.observe(|| Event::SettingsRefused { error });
         }
+        self.live_config.put_in_force(&settings);
+        self.reporter.observe(|| Event::SettingsApplied { settings: Arc::new(settings) });
+        self.reporter.touch_all(&self.core);
     }
 
     /// Tells the core how many items wait, and then of a close, if there is one: the other way round it would

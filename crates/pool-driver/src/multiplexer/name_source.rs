@@ -56,14 +56,12 @@ impl<A> SourceNews<A> {
     }
 
     fn end(&mut self, end: StreamEnd, on_end: OnAddressesEnd) {
-        let (reason, state) = match end {
-            StreamEnd::Ended => (EndReason::AddressesEnded, SourceState::Ended(None)),
-            StreamEnd::Panicked(panic) => {
-                (EndReason::AddressesPanicked, SourceState::Ended(Some(Arc::new(panic))))
-            }
+        let reason = match end {
+            StreamEnd::Ended => EndReason::AddressesEnded,
+            StreamEnd::Panicked(_) => EndReason::AddressesPanicked,
         };
         self.shutdown = (on_end == OnAddressesEnd::Shutdown).then_some(reason);
-        self.add_state(state);
+        self.add_state(SourceState::Ended(end.into_error()));
     }
 }
 

@@ -80,6 +80,7 @@ pub trait Seams {
 /// type TextDriver<R> = Driver<SeamsOf<String, PlainConnector<fn(u16) -> Dial>, R, FixedAddresses<u16>>>;
 /// ```
 pub struct SeamsOf<T, C, R, S, U = DropUndelivered, O = NoObserver, B = RoundRobin> {
+    #[expect(clippy::type_complexity, reason = "all that it names")]
     _types: PhantomData<fn() -> (T, C, R, S, U, O, B)>,
 }
 
