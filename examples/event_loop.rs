@@ -185,7 +185,7 @@ impl EventLoop {
         }
     }
 
-    /// Hands lines to those whose turn it is. Each writes once for all it was sent.
+    /// Sends lines to the connections whose turn it is. Each writes once for all it was sent.
     fn dispatch(&mut self) {
         let mut touched = BTreeSet::new();
         while !self.waiting.is_empty()

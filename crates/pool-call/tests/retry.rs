@@ -72,7 +72,7 @@ fn a_retry_goes_to_another_address_also_when_it_is_not_its_turn() {
     for turns in 0..4 {
         let calling = call_idempotent(&mut bench, &retry, turns);
         let first = address_of(&bench, turns);
-        // Whoever's turn it is when the call comes back.
+        // The call may come back in any task's turn.
         let others: Vec<_> = (0..turns).map(|turn| bench.call(100 * (turns + 1) + turn)).collect();
         let peers = bench.peers.at(first);
         peers.iter().find(|peer| peer.received().contains(&turns)).expect("it has the call").hang_up();

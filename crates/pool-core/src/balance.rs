@@ -37,8 +37,8 @@ impl PickArgs {
 
 /// A policy that picks an address among those that have a ready slot.
 ///
-/// The ring holds the addresses of the best connected priority, those whose last turn is the
-/// longest ago first. A pick is a peek: it may be asked any number of times, and counts only when
+/// The ring holds the addresses of the best connected priority. The address with the oldest last turn comes
+/// first. A pick is a peek: it may be asked any number of times, and counts only when
 /// [`on_sent`](Self::on_sent) follows. Ids stay good only as long as the address is in the ring,
 /// so keep ids, never positions.
 ///

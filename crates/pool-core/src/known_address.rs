@@ -17,17 +17,10 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) answered: bool,
     /// One of its connections has reached its lifetime and waits for its replacement.
     pub(crate) is_replacing: bool,
-    /// One of its slots timed out and is dropping: its failure counts when that ends.
-    pub(crate) awaits_failure: bool,
     /// Whether the end of its backoff is set in the timers.
     pub(crate) backoff_armed: bool,
     pub(crate) last_outcome: Option<LastOutcome>,
-    /// Failure episodes since the last reset.
-    pub(crate) failures: u32,
-    /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
-    ///
-    /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
-    pub(crate) episode: u16,
+    pub(crate) failures: Failures,
     /// When the last dial started.
     pub(crate) dialled_at: Instant,
     /// No dial before this.
@@ -39,6 +32,19 @@ pub(crate) struct KnownAddress<A> {
     /// The first in the ring of its slots.
     pub(crate) slots: u32,
     pub(crate) count: SlotCounts,
+}
+
+/// How an address has failed. What dies in one go is one episode.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Failures {
+    /// Episodes since the last reset.
+    pub(crate) count: u32,
+    /// Episodes ever; tells a slot whether its dial is older than the last failure.
+    ///
+    /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
+    pub(crate) episode: u16,
+    /// One of its slots timed out and is dropping: its failure counts when that ends.
+    pub(crate) is_awaited: bool,
 }
 
 /// How many slots of an address are in each state.
@@ -102,11 +108,9 @@ impl<A> KnownAddress<A> {
             present: true,
             answered: false,
             is_replacing: false,
-            awaits_failure: false,
             backoff_armed: false,
             last_outcome: None,
-            failures: 0,
-            episode: 0,
+            failures: Failures::default(),
             dialled_at: Instant::ZERO,
             retry_at: Instant::ZERO,
             since: now,
@@ -117,14 +121,14 @@ impl<A> KnownAddress<A> {
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.failures > 0
+        self.failures.count > 0
     }
 
     /// Dials that may start, backoff and the pool's limits apart. A connection that is being replaced counts as
     /// gone, so that its replacement is dialled before it drains.
     pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
         // A dial would forestall the backoff that follows from a failure about to be counted.
-        if !self.present || self.awaits_failure {
+        if !self.present || self.failures.is_awaited {
             return 0;
         }
         // That one may just have gone, a moment before its replacement is called off.

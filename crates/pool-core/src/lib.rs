@@ -49,7 +49,7 @@ mod reason;
 mod rings;
 mod slab;
 mod slot;
-mod timers;
+mod deadline_queue;
 mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};

@@ -124,7 +124,7 @@ fn a_permit_belongs_to_all_who_want_the_name() {
     assert_eq!(outputs(&mut pools), [Output::Forget(held), Output::Grant(name)]);
     pools.cancel(name);
     assert_eq!(outputs(&mut pools), [Output::Grant(name)], "the next is woken");
-    assert_eq!(pools.want(name, Patience::NoWait), Ok(Wanted::Create), "whoever comes first");
+    assert_eq!(pools.want(name, Patience::NoWait), Ok(Wanted::Create), "the first caller creates");
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl<A> PoolStatus<A> {
     }
 }
 
-/// Whoever drops the last handle is not harmed.
+/// A panic does not reach the code that drops the last handle.
 impl<A> Drop for PoolStatus<A> {
     fn drop(&mut self) {
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! A state machine, and whoever carries out what it orders.
+//! The state machine, and the code that carries out its orders.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

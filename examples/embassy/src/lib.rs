@@ -71,8 +71,8 @@ pub struct EmbassyTimer {
 }
 
 impl Timer for EmbassyTimer {
-    /// What was scheduled before stays scheduled: embassy keeps the earlier time of a waker. Whoever
-    /// is woken too early polls, and is scheduled again.
+    /// What was scheduled before stays scheduled: embassy keeps the earlier time of a waker. A
+    /// task that is woken too early polls, and is scheduled again.
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         // `EmbassyInstant::from_nanos` rounds down, and a timer that fires within the tick before
         // its deadline is set again and again until that is over. Durations are rounded up.

@@ -23,7 +23,7 @@ pub(crate) struct Bench {
     pub(crate) driver: Spawned<Ended>,
 }
 
-/// Whoever was dialled.
+/// The peers that were dialled.
 #[derive(Clone, Default)]
 pub(crate) struct Peers {
     all: Rc<RefCell<Vec<Peer>>>,

@@ -197,7 +197,7 @@ macro_rules! for_each_scenario {
             i5_a_sender_that_gives_up_leaves_no_gap_in_the_line
             i5_senders_that_give_up_in_the_moment_of_their_grants_leave_nothing_behind
             i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line
-            i5_a_reserved_place_is_kept_for_whoever_reserved_it
+            i5_a_reserved_permit_is_kept_for_its_sender
             i5_a_queue_that_fills_in_an_outage_is_delivered_in_order_afterwards
             i5_items_that_nobody_wants_leave_their_places_to_those_in_line
             i5_items_that_nobody_wants_are_found_in_the_drivers_hand_too
@@ -239,7 +239,7 @@ macro_rules! for_each_scenario {
             d3_everybody_who_waits_for_the_end_is_told_of_it_once
             d3_the_end_comes_once_however_many_reasons_there_are
             d3_a_driver_that_is_dropped_loses_nothing_silently
-            d3_whoever_waits_wakes_when_the_driver_is_dropped
+            d3_every_waiter_wakes_when_the_driver_is_dropped
             d3_after_the_end_everybody_has_an_answer_at_once
             d3_a_driver_that_is_dropped_during_a_shutdown_returns_what_was_to_be_delivered
 

@@ -5,7 +5,7 @@ use crate::balance::Balance;
 use crate::instant::Instant;
 use crate::output::Output;
 use crate::reason::{DrainReason, SlotEnd};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 /// Where the pool is in its life, in the order of life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,13 +36,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let deadline = match self.phase {
             Phase::Open => deadline,
             Phase::Closing { deadline: earlier } => {
-                self.timers.disarm(earlier, Timer::Close);
+                self.deadlines.disarm(earlier, DeadlineKind::Close);
                 deadline.min(earlier)
             }
             Phase::Draining | Phase::Closed => return,
         };
         self.phase = Phase::Closing { deadline };
-        self.timers.arm(deadline, Timer::Close);
+        self.deadlines.arm(deadline, DeadlineKind::Close);
     }
 
     pub(super) fn progress_closing(&mut self) {
@@ -50,7 +50,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             if self.demand > 0 && deadline > self.now {
                 return;
             }
-            self.timers.disarm(deadline, Timer::Close);
+            self.deadlines.disarm(deadline, DeadlineKind::Close);
             self.drain_all();
         }
     }

@@ -16,7 +16,7 @@ use crate::config_error::ConfigError;
 use crate::instant::Instant;
 use crate::reason::SlotEnd;
 use crate::slot::{Slot, SlotState};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Works by other settings from now on. Only the difference acts, and nothing is reconnected
@@ -169,7 +169,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return;
         }
         if known.backoff_armed {
-            self.timers.disarm(known.retry_at, Timer::Backoff(index));
+            self.deadlines.disarm(known.retry_at, DeadlineKind::Backoff(index));
         }
         let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
         let known = self.addresses.get_mut(index);

@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::reason::SlotEnd;
 use crate::slab::SlabKey;
 use crate::slot::SlotState;
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,31 +60,31 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             if due == Some(slot.deadline) {
                 return;
             }
-            self.timers.disarm(slot.deadline, Timer::Slot(index));
+            self.deadlines.disarm(slot.deadline, DeadlineKind::Slot(index));
         }
         let slot = &mut self.slots[index];
         slot.armed = due.is_some();
         if let Some(at) = due {
             slot.deadline = at;
-            self.timers.arm(at, Timer::Slot(index));
+            self.deadlines.arm(at, DeadlineKind::Slot(index));
         }
     }
 
     /// Does everything that is due, in the order of time.
     pub(super) fn fire_timers(&mut self) {
-        while let Some((_, timer)) = self.timers.pop_due(self.now) {
+        while let Some((_, timer)) = self.deadlines.pop_due(self.now) {
             match timer {
-                Timer::Slot(index) => {
+                DeadlineKind::Slot(index) => {
                     self.slots[index].armed = false;
                     self.on_slot_deadline(index);
                 }
-                Timer::Backoff(index) => {
+                DeadlineKind::Backoff(index) => {
                     self.addresses.get_mut(index).backoff_armed = false;
                     self.update_dialling(index);
                     self.forget_if_done(index);
                 }
-                Timer::FailFast => self.on_fail_fast(),
-                Timer::Close => self.on_close_deadline(),
+                DeadlineKind::FailFast => self.on_fail_fast(),
+                DeadlineKind::Close => self.on_close_deadline(),
             }
         }
     }
@@ -113,7 +113,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn up_to_a_tenth(&self, duration: Duration, slot: u32) -> Duration {
         let SlabKey { index, generation } = self.slots.key(slot);
         let connection = u64::from(generation) << 32 | u64::from(index);
-        let mut random = Random::new(self.salt ^ connection);
+        let mut random = Random::new(self.lifetimes.salt ^ connection);
         Duration::from_nanos(random.up_to(duration_nanos(duration) / 10))
     }
 }

@@ -14,7 +14,7 @@ use crate::ids::SlotId;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
 use crate::slot::{Evidence, Slot};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 /// The dials in flight, and the addresses that wait for one.
 #[derive(Clone, Debug, Default)]
@@ -39,13 +39,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         if known.retry_at > self.now && !known.backoff_armed {
             known.backoff_armed = true;
-            self.timers.arm(known.retry_at, Timer::Backoff(index));
+            self.deadlines.arm(known.retry_at, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
         if known.retry_at > self.now || known.dials_missing(connections_per_address) == 0 {
             return;
         }
-        let failures = u16::try_from(known.failures).unwrap_or(u16::MAX);
+        let failures = u16::try_from(known.failures.count).unwrap_or(u16::MAX);
         let rank = DialRank {
             failing: known.is_failing(),
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
@@ -103,8 +103,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let evidence = Evidence {
             is_probe: known.is_failing(),
             is_proven: false,
-            episode: known.episode,
-            connected_episode: known.episode,
+            episode: known.failures.episode,
+            connected_episode: known.failures.episode,
         };
         let address = known.address.clone();
         let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));

@@ -4,7 +4,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::instant::Instant;
 use crate::output::{Availability, Output};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 /// What is usable, and since when nothing is.
 #[derive(Clone, Debug)]
@@ -43,10 +43,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let due = self.fail_fast_due().filter(|_| counts);
         if due != self.fail_fast.starts_at {
             if let Some(at) = self.fail_fast.starts_at {
-                self.timers.disarm(at, Timer::FailFast);
+                self.deadlines.disarm(at, DeadlineKind::FailFast);
             }
             if let Some(at) = due {
-                self.timers.arm(at, Timer::FailFast);
+                self.deadlines.arm(at, DeadlineKind::FailFast);
             }
             self.fail_fast.starts_at = due;
         }

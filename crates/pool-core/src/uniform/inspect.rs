@@ -189,7 +189,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             draining: known.count.draining,
             dropping,
             in_flight,
-            failures: known.failures,
+            failures: known.failures.count,
             retry_at: in_backoff.then_some(known.retry_at),
             last_outcome: known.last_outcome,
         }

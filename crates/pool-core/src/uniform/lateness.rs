@@ -15,7 +15,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// those that began in the meantime up to now. A late timer proves nothing about sockets that were not
     /// polled. Other deadlines are about time itself, and stay.
     pub(super) fn excuse_lateness(&mut self) {
-        let Some(lateness) = self.timers.take_lateness(self.now) else { return };
+        let Some(lateness) = self.deadlines.take_lateness(self.now) else { return };
         let shift = lateness + UNTIL_THE_NEXT_CALL;
         for index in self.slots.indices() {
             let slot = &mut self.slots[index];

@@ -10,13 +10,19 @@ use crate::links::NONE;
 use crate::reason::DrainReason;
 
 /// The ends of lifetimes that don't follow from the settings in force alone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Lifetimes {
+    /// Spreads lifetimes, and idle timeouts too.
+    pub(super) salt: u64,
     /// The ends of connections that a change of the settings found too old. A change postpones none of them.
     ends: BTreeMap<u32, Instant>,
 }
 
 impl Lifetimes {
+    pub(super) fn new(salt: u64) -> Self {
+        Self { salt, ends: BTreeMap::new() }
+    }
+
     /// The slot has no open connection any more.
     pub(super) fn forget(&mut self, slot: u32) {
         self.ends.remove(&slot);

@@ -15,7 +15,7 @@ use crate::links::NONE;
 use crate::output::{Event, Output};
 use crate::reason::{DrainReason, SlotEnd};
 use crate::slab::{Slab, SlabKey};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 /// More slots than this get their memory when they are needed: most of them may never be.
 const SLOTS_RESERVED_MAX: usize = 1 << 20;
@@ -193,7 +193,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return;
         }
         if known.backoff_armed {
-            self.timers.disarm(known.retry_at, Timer::Backoff(index));
+            self.deadlines.disarm(known.retry_at, DeadlineKind::Backoff(index));
         }
         let id = self.addresses.id(index);
         let address = self.addresses.known.remove(index).address;

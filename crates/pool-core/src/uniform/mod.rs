@@ -32,7 +32,7 @@ use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
 use crate::slot::{Handled, Reported, Slot, SlotEvent, Transition, transition};
-use crate::timers::Timers;
+use crate::deadline_queue::DeadlineQueue;
 
 use closing::Phase;
 use dialling::Dials;
@@ -95,8 +95,6 @@ pub struct Uniform<A, B = RoundRobin> {
     config: Config,
     balancer: B,
     random: Random,
-    /// Spreads lifetimes and idle timeouts.
-    salt: u64,
     lifetimes: Lifetimes,
     /// The latest time seen.
     now: Instant,
@@ -104,7 +102,7 @@ pub struct Uniform<A, B = RoundRobin> {
     slots: Slab<Slot>,
     rings: Rings,
     dials: Dials,
-    timers: Timers,
+    deadlines: DeadlineQueue,
     phase: Phase,
     re_resolution: ReResolution,
     /// Items that wait.
@@ -130,15 +128,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let mut random = Random::new(seed);
         Ok(Self {
             balancer,
-            salt: random.next_u64(),
-            lifetimes: Lifetimes::default(),
+            lifetimes: Lifetimes::new(random.next_u64()),
             random,
             now: Instant::ZERO,
             addresses: Addresses::new(),
             slots: Slab::new(),
             rings: Rings::new(config.items_per_turn),
             dials: Dials::default(),
-            timers: Timers::default(),
+            deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
             re_resolution: ReResolution::default(),
             demand: 0,
@@ -313,7 +310,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         // The room that a large set's events took is not kept for ever.
         self.outputs.shrink_to(OUTPUTS_KEPT);
         let is_over = self.phase == Phase::Closed;
-        Output::Timeout(if is_over { None } else { self.timers.ask(self.now) })
+        Output::Timeout(if is_over { None } else { self.deadlines.ask(self.now) })
     }
 
     #[inline]

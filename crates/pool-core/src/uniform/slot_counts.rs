@@ -6,7 +6,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::links::{Linked, NONE, ring};
 use crate::slot::{Dropped, Siblings, SlotState, Turns};
-use crate::timers::Timer;
+use crate::deadline_queue::DeadlineKind;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The slots of an address, the latest first.
@@ -69,7 +69,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
         let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
         let known = self.addresses.get_mut(address);
-        known.awaits_failure |= awaits_failure;
+        known.failures.is_awaited |= awaits_failure;
         let count = &mut known.count;
         match state {
             SlotState::Dialling => {
@@ -97,7 +97,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = &self.slots[index];
         let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
         if slot.armed {
-            self.timers.disarm(slot.deadline, Timer::Slot(index));
+            self.deadlines.disarm(slot.deadline, DeadlineKind::Slot(index));
             self.slots[index].armed = false;
         }
         self.clear_fresh(index);
@@ -122,12 +122,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// One of those whose failure was awaited has ended.
+    /// A slot whose failure was awaited has ended.
     pub(super) fn stop_awaiting_failure(&mut self, address: u32) {
-        if self.addresses.get(address).awaits_failure {
+        if self.addresses.get(address).failures.is_awaited {
             let is_failure = |slot: u32| self.slots[slot].dropped.is_some_and(Dropped::is_failure);
             let awaits_another = self.siblings(address).any(is_failure);
-            self.addresses.get_mut(address).awaits_failure = awaits_another;
+            self.addresses.get_mut(address).failures.is_awaited = awaits_another;
         }
     }
 

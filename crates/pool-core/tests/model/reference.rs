@@ -412,7 +412,7 @@ impl Reference {
         let fresh = self.slots.values().filter(|slot| slot.fresh).count();
         let known = &self.known[&address];
         let priority = known.priority;
-        // Whoever has failed is not counted upon where another works.
+        // A dial to a failing address is not counted upon where another works.
         let hopeful = self.dialling() - if known.failures > 0 { 0 } else { self.probes() };
         demand > hopeful + fresh
             && self
@@ -601,7 +601,7 @@ impl Reference {
             }
         }
         for round in self.rings.values_mut().flat_map(|turns| &mut turns.rounds) {
-            // Whoever has had enough for a turn has one item more.
+            // An address that has had enough for a turn has one item more.
             round.taken = round.taken.min(config.items_per_turn - 1);
         }
         self.pending.reconfigured = Some(before);
@@ -981,8 +981,8 @@ impl Reference {
         }
     }
 
-    /// Whoever drains because there are too many is at the end of its life, or has no more to do than
-    /// any that stays.
+    /// A connection that drains because there are too many is at the end of its life, or has no more to do
+    /// than any that stays.
     fn check_first_to_go(&self, gone: &Occupant) {
         let may_have_outlived = self.is_older_than_nine_tenths(gone.since, self.config.lifetime_max);
         for (_, other) in self.occupants(gone.address).filter(|(_, slot)| slot.state.is_connected()) {

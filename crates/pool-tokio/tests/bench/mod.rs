@@ -220,7 +220,7 @@ impl Bench {
         assert_eq!(self.bad.connections(), 2, "the next connection was not at fault");
     }
 
-    /// Calls now get their replies, whoever they go to.
+    /// Calls now get their replies from either server.
     pub(crate) async fn all_is_well(&mut self) {
         let ends = self.call(2).ends().await;
         assert!(ends.values().all(|end| *end == End::Reply), "{ends:?}");

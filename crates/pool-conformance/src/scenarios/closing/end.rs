@@ -48,7 +48,7 @@ pub(crate) fn d3_a_driver_that_is_dropped_loses_nothing_silently() -> Script {
         .expect(Accounts, "balanced")
 }
 
-pub(crate) fn d3_whoever_waits_wakes_when_the_driver_is_dropped() -> Script {
+pub(crate) fn d3_every_waiter_wakes_when_the_driver_is_dropped() -> Script {
     Script::new()
         .with(QueueSize(1))
         .serve(1, Dial::Hang)

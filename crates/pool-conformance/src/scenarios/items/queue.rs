@@ -130,7 +130,7 @@ pub(crate) fn i5_a_place_that_was_reserved_in_vain_goes_to_the_next_in_line() ->
         .expect(ReceivedItems(1), [1])
 }
 
-pub(crate) fn i5_a_reserved_place_is_kept_for_whoever_reserved_it() -> Script {
+pub(crate) fn i5_a_reserved_permit_is_kept_for_its_sender() -> Script {
     blocked_with_queue(2)
         .send([1])
         .reserve()

@@ -7,7 +7,7 @@ use crate::instant::Instant;
 
 /// What a deadline is for; in this order when several are due at one instant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Timer {
+pub(crate) enum DeadlineKind {
     /// The nearest deadline of a slot.
     Slot(u32),
     /// The end of an address's backoff.
@@ -24,20 +24,20 @@ pub(crate) const LATENESS_MAX: Duration = Duration::from_millis(50);
 /// An ordered set of deadlines. The owner of a timer remembers when it is due, so that it can be
 /// disarmed: nothing outdated is ever kept.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Timers {
-    due: BTreeSet<(Instant, Timer)>,
+pub(crate) struct DeadlineQueue {
+    due: BTreeSet<(Instant, DeadlineKind)>,
     /// When the machine asked to be called, until it is.
     asked: Option<Instant>,
     /// When lateness was last excused.
     excused_at: Option<Instant>,
 }
 
-impl Timers {
-    pub(crate) fn arm(&mut self, at: Instant, timer: Timer) {
+impl DeadlineQueue {
+    pub(crate) fn arm(&mut self, at: Instant, timer: DeadlineKind) {
         self.due.insert((at, timer));
     }
 
-    pub(crate) fn disarm(&mut self, at: Instant, timer: Timer) {
+    pub(crate) fn disarm(&mut self, at: Instant, timer: DeadlineKind) {
         let was_armed = self.due.remove(&(at, timer));
         debug_assert!(was_armed, "{timer:?} was not armed for {at:?}");
     }
@@ -69,7 +69,7 @@ impl Timers {
     }
 
     /// Takes out the earliest timer that is due.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Timer)> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, DeadlineKind)> {
         let (at, _) = self.due.first()?;
         if *at > now { None } else { self.due.pop_first() }
     }
@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn t13_timers_fire_in_the_order_of_time_whatever_the_order_of_arming() {
-        let mut timers = Timers::default();
+        let mut timers = DeadlineQueue::default();
         for nanos in [50_u32, 10, 40, 20, 30] {
-            timers.arm(Instant::from_nanos(nanos.into()), Timer::Slot(nanos));
+            timers.arm(Instant::from_nanos(nanos.into()), DeadlineKind::Slot(nanos));
         }
-        timers.disarm(Instant::from_nanos(30), Timer::Slot(30));
+        timers.disarm(Instant::from_nanos(30), DeadlineKind::Slot(30));
         let due = core::iter::from_fn(|| timers.pop_due(Instant::from_nanos(40)));
         let order: alloc::vec::Vec<u64> = due.map(|(at, _)| at.as_nanos()).collect();
         assert_eq!(order, [10, 20, 40]);

@@ -1,7 +1,6 @@
 //! Random histories of a map of pools, checked against a naive reference after every step, and against a
 //! world in which pools really have handles and items.
 
-#[path = "pool_map_model/reference.rs"]
 mod reference;
 
 use core::time::Duration;
