@@ -37,6 +37,7 @@ mod backoff;
 mod balance;
 mod config;
 mod config_error;
+mod deadline_queue;
 mod ids;
 mod instant;
 mod known_address;
@@ -49,7 +50,6 @@ mod reason;
 mod rings;
 mod slab;
 mod slot;
-mod deadline_queue;
 mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};

@@ -1,4 +1,4 @@
-//! How pools are made.
+//! How pools are made. It is one subject: a setting a method, and the documentation of each is most of the file.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};

@@ -19,13 +19,13 @@ struct Rule {
 }
 
 const RULES: [Rule; 7] = [
-    Rule { name: "big structs", check: rules::big_structs, is_enforced: false },
-    Rule { name: "long files", check: rules::long_files, is_enforced: false },
-    Rule { name: "long functions", check: rules::long_functions, is_enforced: false },
-    Rule { name: "riddles", check: rules::riddles, is_enforced: false },
+    Rule { name: "big structs", check: rules::big_structs, is_enforced: true },
+    Rule { name: "long files", check: rules::long_files, is_enforced: true },
+    Rule { name: "long functions", check: rules::long_functions, is_enforced: true },
+    Rule { name: "riddles", check: rules::riddles, is_enforced: true },
     Rule { name: "lints of the workspace", check: rules::manifests_without_lints, is_enforced: true },
     Rule { name: "module files", check: rules::files_beside_their_folder, is_enforced: true },
-    Rule { name: "mutants apply", check: rules::stale_mutants, is_enforced: false },
+    Rule { name: "mutants apply", check: rules::stale_mutants, is_enforced: true },
 ];
 
 /// Lists all places, those of rules that are not enforced too.

@@ -2,10 +2,10 @@
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::instant::Instant;
 use crate::output::Output;
 use crate::reason::{DrainReason, SlotEnd};
-use crate::deadline_queue::DeadlineKind;
 
 /// Where the pool is in its life, in the order of life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -13,10 +13,10 @@ use super::closing::Phase;
 use crate::balance::Balance;
 use crate::config::Config;
 use crate::config_error::ConfigError;
+use crate::deadline_queue::DeadlineKind;
 use crate::instant::Instant;
 use crate::reason::SlotEnd;
 use crate::slot::{Slot, SlotState};
-use crate::deadline_queue::DeadlineKind;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Works by other settings from now on. Only the difference acts, and nothing is reconnected

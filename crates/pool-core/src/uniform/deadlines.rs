@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::instant::{Instant, duration_nanos};
 use crate::outcome::FailureKind;
 use crate::random::Random;
 use crate::reason::SlotEnd;
 use crate::slab::SlabKey;
 use crate::slot::SlotState;
-use crate::deadline_queue::DeadlineKind;
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

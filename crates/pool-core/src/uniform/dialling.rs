@@ -10,11 +10,11 @@ use alloc::collections::BTreeSet;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
 use crate::slot::{Evidence, Slot};
-use crate::deadline_queue::DeadlineKind;
 
 /// The dials in flight, and the addresses that wait for one.
 #[derive(Clone, Debug, Default)]

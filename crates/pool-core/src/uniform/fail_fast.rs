@@ -2,9 +2,9 @@
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::instant::Instant;
 use crate::output::{Availability, Output};
-use crate::deadline_queue::DeadlineKind;
 
 /// What is usable, and since when nothing is.
 #[derive(Clone, Debug)]

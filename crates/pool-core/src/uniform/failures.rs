@@ -6,9 +6,9 @@
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::output::{Event, Output};
 use crate::slot::{Slot, SlotState};
-use crate::deadline_queue::DeadlineKind;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether the end of a slot is held against its address. A failure always is. A close in

@@ -9,13 +9,13 @@ use super::Uniform;
 use crate::address_set::{AddressSet, Endpoint};
 use crate::balance::Balance;
 use crate::config::Opening;
+use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
 use crate::known_address::KnownAddress;
 use crate::links::NONE;
 use crate::output::{Event, Output};
 use crate::reason::{DrainReason, SlotEnd};
 use crate::slab::{Slab, SlabKey};
-use crate::deadline_queue::DeadlineKind;
 
 /// More slots than this get their memory when they are needed: most of them may never be.
 const SLOTS_RESERVED_MAX: usize = 1 << 20;

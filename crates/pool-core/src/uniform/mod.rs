@@ -24,6 +24,7 @@ use crate::address_set::AddressSet;
 use crate::balance::{Balance, PickArgs, RoundRobin};
 use crate::config::{Config, Opening};
 use crate::config_error::ConfigError;
+use crate::deadline_queue::DeadlineQueue;
 use crate::ids::SlotId;
 use crate::instant::Instant;
 use crate::outcome::Outcome;
@@ -32,7 +33,6 @@ use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
 use crate::slot::{Handled, Reported, Slot, SlotEvent, Transition, transition};
-use crate::deadline_queue::DeadlineQueue;
 
 use closing::Phase;
 use dialling::Dials;

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::links::{Linked, NONE, ring};
 use crate::slot::{Dropped, Siblings, SlotState, Turns};
-use crate::deadline_queue::DeadlineKind;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The slots of an address, the latest first.

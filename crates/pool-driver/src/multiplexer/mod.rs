@@ -1,4 +1,5 @@
-//! A sink over the connections to all addresses: the pump between the core and the world.
+//! A sink over the connections to all addresses: the pump between the core and the world. It is one subject: read
+//! this file alone, and the flow is known.
 //!
 //! ```text
 //!   wake-ups ──▶ inputs                 core                 orders ──▶ world
