@@ -14,8 +14,8 @@ use futures_sink::Sink;
 use futures_util::future::{Ready, ready};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
 use pool_driver::{
-    AddressUpdate, BoxError, Connection, ConnectionEvent, EndReason, Ended, Event,
-    OnAddressesEnd, Pool, PoolBuilder, Runtime,
+    AddressUpdate, BoxError, Connection, ConnectionEvent, EndReason, Ended, Event, OnAddressesEnd, Pool,
+    PoolBuilder, Runtime,
 };
 
 /// What can panic.
