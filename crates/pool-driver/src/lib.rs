@@ -28,8 +28,6 @@ mod sync;
 mod wake_list;
 mod watchers;
 
-use driver::backlog;
-
 pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
 pub use driver::Driver;

@@ -11,7 +11,8 @@
 //!
 //! Each part has state of its own, returns what happened, and knows no other part. Only the pump in this
 //! file and its three continuations talk to the core: `slots.rs` tells it what connections did, `orders.rs`
-//! carries out what it orders, `dispatch.rs` sends items.
+//! carries out what it orders, `dispatch.rs` sends items. The file is one subject: the pump, and the face that
+//! it shows to its owner, as a sink and as what a driver works with.
 
 mod bounded_stream;
 mod closing;

@@ -15,7 +15,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::backlog::Backlog;
+use crate::driver::backlog::Backlog;
 use crate::error::{EndReason, RefusedReason, SendError};
 use crate::panic::guard;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
