@@ -19,7 +19,6 @@ use crate::SmolRuntime;
 pub use pool_resolve::*;
 
 /// Host names, by the system's resolver.
-#[must_use]
 pub fn system() -> System<SmolRuntime> {
     System::new(SmolRuntime::new())
 }
@@ -35,7 +34,6 @@ pub fn dns() -> Result<Dns<SmolRuntime>, crate::BoxError> {
 }
 
 /// Files of IP addresses with ports.
-#[must_use]
 pub fn file() -> File<SmolRuntime> {
     File::new(SmolRuntime::new())
 }

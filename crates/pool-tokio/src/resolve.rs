@@ -19,7 +19,6 @@ use crate::TokioRuntime;
 pub use pool_resolve::*;
 
 /// Host names, by the system's resolver.
-#[must_use]
 pub fn system() -> System<TokioRuntime> {
     System::new(TokioRuntime::new())
 }
@@ -35,7 +34,6 @@ pub fn dns() -> Result<Dns<TokioRuntime>, crate::BoxError> {
 }
 
 /// Files of IP addresses with ports.
-#[must_use]
 pub fn file() -> File<TokioRuntime> {
     File::new(TokioRuntime::new())
 }
