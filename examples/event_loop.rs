@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
 struct EventLoop {
     uniform: Uniform<SocketAddr>,
-    /// By the number of the slot. Orders come in sequence, so its tenant is always the one meant.
+    /// By the number of the slot. Orders come in sequence, so its occupant is always the one meant.
     connections: BTreeMap<usize, Connection>,
     /// Those with something left to read, of which no event will tell again.
     unread: BTreeSet<usize>,

@@ -119,16 +119,16 @@ fn pool_events(observation: Observation, world: &World) -> Option<Value> {
         O::NameErrors => events(|event| matches!(event, Event::AddressesFailed { .. })),
         O::NamesLost => events(|event| matches!(event, Event::NoSuchName)),
         O::NamesEnded => events(|event| matches!(event, Event::AddressesEnded { .. })),
-        O::SettingsApplied => events(|event| matches!(event, Event::SettingsApplied { .. })),
-        O::SettingsRefused => events(|event| matches!(event, Event::SettingsRefused { .. })),
+        O::ConfigApplied => events(|event| matches!(event, Event::ConfigApplied { .. })),
+        O::ConfigRefused => events(|event| matches!(event, Event::ConfigRefused { .. })),
         O::SettingsError => {
             let error = log.find_last(|event| match event {
-                Event::SettingsRefused { error } => Some(error.to_string()),
+                Event::ConfigRefused { error } => Some(error.to_string()),
                 _ => None,
             });
             Value::Text(error.unwrap_or_default())
         }
-        O::SettingsEnded => events(|event| matches!(event, Event::SettingsEnded { .. })),
+        O::ConfigEnded => events(|event| matches!(event, Event::ConfigEnded { .. })),
         O::AvailabilityChanges => events(|event| matches!(event, Event::AvailabilityChanged { .. })),
         O::EndEvents => events(|event| matches!(event, Event::Ended { .. })),
         _ => return None,

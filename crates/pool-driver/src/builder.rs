@@ -345,7 +345,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     }
 
     /// What of these settings can be changed while the pool runs.
-    pub fn settings(&self) -> PoolConfig {
+    pub fn pool_config(&self) -> PoolConfig {
         self.untyped.settings.clone()
     }
 
@@ -354,7 +354,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// are there at once only the last counts.
     ///
     /// Settings that make no sense change nothing, and the observer is told why
-    /// ([`Event::SettingsRefused`](crate::Event::SettingsRefused)). When the stream ends or panics,
+    /// ([`Event::ConfigRefused`](crate::Event::ConfigRefused)). When the stream ends or panics,
     /// the last settings stay. A clone of the builder is without the stream.
     ///
     /// ```
@@ -384,8 +384,8 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// let builder = pool_for(connect)
     ///     .connect_to_fixed([SocketAddr::from(([127, 0, 0, 1], 6379))])
     ///     .connections_per_address(2)
-    ///     .settings_from(receiver);
-    /// let mut settings = builder.settings();
+    ///     .config_from(receiver);
+    /// let mut settings = builder.pool_config();
     /// let (pool, driver) = builder.build::<String>()?;
     /// // Later, when the configuration file has changed:
     /// settings.config.connections_per_address = 4;
@@ -395,7 +395,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// # assert_eq!(pool.snapshot().queue.capacity, 1_000);
     /// # Ok::<(), pool_driver::BuildError>(())
     /// ```
-    pub fn settings_from(mut self, settings: impl Stream<Item = PoolConfig> + Send + 'static) -> Self {
+    pub fn config_from(mut self, settings: impl Stream<Item = PoolConfig> + Send + 'static) -> Self {
         self.untyped.settings_stream = Some(Mutex::new(Box::pin(settings)));
         self
     }

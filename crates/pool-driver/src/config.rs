@@ -7,10 +7,10 @@ use futures_core::Stream;
 use pool_core::{Config, ConfigError};
 
 /// What can change while a pool runs: see
-/// [`PoolBuilder::settings_from`](crate::PoolBuilder::settings_from).
+/// [`PoolBuilder::config_from`](crate::PoolBuilder::config_from).
 ///
 /// Each replaces the one before as a whole. Start from
-/// [`PoolBuilder::settings`](crate::PoolBuilder::settings), or from the last one, and change some fields.
+/// [`PoolBuilder::pool_config`](crate::PoolBuilder::pool_config), or from the last one, and change some fields.
 ///
 /// ```
 /// use pool_driver::PoolConfig;

@@ -66,7 +66,7 @@ fn d2_a_deadline_counts_from_the_request_also_when_the_driver_was_held_up_in_the
             drop(pool.shutdown(secs(2)));
         }
     };
-    let (pool, driver) = outside.settings().observer(hold_up).build::<Item>().expect("sound settings");
+    let (pool, driver) = outside.builder().observer(hold_up).build::<Item>().expect("sound settings");
     handle.replace(Some(pool.clone()));
     let mut bench = Bench::around(outside, pool, driver);
     bench.feed.push_set([A]);
@@ -347,7 +347,7 @@ fn d3_a_driver_that_is_dropped_before_its_first_poll_ends_the_pool_too() {
 #[test]
 fn d3_a_driver_that_is_polled_after_its_end_says_the_same_again() {
     let outside = support::Outside::new();
-    let (pool, mut driver) = outside.settings().build::<support::Item>().expect("sound settings");
+    let (pool, mut driver) = outside.builder().build::<support::Item>().expect("sound settings");
     drop(pool);
     let mut executor = support::Executor::default();
     let task = executor.spawn(async move { ((&mut driver).await, (&mut driver).await) });

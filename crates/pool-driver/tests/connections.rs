@@ -245,20 +245,20 @@ fn c5_connections_that_are_sent_away_at_once_are_not_made_in_a_hot_loop() {
 }
 
 #[test]
-fn c6_t9_t10_the_waker_of_a_former_tenant_wakes_nobody() {
+fn c6_t9_t10_the_waker_of_a_former_occupant_wakes_nobody() {
     let mut bench = Bench::up([A], |pool| pool);
     bench.advance(secs(60));
     let late = bench.world.link(A).steal_waker().expect("it was polled");
     bench.world.link(A).break_off();
     bench.advance(secs(1));
-    let tenant = bench.world.link(A);
-    tenant.take_log();
+    let occupant = bench.world.link(A);
+    occupant.take_log();
     late.wake_by_ref();
     late.wake();
     bench.run();
-    assert!(tenant.take_log().is_empty());
+    assert!(occupant.take_log().is_empty());
     bench.send([1]);
-    assert_eq!(tenant.received(), [1]);
+    assert_eq!(occupant.received(), [1]);
     bench.finish();
 }
 

@@ -69,7 +69,7 @@ impl Run {
     fn new(death: Death) -> Self {
         let outside = Outside::new();
         let balancer = Counted(outside.calls.clone());
-        let settings = outside.settings().queue_size(4).balancer(balancer);
+        let settings = outside.builder().queue_size(4).balancer(balancer);
         let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
         let (polls, mut polls_max) = (Rc::new(Cell::new(0)), usize::MAX);
         match death {

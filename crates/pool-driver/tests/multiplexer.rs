@@ -13,7 +13,7 @@ use pool_driver::{
     Balance, DropUndelivered, EndReason, Ended, Event, Multiplexer, Refused, RefusedReason, SeamsOf,
 };
 use support::{
-    A, B, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, Settings, World, secs,
+    A, B, Builder, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, World, secs,
 };
 
 /// Counts wake-ups.
@@ -45,9 +45,9 @@ impl Owner {
 }
 
 impl<P: Balance> Owner<P> {
-    fn new(change: impl FnOnce(Settings) -> Settings<P>) -> Self {
+    fn new(change: impl FnOnce(Builder) -> Builder<P>) -> Self {
         let outside = Outside::new();
-        let settings = change(outside.settings());
+        let settings = change(outside.builder());
         let multiplexer = settings.build_multiplexer::<Item>().expect("the settings make sense");
         Self { outside, multiplexer, flag: Arc::default() }
     }

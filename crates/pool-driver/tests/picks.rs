@@ -89,33 +89,33 @@ impl Balance for Sticky {
 fn bench<P: Balance + 'static>(
     addresses: impl IntoIterator<Item = u16>,
     choice: Choice,
-    change: impl FnOnce(Settings) -> Settings<P>,
+    change: impl FnOnce(Builder) -> Settings<P>,
 ) -> (Bench, ScriptedPolicy) {
     let outside = Outside::new();
-    let wishes = ScriptedPolicy::new(&outside, choice);
-    let settings = change(outside.settings()).item_policy(wishes.clone());
+    let policy = ScriptedPolicy::new(&outside, choice);
+    let settings = change(outside.builder()).item_policy(policy.clone());
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
     bench.set(addresses);
-    (bench, wishes)
+    (bench, policy)
 }
 
 #[test]
 fn a_balancer_that_goes_by_keys_gets_those_of_the_items() {
-    let (mut bench, wishes) = bench([A, B, C], Choice::Remainder(3), |pool| pool.balancer(ByKey));
+    let (mut bench, policy) = bench([A, B, C], Choice::Remainder(3), |pool| pool.balancer(ByKey));
     bench.send(0..9);
     let received = [A, B, C].map(|address| bench.world.received(address));
     assert_eq!(received, [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
-    assert_eq!(wishes.picked(), received);
+    assert_eq!(policy.picked(), received);
     bench.finish();
 }
 
 #[test]
 fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
-    let (mut bench, wishes) = bench([A, B], Choice::Change, |pool| pool.balancer(Sticky));
+    let (mut bench, policy) = bench([A, B], Choice::Change, |pool| pool.balancer(Sticky));
     bench.send(0..6);
     assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 2, 4], vec![1, 3, 5]));
-    assert_eq!(wishes.picked(), [[0, 2, 4], [1, 3, 5]]);
+    assert_eq!(policy.picked(), [[0, 2, 4], [1, 3, 5]]);
     bench.finish();
 
     let (mut bench, _) = self::bench([A], Choice::Change, |pool| pool.balancer(RoundRobin::new()));
@@ -126,14 +126,14 @@ fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
 
 #[test]
 fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
-    let (mut bench, wishes) = bench([A], Choice::Change, |pool| pool);
+    let (mut bench, policy) = bench([A], Choice::Change, |pool| pool);
     bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 2));
     bench.send([1, 2]);
     bench.world.link(A).give_back();
     bench.world.link(A).hang_up();
     bench.set([B]);
     assert_eq!(bench.world.received(B), [1, 2]);
-    assert_eq!(wishes.picked(), [[1, 2], [1, 2]]);
+    assert_eq!(policy.picked(), [[1, 2], [1, 2]]);
     bench.finish();
 }
 
@@ -159,13 +159,13 @@ impl ItemPolicy<Item> for Modest {
 #[test]
 fn a_policy_without_pick_args_is_not_asked_for_any_until_somebody_has_one() {
     let outside = Outside::new();
-    let wishes = ScriptedPolicy::new(&outside, Choice::Change);
-    let settings = outside.settings().balancer(Sticky).item_policy(Modest(wishes.clone()));
+    let policy = ScriptedPolicy::new(&outside, Choice::Change);
+    let settings = outside.builder().balancer(Sticky).item_policy(Modest(policy.clone()));
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
     bench.set([A, B]);
     bench.send([0, 1]);
-    assert_eq!((bench.world.received(A), wishes.picked()), (vec![0, 1], vec![]));
+    assert_eq!((bench.world.received(A), policy.picked()), (vec![0, 1], vec![]));
     bench.pool().use_pick_args();
     bench.send([2, 3]);
     assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 1, 2], vec![3]));
@@ -175,9 +175,9 @@ fn a_policy_without_pick_args_is_not_asked_for_any_until_somebody_has_one() {
 #[test]
 fn f1_a_panic_of_the_policy_in_a_choice_is_the_pools_end_and_costs_no_connection_an_item() {
     for method in ["pick", "on_picked"] {
-        let (mut bench, wishes) = bench([A], Choice::Change, |pool| pool);
+        let (mut bench, policy) = bench([A], Choice::Change, |pool| pool);
         bench.send([1]);
-        wishes.panics_in.set(method);
+        policy.panics_in.set(method);
         assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
         let ended = bench.output(&bench.driver.clone());
         assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, 1), "{method}");

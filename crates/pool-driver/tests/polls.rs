@@ -117,7 +117,7 @@ impl Wake for Flag {
 #[test]
 fn f2_a_driver_that_moves_to_another_task_is_woken_there_by_everything() {
     let outside = Outside::new();
-    let (pool, mut driver) = outside.settings().build::<Item>().expect("the settings make sense");
+    let (pool, mut driver) = outside.builder().build::<Item>().expect("the settings make sense");
     let (before, after) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
     let mut drive = |flag: &Arc<Flag>| {
         flag.0.store(0, Ordering::Release);

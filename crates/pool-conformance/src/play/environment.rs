@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::timer_probe::TimerProbe;
 use crate::fixture::Fixture;
 use crate::script::{Dial, HarnessStep, ServerStep, Setting, StreamStep};
-use crate::world::{Feed, FeedEvent, Link, Servers, SettingsEvent, SettingsFeed, World};
+use crate::world::{ConfigEvent, ConfigFeed, Feed, FeedEvent, Link, Servers, World};
 
 pub(crate) fn play_server(step: &ServerStep, servers: &Servers) -> Result<(), Failure> {
     match step {
@@ -57,7 +57,7 @@ fn wake_stale_wakers(servers: &Servers, address: u16) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn play_stream(step: &StreamStep, names: &Feed, settings: &SettingsFeed) {
+pub(crate) fn play_stream(step: &StreamStep, names: &Feed, settings: &ConfigFeed) {
     match step {
         StreamStep::SetAddresses(endpoints) => {
             names.push(FeedEvent::Set(endpoints.iter().copied().collect()));
@@ -69,11 +69,11 @@ pub(crate) fn play_stream(step: &StreamStep, names: &Feed, settings: &SettingsFe
         StreamStep::PanicNames => names.push(FeedEvent::Panic),
         StreamStep::HoldNames => names.hold(),
         StreamStep::ReleaseNames => names.release(),
-        StreamStep::ChangeSettings(list) => {
-            settings.push(SettingsEvent::Settings(Setting::config(list).into()));
+        StreamStep::ChangeConfig(list) => {
+            settings.push(ConfigEvent::Config(Setting::config(list).into()));
         }
-        StreamStep::EndSettings => settings.push(SettingsEvent::End),
-        StreamStep::PanicSettings => settings.push(SettingsEvent::Panic),
+        StreamStep::EndConfig => settings.push(ConfigEvent::End),
+        StreamStep::PanicConfig => settings.push(ConfigEvent::Panic),
         StreamStep::HoldSettings => settings.hold(),
         StreamStep::ReleaseSettings => settings.release(),
     }

@@ -147,17 +147,17 @@ impl Script {
     /// The pool gets other settings: these and the defaults of a scenario, in place of all that it has.
     /// Settings that can't change while a pool runs stay as they are.
     pub fn change_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
-        self.step(StreamStep::ChangeSettings(settings.into_iter().collect()))
+        self.step(StreamStep::ChangeConfig(settings.into_iter().collect()))
     }
 
     /// The stream of settings ends.
     pub fn end_settings(self) -> Self {
-        self.step(StreamStep::EndSettings)
+        self.step(StreamStep::EndConfig)
     }
 
     /// The stream of settings panics.
     pub fn panic_settings(self) -> Self {
-        self.step(StreamStep::PanicSettings)
+        self.step(StreamStep::PanicConfig)
     }
 
     /// From now on the stream of settings keeps changes back.

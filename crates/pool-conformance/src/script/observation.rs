@@ -93,13 +93,13 @@ pub enum Observation {
     /// Ends of the address stream.
     NamesEnded,
     /// How often settings were applied to the running pool.
-    SettingsApplied,
+    ConfigApplied,
     /// How often settings for the running pool were refused.
-    SettingsRefused,
+    ConfigRefused,
     /// The latest reason for that.
     SettingsError,
     /// Ends of the stream of settings.
-    SettingsEnded,
+    ConfigEnded,
     /// How often the pool's availability changed.
     AvailabilityChanges,
     /// How often the observer was told of the pool's end.

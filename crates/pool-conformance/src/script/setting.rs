@@ -69,7 +69,7 @@ impl Setting {
 
     /// The configuration that a builder makes of them.
     pub(crate) fn config(settings: &[Self]) -> PoolConfig {
-        Self::apply_all(PoolBuilder::new((), ()), settings).settings()
+        Self::apply_all(PoolBuilder::new((), ()), settings).pool_config()
     }
 
     fn apply<C, R, S, U, O, B: Balance>(

@@ -48,9 +48,9 @@ pub(crate) enum StreamStep {
     PanicNames,
     HoldNames,
     ReleaseNames,
-    ChangeSettings(Vec<Setting>),
-    EndSettings,
-    PanicSettings,
+    ChangeConfig(Vec<Setting>),
+    EndConfig,
+    PanicConfig,
     HoldSettings,
     ReleaseSettings,
 }

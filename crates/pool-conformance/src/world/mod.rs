@@ -8,6 +8,7 @@
 mod balancer;
 mod behaviour;
 mod call_log;
+mod config_feed;
 mod connection;
 mod connector;
 mod dial;
@@ -17,7 +18,6 @@ mod ledger;
 mod link;
 mod scripted_stream;
 mod servers;
-mod settings_feed;
 mod tally;
 mod user_calls;
 
@@ -26,6 +26,7 @@ use crate::observed_runtime::ClockWatch;
 
 pub(crate) use balancer::ScriptedBalancer;
 pub use behaviour::{Behaviour, Call, Fault};
+pub use config_feed::{ConfigEvent, ConfigFeed};
 pub use connection::ScriptedConnection;
 pub use connector::Dialling;
 pub use dial::Dial;
@@ -34,7 +35,6 @@ pub use feed::{Feed, FeedEvent};
 pub use ledger::{End, Item, Ledger};
 pub use link::Link;
 pub use servers::Servers;
-pub use settings_feed::{SettingsEvent, SettingsFeed};
 pub use tally::{Drains, Level, Tally};
 pub use user_calls::{Calls, Entered};
 
@@ -43,7 +43,7 @@ pub use user_calls::{Calls, Entered};
 pub(crate) struct World {
     pub(crate) servers: Servers,
     pub(crate) names: Feed,
-    pub(crate) settings: SettingsFeed,
+    pub(crate) settings: ConfigFeed,
     pub(crate) ledger: Ledger,
     pub(crate) log: EventLog,
     pub(crate) balancer: ScriptedBalancer,
@@ -64,7 +64,7 @@ impl World {
         Self {
             servers: Servers::new(&ledger, &calls, &clock),
             names: Feed::new(&calls),
-            settings: SettingsFeed::new(&calls),
+            settings: ConfigFeed::new(&calls),
             log: EventLog::new(&calls, &driver_clock),
             balancer: ScriptedBalancer::new(&calls),
             ledger,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::slab::{Generational, SlabKey};
 
-/// Stands for one name, from the first wish for its pool to the pool's end.
+/// Stands for one name, from the first request for its pool to the pool's end.
 ///
 /// Ids are generational: the id of a name that is gone never means a later one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

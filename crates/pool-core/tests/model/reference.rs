@@ -838,9 +838,9 @@ impl Reference {
         assert!(!self.used.contains(&id), "{id:?} has been used before");
         let is_replacing = self.known[&address].is_replacing;
         if !self.may_dial(address, is_replacing) {
-            let may_retire = !self.is_lazy() && self.has_outlived(address);
+            let may_be_replaced = !self.is_lazy() && self.has_outlived(address);
             assert!(
-                may_retire && self.may_dial(address, true),
+                may_be_replaced && self.may_dial(address, true),
                 "a dial to {address}: {:?}",
                 self.known[&address]
             );

@@ -264,7 +264,7 @@ impl<P: Seams> Multiplexer<P> {
     fn poll_config(&mut self) {
         let ConfigNews { latest, refused, end } = self.live_config.poll();
         for error in refused {
-            self.reporter.observe(|| Event::SettingsRefused { error });
+            self.reporter.observe(|| Event::ConfigRefused { error });
         }
         if let Some(settings) = latest
             && !self.live_config.is_in_force(&settings, self.core.config())
@@ -272,16 +272,16 @@ impl<P: Seams> Multiplexer<P> {
             self.step(|this| this.apply_config(settings));
         }
         if let Some(end) = end {
-            self.reporter.observe(|| Event::SettingsEnded { error: end.into_error() });
+            self.reporter.observe(|| Event::ConfigEnded { error: end.into_error() });
         }
     }
 
     fn apply_config(&mut self, settings: PoolConfig) {
         if let Err(error) = self.core.handle_config(settings.config.clone(), self.now) {
-            return self.reporter.observe(|| Event::SettingsRefused { error });
+            return self.reporter.observe(|| Event::ConfigRefused { error });
         }
         self.live_config.put_in_force(&settings);
-        self.reporter.observe(|| Event::SettingsApplied { settings: Arc::new(settings) });
+        self.reporter.observe(|| Event::ConfigApplied { config: Arc::new(settings) });
         self.reporter.touch_all(&self.core);
     }
 

@@ -76,7 +76,7 @@ impl<T, A> Pool<T, A> {
         &self.shared
     }
 
-    /// Sends an item. Waits while the queue is full, in line with all other senders.
+    /// Sends an item. Waits in turn with all other senders while the queue is full.
     ///
     /// It is done when the pool has taken the item. From then on the item is either sent to a connection or
     /// given to `on_undelivered`. Dropping the future before that gives up the wait and drops the item.
@@ -136,9 +136,9 @@ impl<T, A> Pool<T, A> {
 
     /// Ready when an item would be taken, or refused, without waiting. Reserves nothing.
     ///
-    /// While the queue is full it waits in line with the senders, and is ready in its turn. A handle that
+    /// While the queue is full it waits among the senders, and is ready in its turn. A handle that
     /// then sends nothing holds up nobody. One that sends may find that another sender was quicker, and has
-    /// to wait in line after all. To have room kept, use the handle as a [`Sink`].
+    /// to wait after all. To have room kept, use the handle as a [`Sink`].
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.queue.poll_room(&mut self.readiness, cx.waker()) {
             Poll::Ready(())

@@ -137,7 +137,7 @@ impl<T, A> PoolHandle for Pool<T, A> {
 
     fn notify_when_idle(&self) {
         self.shared().want_idle();
-        // It may have become idle before anybody knew of the wish.
+        // It may have become idle before the request was known.
         self.shared().tell_maybe_idle();
     }
 }

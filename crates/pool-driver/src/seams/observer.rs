@@ -83,17 +83,17 @@ pub enum Event<A> {
         error: Option<SharedError>,
     },
     /// The pool works by other settings now.
-    SettingsApplied {
+    ConfigApplied {
         /// All of them.
-        settings: Arc<PoolConfig>,
+        config: Arc<PoolConfig>,
     },
     /// Other settings made no sense; those before stay in force.
-    SettingsRefused {
+    ConfigRefused {
         /// Which of them, and why.
         error: ConfigError,
     },
     /// The stream of settings is over; the last ones stay.
-    SettingsEnded {
+    ConfigEnded {
         /// What it panicked with, if it did.
         error: Option<SharedError>,
     },

@@ -70,7 +70,7 @@ fn builders_can_be_shared_and_made_drivers_be_sent() {
     let builder = pool_for(connector).connect_to_fixed([]);
     is_shared_value(&builder);
     let followed = stream::unfold(Cell::new(0), |cell| async move { Some((PoolConfig::default(), cell)) });
-    let builder = builder.settings_from(followed);
+    let builder = builder.config_from(followed);
     is_shared_value(&builder);
     let (pool, driver) = builder.build::<RefCell<u32>>().expect("the settings make sense");
     is_shared_value(&pool);

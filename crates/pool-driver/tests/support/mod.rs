@@ -30,7 +30,7 @@ pub(crate) fn secs(secs: u64) -> Duration {
 }
 
 /// The settings of the bench's pool.
-pub(crate) type Settings<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledger, EventLog, P>;
+pub(crate) type Builder<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledger, EventLog, P>;
 
 /// Counts its way round the ring, and divides by nothing if there is nobody in it.
 #[derive(Default)]
@@ -63,8 +63,8 @@ impl Outside {
         Self { clock, world, feed: Feed::new(&calls), ledger, calls, events }
     }
 
-    /// Settings with everything scripted, and the same seed each time.
-    pub(crate) fn settings(&self) -> Settings {
+    /// A builder with everything scripted, and the same seed each time.
+    pub(crate) fn builder(&self) -> Builder {
         PoolBuilder::new(self.world.clone(), self.clock.clone())
             .follow(self.feed.clone())
             .item_policy(self.ledger.clone())
@@ -110,9 +110,9 @@ impl std::ops::Deref for Bench {
 
 impl Bench {
     /// A pool without addresses.
-    pub(crate) fn new<P: Balance + 'static>(change: impl FnOnce(Settings) -> Settings<P>) -> Self {
+    pub(crate) fn new<P: Balance + 'static>(change: impl FnOnce(Builder) -> Builder<P>) -> Self {
         let outside = Outside::new();
-        let settings = change(outside.settings());
+        let settings = change(outside.builder());
         let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
         Self::around(outside, pool, driver)
     }
@@ -131,7 +131,7 @@ impl Bench {
     /// A pool with connections to these addresses.
     pub(crate) fn up<P: Balance + 'static>(
         addresses: impl IntoIterator<Item = u16>,
-        change: impl FnOnce(Settings) -> Settings<P>,
+        change: impl FnOnce(Builder) -> Builder<P>,
     ) -> Self {
         let mut bench = Self::new(change);
         bench.set(addresses);

@@ -118,7 +118,7 @@ pub(crate) fn c2_a_sender_that_gives_up_cancels_no_dial() -> Script {
 pub(crate) fn c2_a_pool_that_becomes_lazy_keeps_its_connections_and_opens_no_others() -> Script {
     connected(Script::new(), 1..=1)
         .change_settings([Lazy, ConnectionsPerAddress(3)])
-        .expect(SettingsApplied, 1)
+        .expect(ConfigApplied, 1)
         .set_addresses([1, 2])
         .expect(Added(2), 1)
         .expect_to_stay(secs(1), Dials(2), 0)

@@ -158,7 +158,7 @@ pub(crate) fn c1_more_connections_are_opened_when_the_settings_say_so_and_those_
         .change_settings([ConnectionsPerAddress(3)])
         .expect(Ready(1), 3)
         .expect(Ready(2), 3)
-        .expect(SettingsApplied, 1)
+        .expect(ConfigApplied, 1)
         .expect(Connections(1), 3)
         .expect(OpenLink(1, 0), 1)
         .expect(Draining(1), 0)
@@ -223,6 +223,6 @@ pub(crate) fn c1_the_limit_of_dials_changes_with_the_settings() -> Script {
         .change_settings([DialsMax(5)])
         .expect_to_stay(millis(300), Dialling, 5)
         .change_settings([DialsMax(1)])
-        .expect(SettingsApplied, 2)
+        .expect(ConfigApplied, 2)
         .expect_to_stay(millis(300), Dialling, 5)
 }

@@ -214,7 +214,7 @@ pub(crate) fn f1_a_panic_of_the_stream_of_settings_costs_the_stream() -> Script 
         .expect(Ready(1), 2)
         .panic_settings()
         .expect(Panics, 1)
-        .expect(SettingsEnded, 1)
+        .expect(ConfigEnded, 1)
         .change_settings([ConnectionsPerAddress(1)])
         .send_some(10)
         .expect(Received(1), 10)

@@ -136,8 +136,8 @@ pub(crate) fn f2_settings_that_change_nothing_cost_a_poll_at_most_each_time() ->
         .mark_polls()
         .repeat(20, |script| script.change_settings([]))
         .never_above(PollsSinceMark, 30)
-        .expect_to_stay(secs(1), SettingsApplied, 0)
+        .expect_to_stay(secs(1), ConfigApplied, 0)
         .end_settings()
-        .expect(SettingsEnded, 1)
+        .expect(ConfigEnded, 1)
         .advance(secs(5))
 }

@@ -251,7 +251,7 @@ pub(crate) fn i5_the_last_of_several_sizes_at_once_counts() -> Script {
         .send(0..3)
         .try_send(9)
         .expect(Refused, 1)
-        .expect(SettingsApplied, 1)
+        .expect(ConfigApplied, 1)
         .resume(1)
         .expect(ReceivedItems(1), 0..3)
 }

@@ -99,7 +99,7 @@ pub(crate) fn i3_turns_become_longer_when_the_settings_say_so() -> Script {
         .expect(Received(1), 2)
         .expect(Received(2), 2)
         .change_settings([ItemsPerTurn(5)])
-        .expect(SettingsApplied, 1)
+        .expect(ConfigApplied, 1)
         .send(4..9)
         .expect(Sent, 9)
         .send(9..24)

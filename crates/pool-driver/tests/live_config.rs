@@ -15,13 +15,13 @@ use support::{A, B, Bench, Dial, Item, Outside, SEED, millis, secs};
 
 /// A pool whose settings can be changed, and what it has to start from.
 fn changeable(
-    change: impl FnOnce(support::Settings) -> support::Settings,
+    change: impl FnOnce(support::Builder) -> support::Builder,
 ) -> (Bench, UnboundedSender<PoolConfig>, PoolConfig) {
     let (sender, receiver) = mpsc::unbounded();
     let mut settings = None;
     let bench = Bench::up([A], |pool| {
-        let pool = change(pool).settings_from(receiver);
-        settings = Some(pool.settings());
+        let pool = change(pool).config_from(receiver);
+        settings = Some(pool.pool_config());
         pool
     });
     (bench, sender, settings.expect("made by the closure"))
@@ -33,9 +33,9 @@ fn stall(bench: &Bench) {
 
 fn told(bench: &Bench) -> Vec<String> {
     let told = bench.take_events().into_iter().filter_map(|event| match event {
-        Event::SettingsApplied { .. } => Some("applied".to_owned()),
-        Event::SettingsRefused { error } => Some(error.field().to_owned()),
-        Event::SettingsEnded { error } => Some(error.map_or("ended".into(), |error| error.to_string())),
+        Event::ConfigApplied { .. } => Some("applied".to_owned()),
+        Event::ConfigRefused { error } => Some(error.field().to_owned()),
+        Event::ConfigEnded { error } => Some(error.map_or("ended".into(), |error| error.to_string())),
         _ => None,
     });
     told.collect()
@@ -44,19 +44,18 @@ fn told(bench: &Bench) -> Vec<String> {
 #[test]
 fn a_builder_tells_the_settings_that_it_has() {
     let outside = Outside::new();
-    let builder =
-        outside.settings().connections_per_address(3).lazy().queue_size(7).shutdown_timeout(secs(5));
-    let settings = builder.settings();
+    let builder = outside.builder().connections_per_address(3).lazy().queue_size(7).shutdown_timeout(secs(5));
+    let settings = builder.pool_config();
     assert_eq!((settings.config.connections_per_address, settings.config.opening), (3, Opening::Lazy));
     assert_eq!((settings.queue_size, settings.shutdown_timeout), (7, secs(5)));
 }
 
 #[test]
 fn settings_that_are_there_at_once_come_before_the_first_dial() {
-    let mut settings = Outside::new().settings().settings();
+    let mut settings = Outside::new().builder().pool_config();
     settings.config.connections_per_address = 2;
     let mut bench =
-        Bench::up([A], |pool| pool.connections_per_address(5).settings_from(stream::iter([settings])));
+        Bench::up([A], |pool| pool.connections_per_address(5).config_from(stream::iter([settings])));
     bench.run();
     assert_eq!((bench.world.dials(A), bench.world.alive(A)), (2, 2));
     assert_eq!(told(&bench), ["applied", "ended"]);
@@ -131,9 +130,9 @@ impl Stream for Chatterbox {
 fn a_stream_that_never_pauses_is_read_a_bounded_number_of_times_in_a_poll() {
     let asked = Arc::new(AtomicUsize::new(0));
     let outside = Outside::new();
-    let builder = outside.settings();
-    let chatter = Chatterbox(builder.settings(), Arc::clone(&asked));
-    let (pool, driver) = builder.settings_from(chatter).build::<Item>().expect("the settings make sense");
+    let builder = outside.builder();
+    let chatter = Chatterbox(builder.pool_config(), Arc::clone(&asked));
+    let (pool, driver) = builder.config_from(chatter).build::<Item>().expect("the settings make sense");
     let mut driver = Box::pin(driver);
     for polls in 1..=3 {
         assert!(driver.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
@@ -144,11 +143,11 @@ fn a_stream_that_never_pauses_is_read_a_bounded_number_of_times_in_a_poll() {
 
 #[test]
 fn a_stream_that_panics_has_ended_and_what_it_said_just_before_counts() {
-    let mut settings = Outside::new().settings().settings();
+    let mut settings = Outside::new().builder().pool_config();
     settings.queue_size = 3;
     let mut said = Some(settings);
     let panicking = stream::poll_fn(move |_| Poll::Ready(Some(said.take().expect("said already"))));
-    let mut bench = Bench::up([A], |pool| pool.settings_from(panicking));
+    let mut bench = Bench::up([A], |pool| pool.config_from(panicking));
     bench.run();
     assert_eq!(bench.snapshot().queue.capacity, 3);
     assert_eq!(told(&bench), ["applied", "panicked: said already"]);
@@ -232,8 +231,8 @@ fn slow() -> pool_driver::Backoff {
 fn a_multiplexer_has_no_queue_and_ignores_its_size() {
     let outside = Outside::new();
     let (sender, receiver) = mpsc::unbounded();
-    let builder = outside.settings().settings_from(receiver).seed(SEED);
-    let mut settings = builder.settings();
+    let builder = outside.builder().config_from(receiver).seed(SEED);
+    let mut settings = builder.pool_config();
     let mut multiplexer = builder.build_multiplexer::<Item>().expect("the settings make sense");
     outside.feed.push_set([A]);
     settings.queue_size = 0;
@@ -243,7 +242,7 @@ fn a_multiplexer_has_no_queue_and_ignores_its_size() {
         assert!(multiplexer.poll_progress(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
     }
     assert_eq!(outside.world.alive(A), 2);
-    assert_eq!(outside.count_events(|event| matches!(event, Event::SettingsRefused { .. })), 0);
+    assert_eq!(outside.count_events(|event| matches!(event, Event::ConfigRefused { .. })), 0);
 }
 
 #[test]
@@ -256,13 +255,13 @@ fn an_outcome_timeout_is_refused_where_connections_do_not_report() {
     let builder = PoolBuilder::plain(connect, outside.clock.clone())
         .connect_to_fixed([A])
         .observer(move |event: &Event<u16>| {
-            if let Event::SettingsRefused { error } = event {
+            if let Event::ConfigRefused { error } = event {
                 // An assertion would be lost here: the driver catches panics of the observer.
                 seen.lock().expect("nothing panics under this lock").push(error.field().to_owned());
             }
         })
-        .settings_from(receiver);
-    let mut settings = builder.settings();
+        .config_from(receiver);
+    let mut settings = builder.pool_config();
     let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
     (settings.config.outcome_timeout, settings.queue_size) = (Some(secs(1)), 7);
     sender.unbounded_send(settings).expect("it runs");
@@ -275,9 +274,9 @@ fn an_outcome_timeout_is_refused_where_connections_do_not_report() {
 #[test]
 fn a_clone_of_a_builder_is_without_the_stream() {
     let outside = Outside::new();
-    let mut settings = outside.settings().settings();
+    let mut settings = outside.builder().pool_config();
     settings.queue_size = 3;
-    let builder = outside.settings().settings_from(stream::iter([settings]));
+    let builder = outside.builder().config_from(stream::iter([settings]));
     let clone = builder.clone();
     for (builder, capacity) in [(clone, 100), (builder, 3)] {
         let (pool, driver) = builder.build::<Item>().expect("the settings make sense");

@@ -11,36 +11,36 @@ use super::user_calls::Calls;
 
 /// Settings for a running pool. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct SettingsFeed {
-    stream: ScriptedStream<SettingsEvent>,
+pub struct ConfigFeed {
+    stream: ScriptedStream<ConfigEvent>,
 }
 
 /// What a stream of settings can do.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum SettingsEvent {
+pub enum ConfigEvent {
     /// It sends settings.
-    Settings(Box<PoolConfig>),
+    Config(Box<PoolConfig>),
     /// It ends.
     End,
     /// It panics.
     Panic,
 }
 
-impl StreamEvent for SettingsEvent {
+impl StreamEvent for ConfigEvent {
     fn is_last(&self) -> bool {
         matches!(self, Self::End | Self::Panic)
     }
 }
 
-impl SettingsFeed {
+impl ConfigFeed {
     /// An empty feed. Polls of it count as user code.
     pub fn new(calls: &Calls) -> Self {
         Self { stream: ScriptedStream::new(calls) }
     }
 
     /// Adds the next event.
-    pub fn push(&self, event: SettingsEvent) {
+    pub fn push(&self, event: ConfigEvent) {
         self.stream.push(event);
     }
 
@@ -60,16 +60,16 @@ impl SettingsFeed {
     }
 }
 
-impl Stream for SettingsFeed {
+impl Stream for ConfigFeed {
     type Item = PoolConfig;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<PoolConfig>> {
         let _entered = self.stream.calls().enter();
         let Poll::Ready(event) = self.stream.poll_next(cx) else { return Poll::Pending };
         match event {
-            SettingsEvent::Settings(settings) => Poll::Ready(Some(*settings)),
-            SettingsEvent::End => Poll::Ready(None),
-            SettingsEvent::Panic => self.stream.calls().panic("of the stream of settings"),
+            ConfigEvent::Config(settings) => Poll::Ready(Some(*settings)),
+            ConfigEvent::End => Poll::Ready(None),
+            ConfigEvent::Panic => self.stream.calls().panic("of the stream of settings"),
         }
     }
 }
