@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pool_driver::{
     AddressId, Balance, EndReason, Instant, ItemPolicy, PickArgs, Ring, RoundRobin, UndeliveredReason,
 };
-use support::{A, B, Bench, C, Item, Ledger, Outside, Settings};
+use support::{A, B, Bench, Builder, C, Item, Ledger, Outside};
 
 /// What the policy of a test's items asks for.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl Balance for Sticky {
 fn bench<P: Balance + 'static>(
     addresses: impl IntoIterator<Item = u16>,
     choice: Choice,
-    change: impl FnOnce(Builder) -> Settings<P>,
+    change: impl FnOnce(Builder) -> Builder<P>,
 ) -> (Bench, ScriptedPolicy) {
     let outside = Outside::new();
     let policy = ScriptedPolicy::new(&outside, choice);

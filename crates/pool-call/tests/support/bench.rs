@@ -64,10 +64,10 @@ impl Peers {
     }
 }
 
-pub(crate) type Settings = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
+pub(crate) type Builder = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
 
 impl Bench {
-    pub(crate) fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Settings) -> Settings) -> Self {
+    pub(crate) fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Builder) -> Builder) -> Self {
         let (peers, clock) = (Peers::default(), Clock::default());
         peers.are_gone.set(!is_up);
         let settings = PoolBuilder::new(peers.connector(in_flight_max), clock.clone())
