@@ -68,7 +68,7 @@ impl<A> Endpoint<A> {
 /// assert_eq!(set.endpoints(), [Endpoint::new(7000).with_weight(5)]);
 /// ```
 pub struct AddressSet<A> {
-    endpoints: Arc<[Endpoint<A>]>,
+    endpoints: Arc<Vec<Endpoint<A>>>,
 }
 
 impl<A> AddressSet<A> {
@@ -76,6 +76,25 @@ impl<A> AddressSet<A> {
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint<A>] {
         &self.endpoints
+    }
+
+    /// Takes the endpoints out, sorted by address, without a clone.
+    ///
+    /// ```
+    /// use pool_core::{AddressSet, Endpoint};
+    ///
+    /// let set: AddressSet<u16> = [7001, 7000].into();
+    /// let clone = set.clone();
+    /// let set = set.into_endpoints().expect_err("there is a clone");
+    /// drop(clone);
+    /// assert_eq!(set.into_endpoints(), Ok(vec![Endpoint::new(7000), Endpoint::new(7001)]));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The set, while there is a clone of it.
+    pub fn into_endpoints(self) -> Result<Vec<Endpoint<A>>, Self> {
+        Arc::try_unwrap(self.endpoints).map_err(|endpoints| Self { endpoints })
     }
 
     /// The addresses in order.
@@ -103,7 +122,7 @@ impl<A> AddressSet<A> {
 
 impl<A> Default for AddressSet<A> {
     fn default() -> Self {
-        Self { endpoints: Arc::new([]) }
+        Self { endpoints: Arc::default() }
     }
 }
 
@@ -140,7 +159,9 @@ impl<A: Ord> FromIterator<Endpoint<A>> for AddressSet<A> {
             }
             true
         });
-        Self { endpoints: sorted.into() }
+        // A set may be kept for long.
+        sorted.shrink_to_fit();
+        Self { endpoints: Arc::new(sorted) }
     }
 }
 

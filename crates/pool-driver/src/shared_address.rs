@@ -105,13 +105,22 @@ impl<A: Clone + Ord> SharedSet<A> {
         self.shared = shared.clone();
         // One that lacks addresses is not taken for the same when it comes again.
         let original = if panics.is_empty() { set } else { AddressSet::default() };
-        discard(std::mem::replace(&mut self.original, original));
+        discard_set(std::mem::replace(&mut self.original, original));
         (shared, panics)
     }
 }
 
 impl<A> Drop for SharedSet<A> {
     fn drop(&mut self) {
-        discard(std::mem::take(&mut self.original));
+        discard_set(std::mem::take(&mut self.original));
+    }
+}
+
+/// Drops a set of the user's, each address alone: two drops that panic in one go would abort the process. The last
+/// clone of a set decides, so a set that the user keeps is dropped by the user.
+pub(crate) fn discard_set<A>(set: AddressSet<A>) {
+    match set.into_endpoints() {
+        Ok(endpoints) => endpoints.into_iter().for_each(discard),
+        Err(set) => discard(set),
     }
 }

@@ -44,7 +44,7 @@ thread_local! {
 
 fn reach(point: Point) {
     let Some(mut fuse) = FUSE.get().filter(|fuse| IS_INSIDE.get() && fuse.point == point) else { return };
-    if std::thread::panicking() || (fuse.has_blown && !fuse.is_lasting) {
+    if (std::thread::panicking() || fuse.has_blown) && !fuse.is_lasting {
         return;
     }
     if fuse.passes_left > 0 {
@@ -315,6 +315,20 @@ fn f1_an_address_whose_clone_panics_costs_what_it_touched() {
 #[test]
 fn f1_an_address_whose_drop_panics_costs_nothing_else() {
     assert!(at_each_of(Point::DropAddress, survive) > 10);
+}
+
+#[test]
+fn f1_sets_whose_addresses_all_panic_when_they_are_dropped_cost_nothing() {
+    let fuse = Fuse { point: Point::DropAddress, passes_left: 0, is_lasting: true, has_blown: false };
+    let mut story = Story::new(Fuse { passes_left: usize::MAX, ..fuse });
+    story.set([1, 2]);
+    FUSE.set(Some(fuse));
+    // One is displaced before it acts, the other takes the place of the same one.
+    story.service.say(AddressUpdate::Addresses([3, 4].map(Brittle).into()));
+    story.set([1, 2]);
+    assert!(has_blown());
+    FUSE.set(Some(Fuse { passes_left: usize::MAX, ..fuse }));
+    story.end("a set is dropped");
 }
 
 #[test]

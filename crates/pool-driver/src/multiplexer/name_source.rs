@@ -6,9 +6,9 @@ use pool_core::AddressSet;
 
 use super::bounded_stream::{BoundedStream, StreamEnd};
 use crate::error::EndReason;
-use crate::panic::{Panicked, discard, guard};
+use crate::panic::{Panicked, guard};
 use crate::seams::addresses::{AddressStream, AddressUpdate, OnAddressesEnd};
-use crate::shared_address::{SharedAddress, SharedSet};
+use crate::shared_address::{SharedAddress, SharedSet, discard_set};
 use crate::source_status::SourceState;
 use crate::wake_list::Signal;
 
@@ -39,7 +39,7 @@ impl<A> SourceNews<A> {
     fn add(&mut self, update: AddressUpdate<A>) {
         let state = match update {
             AddressUpdate::Addresses(set) => {
-                discard(self.set.replace(set));
+                self.set.replace(set).into_iter().for_each(discard_set);
                 self.state = None;
                 return;
             }
