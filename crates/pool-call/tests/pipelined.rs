@@ -2,13 +2,14 @@
 
 mod support;
 
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use pool_call::Pipelined;
+use futures_sink::Sink;
+use pool_call::{Call, Pipelined};
 use pool_driver::{ConnectionEvent, Outcome};
-use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of};
+use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of, request};
 
 type Connection = Pipelined<Transport, Request, Reply>;
 
@@ -296,4 +297,19 @@ fn a_connection_that_is_dropped_tells_all_its_callers() {
     drop(owner);
     assert_eq!(ends_of(&mut on_the_wire), [End::MaybeSent("dropped")]);
     assert_eq!(end_of(&mut waiting), End::NotSent(2, "dropped"));
+}
+
+#[test]
+fn a_connection_that_the_peer_has_closed_can_be_closed_though_something_is_pending() {
+    let peer = Peer::default();
+    let mut connection = Box::pin(Pipelined::new(peer.transport()));
+    let noop = &mut Context::from_waker(Waker::noop());
+    peer.block(true);
+    let (call, mut answer) = Call::new(request(1));
+    assert!(connection.as_mut().poll_ready(noop).is_ready());
+    connection.as_mut().start_send(call).expect("it is open");
+    peer.hang_up();
+    assert!(matches!(connection.as_mut().poll_flush(noop), Poll::Ready(Err(_))));
+    assert!(connection.as_mut().poll_close(noop).is_ready());
+    assert_eq!(end_of(&mut answer), End::NotSent(1, "dropped"));
 }

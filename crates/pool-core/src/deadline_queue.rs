@@ -46,6 +46,10 @@ impl DeadlineQueue {
     /// whatever else happens first.
     pub(crate) fn ask(&mut self, now: Instant) -> Option<Instant> {
         let next = self.due.first().map(|(at, _)| *at);
+        // Lateness is about all that waits, also when an event has settled what was overdue.
+        if next.is_some() && self.asked.is_some_and(|asked| asked + LATENESS_MAX < now) {
+            return self.asked;
+        }
         let is_overdue = self.asked.is_some_and(|asked| asked < now);
         if !is_overdue || next.is_none_or(|next| next > now) {
             self.asked = next.map(|next| next.max(now));

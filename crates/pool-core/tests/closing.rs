@@ -2,7 +2,7 @@
 
 mod support;
 
-use pool_core::{DrainReason, Event, Output, SlotEnd};
+use pool_core::{DrainReason, Event, Output, SlotEnd, SlotState};
 use support::{A, B, Bench, Peer, config, eager, lazy, millis, secs};
 
 #[test]
@@ -185,4 +185,19 @@ fn d2_nothing_is_replaced_or_dialled_while_connections_drain() {
     assert_eq!((bench.dials_made(), bench.draining(B).len()), (dialled, 1));
     bench.advance(secs(1));
     assert!(bench.is_closed);
+}
+
+#[test]
+fn d2_a_close_drops_no_drain_that_is_within_its_time() {
+    let mut bench = Bench::up(eager(1), [A]);
+    bench.advance(secs(20));
+    let old = bench.open(A)[0];
+    bench.sent(old);
+    bench.going_away(old);
+    bench.connect_all();
+    bench.advance(secs(1));
+    bench.take();
+    bench.close(secs(30));
+    assert_eq!(bench.take_ends(), [], "it owes an answer, and has 29 s left");
+    assert_eq!(bench.state(old), Some(SlotState::Draining));
 }

@@ -179,3 +179,20 @@ fn other_settings_that_make_something_overdue_make_nobody_late() {
     bench.advance(millis(0));
     assert_eq!(bench.state(slot), None, "it has been silent for 100 s");
 }
+
+#[test]
+fn lateness_is_not_forgotten_when_an_event_settles_what_was_overdue() {
+    let mut bench = Bench::new(config(|config| config.dial_timeout = secs(5)));
+    bench.set([A]);
+    let first = bench.dial(A);
+    bench.advance(millis(3_500));
+    bench.set([A, B]);
+    let second = bench.dial(B);
+    bench.advance(millis(500));
+    // The process stands still for 4 s. The first dial was due after 1 s of it; its socket is polled first.
+    bench.now = bench.now + secs(4);
+    bench.connect(first);
+    bench.oversleep(Duration::ZERO);
+    bench.advance(millis(501));
+    assert_eq!(bench.state(second), Some(SlotState::Dialling), "it was listened to for 1 s of its 5");
+}

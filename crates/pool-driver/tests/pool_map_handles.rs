@@ -328,3 +328,25 @@ impl Wake for Woken {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }
+
+#[test]
+fn f1_a_keeper_that_panics_costs_the_pool_nothing() {
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a scripted panic of a waker");
+        }
+    }
+
+    let dial = |_: u16| ready(Ok::<_, String>(drain::<u32>()));
+    let builder = PoolBuilder::plain(dial, Clock::default()).connect_to_fixed([1]);
+    let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
+    let mut executor = Executor::default();
+    let driver = executor.spawn(driver);
+    executor.run();
+    pool.set_keeper(Waker::from(Arc::new(Panics)));
+    pool.start_shutdown(Duration::ZERO);
+    executor.run();
+    assert!(driver.is_done());
+}

@@ -5,6 +5,7 @@
 //! and the user's values are moved under the lock, never cloned, woken or dropped there.
 
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
@@ -158,7 +159,8 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     fn release_and_wake(self: Arc<Self>, waker: Option<Waker>) {
         drop(self);
         if let Some(waker) = waker {
-            waker.wake();
+            // A waker is the caller's code: its panic must not cost the calls of others.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 

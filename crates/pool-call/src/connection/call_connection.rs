@@ -296,6 +296,9 @@ where
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if !self.ending.is_closed() {
             ready!(self.as_mut().poll_drive(cx))?;
+        } else if !self.ending.is_pooled() {
+            // No pool takes the pending calls back. Their callers learn that they never left.
+            while self.as_mut().project().exchange.take_pending().is_some() {}
         }
         if self.exchange.len() > 0 || self.exchange.has_cancelled() {
             return Poll::Pending;

@@ -20,6 +20,13 @@ pub(super) struct IdTable<V> {
     looks: usize,
 }
 
+/// At least so many entries are free before one is used again, so that no id is used again soon. More are not kept:
+/// a table takes room for what is in it, whatever its limit is.
+const FREE_BEFORE_REUSE: usize = 1024;
+
+/// The largest distance between two ids of an entry, and the most values. With ids of 32 bits each entry has 256.
+const STRIDE_MAX: u32 = 1 << 24;
+
 struct Entry<V> {
     /// The id of the value, or of the next one.
     id: u32,
@@ -57,8 +64,7 @@ impl<V> IdTable<V> {
 
     /// Adds a value, and returns its id. The caller sees to it that there is room.
     pub(super) fn insert(&mut self, value: V) -> u32 {
-        // An entry that was never used is as free as can be.
-        let is_growing = self.entries.len() < self.entries_max();
+        let is_growing = self.free.len() < FREE_BEFORE_REUSE && self.entries.len() < self.entries_max();
         let index = if is_growing { None } else { self.free.pop_front() };
         let index = index.unwrap_or_else(|| {
             let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
@@ -102,7 +108,7 @@ impl<V> IdTable<V> {
     /// The distance between two ids of an entry.
     fn stride(&self) -> u32 {
         let len_max = u32::try_from(self.len_max).unwrap_or(u32::MAX);
-        len_max.clamp(1, self.id_max.saturating_add(1))
+        len_max.clamp(1, self.id_max.saturating_add(1).min(STRIDE_MAX))
     }
 
     /// The next id of the same entry.
@@ -125,6 +131,18 @@ mod tests {
         }
         assert!(table.take_all().eq(0..LEN));
         assert_eq!((table.len(), table.looks), (0, LEN));
+    }
+
+    #[test]
+    fn a_table_without_a_limit_takes_no_more_room_with_time_and_uses_no_id_again_soon() {
+        let mut table = IdTable::new(usize::MAX);
+        let mut used = std::collections::BTreeSet::new();
+        for value in 0..100 * FREE_BEFORE_REUSE {
+            let id = table.insert(value);
+            assert!(used.insert(id), "{id} is used again after {value} values");
+            assert_eq!(table.remove(id), Some(value));
+        }
+        assert!(table.entries.len() <= FREE_BEFORE_REUSE, "{} entries for one value", table.entries.len());
     }
 
     #[test]

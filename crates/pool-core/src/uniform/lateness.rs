@@ -7,8 +7,9 @@ use crate::balance::Balance;
 use crate::slot::SlotState;
 
 /// What is due at the time of a late call is not ended by that call: its socket may not have been polled
-/// since. It is due at the next, for which the machine asks at once.
-const UNTIL_THE_NEXT_CALL: Duration = Duration::from_nanos(1);
+/// since. It is due a little later, after a timer that makes the runtime look at its sockets: one that is due at
+/// once may fire without that.
+const UNTIL_THE_NEXT_CALL: Duration = Duration::from_millis(1);
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Moves dials, drains and the silence of connections that owe outcomes by the lateness of this call, and

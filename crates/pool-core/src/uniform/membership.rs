@@ -81,14 +81,21 @@ impl<A: Clone + Ord> Addresses<A> {
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// Whether a set is small enough. One that isn't is told of.
+    pub(super) fn admits(&mut self, len: usize) -> bool {
+        let max = self.config.addresses_max;
+        if len > max {
+            self.outputs.push_back(Output::Event(Event::AddressesRefused { len, max }));
+        }
+        len <= max
+    }
+
     /// One pass over the old and the new set, both sorted. Whether the set is taken.
     pub(super) fn apply_addresses(&mut self, set: &AddressSet<A>) -> bool {
         if self.addresses.set.is_same_allocation(set) {
             return true;
         }
-        let max = self.config.addresses_max;
-        if set.len() > max {
-            self.outputs.push_back(Output::Event(Event::AddressesRefused { len: set.len(), max }));
+        if !self.admits(set.len()) {
             return false;
         }
         self.reserve(set.len());

@@ -168,6 +168,24 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         is_in_force
     }
 
+    /// Whether a set of so many addresses would be taken, for an owner that makes it at some cost. If it is too
+    /// large, this counts as the set: it is reported as an event.
+    ///
+    /// ```
+    /// use pool_core::{Config, Instant, RoundRobin, Uniform};
+    ///
+    /// let mut config = Config::default();
+    /// config.addresses_max = 2;
+    /// let mut uniform: Uniform<u16> = Uniform::new(config, RoundRobin::new(), 42)?;
+    /// assert!(uniform.admits_addresses(2, Instant::ZERO));
+    /// assert!(!uniform.admits_addresses(3, Instant::ZERO));
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    pub fn admits_addresses(&mut self, len: usize, now: Instant) -> bool {
+        self.advance(now);
+        self.phase.keeps_connections() && self.admits(len)
+    }
+
     /// Tells what happened to a slot.
     ///
     /// Events for connections that are gone change nothing, nor do those that can't happen in the

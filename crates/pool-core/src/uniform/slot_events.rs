@@ -134,7 +134,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
         let (address, connections) = (self.slots[index].address, self.connections_per_address());
         self.raise_draining_max(address, connections);
-        self.make_room_to_drain(address, connections);
+        // A pool that closes opens nothing new: what drains already keeps its time.
+        if reason != DrainReason::PoolClosing {
+            self.make_room_to_drain(address, connections);
+        }
         self.start_drain(index, reason);
     }
 

@@ -518,7 +518,7 @@ impl Reference {
         }
         self.excused_at = Some(self.now);
         let (now, config) = (self.now, &self.config);
-        let later = |at: Instant| now.min(at + lateness + Duration::from_nanos(1));
+        let later = |at: Instant| now.min(at + lateness + Duration::from_millis(1));
         for slot in self.slots.values_mut() {
             if matches!(slot.state, SlotState::Dialling | SlotState::Draining) {
                 slot.since = later(slot.since);
@@ -883,7 +883,12 @@ impl Reference {
         let known = self.known.get_mut(&slot.address).expect("known");
         known.draining_max = most;
         let usual = known.was_draining.max(self.config.connections_per_address as usize);
-        let max = if self.pending.reconfigured.is_some() { most } else { most.min(usual) };
+        let max = match self.phase {
+            // Nothing is opened any more, and what drains already keeps its time.
+            Phase::Draining => 2 * most,
+            _ if self.pending.reconfigured.is_some() => most,
+            _ => most.min(usual),
+        };
         assert!(count < max, "too many drain");
         self.leave(id);
         self.pending.drained = Some((id, slot));

@@ -46,7 +46,7 @@ use crate::seams::connection::Connection;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy, WithPickArgs};
 use crate::seams::observer::Event;
 use crate::seams::{ConnectionOf, Seams};
-use crate::shared_address::SharedAddress;
+use crate::shared_address::{SharedAddress, discard_set};
 use crate::snapshot::{PoolStatus, Snapshot};
 use crate::source_status::SourceState;
 use crate::wake_list::{Signal, WakeList, WakeUp};
@@ -252,6 +252,9 @@ impl<P: Seams> Multiplexer<P> {
 
     /// Addresses that can't be cloned are left out.
     fn handle_addresses(&mut self, set: AddressSet<P::Address>) {
+        if !self.core.admits_addresses(set.len(), self.now) {
+            return discard_set(set);
+        }
         let (shared, panics) = self.source.share(set);
         for panic in panics {
             self.reporter.set_last_error(Arc::new(panic));

@@ -88,6 +88,8 @@ impl<P: Seams> Multiplexer<P> {
         self.turns.count_events(events_max - left);
         if left == 0 {
             self.connections.poll_soon(slot);
+            // It may have more to tell. A close that is complete would take that with it.
+            may_advance &= !self.connections.is_draining(slot);
         }
         self.held.return_items(unsent);
         may_advance

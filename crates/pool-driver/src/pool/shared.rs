@@ -10,6 +10,7 @@ use std::time::Duration;
 use pool_core::Availability;
 
 use crate::error::{EndReason, Ended, ReadyError, SharedError};
+use crate::panic::{discard, guard};
 use crate::pool::recycler::{Recycler, Shard};
 use crate::queue::Queue;
 use crate::snapshot::{PoolStatus, Snapshot};
@@ -38,7 +39,7 @@ struct Control<A> {
     is_connection_wanted: bool,
     retries: Vec<A>,
     /// The owner of a handle that is kept in case somebody asks for one.
-    keeper: Option<Waker>,
+    keeper: Option<Arc<Waker>>,
 }
 
 /// What the handles have asked for since the driver last looked.
@@ -153,15 +154,15 @@ impl<T, A> Shared<T, A> {
 
     /// The keeper owns a handle, and is told of the pool's end.
     pub(crate) fn set_keeper(&self, keeper: Waker) {
-        let previous = self.control().keeper.replace(keeper);
-        drop(previous);
+        let previous = self.control().keeper.replace(Arc::new(keeper));
+        discard(previous);
     }
 
     pub(crate) fn tell_keeper(&self) {
-        // The waker is one of this crate: no user code runs under the lock.
+        // Counted, so that no code of the waker runs under the lock.
         let keeper = self.control().keeper.clone();
         if let Some(keeper) = keeper {
-            keeper.wake();
+            let _ = guard(|| keeper.wake_by_ref());
         }
     }
 

@@ -70,7 +70,8 @@ impl Schedule {
     pub(crate) fn on_failure(&mut self, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         let delay = self.config.backoff.jittered(self.failures, &mut self.random);
-        self.state = PollState::Waiting { until: now + delay };
+        let earliest = self.asked_at.map_or(now, |asked_at| asked_at + self.config.interval_min);
+        self.state = PollState::Waiting { until: earliest.max(now + delay) };
     }
 
     /// Asks as soon as `interval_min` allows. A question in flight is soon enough.
@@ -149,6 +150,18 @@ mod tests {
         seen.sort();
         seen.dedup();
         assert!(seen.len() > 90, "drawn each time");
+    }
+
+    #[test]
+    fn a_question_that_fails_at_once_is_not_asked_again_within_the_least_interval() {
+        for seed in 0..20 {
+            let config = PollConfig { seed: Some(seed), ..PollConfig::default() };
+            let earliest = NOW + config.interval_min;
+            let mut schedule = Schedule::new(config);
+            schedule.on_question(NOW);
+            schedule.on_failure(NOW);
+            assert!(schedule.deadline() >= earliest, "seed {seed}: {:?}", schedule.deadline());
+        }
     }
 
     #[test]

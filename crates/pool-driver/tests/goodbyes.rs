@@ -1,0 +1,215 @@
+//! Connections that say goodbye, sets that are refused, and drivers that are late: what is told is heard, what is
+//! refused is not kept, and nobody is given up before its socket was polled.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures_sink::Sink;
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
+use pool_driver::{
+    AddressUpdate, Connection, ConnectionEvent, Event, Instant, PoolBuilder, Runtime, SlotEnd, SlotState,
+    StreamSource, Timer,
+};
+use support::{A, Calls, Clock, Executor, Feed, SEED, secs};
+
+#[derive(Default)]
+struct GoodbyeState {
+    items: VecDeque<u32>,
+    says_goodbye: bool,
+    goodbye_said: bool,
+    waker: Option<Waker>,
+}
+
+/// Holds what it is sent; when its peer says goodbye it returns all of it, and has nothing to close.
+#[derive(Clone, Default)]
+struct Goodbye(Rc<RefCell<GoodbyeState>>);
+
+impl Sink<u32> for Goodbye {
+    type Error = String;
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+    fn start_send(self: Pin<&mut Self>, item: u32) -> Result<(), String> {
+        self.0.borrow_mut().items.push_back(item);
+        Ok(())
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connection<u32> for Goodbye {
+    const REPORTS_OUTCOMES: bool = true;
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<u32>, String>> {
+        let state = &mut *self.0.borrow_mut();
+        state.waker = Some(cx.waker().clone());
+        if !state.says_goodbye {
+            return Poll::Pending;
+        }
+        if !mem::replace(&mut state.goodbye_said, true) {
+            return Poll::Ready(Ok(ConnectionEvent::GoingAway));
+        }
+        match state.items.pop_front() {
+            Some(item) => Poll::Ready(Ok(ConnectionEvent::Unsent(item))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn i1_a_connection_that_says_goodbye_returns_all_that_never_left() {
+    let (clock, feed, peer) = (Clock::default(), Feed::new(&Calls::default()), Goodbye::default());
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let (dialled, log) = (peer.clone(), Rc::clone(&events));
+    let mut is_first = true;
+    let connect = move |_: u16| {
+        let is_first = mem::take(&mut is_first);
+        ready(if is_first { Ok(dialled.clone()) } else { Err("one is enough".to_owned()) })
+    };
+    let (pool, driver) = PoolBuilder::new(connect, clock.clone())
+        .follow(feed.clone())
+        .observer(move |event: &Event<u16>| log.borrow_mut().push(event.clone()))
+        .queue_size(1000)
+        .seed(SEED)
+        .build::<u32>()
+        .expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    feed.push_set([A]);
+    executor.run();
+    (0..200).for_each(|item| pool.try_send(item).expect("there is room"));
+    executor.run();
+    assert_eq!(peer.0.borrow().items.len(), 200);
+    peer.0.borrow_mut().says_goodbye = true;
+    let waker = peer.0.borrow_mut().waker.take();
+    waker.expect("polled").wake();
+    executor.run();
+    let events = events.borrow();
+    let ended: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::SlotEnded { end, sent, in_flight, state: SlotState::Draining, .. } => {
+                Some((*end, *sent, *in_flight))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended, [(SlotEnd::Closed, 200, 0)]);
+    assert_eq!(pool.snapshot().queue.in_backlog, 200, "{:?}", pool.snapshot().counts);
+}
+
+/// Counts how many there are.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Counted(u32);
+
+thread_local! {
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Counted {
+    fn new(number: u32) -> Self {
+        LIVE.set(LIVE.get() + 1);
+        Self(number)
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(self.0)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LIVE.set(LIVE.get() - 1);
+    }
+}
+
+#[test]
+fn f6_a_set_that_is_refused_is_told_of_and_not_kept() {
+    let connect = |_: Counted| ready(Ok::<_, String>(Goodbye::default()));
+    let refused = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&refused);
+    let sets = [vec![Counted::new(1)], (0..10_000).map(Counted::new).collect()];
+    let updates = sets.map(|set| AddressUpdate::Addresses(set.into()));
+    let (_pool, driver) = PoolBuilder::new(connect, Clock::default())
+        .follow(StreamSource::new(stream::iter(updates).chain(stream::pending())))
+        .addresses_max(10)
+        .observer(move |event: &Event<Counted>| {
+            if let Event::AddressesRefused { len, max: 10 } = event {
+                seen.set(*len);
+            }
+        })
+        .build::<u32>()
+        .expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    executor.run();
+    assert_eq!(refused.get(), 10_000);
+    assert!(LIVE.get() < 100, "{} addresses are kept", LIVE.get());
+}
+
+/// A clock that goes on while it is read, as real ones do, and a timer that reads it, as that of async-io does.
+#[derive(Clone, Default)]
+struct Ticking(Rc<Cell<u64>>);
+
+struct TickingTimer(Ticking, Instant);
+
+impl Runtime for Ticking {
+    type Timer = TickingTimer;
+
+    fn now(&self) -> Instant {
+        self.0.set(self.0.get() + 1_000);
+        Instant::from_nanos(self.0.get())
+    }
+
+    fn timer(&self) -> TickingTimer {
+        TickingTimer(self.clone(), Instant::from_nanos(u64::MAX))
+    }
+}
+
+impl Timer for TickingTimer {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.1 = deadline;
+    }
+
+    fn poll_expired(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if self.0.now() >= self.1 { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+#[test]
+fn a_late_driver_gives_nobody_up_before_its_runtime_had_a_turn() {
+    let (clock, feed) = (Ticking::default(), Feed::new(&Calls::default()));
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&events);
+    let connect = |_: u16| ready(Ok::<_, String>(Goodbye::default()));
+    let (pool, driver) = PoolBuilder::new(connect, clock.clone())
+        .follow(feed.clone())
+        .observer(move |event: &Event<u16>| log.borrow_mut().push(event.clone()))
+        .outcome_timeout(secs(1))
+        .build::<u32>()
+        .expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    feed.push_set([A]);
+    executor.run();
+    pool.try_send(1).expect("there is room");
+    executor.run();
+    // The process stands still. Then the driver is polled until it has nothing to do.
+    clock.0.set(clock.0.get() + 2_500_000_000);
+    pool.try_send(2).expect("there is room");
+    executor.run();
+    let ends = events.borrow().iter().filter(|event| matches!(event, Event::SlotEnded { .. })).count();
+    assert_eq!(ends, 0, "no socket was polled since");
+}
