@@ -1,6 +1,5 @@
 //! Callers whose wakers panic harm nobody else (F1).
 
-#[allow(dead_code, reason = "each test uses another part of it")]
 mod support;
 
 use std::pin::Pin;
