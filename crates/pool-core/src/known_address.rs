@@ -20,11 +20,15 @@ pub(crate) struct KnownAddress<A> {
     /// Whether the end of its backoff is set in the timers.
     pub(crate) backoff_armed: bool,
     pub(crate) last_outcome: Option<LastOutcome>,
-    pub(crate) failures: Failures,
-    /// When the last dial started.
-    pub(crate) dialled_at: Instant,
-    /// No dial before this.
-    pub(crate) retry_at: Instant,
+    /// Failure episodes since the last reset.
+    pub(crate) failures: u32,
+    /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
+    ///
+    /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
+    pub(crate) episode: u16,
+    /// One of its slots timed out and is dropping: its failure counts when that ends.
+    pub(crate) awaits_failure: bool,
+    pub(crate) dials: DialTimes,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
     /// Its place among those that wait for a dial.
@@ -34,17 +38,13 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) count: SlotCounts,
 }
 
-/// How an address has failed. What dies in one go is one episode.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Failures {
-    /// Episodes since the last reset.
-    pub(crate) count: u32,
-    /// Episodes ever; tells a slot whether its dial is older than the last failure.
-    ///
-    /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
-    pub(crate) episode: u16,
-    /// One of its slots timed out and is dropping: its failure counts when that ends.
-    pub(crate) is_awaited: bool,
+/// When an address is dialled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialTimes {
+    /// When the last dial started.
+    pub(crate) last: Instant,
+    /// No dial before this.
+    pub(crate) earliest: Instant,
 }
 
 /// How many slots of an address are in each state.
@@ -110,9 +110,10 @@ impl<A> KnownAddress<A> {
             is_replacing: false,
             backoff_armed: false,
             last_outcome: None,
-            failures: Failures::default(),
-            dialled_at: Instant::ZERO,
-            retry_at: Instant::ZERO,
+            failures: 0,
+            episode: 0,
+            awaits_failure: false,
+            dials: DialTimes { last: Instant::ZERO, earliest: Instant::ZERO },
             since: now,
             rank: None,
             slots: crate::links::NONE,
@@ -121,14 +122,14 @@ impl<A> KnownAddress<A> {
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.failures.count > 0
+        self.failures > 0
     }
 
     /// Dials that may start, backoff and the pool's limits apart. A connection that is being replaced counts as
     /// gone, so that its replacement is dialled before it drains.
     pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
         // A dial would forestall the backoff that follows from a failure about to be counted.
-        if !self.present || self.failures.is_awaited {
+        if !self.present || self.awaits_failure {
             return 0;
         }
         // That one may just have gone, a moment before its replacement is called off.

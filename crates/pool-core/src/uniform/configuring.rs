@@ -165,15 +165,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Draws the end of a long backoff anew, so that not all addresses come back at once.
     fn limit_backoff(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        if known.retry_at <= self.now + self.config.backoff.cap {
+        if known.dials.earliest <= self.now + self.config.backoff.cap {
             return;
         }
         if known.backoff_armed {
-            self.deadlines.disarm(known.retry_at, DeadlineKind::Backoff(index));
+            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
         let known = self.addresses.get_mut(index);
         known.backoff_armed = false;
-        known.retry_at = until;
+        known.dials.earliest = until;
     }
 }

@@ -37,15 +37,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if let Some(rank) = known.rank.take() {
             self.dials.waiting.remove(&(rank, index));
         }
-        if known.retry_at > self.now && !known.backoff_armed {
+        if known.dials.earliest > self.now && !known.backoff_armed {
             known.backoff_armed = true;
-            self.deadlines.arm(known.retry_at, DeadlineKind::Backoff(index));
+            self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
-        if known.retry_at > self.now || known.dials_missing(connections_per_address) == 0 {
+        if known.dials.earliest > self.now || known.dials_missing(connections_per_address) == 0 {
             return;
         }
-        let failures = u16::try_from(known.failures.count).unwrap_or(u16::MAX);
+        let failures = u16::try_from(known.failures).unwrap_or(u16::MAX);
         let rank = DialRank {
             failing: known.is_failing(),
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
@@ -99,12 +99,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
-        known.dialled_at = self.now;
+        known.dials.last = self.now;
         let evidence = Evidence {
             is_probe: known.is_failing(),
             is_proven: false,
-            episode: known.failures.episode,
-            connected_episode: known.failures.episode,
+            episode: known.episode,
+            connected_episode: known.episode,
         };
         let address = known.address.clone();
         let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));

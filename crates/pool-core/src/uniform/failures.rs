@@ -32,23 +32,23 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether a connection can still show that its address works again: it came up after the last failure.
     pub(super) fn may_clear(&self, slot: &Slot) -> bool {
         let known = self.addresses.get(slot.address);
-        let is_later = known.failures.episode == slot.evidence.connected_episode;
+        let is_later = known.episode == slot.evidence.connected_episode;
         !slot.evidence.is_proven && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
     pub(super) fn count_failure(&mut self, index: u32, episode: u16) {
         let known = self.addresses.get_mut(index);
-        if episode != known.failures.episode {
+        if episode != known.episode {
             return;
         }
-        known.failures.episode = known.failures.episode.wrapping_add(1);
-        known.failures.count = known.failures.count.saturating_add(1);
-        let (failures, is_first) = (known.failures.count, known.failures.count == 1);
-        let until = known.dialled_at + self.config.backoff.jittered(failures, &mut self.random);
+        known.episode = known.episode.wrapping_add(1);
+        known.failures = known.failures.saturating_add(1);
+        let (failures, is_first) = (known.failures, known.failures == 1);
+        let until = known.dials.last + self.config.backoff.jittered(failures, &mut self.random);
         self.clear_backoff(index);
         let known = self.addresses.get_mut(index);
-        known.retry_at = until;
+        known.dials.earliest = until;
         let address = known.address.clone();
         let is_present = known.present;
         if is_first && is_present {
@@ -71,8 +71,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         evidence.is_proven = true;
         let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
-        if episode == known.failures.episode && known.is_failing() {
-            known.failures.count = 0;
+        if episode == known.episode && known.is_failing() {
+            known.failures = 0;
             let address = known.address.clone();
             if known.present {
                 known.since = self.now;
@@ -86,7 +86,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.
     pub(super) fn end_backoff(&mut self, index: u32) -> bool {
-        let was_in_backoff = self.addresses.get(index).retry_at > self.now;
+        let was_in_backoff = self.addresses.get(index).dials.earliest > self.now;
         self.clear_backoff(index);
         self.update_dialling(index);
         self.forget_if_done(index);
@@ -96,9 +96,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn clear_backoff(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
         if known.backoff_armed {
-            self.deadlines.disarm(known.retry_at, DeadlineKind::Backoff(index));
+            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
             known.backoff_armed = false;
         }
-        known.retry_at = known.retry_at.min(self.now);
+        known.dials.earliest = known.dials.earliest.min(self.now);
     }
 }

@@ -158,7 +158,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
-        let in_backoff = known.retry_at > self.now;
+        let in_backoff = known.dials.earliest > self.now;
         let state = if !known.present {
             AddressState::Departed
         } else if known.count.ready > 0 {
@@ -189,8 +189,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             draining: known.count.draining,
             dropping,
             in_flight,
-            failures: known.failures.count,
-            retry_at: in_backoff.then_some(known.retry_at),
+            failures: known.failures,
+            retry_at: in_backoff.then_some(known.dials.earliest),
             last_outcome: known.last_outcome,
         }
     }

@@ -196,11 +196,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return;
         }
         let may_be_remembered = self.addresses.departed.len() <= self.config.addresses_max;
-        if known.retry_at > self.now && may_be_remembered {
+        if known.dials.earliest > self.now && may_be_remembered {
             return;
         }
         if known.backoff_armed {
-            self.deadlines.disarm(known.retry_at, DeadlineKind::Backoff(index));
+            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let id = self.addresses.id(index);
         let address = self.addresses.known.remove(index).address;

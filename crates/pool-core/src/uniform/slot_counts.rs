@@ -69,7 +69,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
         let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
         let known = self.addresses.get_mut(address);
-        known.failures.is_awaited |= awaits_failure;
+        known.awaits_failure |= awaits_failure;
         let count = &mut known.count;
         match state {
             SlotState::Dialling => {
@@ -124,10 +124,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// A slot whose failure was awaited has ended.
     pub(super) fn stop_awaiting_failure(&mut self, address: u32) {
-        if self.addresses.get(address).failures.is_awaited {
+        if self.addresses.get(address).awaits_failure {
             let is_failure = |slot: u32| self.slots[slot].dropped.is_some_and(Dropped::is_failure);
             let awaits_another = self.siblings(address).any(is_failure);
-            self.addresses.get_mut(address).failures.is_awaited = awaits_another;
+            self.addresses.get_mut(address).awaits_failure = awaits_another;
         }
     }
 

@@ -65,7 +65,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(address);
         known.answered = true;
         known.last_outcome = Some(LastOutcome::Connected);
-        self.slots[index].evidence.connected_episode = known.failures.episode;
+        self.slots[index].evidence.connected_episode = known.episode;
         self.change_state(index, SlotState::Busy);
         self.slots[index].fresh = true;
         self.dials.fresh += 1;
