@@ -9,7 +9,7 @@ use crate::task::Task;
 ///
 /// ```
 /// use pool_conformance::{Adapter, Task};
-/// use pool_smol::{SmolRuntime, SpawnOn};
+/// use pool_smol::{SmolRuntime, Spawn};
 /// use smol::LocalExecutor;
 ///
 /// struct OnALocalExecutor(LocalExecutor<'static>);
@@ -27,7 +27,7 @@ use crate::task::Task;
 ///     }
 ///
 ///     fn spawn(&self, task: Task<SmolRuntime>) {
-///         SmolRuntime::spawn_on(&self.0, task).expect("an executor is always there");
+///         Spawn::<SmolRuntime, _>::spawn(&self.0, "script", task).expect("an executor is always there");
 ///     }
 ///
 ///     fn run(&self, script: impl Future<Output = ()> + 'static) {

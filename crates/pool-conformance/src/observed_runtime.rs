@@ -35,16 +35,21 @@ impl ClockWatch {
         self.seen.went_back.load(Ordering::Relaxed)
     }
 
-    fn record(&self, now: Instant) {
-        let previous = self.seen.latest.fetch_max(now.as_nanos(), Ordering::Relaxed);
+    /// Reads the time. Tasks on other threads may read it at the same time, so it is compared with what was known
+    /// before.
+    fn read(&self, now: impl FnOnce() -> Instant) -> Instant {
+        let previous = self.seen.latest.load(Ordering::SeqCst);
+        let now = now();
+        self.seen.latest.fetch_max(now.as_nanos(), Ordering::SeqCst);
         if now.as_nanos() < previous {
             self.seen.went_back.fetch_add(1, Ordering::Relaxed);
         }
+        now
     }
 }
 
 /// A runtime whose time runs `speed` times as fast as that of the runtime inside.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ObservedRuntime<R> {
     runtime: R,
     speed: u32,
@@ -61,10 +66,8 @@ impl<R: Runtime> Runtime for ObservedRuntime<R> {
     type Timer = ObservedTimer<R::Timer>;
 
     fn now(&self) -> Instant {
-        let now = self.runtime.now().as_nanos().saturating_mul(self.speed.into());
-        let now = Instant::from_nanos(now);
-        self.clock.record(now);
-        now
+        self.clock
+            .read(|| Instant::from_nanos(self.runtime.now().as_nanos().saturating_mul(self.speed.into())))
     }
 
     fn timer(&self) -> Self::Timer {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
@@ -58,7 +58,11 @@ impl<F: Fault> Adapter for Wrong<F> {
     }
 
     fn runtime(&self) -> WrongRuntime<F> {
-        WrongRuntime { clock: self.simulated.runtime(), looks: Cell::new(0), fault: std::marker::PhantomData }
+        WrongRuntime {
+            clock: self.simulated.runtime(),
+            looks: Arc::default(),
+            fault: std::marker::PhantomData,
+        }
     }
 
     fn spawn(&self, task: Task<WrongRuntime<F>>) {
@@ -135,16 +139,23 @@ impl Wake for RelayWaker {
 
 struct WrongRuntime<F> {
     clock: Clock,
-    looks: Cell<u64>,
-    fault: std::marker::PhantomData<F>,
+    looks: Arc<AtomicU64>,
+    fault: std::marker::PhantomData<fn() -> F>,
+}
+
+impl<F> Clone for WrongRuntime<F> {
+    fn clone(&self) -> Self {
+        let (clock, looks) = (self.clock.clone(), Arc::clone(&self.looks));
+        Self { clock, looks, fault: std::marker::PhantomData }
+    }
 }
 
 impl<F: Fault> Runtime for WrongRuntime<F> {
     type Timer = WrongTimer<F>;
 
     fn now(&self) -> Instant {
-        self.looks.set(self.looks.get() + 1);
-        F::now(self.clock.now(), self.looks.get())
+        let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        F::now(self.clock.now(), look)
     }
 
     fn timer(&self) -> WrongTimer<F> {

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_core::Stream;
-use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, Opening, RoundRobin};
+use pool_core::{AddressSet, Backoff, Balance, Config, ConfigError, IntoEndpoint, Opening, RoundRobin};
 
+use crate::clock::Clock;
 use crate::config::{ConfigStream, PoolConfig};
 use crate::driver::Driver;
 use crate::error::{BoxError, UndeliveredReason};
+use crate::frontend::{Frontend, Items};
 use crate::multiplexer::{Multiplexer, Parts};
 use crate::pool::{Pool, Shared};
 use crate::seams::SeamsOf;
@@ -21,7 +23,8 @@ use crate::seams::connect::{Connect, PlainConnector};
 use crate::seams::connection::Connection;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
 use crate::seams::observer::{NoObserver, Observer};
-use crate::seams::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::seams::runtime::Runtime;
+use crate::seams::spawn::{Ambient, Local, Spawn};
 use crate::wake_list::WakeUp;
 
 /// The settings of a pool on their way to becoming one.
@@ -48,11 +51,11 @@ use crate::wake_list::WakeUp;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
-pub struct PoolBuilder<C, R, S = NoAddresses, U = DropUndelivered, O = NoObserver, B = RoundRobin> {
+pub struct PoolBuilder<C, R, S = NoAddresses, F = Items<DropUndelivered>, O = NoObserver, B = RoundRobin> {
     connector: C,
     runtime: R,
     addresses: S,
-    policy: U,
+    frontend: F,
     observer: Option<O>,
     balancer: B,
     untyped: Untyped,
@@ -132,13 +135,20 @@ impl<C, R> PoolBuilder<PlainConnector<C>, R> {
 }
 
 impl<C, R> PoolBuilder<C, R> {
-    /// A pool whose connector makes [`Connection`]s.
+    /// A pool of items whose connector makes [`Connection`]s.
     pub fn new(connector: C, runtime: R) -> Self {
+        Self::of(Items::new(DropUndelivered), connector, runtime)
+    }
+}
+
+impl<C, R, F> PoolBuilder<C, R, NoAddresses, F> {
+    /// A pool of a kind, whose connector makes [`Connection`]s for the items of that kind.
+    pub fn of(frontend: F, connector: C, runtime: R) -> Self {
         Self {
             connector,
             runtime,
             addresses: NoAddresses,
-            policy: DropUndelivered,
+            frontend,
             observer: None,
             balancer: RoundRobin::new(),
             untyped: Untyped {
@@ -151,10 +161,10 @@ impl<C, R> PoolBuilder<C, R> {
     }
 }
 
-impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
+impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
     /// Where address sets come from: any stream of them, or of results, or of
     /// [`AddressUpdate`](crate::AddressUpdate)s.
-    pub fn connect_to<S2>(self, addresses: S2) -> PoolBuilder<C, R, StreamSource<S2>, U, O, B>
+    pub fn connect_to<S2>(self, addresses: S2) -> PoolBuilder<C, R, StreamSource<S2>, F, O, B>
     where
         S2: Stream<Item: IntoAddressUpdate>,
     {
@@ -163,71 +173,60 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
 
     /// Follows a name: as [`connect_to`](Self::connect_to), for a source that can be asked again when
     /// connections keep failing. Those of `pool-resolve` can: `.follow(dns.subscribe(&name))`.
-    pub fn follow<S2: AddressStream>(self, addresses: S2) -> PoolBuilder<C, R, S2, U, O, B> {
+    pub fn follow<S2: AddressStream>(self, addresses: S2) -> PoolBuilder<C, R, S2, F, O, B> {
         PoolBuilder {
             addresses,
             connector: self.connector,
             runtime: self.runtime,
-            policy: self.policy,
+            frontend: self.frontend,
             observer: self.observer,
             balancer: self.balancer,
             untyped: self.untyped,
         }
     }
 
-    /// Addresses that never change.
-    pub fn connect_to_fixed<A: Clone + Ord>(
+    /// Addresses that never change, or [`Endpoint`](pool_core::Endpoint)s, which are addresses with weight and
+    /// priority.
+    ///
+    /// ```
+    /// use pool_driver::{Endpoint, PoolBuilder};
+    /// # use pool_conformance::simulated::Clock as AnyRuntime;
+    ///
+    /// # let connect = async |_port: u16| Ok::<_, std::io::Error>(futures_util::sink::drain());
+    /// # let pool_for = |connect| PoolBuilder::plain(connect, AnyRuntime::default());
+    /// let servers = [Endpoint::new(7001), Endpoint::new(7002).with_priority(1)];
+    /// let builder = pool_for(connect).connect_to_fixed(servers); // 7002 if 7001 is away
+    /// # builder.build::<String>().expect("the settings make sense");
+    /// ```
+    pub fn connect_to_fixed<E: IntoEndpoint>(
         self,
-        addresses: impl IntoIterator<Item = A>,
-    ) -> PoolBuilder<C, R, FixedAddresses<A>, U, O, B> {
-        let set: AddressSet<A> = addresses.into_iter().collect();
+        addresses: impl IntoIterator<Item = E>,
+    ) -> PoolBuilder<C, R, FixedAddresses<E::Address>, F, O, B> {
+        let set: AddressSet<E::Address> = addresses.into_iter().map(E::into_endpoint).collect();
         self.follow(FixedAddresses::new(set))
     }
 
-    /// Who is given items that were accepted and can't be delivered; by default they are dropped
-    /// and counted. `|item: Request, reason| …`; it is the pool's whole
-    /// [`item_policy`](Self::item_policy) then.
-    pub fn on_undelivered<T, F>(self, handler: F) -> PoolBuilder<C, R, S, F, O, B>
-    where
-        F: FnMut(T, UndeliveredReason),
-    {
-        self.item_policy(handler)
-    }
-
-    /// What becomes of items that can't be delivered, and where the others want to go: an [`ItemPolicy`].
-    pub fn item_policy<U2>(self, policy: U2) -> PoolBuilder<C, R, S, U2, O, B> {
-        PoolBuilder {
-            policy,
-            connector: self.connector,
-            runtime: self.runtime,
-            addresses: self.addresses,
-            observer: self.observer,
-            balancer: self.balancer,
-            untyped: self.untyped,
-        }
-    }
-
     /// Who is told what happens; by default nobody. `|event: &Event<SocketAddr>| …`
-    pub fn observer<O2>(self, observer: O2) -> PoolBuilder<C, R, S, U, O2, B> {
+    pub fn observer<O2>(self, observer: O2) -> PoolBuilder<C, R, S, F, O2, B> {
         PoolBuilder {
             observer: Some(observer),
             connector: self.connector,
             runtime: self.runtime,
             addresses: self.addresses,
-            policy: self.policy,
+            frontend: self.frontend,
             balancer: self.balancer,
             untyped: self.untyped,
         }
     }
 
     /// Who picks the address for an item; by default all have their turns.
-    pub fn balancer<B2: Balance>(self, balancer: B2) -> PoolBuilder<C, R, S, U, O, B2> {
+    pub fn balancer<B2: Balance>(self, balancer: B2) -> PoolBuilder<C, R, S, F, O, B2> {
         PoolBuilder {
             balancer,
             connector: self.connector,
             runtime: self.runtime,
             addresses: self.addresses,
-            policy: self.policy,
+            frontend: self.frontend,
             observer: self.observer,
             untyped: self.untyped,
         }
@@ -360,6 +359,7 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     /// ```
     /// use std::net::SocketAddr;
     ///
+    /// # #[derive(Clone)]
     /// # struct Clock;
     /// # impl pool_driver::Runtime for Clock {
     /// #     type Timer = Never;
@@ -407,7 +407,32 @@ impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B> {
     }
 }
 
-impl<C, R, S, U, O, B> PoolBuilder<C, R, S, U, O, B>
+impl<C, R, S, U, O, B> PoolBuilder<C, R, S, Items<U>, O, B> {
+    /// Who is given items that were accepted and can't be delivered; by default they are dropped
+    /// and counted. `|item: Request, reason| …`; it is the pool's whole
+    /// [`item_policy`](Self::item_policy) then.
+    pub fn on_undelivered<T, U2>(self, handler: U2) -> PoolBuilder<C, R, S, Items<U2>, O, B>
+    where
+        U2: FnMut(T, UndeliveredReason),
+    {
+        self.item_policy(handler)
+    }
+
+    /// What becomes of items that can't be delivered, and where the others want to go: an [`ItemPolicy`].
+    pub fn item_policy<U2>(self, policy: U2) -> PoolBuilder<C, R, S, Items<U2>, O, B> {
+        PoolBuilder {
+            frontend: Items::new(policy),
+            connector: self.connector,
+            runtime: self.runtime,
+            addresses: self.addresses,
+            observer: self.observer,
+            balancer: self.balancer,
+            untyped: self.untyped,
+        }
+    }
+}
+
+impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B>
 where
     S: AddressStream,
     R: Runtime,
@@ -420,21 +445,25 @@ where
     ///
     /// [`BuildError::Config`] names the setting that makes no sense.
     #[expect(clippy::type_complexity, reason = "two well-known halves; the driver's type is rarely written")]
-    pub fn build<T>(self) -> Result<(Pool<T, S::Address>, Driver<SeamsOf<T, C, R, S, U, O, B>>), BuildError>
+    pub fn build<T>(
+        self,
+    ) -> Result<(F::Handle<S::Address>, Driver<SeamsOf<T, C, R, S, F::Policy, O, B>>), BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: ItemPolicy<T>,
+        F: Frontend<T>,
     {
         self.untyped.settings.check_queue_size()?;
         let queue_size = self.untyped.settings.queue_size;
-        let (policy, parts) = self.into_parts(Some(queue_size))?;
+        let clock = Clock::of(self.runtime.clone());
+        let (frontend, parts) = self.into_parts::<T, F::Policy>(Some(queue_size))?;
+        let policy = frontend.into_policy();
         let multiplexer = Multiplexer::new(parts)?;
         let signal = multiplexer.signal(WakeUp::Handles);
         let pool_status = Arc::clone(multiplexer.pool_status());
         let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
-        let shared = Arc::new(Shared::new(queue_size, signal, pool_status, reports_outcomes));
-        let pool = Pool::new(Arc::clone(&shared));
-        Ok((pool, Driver::new(multiplexer, shared, policy)))
+        let shared = Arc::new(Shared::new(queue_size, signal, clock, pool_status, reports_outcomes));
+        let handle = F::handle(Pool::new(Arc::clone(&shared)), &policy);
+        Ok((handle, Driver::new(multiplexer, shared, policy)))
     }
 
     /// Makes a multiplexer: the sink below a pool, for an owner that polls it itself. It has no
@@ -451,15 +480,15 @@ where
     where
         C: Connect<S::Address, Connection: Connection<T>>,
     {
-        let (_, parts) = self.item_policy(DropUndelivered).into_parts(None)?;
+        let (_, parts) = self.into_parts(None)?;
         Ok(Multiplexer::new(parts)?)
     }
 
     #[expect(clippy::type_complexity, reason = "what is left of a builder")]
-    fn into_parts<T>(
+    fn into_parts<T, U>(
         self,
         queue_size: Option<usize>,
-    ) -> Result<(U, Parts<SeamsOf<T, C, R, S, U, O, B>>), ConfigError>
+    ) -> Result<(F, Parts<SeamsOf<T, C, R, S, U, O, B>>), ConfigError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
@@ -481,7 +510,7 @@ where
             observer: self.observer,
             balancer: self.balancer,
         };
-        Ok((self.policy, parts))
+        Ok((self.frontend, parts))
     }
 
     /// Makes a pool and spawns its driver where the caller runs.
@@ -490,11 +519,11 @@ where
     ///
     /// [`BuildError::Config`] names the setting that makes no sense; [`BuildError::Spawn`] says
     /// that there is no runtime here.
-    pub fn spawn<T>(self) -> Result<Pool<T, S::Address>, BuildError>
+    pub fn spawn<T>(self) -> Result<F::Handle<S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: ItemPolicy<T>,
-        R: SpawnOn<Ambient, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
+        F: Frontend<T>,
+        Ambient: Spawn<R, Driver<SeamsOf<T, C, R, S, F::Policy, O, B>>>,
     {
         self.spawn_on(Ambient)
     }
@@ -511,28 +540,31 @@ where
     ///
     /// Where the runtime does, when the caller's thread has no such executor: on Tokio, outside a
     /// `LocalSet`.
-    pub fn spawn_local<T>(self) -> Result<Pool<T, S::Address>, BuildError>
+    pub fn spawn_local<T>(self) -> Result<F::Handle<S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: ItemPolicy<T>,
-        R: SpawnOn<Local, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
+        F: Frontend<T>,
+        Local: Spawn<R, Driver<SeamsOf<T, C, R, S, F::Policy, O, B>>>,
     {
         self.spawn_on(Local)
     }
 
-    /// Makes a pool and spawns its driver on an executor.
+    /// Makes a pool and spawns its driver on an executor, by that executor's own handle: `&Handle` or
+    /// `&LocalSet` of Tokio, `&Executor` or `&LocalExecutor` of smol.
     ///
     /// # Errors
     ///
     /// As for [`spawn`](Self::spawn).
-    pub fn spawn_on<T, E>(self, executor: E) -> Result<Pool<T, S::Address>, BuildError>
+    pub fn spawn_on<T>(
+        self,
+        executor: impl Spawn<R, Driver<SeamsOf<T, C, R, S, F::Policy, O, B>>>,
+    ) -> Result<F::Handle<S::Address>, BuildError>
     where
         C: Connect<S::Address, Connection: Connection<T>>,
-        U: ItemPolicy<T>,
-        R: SpawnOn<E, Driver<SeamsOf<T, C, R, S, U, O, B>>>,
+        F: Frontend<T>,
     {
-        let (pool, driver) = self.build()?;
-        R::spawn_on(executor, driver).map_err(BuildError::Spawn)?;
-        Ok(pool)
+        let (handle, driver) = self.build()?;
+        executor.spawn("pool", driver).map_err(BuildError::Spawn)?;
+        Ok(handle)
     }
 }

@@ -11,10 +11,12 @@
 //! (given to [`ItemPolicy`]), or *sent* (taken by a connection's `start_send`).
 
 mod builder;
+mod clock;
 mod config;
 mod deadline_timer;
 mod driver;
 mod error;
+mod frontend;
 mod multiplexer;
 mod panic;
 mod pool;
@@ -35,9 +37,10 @@ pub use error::{
     BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
     SendError, SharedError, UndeliveredReason,
 };
+pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
 pub use panic::Panicked;
-pub use pool::{Pool, Sending};
+pub use pool::{Pool, PoolSleep, Sending};
 pub use pool_map::{
     Creator, GetError, GetErrorReason, NameSnapshot, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
     PoolMapEnded, PoolMapSnapshot,
@@ -52,13 +55,14 @@ pub use seams::connection::{Connection, ConnectionEvent, Plain, ReadDriven, read
 pub use seams::framed::{FramedConnector, FramedDial, framed};
 pub use seams::item_policy::{DropUndelivered, ItemPolicy};
 pub use seams::observer::{Event, NoObserver, Observer};
-pub use seams::runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+pub use seams::runtime::{Runtime, Timer};
+pub use seams::spawn::{Ambient, Local, Spawn};
 pub use seams::{Seams, SeamsOf};
 pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,
-    DrainReason, Endpoint, FailureKind, Instant, LastOutcome, Member, Opening, Outcome, PickArgs, Ring,
-    RoundRobin, SlotEnd, SlotId, SlotState,
+    DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening, Outcome,
+    PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState,
 };

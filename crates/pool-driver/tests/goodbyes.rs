@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use futures_sink::Sink;
@@ -161,7 +163,7 @@ fn f6_a_set_that_is_refused_is_told_of_and_not_kept() {
 
 /// A clock that goes on while it is read, as real ones do, and a timer that reads it, as that of async-io does.
 #[derive(Clone, Default)]
-struct Ticking(Rc<Cell<u64>>);
+struct Ticking(Arc<AtomicU64>);
 
 struct TickingTimer(Ticking, Instant);
 
@@ -169,8 +171,7 @@ impl Runtime for Ticking {
     type Timer = TickingTimer;
 
     fn now(&self) -> Instant {
-        self.0.set(self.0.get() + 1_000);
-        Instant::from_nanos(self.0.get())
+        Instant::from_nanos(self.0.fetch_add(1_000, Ordering::Relaxed) + 1_000)
     }
 
     fn timer(&self) -> TickingTimer {
@@ -207,7 +208,7 @@ fn a_late_driver_gives_nobody_up_before_its_runtime_had_a_turn() {
     pool.try_send(1).expect("there is room");
     executor.run();
     // The process stands still. Then the driver is polled until it has nothing to do.
-    clock.0.set(clock.0.get() + 2_500_000_000);
+    clock.0.fetch_add(2_500_000_000, Ordering::Relaxed);
     pool.try_send(2).expect("there is room");
     executor.run();
     let ends = events.borrow().iter().filter(|event| matches!(event, Event::SlotEnded { .. })).count();

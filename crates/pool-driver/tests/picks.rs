@@ -141,7 +141,9 @@ fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
 struct Modest(ScriptedPolicy);
 
 impl ItemPolicy<Item> for Modest {
-    const HAS_PICK_ARGS: bool = false;
+    fn has_pick_args(&self) -> bool {
+        false
+    }
 
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.0.on_undelivered(item, reason);

@@ -60,7 +60,7 @@
 //!     Ok::<_, String>(Box::pin(sink))
 //! })
 //! .connect_to_fixed([1])
-//! .spawn_on::<Rc<str>, _>(&executor)?;
+//! .spawn_on::<Rc<str>>(&executor)?;
 //!
 //! smol::block_on(executor.run(async {
 //!     pool.send("hello".into()).await?;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
 use pool_core::Instant;
-use pool_driver::{Ambient, BoxError, Runtime, SpawnOn, Timer};
+use pool_driver::{Ambient, BoxError, Runtime, Spawn, Timer};
 use smol::{Executor, LocalExecutor};
 
 /// smol as a pool's runtime. Its timers need no executor: async-io runs them.
@@ -68,32 +68,32 @@ impl Timer for SmolTimer {
     }
 }
 
-impl<F> SpawnOn<Ambient, F> for SmolRuntime
+impl<F> Spawn<SmolRuntime, F> for Ambient
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    fn spawn_on(_: Ambient, future: F) -> Result<(), BoxError> {
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
         smol::spawn(future).detach();
         Ok(())
     }
 }
 
-impl<'a, F> SpawnOn<&Executor<'a>, F> for SmolRuntime
+impl<'a, F> Spawn<SmolRuntime, F> for &Executor<'a>
 where
     F: Future<Output: Send> + Send + 'a,
 {
-    fn spawn_on(executor: &Executor<'a>, future: F) -> Result<(), BoxError> {
-        executor.spawn(future).detach();
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        self.spawn(future).detach();
         Ok(())
     }
 }
 
-impl<'a, F> SpawnOn<&LocalExecutor<'a>, F> for SmolRuntime
+impl<'a, F> Spawn<SmolRuntime, F> for &LocalExecutor<'a>
 where
     F: Future + 'a,
 {
-    fn spawn_on(executor: &LocalExecutor<'a>, future: F) -> Result<(), BoxError> {
-        executor.spawn(future).detach();
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        self.spawn(future).detach();
         Ok(())
     }
 }

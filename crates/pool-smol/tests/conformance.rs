@@ -1,7 +1,7 @@
 //! The pool keeps its promises on smol: on the global executor, and on one of the thread's own.
 
 use pool_conformance::{Adapter, Task, conformance};
-use pool_smol::{Ambient, SmolRuntime, SpawnOn};
+use pool_smol::{Ambient, SmolRuntime, Spawn};
 use smol::LocalExecutor;
 
 mod on_the_global_executor {
@@ -22,7 +22,8 @@ mod on_the_global_executor {
         }
 
         fn spawn(&self, task: Task<SmolRuntime>) {
-            SmolRuntime::spawn_on(Ambient, task).expect("there is always a global executor");
+            Spawn::<SmolRuntime, _>::spawn(Ambient, "script", task)
+                .expect("there is always a global executor");
         }
 
         fn run(&self, script: impl Future<Output = ()> + 'static) {
@@ -51,7 +52,7 @@ mod on_a_local_executor {
         }
 
         fn spawn(&self, task: Task<SmolRuntime>) {
-            SmolRuntime::spawn_on(&self.0, task).expect("a script runs on the executor");
+            Spawn::<SmolRuntime, _>::spawn(&self.0, "script", task).expect("a script runs on the executor");
         }
 
         fn run(&self, script: impl Future<Output = ()> + 'static) {

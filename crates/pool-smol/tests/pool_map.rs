@@ -35,7 +35,7 @@ fn a_creator_may_borrow_what_it_spawns_on_and_what_its_pools_use() {
             });
             Ok::<_, String>(Box::pin(sink))
         };
-        pool_for(connector).connect_to_fixed([*name]).spawn_on::<Rc<str>, _>(&executor)
+        pool_for(connector).connect_to_fixed([*name]).spawn_on::<Rc<str>>(&executor)
     });
     let (pools, driver) = builder.build_with().expect("the settings make sense");
     let running = executor.spawn(driver);

@@ -84,7 +84,7 @@ fn a_pool_runs_on_the_global_executor_or_on_one_of_ones_own() {
     let builder = || pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
     let executor = Executor::new();
     let on_global = builder().spawn::<u32>().expect("the settings make sense");
-    let on_own = builder().spawn_on::<u32, _>(&executor).expect("the settings make sense");
+    let on_own = builder().spawn_on::<u32>(&executor).expect("the settings make sense");
     for pool in [on_global, on_own] {
         let ended = block_on(executor.run(async {
             pool.send(1).await.expect("there is room");
@@ -106,7 +106,7 @@ fn on_a_local_executor_items_and_connections_need_not_be_send_and_may_borrow() {
         async { Ok::<_, String>(Box::pin(sink)) }
     })
     .connect_to_fixed([1])
-    .spawn_on::<Rc<u32>, _>(&executor)
+    .spawn_on::<Rc<u32>>(&executor)
     .expect("the settings make sense");
     block_on(executor.run(async {
         pool.send(Rc::new(1)).await.expect("there is room");

@@ -1,12 +1,12 @@
 //! Tokio's clock, timer and ways to spawn.
 
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pool_core::Instant;
-use pool_driver::{Ambient, BoxError, Local, Runtime, SpawnOn, Timer};
+use pool_driver::{Ambient, BoxError, Local, Runtime, Spawn, Timer};
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
@@ -25,9 +25,9 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct TokioRuntime {
-    /// The time of the first look at the clock, which is in the driver's first poll. Before that the
+    /// The time of the first look at the clock, which is in a task that uses the pool or runs it. Before that the
     /// caller may be outside of the runtime whose clock it is, which may be paused.
-    epoch: OnceLock<TokioInstant>,
+    epoch: Arc<OnceLock<TokioInstant>>,
 }
 
 impl TokioRuntime {
@@ -75,43 +75,61 @@ impl Timer for TokioTimer {
     }
 }
 
-impl<F> SpawnOn<Ambient, F> for TokioRuntime
+impl<F> Spawn<TokioRuntime, F> for Ambient
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    fn spawn_on(_: Ambient, future: F) -> Result<(), BoxError> {
-        Handle::try_current()?.spawn(future);
-        Ok(())
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        spawn(name, future, &Handle::try_current()?)
     }
 }
 
-impl<F> SpawnOn<&Handle, F> for TokioRuntime
+impl<F> Spawn<TokioRuntime, F> for &Handle
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    fn spawn_on(handle: &Handle, future: F) -> Result<(), BoxError> {
-        handle.spawn(future);
-        Ok(())
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        spawn(name, future, self)
     }
 }
 
 /// Panics, as Tokio does, when the caller doesn't run in a [`LocalSet`].
-impl<F> SpawnOn<Local, F> for TokioRuntime
+impl<F> Spawn<TokioRuntime, F> for Local
 where
     F: Future + 'static,
 {
-    fn spawn_on(_: Local, future: F) -> Result<(), BoxError> {
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
         tokio::task::spawn_local(future);
         Ok(())
     }
 }
 
-impl<F> SpawnOn<&LocalSet, F> for TokioRuntime
+impl<F> Spawn<TokioRuntime, F> for &LocalSet
 where
     F: Future + 'static,
 {
-    fn spawn_on(set: &LocalSet, future: F) -> Result<(), BoxError> {
-        set.spawn_local(future);
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        self.spawn_local(future);
         Ok(())
     }
+}
+
+/// Tokio's tasks have names where its unstable tracing is on, as for its console.
+#[cfg(all(tokio_unstable, feature = "task-names"))]
+fn spawn<F>(name: &str, future: F, handle: &Handle) -> Result<(), BoxError>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::task::Builder::new().name(name).spawn_on(future, handle)?;
+    Ok(())
+}
+
+#[cfg(not(all(tokio_unstable, feature = "task-names")))]
+#[expect(clippy::unnecessary_wraps, reason = "as above")]
+fn spawn<F>(_: &str, future: F, handle: &Handle) -> Result<(), BoxError>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    handle.spawn(future);
+    Ok(())
 }

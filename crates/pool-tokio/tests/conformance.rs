@@ -1,7 +1,7 @@
 //! The pool keeps its promises on Tokio: on one thread, on several, and on a `LocalSet`.
 
 use pool_conformance::{Adapter, Task, Time, conformance};
-use pool_tokio::{Ambient, Local, SpawnOn, TokioRuntime};
+use pool_tokio::{Ambient, Local, Spawn, TokioRuntime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
@@ -30,7 +30,7 @@ mod on_the_current_thread {
         }
 
         fn spawn(&self, task: Task<TokioRuntime>) {
-            TokioRuntime::spawn_on(Ambient, task).expect("a script runs on the runtime");
+            Spawn::<TokioRuntime, _>::spawn(Ambient, "script", task).expect("a script runs on the runtime");
         }
 
         fn run(&self, script: impl Future<Output = ()> + 'static) {
@@ -60,7 +60,7 @@ mod on_several_threads {
         }
 
         fn spawn(&self, task: Task<TokioRuntime>) {
-            TokioRuntime::spawn_on(self.0.handle(), task).expect("the runtime is there");
+            Spawn::<TokioRuntime, _>::spawn(self.0.handle(), "script", task).expect("the runtime is there");
         }
 
         fn run(&self, script: impl Future<Output = ()> + 'static) {
@@ -93,7 +93,7 @@ mod on_a_local_set {
         }
 
         fn spawn(&self, task: Task<TokioRuntime>) {
-            TokioRuntime::spawn_on(Local, task).expect("a script runs on the set");
+            Spawn::<TokioRuntime, _>::spawn(Local, "script", task).expect("a script runs on the set");
         }
 
         fn run(&self, script: impl Future<Output = ()> + 'static) {

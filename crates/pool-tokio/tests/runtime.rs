@@ -98,7 +98,7 @@ fn a_pool_that_is_spawned_outside_a_runtime_is_an_error_and_no_panic() {
 fn a_pool_can_be_made_before_the_runtime_and_run_on_its_handle() {
     let builder = pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
     let runtime = current_thread();
-    let pool = builder.spawn_on::<u32, _>(runtime.handle()).expect("the settings make sense");
+    let pool = builder.spawn_on::<u32>(runtime.handle()).expect("the settings make sense");
     let ended = runtime.block_on(async {
         pool.send(1).await.expect("there is room");
         pool.shutdown(Duration::from_secs(1)).await
@@ -121,7 +121,7 @@ fn items_and_connections_need_not_be_send_on_a_local_set() {
         .connect_to_fixed([1])
     };
     let (runtime, set) = (current_thread(), LocalSet::new());
-    let outer = builder().spawn_on::<Rc<u32>, _>(&set).expect("the settings make sense");
+    let outer = builder().spawn_on::<Rc<u32>>(&set).expect("the settings make sense");
     set.block_on(&runtime, async {
         let inner = builder().spawn_local::<Rc<u32>>().expect("here is a local set");
         outer.send(Rc::new(1)).await.expect("there is room");
@@ -152,7 +152,7 @@ fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_dri
         async { Ok::<_, String>(drain::<u32>()) }
     })
     .connect_to_fixed([1])
-    .spawn_on::<u32, _>(runtime.handle());
+    .spawn_on::<u32>(runtime.handle());
     let pool = pool.expect("the settings make sense");
     inside.recv().expect("it is dialled");
     pool.try_send(1).expect("there is room");

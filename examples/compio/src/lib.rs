@@ -35,7 +35,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant as StdInstant};
 
 use compio::runtime::Runtime as Executor;
-use pool_driver::{Ambient, BoxError, Instant, Local, Runtime, SpawnOn, Timer};
+use pool_driver::{Ambient, BoxError, Instant, Local, Runtime, Spawn, Timer};
 
 /// compio as a pool's runtime. A driver is to be polled, and dropped, within a runtime of compio,
 /// as one that is spawned is.
@@ -106,22 +106,22 @@ impl Timer for CompioTimer {
 
 /// On the runtime that the caller runs in. It is that of the caller's thread, so this is no other
 /// than [`Local`].
-impl<F: Future + 'static> SpawnOn<Ambient, F> for CompioRuntime {
-    fn spawn_on(_: Ambient, future: F) -> Result<(), BoxError> {
-        Self::spawn_on(Local, future)
+impl<F: Future + 'static> Spawn<CompioRuntime, F> for Ambient {
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        Spawn::<CompioRuntime, F>::spawn(Local, name, future)
     }
 }
 
-impl<F: Future + 'static> SpawnOn<Local, F> for CompioRuntime {
-    fn spawn_on(_: Local, future: F) -> Result<(), BoxError> {
-        let spawned = Executor::try_with_current(|executor| Self::spawn_on(executor, future));
-        spawned.unwrap_or_else(|_| Err("the caller does not run in a runtime of compio".into()))
+impl<F: Future + 'static> Spawn<CompioRuntime, F> for Local {
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        let spawned = Executor::try_with_current(|executor| executor.spawn(future).detach());
+        spawned.map_err(|_| "the caller does not run in a runtime of compio".into())
     }
 }
 
-impl<F: Future + 'static> SpawnOn<&Executor, F> for CompioRuntime {
-    fn spawn_on(executor: &Executor, future: F) -> Result<(), BoxError> {
-        executor.spawn(future).detach();
+impl<F: Future + 'static> Spawn<CompioRuntime, F> for &Executor {
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        self.spawn(future).detach();
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use compio::runtime::Runtime;
 use pool_compio::CompioRuntime;
 use pool_conformance::{Adapter, Task, conformance};
-use pool_driver::SpawnOn;
+use pool_driver::Spawn;
 
 /// One runtime for each scenario, on the scenario's own thread.
 struct Compio(Runtime);
@@ -22,7 +22,7 @@ impl Adapter for Compio {
 
     /// `Task` is not `Send` here, since its timer is not, and nothing asks for it.
     fn spawn(&self, task: Task<CompioRuntime>) {
-        CompioRuntime::spawn_on(&self.0, task).expect("the runtime is there");
+        Spawn::<CompioRuntime, _>::spawn(&self.0, "script", task).expect("the runtime is there");
     }
 
     fn run(&self, script: impl Future<Output = ()> + 'static) {

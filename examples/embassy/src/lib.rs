@@ -41,7 +41,7 @@ use std::task::{Context, Poll, Waker};
 use embassy_executor::Spawner;
 use embassy_time::{Duration as EmbassyDuration, Instant as EmbassyInstant};
 use embassy_time_driver::schedule_wake;
-use pool_driver::{BoxError, Instant, Runtime, SpawnOn, Timer};
+use pool_driver::{BoxError, Instant, Runtime, Spawn, Timer};
 
 /// Embassy as a pool's runtime. There is one clock, for all executors, so there is nothing to hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,10 +122,10 @@ async fn drive(driver: Pin<Box<dyn Future<Output = ()>>>) {
 }
 
 /// For up to [`POOLS_MAX`] pools; it is an error to ask for more.
-impl<F: Future + 'static> SpawnOn<Spawner, F> for EmbassyRuntime {
-    fn spawn_on(spawner: Spawner, future: F) -> Result<(), BoxError> {
+impl<F: Future + 'static> Spawn<EmbassyRuntime, F> for Spawner {
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
         let driver = Box::pin(async { drop(future.await) });
-        spawner.spawn(drive(driver)?);
+        Self::spawn(&self, drive(driver)?);
         Ok(())
     }
 }

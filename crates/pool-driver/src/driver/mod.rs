@@ -138,7 +138,7 @@ impl<P: Seams> Driver<P> {
                 return self.shared.signal.raise();
             }
             let before = self.backlog.len();
-            if P::Policy::HAS_PICK_ARGS || self.shared.uses_pick_args() {
+            if self.policy.has_pick_args() {
                 self.multiplexer.dispatch(&mut self.backlog, budget, &self.policy);
             } else {
                 self.multiplexer.dispatch(&mut self.backlog, budget, &DropUndelivered);
@@ -245,6 +245,7 @@ impl<P: Seams> Driver<P> {
         self.ended = Some(ended);
         self.multiplexer.tell_end(ended);
         self.shared.tell_watchers();
+        self.shared.timers.close();
         self.shared.tell_keeper();
         ended
     }
@@ -259,6 +260,8 @@ impl<P: Seams> Future for Driver<P> {
             return Poll::Ready(ended);
         }
         let handles_woken = this.multiplexer.progress(cx);
+        // Before items are sent: what a task has waited for too long is not sent.
+        this.shared.timers.fire(this.multiplexer.now());
         if let Some(size) = this.multiplexer.take_queue_size() {
             this.shared.queue.resize(size);
         }
@@ -275,7 +278,7 @@ impl<P: Seams> Future for Driver<P> {
         this.multiplexer.set_demand(this.demand());
         this.multiplexer.flush();
         this.update_closing();
-        let polled = this.multiplexer.finish_poll();
+        let polled = this.multiplexer.finish_poll(this.shared.timers.alarm());
         this.tell_watchers();
         this.shared.tell_maybe_idle();
         match polled {

@@ -303,9 +303,10 @@ impl<P: Seams> Multiplexer<P> {
         self.step(Self::flush_dirty);
     }
 
-    /// Sets the timer and tells what has changed: the last thing in every poll.
-    pub(crate) fn finish_poll(&mut self) -> Poll<Ended> {
-        self.timer.arm(self.deadline);
+    /// Sets the timer and tells what has changed: the last thing in every poll. The owner may want to be polled at
+    /// a time, too.
+    pub(crate) fn finish_poll(&mut self, alarm: Option<Instant>) -> Poll<Ended> {
+        self.timer.arm(self.deadline.into_iter().chain(alarm).min());
         self.reporter.publish(&self.core, self.now);
         let Some(reason) = self.closing.over() else { return Poll::Pending };
         Poll::Ready(Ended { reason, counts: self.counts() })
@@ -321,7 +322,7 @@ impl<P: Seams> Multiplexer<P> {
         self.progress(cx);
         self.dispatch_held(0);
         self.flush();
-        self.finish_poll()
+        self.finish_poll(None)
     }
 
     /// Sends an item to the next connection in turn that can take it, without waiting. It doesn't
@@ -400,6 +401,11 @@ impl<P: Seams> Multiplexer<P> {
         Signal::new(&self.wakes, wake_up)
     }
 
+    /// The time of this poll.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     pub(crate) fn availability(&self) -> Availability {
         self.reporter.totals().availability
     }
@@ -474,7 +480,7 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
         self.dispatch_held(1);
         let is_ready = self.held.is_empty() && self.is_any_ready();
         self.flush();
-        let ended = self.finish_poll();
+        let ended = self.finish_poll(None);
         match self.end_reason() {
             Some(reason) => Poll::Ready(Err(Refused { reason: RefusedReason::Closed(reason) })),
             None if is_ready => Poll::Ready(Ok(())),

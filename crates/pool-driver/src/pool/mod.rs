@@ -1,8 +1,9 @@
 //! The handle that users hold.
 
-mod recycler;
 mod sending;
 mod shared;
+mod sleep;
+mod timer_queue;
 
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,15 +13,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
+use pool_core::Instant;
 
 use crate::error::{Ended, ReadyError, Refused, RefusedReason, SendError, SharedError};
 use crate::queue::Permit;
 use crate::snapshot::Snapshot;
 
-use self::recycler::Shard;
-
 pub use self::sending::Sending;
 pub(crate) use self::shared::Shared;
+pub use self::sleep::PoolSleep;
 
 /// A handle to a pool of connections: send to it and forget about addresses.
 ///
@@ -57,19 +58,12 @@ pub struct Pool<T, A = std::net::SocketAddr> {
     readiness: Permit,
     /// Closed as a sink.
     is_released: bool,
-    /// Where it keeps used items.
-    shard: Arc<Shard<T>>,
 }
 
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
-        Self {
-            shard: shared.add_handle(),
-            shared,
-            permit: Permit::default(),
-            readiness: Permit::default(),
-            is_released: false,
-        }
+        shared.add_handle();
+        Self { shared, permit: Permit::default(), readiness: Permit::default(), is_released: false }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T, A>> {
@@ -105,33 +99,6 @@ impl<T, A> Pool<T, A> {
     /// 64 is unwanted. An item that a connection has is not looked for.
     pub fn report_unwanted(&self) {
         self.shared.queue.report_unwanted();
-    }
-
-    /// From the next item that is sent on, items are asked for their pick arguments, whatever
-    /// [`HAS_PICK_ARGS`](crate::ItemPolicy::HAS_PICK_ARGS) says.
-    #[doc(hidden)]
-    pub fn use_pick_args(&self) {
-        self.shared.use_pick_args();
-    }
-
-    /// An item that was [kept](Self::recycle): its maker can use what it once allocated.
-    #[doc(hidden)]
-    #[inline]
-    #[must_use]
-    pub fn take_recycled(&self) -> Option<T> {
-        self.shard.take()
-    }
-
-    /// Keeps an item that is used up and holds so many bytes, the same for every item. It is never sent, only
-    /// [taken](Self::take_recycled) by the maker of the next.
-    ///
-    /// # Errors
-    ///
-    /// The item, if there are enough.
-    #[doc(hidden)]
-    #[inline]
-    pub fn recycle(&self, item: T, bytes: usize) -> Result<(), T> {
-        self.shard.keep(item, bytes)
     }
 
     /// Ready when an item would be taken, or refused, without waiting. Reserves nothing.
@@ -206,6 +173,39 @@ impl<T, A> Pool<T, A> {
     #[must_use]
     pub fn last_error(&self) -> Option<SharedError> {
         self.shared.last_error()
+    }
+
+    /// The time by the pool's runtime: virtual where that is.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
+    /// Waits for a time, by the pool's runtime, or until the pool is over. It works in any task, because the
+    /// pool's driver keeps the time: without a timer of the caller's executor, and without an allocation
+    /// for each wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::Pool;
+    ///
+    /// async fn send_slowly(pool: &Pool<String>, lines: Vec<String>) {
+    ///     for line in lines {
+    ///         pool.sleep(Duration::from_millis(100)).await;
+    ///         let _ = pool.send(line).await;
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Time runs from this call. A driver that is not polled wakes nobody.
+    pub fn sleep(&self, duration: Duration) -> PoolSleep {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// As [`sleep`](Self::sleep), until a time by [`now`](Self::now).
+    pub fn sleep_until(&self, deadline: Instant) -> PoolSleep {
+        PoolSleep::new(&self.shared.timers, deadline)
     }
 
     /// Lets an address that is in backoff be dialled at once, for a caller who knows that it is up. Of more

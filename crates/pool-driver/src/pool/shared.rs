@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use pool_core::Availability;
 
+use crate::clock::Clock;
 use crate::error::{EndReason, Ended, ReadyError, SharedError};
 use crate::panic::{discard, guard};
-use crate::pool::recycler::{Recycler, Shard};
+use crate::pool::timer_queue::TimerQueue;
 use crate::queue::Queue;
 use crate::snapshot::{PoolStatus, Snapshot};
 use crate::sync::{Mutex, MutexGuard};
@@ -21,7 +22,9 @@ use crate::watchers::Watchers;
 pub(crate) struct Shared<T, A> {
     pub(crate) queue: Queue<T>,
     pub(crate) signal: Arc<Signal>,
-    recycler: Recycler<T>,
+    /// By the pool's runtime.
+    pub(crate) clock: Clock,
+    pub(crate) timers: Arc<TimerQueue>,
     pool_status: Arc<PoolStatus<A>>,
     handles: AtomicUsize,
     control: Mutex<Control<A>>,
@@ -29,8 +32,6 @@ pub(crate) struct Shared<T, A> {
     reports_outcomes: bool,
     /// The keeper wants to be told when the pool is idle.
     is_idle_wanted: AtomicBool,
-    /// Items are asked for their pick arguments, though their policy said that they have none.
-    uses_pick_args: AtomicBool,
 }
 
 /// What handles have asked for since the driver last looked.
@@ -61,6 +62,7 @@ impl<T, A> Shared<T, A> {
     pub(crate) fn new(
         queue_size: usize,
         signal: Arc<Signal>,
+        clock: Clock,
         pool_status: Arc<PoolStatus<A>>,
         reports_outcomes: bool,
     ) -> Self {
@@ -68,15 +70,15 @@ impl<T, A> Shared<T, A> {
             Control { shutdown: None, is_connection_wanted: false, retries: Vec::new(), keeper: None };
         Self {
             queue: Queue::new(queue_size, Arc::clone(&signal)),
+            timers: Arc::new(TimerQueue::new(Arc::clone(&signal), clock.clone())),
             signal,
-            recycler: Recycler::new(),
+            clock,
             pool_status,
             handles: AtomicUsize::new(0),
             control: Mutex::new(control),
             watchers: Watchers::new(),
             reports_outcomes,
             is_idle_wanted: AtomicBool::new(false),
-            uses_pick_args: AtomicBool::new(false),
         }
     }
 
@@ -109,17 +111,6 @@ impl<T, A> Shared<T, A> {
         self.signal.raise();
     }
 
-    pub(super) fn use_pick_args(&self) {
-        // The first item that has any comes later, through the queue, so this needs no order of its own.
-        if !self.uses_pick_args() {
-            self.uses_pick_args.store(true, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn uses_pick_args(&self) -> bool {
-        self.uses_pick_args.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn take_requests(&self) -> Requests<A> {
         let mut control = self.control();
         let shutdown = control.shutdown.take();
@@ -131,9 +122,8 @@ impl<T, A> Shared<T, A> {
 
     // How many handles there are.
 
-    /// Counts a handle, and gives it the shard that it recycles items on.
-    pub(super) fn add_handle(&self) -> Arc<Shard<T>> {
-        self.recycler.shard(self.handles.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn release_handle(&self) {

@@ -13,7 +13,8 @@ use super::shared::Shared;
 use super::{Creator, PoolMap};
 use crate::builder::BuildError;
 use crate::error::BoxError;
-use crate::seams::runtime::{Ambient, Local, Runtime, SpawnOn};
+use crate::seams::runtime::Runtime;
+use crate::seams::spawn::{Ambient, Local, Spawn};
 
 /// The settings of a [`PoolMap`] on their way to becoming one.
 ///
@@ -116,7 +117,7 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     where
         F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<Ambient, PoolMapDriver<N, H, R>>,
+        Ambient: Spawn<R, PoolMapDriver<N, H, R>>,
     {
         self.spawn_on(Ambient)
     }
@@ -136,7 +137,7 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     where
         F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<Local, PoolMapDriver<N, H, R>>,
+        Local: Spawn<R, PoolMapDriver<N, H, R>>,
     {
         self.spawn_on(Local)
     }
@@ -146,14 +147,16 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     /// # Errors
     ///
     /// As for [`spawn`](Self::spawn).
-    pub fn spawn_on<X, E>(self, executor: X) -> Result<PoolMap<N, H>, BuildError>
+    pub fn spawn_on<E>(
+        self,
+        executor: impl Spawn<R, PoolMapDriver<N, H, R>>,
+    ) -> Result<PoolMap<N, H>, BuildError>
     where
         F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
-        R: SpawnOn<X, PoolMapDriver<N, H, R>>,
     {
         let (pools, driver) = self.build()?;
-        R::spawn_on(executor, driver).map_err(BuildError::Spawn)?;
+        executor.spawn("pool map", driver).map_err(BuildError::Spawn)?;
         Ok(pools)
     }
 }

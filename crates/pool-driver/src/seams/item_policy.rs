@@ -34,8 +34,11 @@ use crate::error::UndeliveredReason;
 /// next item; one in [`is_wanted`](Self::is_wanted) means yes.
 pub trait ItemPolicy<T> {
     /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are called at all. If not, items cost
-    /// less.
-    const HAS_PICK_ARGS: bool = true;
+    /// less. It is asked once for a batch of items, and must be true from before the first item that wants
+    /// something enters the queue.
+    fn has_pick_args(&self) -> bool {
+        true
+    }
 
     /// This item was accepted, and never offered to a connection.
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason);
@@ -65,7 +68,9 @@ pub trait ItemPolicy<T> {
 }
 
 impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
-    const HAS_PICK_ARGS: bool = false;
+    fn has_pick_args(&self) -> bool {
+        false
+    }
 
     fn on_undelivered(&mut self, item: T, reason: UndeliveredReason) {
         self(item, reason);
@@ -78,7 +83,9 @@ impl<T, F: FnMut(T, UndeliveredReason)> ItemPolicy<T> for F {
 pub struct DropUndelivered;
 
 impl<T> ItemPolicy<T> for DropUndelivered {
-    const HAS_PICK_ARGS: bool = false;
+    fn has_pick_args(&self) -> bool {
+        false
+    }
 
     fn on_undelivered(&mut self, _: T, _: UndeliveredReason) {}
 }

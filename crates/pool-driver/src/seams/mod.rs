@@ -8,6 +8,7 @@ pub(crate) mod framed;
 pub(crate) mod item_policy;
 pub(crate) mod observer;
 pub(crate) mod runtime;
+pub(crate) mod spawn;
 
 use std::marker::PhantomData;
 

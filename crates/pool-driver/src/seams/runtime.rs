@@ -1,17 +1,16 @@
-//! What an executor has to provide: the time, a timer, and for convenience a way to spawn.
+//! What an executor has to provide: the time and a timer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pool_core::Instant;
 
-use crate::error::BoxError;
-
 /// The clock of a runtime and its timers.
 ///
-/// A driver asks for the time and for its one timer in its polls, not before: both may rely on the runtime's
-/// context. Nothing breaks if the timer fires early or the clock stands still for a while, because the driver
-/// compares the two itself. `pool-smol` has a small implementation; `examples/embassy` and `examples/compio`
+/// A driver makes its one timer in its first poll, not before, because a timer may rely on the runtime's context.
+/// Both the driver and the tasks that use the pool ask for the time: clones of the runtime share one clock. Nothing
+/// breaks if the timer fires early or the clock stands still for a while, because the driver compares the two
+/// itself. `pool-smol` has a small implementation; `examples/embassy` and `examples/compio`
 /// have models for less usual runtimes.
 ///
 /// ```
@@ -21,6 +20,7 @@ use crate::error::BoxError;
 /// use pool_driver::{Instant, Runtime, Timer};
 ///
 /// /// Time since the process began, and timers that are polled by a loop that never sleeps.
+/// #[derive(Clone)]
 /// struct Spinning(std::time::Instant);
 ///
 /// struct SpinningTimer(std::time::Instant, Option<Instant>);
@@ -55,11 +55,11 @@ use crate::error::BoxError;
 ///     }
 /// }
 /// ```
-pub trait Runtime {
+pub trait Runtime: Clone + Send + Sync + 'static {
     /// The kind of timer that [`timer`](Self::timer) makes.
     type Timer: Timer;
 
-    /// The time since any epoch that stays the same for this value.
+    /// The time since any epoch that is the same for all clones of this value.
     fn now(&self) -> Instant;
 
     /// A timer that is not set.
@@ -80,38 +80,3 @@ pub trait Timer {
     /// was never set is pending for ever. One that was ready is set again before it is polled again.
     fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 }
-
-/// How futures of type `F` are spawned on an executor `E` that belongs to this runtime.
-///
-/// [`PoolBuilder::spawn`](crate::PoolBuilder::spawn) uses it with [`Ambient`],
-/// [`spawn_local`](crate::PoolBuilder::spawn_local) with [`Local`], and
-/// [`spawn_on`](crate::PoolBuilder::spawn_on) with the executor's own handle. A runtime implements
-/// it for those executors that it has; it need not have any, for [`build`](crate::PoolBuilder::build)
-/// is always there.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't spawn a pool's driver on `{E}`",
-    label = "no such executor, or not for this driver",
-    note = "`spawn_on` takes an executor's own handle; `build` makes the driver, for a task of your own"
-)]
-pub trait SpawnOn<E, F>: Runtime {
-    /// Starts to run `future`, independently of the caller.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such executor here.
-    ///
-    /// # Panics
-    ///
-    /// Where the runtime does for want of an executor: on Tokio, [`Local`] outside a `LocalSet`.
-    fn spawn_on(executor: E, future: F) -> Result<(), BoxError>;
-}
-
-/// The executor that the caller runs on, or the runtime's global one.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a marker")]
-pub struct Ambient;
-
-/// The executor of the caller's thread, for futures that are not `Send`.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a marker")]
-pub struct Local;

@@ -1,0 +1,316 @@
+//! What tasks that use a pool wait for until a time. The pool's driver keeps it, so that it works on every
+//! runtime, in every task, and in virtual time.
+//!
+//! A binary heap of deadlines, in which every timer knows its place: one that is stopped leaves nothing behind.
+//! Wakers are never cloned, woken or dropped under the lock: that is user code.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use pool_core::Instant;
+
+use crate::clock::Clock;
+use crate::panic::guard;
+use crate::sync::Mutex;
+use crate::wake_list::Signal;
+
+pub(crate) struct TimerQueue {
+    state: Mutex<TimerQueueState>,
+    /// A timer was ever started: until then the driver has no look at the queue.
+    is_used: AtomicBool,
+    clock: Clock,
+    /// Tells the driver that there is an earlier deadline.
+    signal: Arc<Signal>,
+}
+
+struct TimerQueueState {
+    /// The earliest first; the children of the deadline at `n` are at `2n + 1` and `2n + 2`.
+    heap: Vec<HeapEntry>,
+    timers: Vec<Timer>,
+    unused: Vec<u32>,
+    /// When the driver polls next for the sake of this queue. It may be earlier than the earliest deadline: it is
+    /// cheaper to be polled once in vain than to set the runtime's timer for each of many short waits.
+    alarm: Option<Instant>,
+    is_closed: bool,
+}
+
+#[derive(Clone, Copy)]
+struct HeapEntry {
+    deadline: Instant,
+    timer: u32,
+}
+
+struct Timer {
+    /// In the heap. `OUTSIDE` if it has fired or is not in use.
+    place: usize,
+    waker: Option<Waker>,
+}
+
+const OUTSIDE: usize = usize::MAX;
+
+/// A queue without timers keeps room for so many.
+const IDLE_CAPACITY_MAX: usize = 256;
+
+/// A timer that was started, to be stopped by its owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TimerKey(u32);
+
+impl TimerQueue {
+    pub(crate) fn new(signal: Arc<Signal>, clock: Clock) -> Self {
+        let state = TimerQueueState {
+            heap: Vec::new(),
+            timers: Vec::new(),
+            unused: Vec::new(),
+            alarm: None,
+            is_closed: false,
+        };
+        Self { state: Mutex::new(state), is_used: AtomicBool::new(false), clock, signal }
+    }
+
+    /// Starts a timer. `None` if there is nothing to wait for: the time has come, or the pool is over.
+    pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
+        if deadline <= self.clock.now() {
+            return None;
+        }
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        if state.is_closed {
+            drop(state);
+            drop(waker);
+            return None;
+        }
+        let timer = state.insert(deadline, waker);
+        let is_alarm_due = state.alarm.is_none_or(|alarm| deadline < alarm);
+        drop(state);
+        self.is_used.store(true, Ordering::Release);
+        if is_alarm_due {
+            self.signal.raise();
+        }
+        Some(TimerKey(timer))
+    }
+
+    /// Whether a timer has fired. If not, the waker is woken when it does.
+    pub(crate) fn poll(&self, TimerKey(timer): TimerKey, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let timer = &mut state.timers[timer as usize];
+        let has_fired = timer.place == OUTSIDE;
+        let unused = if has_fired { Some(waker) } else { timer.waker.replace(waker) };
+        drop(state);
+        drop(unused);
+        has_fired
+    }
+
+    /// Ends a timer, fired or not.
+    pub(crate) fn stop(&self, TimerKey(timer): TimerKey) {
+        let mut state = self.state.lock();
+        let waker = state.remove(timer);
+        drop(state);
+        drop(waker);
+    }
+
+    /// Wakes all tasks whose time has come.
+    pub(crate) fn fire(&self, now: Instant) {
+        if !self.is_used.load(Ordering::Acquire) {
+            return;
+        }
+        loop {
+            let mut state = self.state.lock();
+            let Some(waker) = state.pop_due(now) else { return };
+            drop(state);
+            if let Some(waker) = waker {
+                // One that panics keeps nobody else asleep.
+                let _ = guard(|| waker.wake());
+            }
+        }
+    }
+
+    /// When the driver is to be polled next.
+    pub(crate) fn alarm(&self) -> Option<Instant> {
+        if !self.is_used.load(Ordering::Acquire) {
+            return None;
+        }
+        self.state.lock().set_alarm()
+    }
+
+    /// The pool is over: nobody waits any longer.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.is_used.store(true, Ordering::Release);
+        self.fire(Instant::from_nanos(u64::MAX));
+    }
+}
+
+impl TimerQueueState {
+    fn insert(&mut self, deadline: Instant, waker: Waker) -> u32 {
+        let place = self.heap.len();
+        let new = Timer { place, waker: Some(waker) };
+        let timer = match self.unused.pop() {
+            Some(timer) => {
+                self.timers[timer as usize] = new;
+                timer
+            }
+            None => {
+                self.timers.push(new);
+                u32::try_from(self.timers.len() - 1).expect("memory ends before the numbers do")
+            }
+        };
+        self.heap.push(HeapEntry { deadline, timer });
+        self.move_up(place);
+        timer
+    }
+
+    fn remove(&mut self, timer: u32) -> Option<Waker> {
+        let Timer { place, waker } = &mut self.timers[timer as usize];
+        let (place, waker) = (std::mem::replace(place, OUTSIDE), waker.take());
+        if place != OUTSIDE {
+            self.remove_at(place);
+        }
+        self.unused.push(timer);
+        if self.unused.len() == self.timers.len() && self.timers.capacity() > IDLE_CAPACITY_MAX {
+            (self.heap, self.timers, self.unused) = (Vec::new(), Vec::new(), Vec::new());
+        }
+        waker
+    }
+
+    /// Takes out a timer whose time has come. It has to be stopped all the same.
+    fn pop_due(&mut self, now: Instant) -> Option<Option<Waker>> {
+        if self.alarm.is_some_and(|alarm| alarm <= now) {
+            self.alarm = None;
+        }
+        let HeapEntry { deadline, timer } = *self.heap.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.remove_at(0);
+        let timer = &mut self.timers[timer as usize];
+        timer.place = OUTSIDE;
+        Some(timer.waker.take())
+    }
+
+    fn set_alarm(&mut self) -> Option<Instant> {
+        let earliest = self.heap.first().map(|entry| entry.deadline);
+        if self.alarm.is_none() || earliest.is_some_and(|earliest| Some(earliest) < self.alarm) {
+            self.alarm = earliest;
+        }
+        self.alarm
+    }
+
+    fn remove_at(&mut self, place: usize) {
+        self.heap.swap_remove(place);
+        if place < self.heap.len() {
+            self.timers[self.heap[place].timer as usize].place = place;
+            self.move_up(place);
+            self.move_down(place);
+        }
+    }
+
+    fn move_up(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.heap[parent].deadline <= self.heap[place].deadline {
+                return;
+            }
+            self.swap(place, parent);
+            place = parent;
+        }
+    }
+
+    fn move_down(&mut self, mut place: usize) {
+        loop {
+            let children = (2 * place + 1)..self.heap.len().min(2 * place + 3);
+            let Some(child) = children.min_by_key(|&child| self.heap[child].deadline) else { return };
+            if self.heap[place].deadline <= self.heap[child].deadline {
+                return;
+            }
+            self.swap(place, child);
+            place = child;
+        }
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        self.heap.swap(one, other);
+        for place in [one, other] {
+            self.timers[self.heap[place].timer as usize].place = place;
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use pool_core::Random;
+
+    fn state() -> TimerQueueState {
+        TimerQueueState {
+            heap: Vec::new(),
+            timers: Vec::new(),
+            unused: Vec::new(),
+            alarm: None,
+            is_closed: false,
+        }
+    }
+
+    fn at(nanos: u64) -> Instant {
+        Instant::from_nanos(nanos)
+    }
+
+    #[test]
+    fn timers_fire_in_the_order_of_time_and_stopped_ones_never() {
+        for seed in 0..50 {
+            let (mut random, mut state) = (Random::new(seed), state());
+            let mut expected = Vec::new();
+            for _ in 0..200 {
+                let deadline = at(random.up_to(1_000));
+                let timer = state.insert(deadline, Waker::noop().clone());
+                if random.up_to(2) == 0 {
+                    state.remove(timer);
+                } else {
+                    expected.push(deadline);
+                }
+            }
+            expected.sort();
+            let mut fired = Vec::new();
+            while let Some(first) = state.heap.first().map(|entry| entry.deadline) {
+                assert!(state.pop_due(first).is_some(), "seed {seed}");
+                fired.push(first);
+            }
+            assert_eq!(fired, expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_fired_timer_is_known_as_such_until_it_is_stopped() {
+        let mut state = state();
+        let timer = state.insert(at(5), Waker::noop().clone());
+        assert!(state.pop_due(at(4)).is_none());
+        assert!(state.pop_due(at(5)).is_some());
+        assert_eq!(state.timers[timer as usize].place, OUTSIDE);
+        assert!(state.remove(timer).is_none());
+        assert_eq!(state.insert(at(9), Waker::noop().clone()), timer);
+    }
+
+    #[test]
+    fn the_alarm_is_not_set_again_for_later_deadlines() {
+        let mut state = state();
+        let first = state.insert(at(5), Waker::noop().clone());
+        assert_eq!(state.set_alarm(), Some(at(5)));
+        state.remove(first);
+        state.insert(at(7), Waker::noop().clone());
+        assert_eq!(state.set_alarm(), Some(at(5)), "polled once in vain");
+        assert!(state.pop_due(at(5)).is_none());
+        assert_eq!(state.set_alarm(), Some(at(7)));
+        state.insert(at(6), Waker::noop().clone());
+        assert_eq!(state.set_alarm(), Some(at(6)));
+    }
+
+    #[test]
+    fn a_burst_of_timers_leaves_no_memory_behind() {
+        let mut state = state();
+        let timers: Vec<_> =
+            (0..10_000).map(|nanos| state.insert(at(nanos), Waker::noop().clone())).collect();
+        timers.into_iter().for_each(|timer| drop(state.remove(timer)));
+        assert_eq!((state.heap.capacity(), state.timers.capacity(), state.unused.capacity()), (0, 0, 0));
+    }
+}
