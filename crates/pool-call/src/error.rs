@@ -81,6 +81,63 @@ impl<Request> Error for CallError<Request> {
     }
 }
 
+/// Why a call has no reply, without its request: what a pool returns as a tower service.
+///
+/// Services share their errors between threads and keep them in boxes, which not every request allows. Where the
+/// request is to come back, call [the pool](crate::CallPool) itself.
+///
+/// ```
+/// use pool_call::ServiceError;
+///
+/// fn is_safe_to_repeat(error: &(dyn std::error::Error + 'static)) -> bool {
+///     error.downcast_ref().is_some_and(ServiceError::is_not_sent)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The request never left, for certain. It can be repeated, whatever it does.
+    NotSent(NotSentReason),
+    /// The request was given to a connection, and it is not known how far it got. Repeat it only if executing
+    /// it twice does no harm.
+    MaybeSent(MaybeSentReason),
+}
+
+impl ServiceError {
+    /// Whether the request never left, so that repeating it can do no harm.
+    #[must_use]
+    pub fn is_not_sent(&self) -> bool {
+        matches!(self, Self::NotSent(_))
+    }
+}
+
+impl<Request> From<CallError<Request>> for ServiceError {
+    fn from(error: CallError<Request>) -> Self {
+        match error {
+            CallError::NotSent { reason, .. } => Self::NotSent(reason),
+            CallError::MaybeSent { reason } => Self::MaybeSent(reason),
+        }
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(reason) => write!(f, "the request was not sent: {reason}"),
+            Self::MaybeSent(reason) => write!(f, "the request may have been executed: {reason}"),
+        }
+    }
+}
+
+impl Error for ServiceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotSent(reason) => reason.source(),
+            Self::MaybeSent(reason) => reason.source(),
+        }
+    }
+}
+
 /// Why a request never left.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -106,7 +163,7 @@ pub enum NotSentReason {
     },
     /// The sink that should have taken it is broken.
     SinkFailed(SharedError),
-    /// The call was dropped: by a pool without [`ReturnToCaller`](crate::ReturnToCaller),
+    /// The call was dropped: by a pool that is no [`CallPool`](crate::CallPool),
     /// or with a connection that had not written it.
     Dropped,
 }

@@ -1,15 +1,16 @@
 //! Request-reply on top of a pool.
 //!
-//! A pool's item is a [`Call`]: a request, and where its reply goes. [`CallExt`] adds
-//! `pool.call(request).await`, and the same on a multiplexer or a single connection.
-//! A transport becomes a connection that takes calls by [`Pipelined`], if replies come in
-//! order, or by [`Tagged`], if they carry ids. [`Retry`] repeats calls whose connections fail.
+//! A [`CallPool`] is asked: `pool.call(request).await`. A transport becomes a connection that takes calls by
+//! [`Pipelined`], if replies come in order, or by [`Tagged`], if they carry ids. A call can have a
+//! [timeout](Calling::timeout), and be repeated when its connection fails ([`Retry`]). [`CallExt`] calls through a
+//! single connection.
 //!
 //! ```
 //! use std::io;
+//! use std::time::Duration;
 //!
-//! use pool_call::{Call, CallError, CallExt, Pipelined, call_pool_builder};
-//! use pool_driver::{BuildError, Ended, Pool, Runtime};
+//! use pool_call::{CallError, CallPool, Pipelined, call_pool_builder};
+//! use pool_driver::{BuildError, Ended, Runtime};
 //!
 //! # use std::pin::Pin;
 //! # trait Transport: futures_sink::Sink<String, Error = io::Error> + futures_core::Stream<Item = io::Result<String>> {}
@@ -19,16 +20,14 @@
 //!     # Err(io::Error::other(format!("nobody listens at {address}: this is an example")))
 //! }
 //!
-//! type Questions = Call<String, String>;
-//!
-//! // The runtime crates begin with `pool_for_calls(connect)` and end with `spawn()`.
-//! fn pool<R: Runtime>(runtime: R) -> Result<(Pool<Questions, u16>, impl Future<Output = Ended>), BuildError> {
+//! // The runtime crates begin with `call_pool_for(connect)` and end with `spawn()`.
+//! fn pool<R: Runtime>(runtime: R) -> Result<(CallPool<String, String, u16>, impl Future<Output = Ended>), BuildError> {
 //!     let connect = |address| async move { dial(address).await.map(Pipelined::new) };
 //!     call_pool_builder(connect, runtime).connect_to_fixed([7001, 7002]).build()
 //! }
 //!
-//! async fn ask(pool: &Pool<Questions, u16>) -> Result<String, CallError<String>> {
-//!     pool.call("how are you?".to_owned()).await
+//! async fn ask(pool: &CallPool<String, String, u16>) -> Result<String, CallError<String>> {
+//!     pool.call("how are you?".to_owned()).timeout(Duration::from_secs(1)).await
 //! }
 //! ```
 //!
@@ -43,24 +42,22 @@
 //! A caller that goes away leaves nothing behind: its call is never sent, or its reply is read
 //! and thrown away. No caller ever gets the reply of another.
 
-mod builder;
 mod call;
+mod call_pool;
 mod calling;
 mod connection;
 mod error;
 mod policy;
 mod retry;
-mod return_to_caller;
 #[cfg(feature = "tower")]
 mod tower;
 
-pub use builder::call_pool_builder;
 pub use call::{Call, ReplyFuture, Responder};
-pub use calling::{CallExt, Calling, CallingUntil};
+pub use call_pool::{CallPool, Calls, ReturnToCaller, call_pool_builder};
+pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkCallingUntil};
 pub use connection::{CallConnection, Pipelined, Tagged};
-pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
+pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
 pub use retry::{Retry, RetryBudget};
-pub use return_to_caller::ReturnToCaller;
 #[cfg(feature = "tower")]
-pub use tower::{NoBackground, PoolService, ServiceConnection};
+pub use tower::{NoBackground, ServiceConnection};

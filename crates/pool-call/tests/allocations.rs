@@ -1,4 +1,5 @@
-//! Calls don't allocate, once everything is as large as it needs to be.
+//! Calls through a pool don't allocate, once everything is as large as it needs to be, also with a timeout. Calls through a
+//! lone connection, which has nowhere to keep what is used up, allocate once each.
 
 mod support;
 
@@ -8,12 +9,12 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{Call, CallExt, ConnectionError, Pipelined, ReturnToCaller, Tagged};
+use pool_call::{Call, CallExt, ConnectionError, Pipelined, Tagged, call_pool_builder};
 use pool_conformance::simulated::Clock;
-use pool_driver::PoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use support::{Item, Reply, Request, id_of, request, stamp};
 
@@ -129,7 +130,7 @@ fn left_by_an_idle_connection() -> usize {
 }
 
 #[test]
-fn a_call_allocates_nothing_at_steady_state_and_a_burst_leaves_little_behind() {
+fn a_call_through_a_pool_allocates_nothing_at_steady_state_and_a_burst_leaves_little_behind() {
     let left = left_by_large_calls();
     assert!(left <= 512 * 1024, "{left} bytes of unused calls");
     let left = left_by_an_idle_connection();
@@ -142,36 +143,41 @@ fn a_call_allocates_nothing_at_steady_state_and_a_burst_leaves_little_behind() {
         let polled = Pin::new(&mut pipelined.call(request(number))).poll(&mut cx);
         assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number));
     });
-    assert_eq!(alone, 0, "on a pipelined connection");
+    assert_eq!(alone, CALLS, "on a pipelined connection");
 
     let mut tagged = Tagged::new(Echo::default(), stamp, id_of);
     let alone = allocations(|number| {
         let polled = Pin::new(&mut tagged.call(request(number))).poll(&mut cx);
         assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number));
     });
-    assert_eq!(alone, 0, "on a tagged connection");
+    assert_eq!(alone, CALLS, "on a tagged connection");
 
     let connector = |_: u16| std::future::ready(Ok::<_, String>(Pipelined::new(Echo::default())));
-    let (pool, driver) = PoolBuilder::new(connector, Clock::default())
+    let (pool, driver) = call_pool_builder(connector, Clock::default())
         .connect_to_fixed([1, 2, 3])
-        .item_policy(ReturnToCaller)
-        .build::<Item>()
+        .build()
         .expect("the settings make sense");
     let mut driver = Box::pin(driver);
-    let pooled = allocations(|number| {
-        if number % BATCH > 0 {
-            return;
-        }
-        let mut calls: [_; BATCH] = std::array::from_fn(|index| pool.call(request(number + index)));
-        for call in &mut calls {
-            assert!(Pin::new(call).poll(&mut cx).is_pending());
-        }
-        while (0..3).any(|_| driver.as_mut().poll(&mut cx).is_ready()) {}
-        for (index, call) in calls.iter_mut().enumerate() {
-            let polled = Pin::new(call).poll(&mut cx);
-            assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number + index));
-        }
-    });
-    println!("{pooled} allocations for {CALLS} calls through a pool, in batches of {BATCH}");
-    assert!(pooled <= 2 * CALLS / BATCH, "{pooled}: what the pool allocates is for batches, not for calls");
+    for timeout in [None, Some(Duration::from_secs(1))] {
+        let pooled = allocations(|number| {
+            if number % BATCH > 0 {
+                return;
+            }
+            let mut calls: [_; BATCH] = std::array::from_fn(|index| {
+                let call = pool.call(request(number + index));
+                if let Some(timeout) = timeout { call.timeout(timeout) } else { call }
+            });
+            for call in &mut calls {
+                assert!(Pin::new(call).poll(&mut cx).is_pending());
+            }
+            while (0..3).any(|_| driver.as_mut().poll(&mut cx).is_ready()) {}
+            for (index, call) in calls.iter_mut().enumerate() {
+                let polled = Pin::new(call).poll(&mut cx);
+                assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number + index));
+            }
+        });
+        println!("{pooled} allocations for {CALLS} calls in batches of {BATCH}, timeout {timeout:?}");
+        let max = 2 * CALLS / BATCH;
+        assert!(pooled <= max, "{pooled}: what the pool allocates is for batches, not for calls");
+    }
 }

@@ -115,7 +115,7 @@ fn a_deadline_that_comes_before_the_call_is_begun_returns_the_request() {
     let peer = Peer::default();
     peer.block(true);
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), ready(())));
+    let mut calling = Box::pin(connection.call(request(1)).until(ready(())));
     assert_eq!(end_of(&mut calling), End::NotSent(1, "timed out"));
 }
 
@@ -124,7 +124,7 @@ fn a_deadline_that_comes_while_the_reply_is_awaited_leaves_it_open_what_happened
     let peer = Peer::default();
     let deadline = Switch::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    let mut calling = Box::pin(connection.call(request(1)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     deadline.turn_on();
     assert_eq!(end_of(&mut calling), End::MaybeSent("timed out"));
@@ -135,7 +135,7 @@ fn a_deadline_that_comes_while_the_reply_is_awaited_leaves_it_open_what_happened
 fn a_deadline_that_is_over_before_the_call_is_made_sends_nothing() {
     let peer = Peer::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), ready(())));
+    let mut calling = Box::pin(connection.call(request(1)).until(ready(())));
     assert_eq!(end_of(&mut calling), End::NotSent(1, "timed out"));
     drop(calling);
     assert_eq!(end_of(&mut connection.call(request(2))), End::Waiting);
@@ -148,7 +148,7 @@ fn a_deadline_that_comes_as_the_connection_becomes_ready_sends_nothing() {
     let deadline = Switch::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport()).in_flight_max(1);
     assert_eq!(end_of(&mut connection.call(request(0))), End::Waiting);
-    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    let mut calling = Box::pin(connection.call(request(1)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     peer.answer(1);
     deadline.turn_on();
@@ -162,7 +162,7 @@ fn a_deadline_that_comes_as_a_blocked_write_goes_on_sends_nothing() {
     let deadline = Switch::default();
     peer.block(true);
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    let mut calling = Box::pin(connection.call(request(1)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     peer.block(false);
     deadline.turn_on();
@@ -175,7 +175,7 @@ fn a_reply_that_is_there_wins_over_its_deadline() {
     let peer = Peer::default();
     let deadline = Switch::default();
     let mut connection: Pipelined<_, Request, Reply> = Pipelined::new(peer.transport());
-    let mut calling = Box::pin(connection.call_until(request(1), deadline.future()));
+    let mut calling = Box::pin(connection.call(request(1)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     peer.answer(1);
     deadline.turn_on();

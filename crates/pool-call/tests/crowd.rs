@@ -13,9 +13,9 @@ use std::task::{Context, Poll};
 use fastrand::Rng;
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{CallError, CallExt, Pipelined, ReturnToCaller, Tagged};
+use pool_call::{CallError, CallPool, Pipelined, Tagged, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
-use pool_driver::{Connection, Pool, PoolBuilder, Runtime};
+use pool_driver::{Connection, Runtime};
 use support::{Item, Reply, Request, id_of, request, stamp};
 
 const CALLS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
@@ -141,7 +141,7 @@ impl Stream for Whimsical {
 }
 
 /// Calls, number after number, until there are none left.
-async fn caller(pool: Pool<Item, u16>, world: Shared) {
+async fn caller(pool: CallPool<Request, Reply, u16>, world: Shared) {
     loop {
         let (number, gives_up) = {
             let mut world = world.borrow_mut();
@@ -198,12 +198,13 @@ where
         let transport = Whimsical { world: Rc::clone(&server), buffer, received };
         std::future::ready(Ok::<_, String>(connect(transport)))
     };
-    let (pool, driver) = PoolBuilder::new(connector, clock.clone())
+    let (pool, driver) = call_pool_builder(connector, clock.clone())
+        .fail_fast_after(None)
+        .outcome_timeout(None)
         .connect_to_fixed([1, 2, 3])
         .connections_per_address(2)
-        .item_policy(ReturnToCaller)
         .seed(seed)
-        .build::<Item>()
+        .build()
         .expect("the settings make sense");
     let mut executor = Executor::seeded(seed);
     let driver = executor.spawn(driver);

@@ -8,9 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use pool_call::{Call, CallExt, Pipelined, ReturnToCaller};
+use pool_call::{CallPool, Pipelined, call_pool_builder};
 use pool_conformance::simulated::Clock;
-use pool_driver::{Pool, PoolBuilder};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -22,7 +21,7 @@ const REQUEST_BYTES: usize = 4096;
 const LEFT_MAX: usize = 2 << 20;
 
 type Request = [u8; REQUEST_BYTES];
-type Item = Call<Request, u8>;
+type Pool = CallPool<Request, u8, u16>;
 
 /// A transport that answers at once, and keeps of a request its first byte alone.
 #[derive(Default)]
@@ -65,7 +64,7 @@ fn live_bytes() -> usize {
 
 /// So many times, a call through each handle at a time, until all are answered. Returns how often anything
 /// was allocated in all.
-fn call(handles: &[Pool<Item, u16>], driver: &mut Pin<Box<impl Future>>, times: usize) -> usize {
+fn call(handles: &[Pool], driver: &mut Pin<Box<impl Future>>, times: usize) -> usize {
     let mut cx = Context::from_waker(Waker::noop());
     let mut calls: Vec<_> = handles.iter().map(|_| None).collect();
     let region = Region::new(ALLOCATOR);
@@ -93,11 +92,10 @@ fn call(handles: &[Pool<Item, u16>], driver: &mut Pin<Box<impl Future>>, times: 
 fn a_burst_of_large_calls_leaves_little_behind_and_steady_calls_allocate_nothing() {
     for queue_size in [100, BURST] {
         let connector = |_: u16| std::future::ready(Ok::<_, String>(Pipelined::new(Echo::default())));
-        let (pool, driver) = PoolBuilder::new(connector, Clock::default())
+        let (pool, driver) = call_pool_builder(connector, Clock::default())
             .connect_to_fixed([1, 2])
             .queue_size(queue_size)
-            .item_policy(ReturnToCaller)
-            .build::<Item>()
+            .build()
             .expect("the settings make sense");
         let mut driver = Box::pin(driver);
         call(slice::from_ref(&pool), &mut driver, 1);

@@ -144,7 +144,7 @@ fn calls_that_are_given_up_in_an_outage_leave_their_places_to_others() {
     let mut bench = Bench::new(1, false, |settings| settings.queue_size(3));
     let deadline = bench.clock.sleep(Duration::from_secs(1));
     let pool = bench.pool.clone();
-    let times_out = bench.executor.spawn(async move { pool.call_until(request(0), deadline).await });
+    let times_out = bench.executor.spawn(async move { pool.call(request(0)).until(deadline).await });
     let (given_up, waits) = (bench.call(1), bench.call(2));
     let later: Vec<_> = (3..6).map(|number| bench.call(number)).collect();
     assert_eq!((bench.snapshot().queue.waiting, bench.snapshot().counts.accepted), (3, 3));
@@ -191,7 +191,7 @@ fn a_deadline_in_an_outage_returns_the_request_with_the_error_of_the_last_dial()
     let calls: Vec<_> = (0..2)
         .map(|number| {
             let (pool, deadline) = (bench.pool.clone(), bench.clock.sleep(Duration::from_secs(1)));
-            bench.executor.spawn(async move { pool.call_until(request(number), deadline).await })
+            bench.executor.spawn(async move { pool.call(request(number)).until(deadline).await })
         })
         .collect();
     bench.advance(Duration::from_secs(1));
@@ -206,7 +206,7 @@ fn a_deadline_in_an_outage_returns_the_request_with_the_error_of_the_last_dial()
 fn a_deadline_that_is_over_puts_nothing_into_the_queue() {
     let mut bench = Bench::up();
     let pool = bench.pool.clone();
-    let call = bench.executor.spawn(async move { pool.call_until(request(0), ready(())).await });
+    let call = bench.executor.spawn(async move { pool.call(request(0)).until(ready(())).await });
     assert_eq!(bench.end(&call), End::NotSent(0, "timed out"));
     assert_eq!(bench.snapshot().counts.accepted, 0);
 }
@@ -217,7 +217,7 @@ fn a_deadline_that_comes_with_the_permit_puts_nothing_into_the_queue() {
     // Both connections are busy, and the queue is full.
     let before: Vec<_> = (0..3).map(|number| bench.call(number)).collect();
     let (pool, deadline) = (bench.pool.clone(), Switch::default());
-    let mut calling = pin!(pool.call_until(request(3), deadline.future()));
+    let mut calling = pin!(pool.call(request(3)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     assert_eq!(bench.snapshot().queue.waiting, 1);
     bench.peer(0).answer(1);
@@ -235,7 +235,7 @@ fn a_deadline_that_comes_in_the_queue_sends_nothing() {
     let mut bench = Bench::new(1, true, |settings| settings);
     let before: Vec<_> = (0..2).map(|number| bench.call(number)).collect();
     let (pool, deadline) = (bench.pool.clone(), Switch::default());
-    let mut calling = pin!(pool.call_until(request(2), deadline.future()));
+    let mut calling = pin!(pool.call(request(2)).until(deadline.future()));
     assert_eq!(end_of(&mut calling), End::Waiting);
     bench.executor.run();
     bench.peers.all().iter().for_each(|peer| peer.answer(1));
@@ -348,8 +348,8 @@ fn calls_can_be_made_one_by_one_and_awaited_in_any_order() {
     let mut bench = Bench::up();
     let (first, mut first_answer) = Call::new(request(1));
     let (second, mut second_answer) = Call::new(request(2));
-    bench.pool.try_send(first).expect("there is a place");
-    bench.pool.try_send(second).expect("there is a place");
+    bench.pool.pool().try_send(first).expect("there is a place");
+    bench.pool.pool().try_send(second).expect("there is a place");
     bench.executor.run();
     bench.peers.all().iter().for_each(|peer| peer.answer(1));
     bench.executor.run();

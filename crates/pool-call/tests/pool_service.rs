@@ -7,21 +7,34 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
-use pool_call::{CallExt, PoolService};
+use pool_call::{CallError, CallPool, ServiceError};
 use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
 use support::{Answered, End, Reply, Request, request};
 use tower::load_shed::error::Overloaded;
 use tower::{Service, ServiceExt};
 
-type Pool = PoolService<Request, Reply, u16>;
+type Pool = CallPool<Request, Reply, u16>;
 
 fn service(bench: &Bench) -> Pool {
-    PoolService::new(bench.pool.clone())
+    bench.pool.clone()
+}
+
+/// A service's error says the same as that of a call, without the request.
+fn with_request(error: ServiceError, number: usize) -> CallError<Request> {
+    match error {
+        ServiceError::NotSent(reason) => CallError::NotSent { request: request(number), reason },
+        ServiceError::MaybeSent(reason) => CallError::MaybeSent { reason },
+        error => panic!("unknown: {error:?}"),
+    }
+}
+
+async fn answer_of(calling: impl Future<Output = Result<Reply, ServiceError>>, number: usize) -> Answered {
+    calling.await.map_err(|error| with_request(error, number))
 }
 
 fn oneshot(bench: &mut Bench, number: usize) -> Spawned<Answered> {
-    let task = bench.executor.spawn(service(bench).oneshot(request(number)));
+    let task = bench.executor.spawn(answer_of(service(bench).oneshot(request(number)), number));
     bench.executor.run();
     task
 }
@@ -94,8 +107,8 @@ fn a_service_is_ready_again_when_there_is_a_place() {
 fn a_call_that_finds_its_place_taken_waits_for_another() {
     let mut bench = full_but_for(1);
     let clones = [service(&bench), service(&bench)].map(|clone| ready(&mut bench, clone));
-    let futures = clones.map(|clone| clone.output().expect("ready").call(request(9)));
-    let calls = futures.map(|future| bench.executor.spawn(future));
+    let futures = clones.map(|clone| Service::call(&mut clone.output().expect("ready"), request(9)));
+    let calls = futures.map(|future| bench.executor.spawn(answer_of(future, 9)));
     bench.executor.run();
     assert_eq!(bench.snapshot().queue.waiting, 1);
     for _ in 0..3 {
@@ -134,8 +147,8 @@ fn a_pool_that_refuses_is_ready_to_say_why() {
     assert!(!in_line.is_done());
     bench.advance(Duration::from_secs(3));
     assert_eq!(bench.end(&waits), End::NotSent(0, "undelivered"));
-    let refused = in_line.output().expect("it is ready").call(request(1));
-    let refused = bench.executor.spawn(refused);
+    let refused = Service::call(&mut in_line.output().expect("it is ready"), request(1));
+    let refused = bench.executor.spawn(answer_of(refused, 1));
     assert_eq!(bench.end(&refused), End::NotSent(1, "refused"));
     bench.executor.cancel(&bench.driver.clone());
     let late = oneshot(&mut bench, 2);
@@ -146,7 +159,7 @@ fn a_pool_that_refuses_is_ready_to_say_why() {
 fn a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
     let mut bench = full_but_for(1);
     let mut clone = service(&bench);
-    let (queued, waits) = (clone.call(request(3)), clone.call(request(4)));
+    let [queued, waits] = [3, 4].map(|number| Service::call(&mut clone, request(number)));
     let waits = bench.executor.spawn(waits);
     bench.executor.run();
     assert_eq!(bench.snapshot().queue.waiting, 1);
@@ -169,7 +182,7 @@ fn no_caller_that_waits_for_readiness_starves() {
             bench.executor.spawn(async move {
                 loop {
                     poll_fn(|cx| service.poll_ready(cx)).await.expect("never an error");
-                    service.call(request(1)).await.expect("it is answered");
+                    Service::call(&mut service, request(1)).await.expect("it is answered");
                     count.set(count.get() + 1);
                 }
             });

@@ -17,14 +17,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn call(bench: &mut Bench, retry: &Retry, number: usize) -> Spawned<Answered> {
     let (pool, retry) = (bench.pool.clone(), retry.clone());
-    let task = bench.executor.spawn(async move { retry.call(&pool, request(number)).await });
+    let task = bench.executor.spawn(async move { pool.call(request(number)).retry(&retry).await });
     bench.executor.run();
     task
 }
 
 fn call_idempotent(bench: &mut Bench, retry: &Retry, number: usize) -> Spawned<Answered> {
     let (pool, retry) = (bench.pool.clone(), retry.clone());
-    let task = bench.executor.spawn(async move { retry.call_idempotent(&pool, request(number)).await });
+    let task =
+        bench.executor.spawn(async move { pool.call(request(number)).idempotent().retry(&retry).await });
     bench.executor.run();
     task
 }
@@ -87,8 +88,10 @@ fn a_retry_goes_to_another_address_also_when_it_is_not_its_turn() {
 fn what_a_connection_had_not_begun_goes_to_another_address_even_out_of_turn() {
     for (first, second) in [(1, 2), (2, 1)] {
         let mut bench = Bench::new(256, true, |pool| pool.connections_per_address(2));
-        // Nobody asks where calls have been before somebody repeats some.
-        bench.pool.use_pick_args();
+        // No call is asked where it has been before one may be repeated.
+        let asked = call(&mut bench, &Retry::new(), 9);
+        busy_peer(&bench).answer(1);
+        assert_eq!(bench.end(&asked), End::Reply(9));
         bench.peers.all().iter().for_each(|peer| peer.block(true));
         // One for each connection.
         let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
@@ -163,7 +166,7 @@ fn the_deadline_is_that_of_all_attempts_together() {
     let (pool, deadline) = (bench.pool.clone(), bench.clock.sleep(Duration::from_secs(3)));
     let calling = bench.executor.spawn(async move {
         let retry = Retry::new().attempts_max(100);
-        retry.call_idempotent_until(&pool, request(0), deadline).await
+        pool.call(request(0)).idempotent().retry(&retry).until(deadline).await
     });
     bench.executor.run();
     for _ in 0..2 {
@@ -215,7 +218,7 @@ fn a_deadline_that_comes_in_the_moment_of_a_failure_ends_the_call() {
         kill_busy_peer(&mut bench);
         Poll::Ready(())
     });
-    let mut calling = pin!(retry.call_idempotent_until(&pool, request(0), deadline));
+    let mut calling = pin!(pool.call(request(0)).idempotent().retry(&retry).until(deadline));
     assert_eq!(end_of(&mut calling), End::Waiting);
     assert_eq!(end_of(&mut calling), End::MaybeSent("closed"));
 }

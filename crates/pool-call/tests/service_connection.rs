@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
-use pool_call::{CallExt, ConnectionError, ServiceConnection};
+use pool_call::{CallExt, CallPool, ConnectionError, ServiceConnection, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{Connection, Pool, PoolBuilder, Runtime};
+use pool_driver::{Connection, Runtime};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, request};
 use tower::Service;
 
@@ -543,8 +543,8 @@ fn a_pool_of_services_spreads_calls_and_replaces_one_that_takes_no_more() {
         ready(Ok(ServiceConnection::new(remote.service()).background(std::future::pending())))
     };
     let clock = Clock::default();
-    let settings = PoolBuilder::new(connect, clock.clone()).connect_to_fixed([1, 2]).seed(1);
-    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    let settings = call_pool_builder(connect, clock.clone()).connect_to_fixed([1, 2]).seed(1);
+    let (pool, driver) = settings.build().expect("the settings make sense");
     let mut executor = Executor::default();
     let _driver = executor.spawn(driver);
     executor.run();
@@ -588,17 +588,17 @@ fn pool_of_one(
     dials: &Rc<Cell<usize>>,
     clock: &Clock,
     executor: &mut Executor,
-) -> Pool<Item, u16> {
+) -> CallPool<Request, Reply, u16> {
     let counted = Rc::clone(dials);
     let connect = move |_: u16| -> Dial {
         counted.set(counted.get() + 1);
         ready(Ok(ServiceConnection::new(service().service()).background(std::future::pending())))
     };
-    let settings = PoolBuilder::new(connect, clock.clone())
+    let settings = call_pool_builder(connect, clock.clone())
         .connect_to_fixed([1])
         .outcome_timeout(Duration::from_secs(10))
         .seed(1);
-    let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
+    let (pool, driver) = settings.build().expect("the settings make sense");
     executor.spawn(driver);
     executor.run();
     pool
@@ -624,7 +624,7 @@ fn a_dead_service_is_replaced_whatever_the_callers_patience() {
             executor.spawn(async move {
                 for _ in 0..1000 {
                     let deadline = clock.sleep(Duration::from_secs(patience));
-                    let _ = pool.call_until(request(caller), deadline).await;
+                    let _ = pool.call(request(caller)).until(deadline).await;
                 }
             });
         }

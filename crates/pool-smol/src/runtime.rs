@@ -1,6 +1,7 @@
 //! smol's timer and ways to spawn.
 
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
@@ -19,22 +20,22 @@ use smol::{Executor, LocalExecutor};
 /// let builder = PoolBuilder::plain(connect, SmolRuntime::new());
 /// # let _ = builder;
 /// ```
-#[derive(Clone, Debug)]
-pub struct SmolRuntime {
-    epoch: StdInstant,
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SmolRuntime;
+
+/// The first look at the clock, for all pools.
+static EPOCH: OnceLock<StdInstant> = OnceLock::new();
+
+fn epoch() -> StdInstant {
+    *EPOCH.get_or_init(StdInstant::now)
 }
 
 impl SmolRuntime {
-    /// A runtime whose epoch is now.
+    /// smol's timers, and the time of the machine.
     #[must_use]
-    pub fn new() -> Self {
-        Self { epoch: StdInstant::now() }
-    }
-}
-
-impl Default for SmolRuntime {
-    fn default() -> Self {
-        Self::new()
+    pub const fn new() -> Self {
+        Self
     }
 }
 
@@ -42,24 +43,23 @@ impl Runtime for SmolRuntime {
     type Timer = SmolTimer;
 
     fn now(&self) -> Instant {
-        Instant::ZERO + self.epoch.elapsed()
+        Instant::ZERO + StdInstant::now().saturating_duration_since(epoch())
     }
 
     fn timer(&self) -> SmolTimer {
-        SmolTimer { epoch: self.epoch, timer: async_io::Timer::never() }
+        SmolTimer { timer: async_io::Timer::never() }
     }
 }
 
 /// A timer of async-io.
 #[derive(Debug)]
 pub struct SmolTimer {
-    epoch: StdInstant,
     timer: async_io::Timer,
 }
 
 impl Timer for SmolTimer {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        let deadline = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        let deadline = epoch() + Duration::from_nanos(deadline.as_nanos());
         self.timer.set_at(deadline);
     }
 

@@ -1,7 +1,7 @@
 //! Tokio's clock, timer and ways to spawn.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,22 +23,23 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 /// let builder = PoolBuilder::plain(connect, TokioRuntime::new());
 /// # let _ = builder;
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct TokioRuntime {
-    /// The time of the first look at the clock, which is in a task that uses the pool or runs it. Before that the
-    /// caller may be outside of the runtime whose clock it is, which may be paused.
-    epoch: Arc<OnceLock<TokioInstant>>,
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct TokioRuntime;
+
+/// The first look at the clock, for all pools. It is in a task that uses a pool or runs it: before that, the caller
+/// may be outside of the runtime whose clock it is. A paused clock is never earlier than this.
+static EPOCH: OnceLock<TokioInstant> = OnceLock::new();
+
+fn epoch() -> TokioInstant {
+    *EPOCH.get_or_init(TokioInstant::now)
 }
 
 impl TokioRuntime {
-    /// A runtime whose epoch is the first look at its clock.
+    /// Tokio as the caller's, or the driver's, runtime.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    fn epoch(&self) -> TokioInstant {
-        *self.epoch.get_or_init(TokioInstant::now)
+    pub const fn new() -> Self {
+        Self
     }
 }
 
@@ -46,24 +47,23 @@ impl Runtime for TokioRuntime {
     type Timer = TokioTimer;
 
     fn now(&self) -> Instant {
-        Instant::ZERO + self.epoch().elapsed()
+        Instant::ZERO + TokioInstant::now().saturating_duration_since(epoch())
     }
 
     fn timer(&self) -> TokioTimer {
-        TokioTimer { epoch: self.epoch(), sleep: None }
+        TokioTimer { sleep: None }
     }
 }
 
 /// A Tokio timer that can be set again.
 #[derive(Debug)]
 pub struct TokioTimer {
-    epoch: TokioInstant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer for TokioTimer {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        let deadline = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        let deadline = epoch() + Duration::from_nanos(deadline.as_nanos());
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(deadline),
             None => self.sleep = Some(Box::pin(sleep_until(deadline))),

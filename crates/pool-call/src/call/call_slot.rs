@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
-use parking_lot::Mutex;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use pool_driver::AddressId;
 
+use super::expiry::Expiry;
 use crate::connection::Orphans;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
@@ -20,6 +21,8 @@ pub(crate) struct CallSlot<Request, Reply> {
     state: Mutex<SlotState<Request, Reply>>,
     /// The call is settled later and under the lock, so this needs no order of its own.
     last_address: AtomicU64,
+    /// Made for the first call with a timeout that the slot is used for.
+    expiry: Option<Arc<Expiry>>,
 }
 
 /// No address has this number.
@@ -58,7 +61,11 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     #[inline]
     pub(super) fn with(recycled: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
         let mut slot = recycled.unwrap_or_else(Self::new_empty);
-        let Self { state, last_address } = Arc::get_mut(&mut slot).expect("a recycled slot has one owner");
+        let Self { state, last_address, expiry } =
+            Arc::get_mut(&mut slot).expect("a recycled slot has one owner");
+        if expiry.is_some() {
+            renew(expiry);
+        }
         let state = state.get_mut();
         debug_assert!(
             matches!(state.stage, CallStage::Empty) && state.waker.is_none(),
@@ -71,9 +78,24 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     }
 
     #[cold]
-    fn new_empty() -> Arc<Self> {
+    pub(super) fn new_empty() -> Arc<Self> {
         let state = Mutex::new(SlotState { stage: CallStage::Empty, waker: None });
-        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE) })
+        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE), expiry: None })
+    }
+
+    /// The expiry for a call in a slot that nobody else has yet.
+    pub(super) fn expiry(self: &mut Arc<Self>) -> Option<Arc<Expiry>> {
+        Some(Arc::clone(Arc::get_mut(self)?.expiry.get_or_insert_default()))
+    }
+
+    pub(super) fn shared_expiry(&self) -> Option<Arc<Expiry>> {
+        self.expiry.clone()
+    }
+
+    /// Whether its time is over.
+    #[inline]
+    fn has_expired(&self) -> bool {
+        self.expiry.as_ref().is_some_and(|expiry| expiry.is_over())
     }
 
     /// The address that the request was given to last, be it in an earlier attempt.
@@ -88,15 +110,42 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         self.last_address.store(address.to_bits(), Ordering::Relaxed);
     }
 
-    /// Takes the request, to send it. `None` if the caller has gone.
+    /// Takes the request, to send it. `None` if the caller has gone, or its time is over.
     #[inline]
     pub(super) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
+        if self.has_expired() {
+            return None;
+        }
         let mut state = self.state.lock();
         let CallStage::Queued(_) = state.stage else { return None };
         match mem::replace(&mut state.stage, CallStage::Begun(orphans)) {
             CallStage::Queued(request) => Some(request),
             _ => None,
         }
+    }
+
+    /// Takes a begun request back, so that it can be begun again. Returns the request if the caller has gone.
+    #[cold]
+    pub(super) fn take_back(&self, request: Request) -> Result<(), Request> {
+        let mut state = self.state.lock();
+        let CallStage::Begun(orphans) = &mut state.stage else {
+            drop(state);
+            return Err(request);
+        };
+        let orphans = orphans.take();
+        state.stage = CallStage::Queued(request);
+        drop(state);
+        drop(orphans);
+        Ok(())
+    }
+
+    /// The request, while it has not been begun. The caller can't give the call up as long as this is looked at.
+    pub(super) fn request(&self) -> Option<MappedMutexGuard<'_, Request>> {
+        let request = MutexGuard::try_map(self.state.lock(), |state| match &mut state.stage {
+            CallStage::Queued(request) => Some(request),
+            _ => None,
+        });
+        request.ok()
     }
 
     /// Whether the request has not been begun.
@@ -234,6 +283,15 @@ impl<Request, Reply> SlotState<Request, Reply> {
             CallStage::Replied(reply) => Poll::Ready(Some(reply)),
             _ => Poll::Pending,
         }
+    }
+}
+
+/// The next call has its own time, or all of it.
+fn renew(expiry: &mut Option<Arc<Expiry>>) {
+    match expiry.as_mut().and_then(Arc::get_mut) {
+        Some(unused) => unused.renew(),
+        // A timer still has it.
+        None => *expiry = None,
     }
 }
 

@@ -8,12 +8,14 @@ use pool_driver::AddressId;
 
 use super::Call;
 use super::call_slot::{CallSlot, GivenUp, overwrite};
+use super::expiry::Expiry;
+use super::free_list::Shard;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
 /// Makes a call and waits for its reply. `Sending` is how the call waits for a permit.
 ///
 /// All that a call may have to drop is in one enum: a call that is over costs its drop one comparison.
-pub struct Caller<Request: 'static, Reply: 'static, Sending> {
+pub(crate) struct Caller<Request: 'static, Reply: 'static, Sending> {
     stage: CallerStage<Request, Reply, Sending>,
 }
 
@@ -41,20 +43,46 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         Self { stage: CallerStage::Called(slot) }
     }
 
-    /// Makes the call, if there is none yet. With a waker the caller waits for the reply from now on,
-    /// and need not be polled before it has come.
+    /// Makes the call, if there is none yet, in a slot of this shard. With a waker the caller waits for the reply
+    /// from now on, and need not be polled before it has come.
     #[inline]
     pub(crate) fn make_call(
         &mut self,
-        take_recycled: impl FnOnce() -> Option<Call<Request, Reply>>,
+        shard: Option<&Shard<Request, Reply>>,
         waker: Option<&Waker>,
     ) -> Option<Call<Request, Reply>> {
         let CallerStage::Asked(_) = self.stage else { return None };
         let CallerStage::Asked(request) = self.take_stage() else { return None };
-        let recycled = take_recycled().and_then(|mut call| call.slot.take());
-        let slot = CallSlot::with(recycled, request, waker.cloned());
+        let slot = CallSlot::with(shard.and_then(Shard::take), request, waker.cloned());
         overwrite(&mut self.stage, CallerStage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
+    }
+
+    /// As [`make_call`](Self::make_call), for a call whose time is limited. Its timer is to wake the expiry.
+    pub(crate) fn make_call_with_expiry(
+        &mut self,
+        shard: &Shard<Request, Reply>,
+        waker: Option<&Waker>,
+    ) -> Option<(Call<Request, Reply>, Arc<Expiry>)> {
+        let CallerStage::Asked(_) = self.stage else { return None };
+        let CallerStage::Asked(request) = self.take_stage() else { return None };
+        let mut slot = CallSlot::with(shard.take(), request, waker.cloned());
+        let expiry = slot.expiry()?;
+        self.stage = CallerStage::Called(Arc::clone(&slot));
+        Some((Call { slot: Some(slot) }, expiry))
+    }
+
+    /// What tells of the end of the call's time, if it is limited.
+    pub(crate) fn expiry(&self) -> Option<Arc<Expiry>> {
+        match &self.stage {
+            CallerStage::Waiting(slot, _) | CallerStage::Called(slot) => slot.shared_expiry(),
+            CallerStage::Asked(_) | CallerStage::Done | CallerStage::Failed(_) => None,
+        }
+    }
+
+    /// The request, while there is no call yet.
+    pub(crate) fn request(&self) -> Option<&Request> {
+        if let CallerStage::Asked(request) = &self.stage { Some(request) } else { None }
     }
 
     /// Whether there is no call yet.
@@ -105,17 +133,18 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         if let CallerStage::Failed(address) = self.stage { address } else { None }
     }
 
-    /// The reply and the finished call, if the reply has come and its giver has released the call.
+    /// The reply, if it has come and its giver has released the call. The slot goes to the shard.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
         reason = "the last step of every call; outlined, a call costs a third more"
     )]
-    pub(crate) fn take_reply(&mut self) -> Option<(Reply, Call<Request, Reply>)> {
+    pub(crate) fn take_reply(&mut self, shard: &Shard<Request, Reply>) -> Option<Reply> {
         let CallerStage::Called(_) = self.stage else { return None };
         let CallerStage::Called(mut slot) = self.take_stage() else { return None };
         if let Some(reply) = slot.take_reply() {
-            return Some((reply, Call { slot: Some(slot) }));
+            shard.keep(slot);
+            return Some(reply);
         }
         self.stage = CallerStage::Called(slot);
         None
@@ -132,11 +161,13 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         }
     }
 
-    /// Ends a call whose reply has been taken. It can be used again unless its connection still has it.
-    pub(crate) fn finish(&mut self) -> Option<Call<Request, Reply>> {
-        match self.take_stage() {
-            CallerStage::Called(slot) if Arc::strong_count(&slot) == 1 => Some(Call { slot: Some(slot) }),
-            _ => None,
+    /// Ends a call whose reply has been taken. The slot goes to the shard unless its connection still has it.
+    pub(crate) fn finish(&mut self, shard: Option<&Shard<Request, Reply>>) {
+        if let CallerStage::Called(slot) = self.take_stage()
+            && let Some(shard) = shard
+            && Arc::strong_count(&slot) == 1
+        {
+            shard.keep(slot);
         }
     }
 

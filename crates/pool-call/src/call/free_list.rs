@@ -1,104 +1,109 @@
-//! Used items, kept so that the next ones can use what they allocated.
+//! Slots of finished calls, kept so that the next calls need not allocate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sync::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard};
 
-/// The number of shards that handles share.
+use super::call_slot::CallSlot;
+use crate::policy::{FREE_SLOT_BYTES_MAX, FREE_SLOTS_MAX};
+
+/// The number of shards that the handles of a pool share.
 const SHARDS: usize = 8;
 
-/// A shard keeps at most this many items,
-const KEPT_MAX: usize = 1024;
-
-/// which together hold at most this many bytes. One item is kept whatever its size.
-const KEPT_BYTES_MAX: usize = 128 << 10;
-
-/// A few shards, so that threads which send through handles of their own don't wait for each other.
-pub(crate) struct Recycler<T> {
-    shards: [Arc<Shard<T>>; SHARDS],
+/// A few shards, so that threads which call through handles of their own don't wait for each other.
+pub(crate) struct FreeList<Request, Reply> {
+    shards: [Arc<Shard<Request, Reply>>; SHARDS],
+    /// Handles that there ever were.
+    handles: AtomicUsize,
 }
 
 /// On cache lines of its own.
 #[repr(align(64))]
-pub(crate) struct Shard<T> {
-    items: Mutex<Vec<T>>,
+pub(crate) struct Shard<Request, Reply> {
+    slots: Mutex<Vec<Arc<CallSlot<Request, Reply>>>>,
 }
 
-impl<T> Recycler<T> {
+impl<Request, Reply> FreeList<Request, Reply> {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Arc::new(Shard { items: Mutex::new(Vec::new()) })) }
+        let shards = std::array::from_fn(|_| Arc::new(Shard { slots: Mutex::new(Vec::new()) }));
+        Self { shards, handles: AtomicUsize::new(0) }
     }
 
-    /// The shard of the handle with this number.
-    pub(crate) fn shard(&self, number: usize) -> Arc<Shard<T>> {
-        Arc::clone(&self.shards[number % SHARDS])
+    /// The shard of a new handle.
+    pub(crate) fn next_shard(&self) -> Arc<Shard<Request, Reply>> {
+        let handle = self.handles.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(&self.shards[handle % SHARDS])
     }
 }
 
-impl<T> Shard<T> {
-    /// Takes the item that was kept last.
+impl<Request, Reply> Shard<Request, Reply> {
+    /// Takes the slot that was kept last.
     #[inline]
-    pub(crate) fn take(&self) -> Option<T> {
-        self.items.lock().pop()
+    pub(super) fn take(&self) -> Option<Arc<CallSlot<Request, Reply>>> {
+        self.slots.lock().pop()
     }
 
-    /// Keeps an item that holds so many bytes, the same for all, or hands it back if there are enough.
+    /// Keeps an empty slot, or drops it if there are enough.
     #[inline]
-    pub(crate) fn keep(&self, item: T, bytes: usize) -> Result<(), T> {
-        let mut items = self.items.lock();
-        if items.len() == items.capacity() {
-            return Self::keep_more(items, item, bytes);
+    pub(super) fn keep(&self, slot: Arc<CallSlot<Request, Reply>>) {
+        let mut slots = self.slots.lock();
+        if slots.len() == slots.capacity() {
+            return Self::keep_more(slots, slot);
         }
-        items.push(item);
-        Ok(())
+        slots.push(slot);
     }
 
     /// The shard is full, or has to grow. It grows to no more than it may keep, so that up to its capacity
     /// nothing has to be asked.
     #[cold]
     #[inline(never)]
-    fn keep_more(mut items: MutexGuard<'_, Vec<T>>, item: T, bytes: usize) -> Result<(), T> {
-        let max = (KEPT_BYTES_MAX / bytes.max(1)).clamp(1, KEPT_MAX);
-        if items.len() >= max {
-            return Err(item);
+    fn keep_more(
+        mut slots: MutexGuard<'_, Vec<Arc<CallSlot<Request, Reply>>>>,
+        slot: Arc<CallSlot<Request, Reply>>,
+    ) {
+        let max = (FREE_SLOT_BYTES_MAX / size_of::<CallSlot<Request, Reply>>()).clamp(1, FREE_SLOTS_MAX);
+        if slots.len() < max {
+            let growth = slots.len().max(4).min(max - slots.len());
+            slots.reserve_exact(growth);
+            slots.push(slot);
+        } else {
+            drop(slots);
+            drop(slot);
         }
-        let growth = items.len().max(4).min(max - items.len());
-        items.reserve_exact(growth);
-        items.push(item);
-        Ok(())
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept(bytes: usize) -> usize {
-        let shard = Recycler::new().shard(0);
-        (0..2 * KEPT_MAX).filter(|&item| shard.keep(item, bytes).is_ok()).count()
-    }
-
-    #[test]
-    fn what_was_kept_last_is_taken_first_from_the_same_shard_only() {
-        let recycler = Recycler::new();
-        for item in [1, 2] {
-            recycler.shard(3).keep(item, 1).expect("there is room");
+    fn kept<Request>() -> usize {
+        let shard = FreeList::<Request, ()>::new().next_shard();
+        for _ in 0..2 * FREE_SLOTS_MAX {
+            shard.keep(CallSlot::new_empty());
         }
-        assert_eq!(recycler.shard(4).take(), None);
-        let taken: Vec<_> = (0..3).map(|_| recycler.shard(3 + SHARDS).take()).collect();
-        assert_eq!(taken, [Some(2), Some(1), None]);
+        shard.slots.lock().len()
     }
 
     #[test]
-    fn a_shard_keeps_a_bounded_number_of_items() {
-        assert_eq!(kept(1), KEPT_MAX);
-        assert_eq!(kept(0), KEPT_MAX);
+    fn handles_in_turn_have_other_shards() {
+        let list = FreeList::<u8, u8>::new();
+        let shards: Vec<_> = (0..=SHARDS).map(|_| list.next_shard()).collect();
+        shards[0].keep(CallSlot::new_empty());
+        assert!(shards[1..SHARDS].iter().all(|shard| shard.take().is_none()));
+        assert!(shards[SHARDS].take().is_some());
     }
 
     #[test]
-    fn a_shard_keeps_a_bounded_number_of_bytes_and_always_one_item() {
-        assert_eq!(kept(4096), KEPT_BYTES_MAX / 4096);
-        assert_eq!(kept(5000), KEPT_BYTES_MAX / 5000);
-        assert_eq!(kept(usize::MAX), 1);
+    fn a_shard_keeps_a_bounded_number_of_slots() {
+        assert_eq!(kept::<u8>(), FREE_SLOTS_MAX);
+    }
+
+    #[test]
+    fn a_shard_keeps_a_bounded_number_of_bytes_and_always_one_slot() {
+        let in_bytes = FREE_SLOT_BYTES_MAX / size_of::<CallSlot<[u8; 4096], ()>>();
+        assert_eq!(kept::<[u8; 4096]>(), in_bytes);
+        assert_eq!(kept::<[u8; FREE_SLOT_BYTES_MAX]>(), 1);
     }
 }

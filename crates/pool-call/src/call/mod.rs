@@ -5,16 +5,19 @@
 
 mod call_slot;
 mod caller;
-mod free_slots;
+mod expiry;
+mod free_list;
 mod reply_future;
 mod responder;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use pool_driver::AddressId;
 
 pub(crate) use caller::Caller;
+pub(crate) use free_list::{FreeList, Shard};
 pub use reply_future::ReplyFuture;
 pub use responder::Responder;
 
@@ -53,31 +56,17 @@ pub struct Call<Request, Reply> {
 impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// Makes a call, and the future of its reply.
     pub fn new(request: Request) -> (Self, ReplyFuture<Request, Reply>) {
-        let slot = CallSlot::with(free_slots::take(), request, None);
+        let slot = CallSlot::with(None, request, None);
         let caller = Caller::of_call(Arc::clone(&slot));
         (Self { slot: Some(slot) }, ReplyFuture { caller })
-    }
-
-    /// A finished call that this thread has kept.
-    pub(crate) fn take_recycled() -> Option<Self> {
-        free_slots::take().map(|slot| Self { slot: Some(slot) })
-    }
-
-    /// Keeps a finished call for this thread.
-    pub(crate) fn recycle(mut self) {
-        if let Some(slot) = self.slot.take() {
-            free_slots::keep(slot);
-        }
     }
 }
 
 impl<Request, Reply> Call<Request, Reply> {
-    /// The size of a finished call that is kept.
-    pub(crate) const SLOT_BYTES: usize = size_of::<CallSlot<Request, Reply>>();
-
     /// Takes the request, to send it: whatever happens from now on, the request may have left.
     ///
-    /// `None` if the caller has gone. Then the request is gone too, and there is nothing to do.
+    /// `None` if the caller has gone, or the time of the call is over. Then there is nothing to do, and nothing must
+    /// be sent.
     #[must_use]
     #[inline]
     pub fn begin(self) -> Option<(Request, Responder<Request, Reply>)> {
@@ -107,6 +96,21 @@ impl<Request, Reply> Call<Request, Reply> {
         if let Some(slot) = &self.slot {
             slot.set_last_address(address);
         }
+    }
+
+    /// A look at the request, to decide where it goes. `None` if the caller has gone.
+    ///
+    /// The caller can't go while this is held: keep it short, and neither wait nor poll the caller meanwhile.
+    ///
+    /// ```
+    /// use pool_call::Call;
+    ///
+    /// let (call, _reply) = Call::<&str, u32>::new("how many?");
+    /// assert_eq!(call.request().as_deref(), Some(&"how many?"));
+    /// ```
+    #[must_use]
+    pub fn request(&self) -> Option<impl Deref<Target = Request>> {
+        self.slot.as_ref()?.request()
     }
 
     /// Gives the request back to the caller, who learns that it never left, and why.

@@ -13,7 +13,7 @@ use crate::error::CallError;
 /// Dropping it gives up the call. A call that has not been begun never will be; a call that is on the
 /// wire is answered all the same, and its reply is thrown away. If the call waits in a pool's queue,
 /// tell the pool by [`report_unwanted`](pool_driver::Pool::report_unwanted), so that it leaves its place
-/// in the queue; [`CallExt`](crate::CallExt) does that by itself.
+/// in the queue; [`CallPool`](crate::CallPool) does that by itself.
 #[must_use = "nobody sees the reply unless this is polled"]
 pub struct ReplyFuture<Request: 'static, Reply: 'static> {
     pub(crate) caller: Caller<Request, Reply, Infallible>,
@@ -28,9 +28,7 @@ impl<Request, Reply> Future for ReplyFuture<Request, Reply> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let reply = ready!(self.caller.poll_reply(cx))?;
-        if let Some(finished) = self.caller.finish() {
-            finished.recycle();
-        }
+        self.caller.finish(None);
         Poll::Ready(Ok(reply))
     }
 }

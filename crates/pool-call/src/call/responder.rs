@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Call;
 use super::call_slot::CallSlot;
 use super::is_abandoned;
 use crate::error::MaybeSentReason;
@@ -46,6 +47,35 @@ impl<Request, Reply> Responder<Request, Reply> {
     pub fn fail(mut self, reason: MaybeSentReason) {
         if let Some(slot) = self.slot.take() {
             slot.fail(reason);
+        }
+    }
+
+    /// Takes the call back with its request, which provably was not processed: the peer refused it, or the request
+    /// was never written. The call can be begun again. Give it to the pool by
+    /// [`ConnectionEvent::Unsent`](pool_driver::ConnectionEvent::Unsent), so that another connection gets it, or
+    /// [give it back](Call::give_back) to its caller with a reason.
+    ///
+    /// ```
+    /// use pool_call::{Call, CallError};
+    ///
+    /// let (call, reply) = Call::<&str, u32>::new("how many?");
+    /// let (request, responder) = call.begin().expect("somebody waits for the reply");
+    /// // The peer says: not now, try another server.
+    /// let call = responder.take_back(request).expect("somebody still waits");
+    /// let (request, responder) = call.begin().expect("it is as new");
+    /// responder.reply(3).expect("somebody still waits");
+    /// # assert_eq!(request, "how many?");
+    /// # futures_util::FutureExt::now_or_never(async { assert_eq!(reply.await.unwrap(), 3) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The request, if the caller has gone.
+    pub fn take_back(mut self, request: Request) -> Result<Call<Request, Reply>, Request> {
+        let Some(slot) = self.slot.take() else { return Err(request) };
+        match slot.take_back(request) {
+            Ok(()) => Ok(Call { slot: Some(slot) }),
+            Err(request) => Err(request),
         }
     }
 

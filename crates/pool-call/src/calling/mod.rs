@@ -1,88 +1,280 @@
-//! `call`, from the request to the reply: [`CallExt`] makes a [`Calling`], a route brings its call to a
-//! connection, and [`CallingUntil`] adds a deadline.
+//! A call under way, from the request to the reply: [`Calling`] says what is special about it and waits,
+//! [`CallingUntil`] ends it by any future, [`SinkCalling`] goes through a sink instead of a pool.
 
-mod call_ext;
-mod calling_until;
-mod route;
+mod handle;
+mod plan;
+mod sink_calling;
+mod until;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-pub use call_ext::CallExt;
-pub use calling_until::CallingUntil;
-pub(crate) use route::{PoolRoute, Route};
+use pool_driver::{PoolSleep, SendError};
 
-use crate::call::Caller;
+pub use handle::CallHandle;
+pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
+pub use until::CallingUntil;
+
+use crate::call::{Call, Caller};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
+use crate::retry::Retry;
+pub(crate) use plan::{Attempts, Plan};
 
-/// A call under way; made by [`CallExt::call`].
+/// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
+/// takes settings:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_call::{CallError, CallPool, Retry};
+///
+/// async fn get(redis: &CallPool<String, String>, retry: &Retry) -> Result<String, CallError<String>> {
+///     let call = redis.call("GET visits".to_owned());
+///     call.timeout(Duration::from_millis(200)).idempotent().retry(retry).await
+/// }
+/// ```
+///
+/// What is not set is as [the pool's handle](crate::CallPool) says. Dropping it gives the call up: a call that was
+/// not begun never will be, and the reply of one that was is read and thrown away.
+///
+/// # Errors
+///
+/// A [`CallError`] that says how far the request got. As a tower service the pool returns another error `E`, without
+/// the request.
 #[must_use = "nothing is sent unless this is polled"]
-pub struct Calling<R, Request, Reply>
-where
-    R: Route<Request, Reply>,
-    Request: 'static,
-    Reply: 'static,
-{
-    route: R,
-    caller: Caller<Request, Reply, R::Sending>,
+pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
+    handle: P,
+    caller: Caller<P::Request, P::Reply, P::Waiting>,
+    plan: Plan<P::Request>,
+    error: PhantomData<fn() -> E>,
 }
 
-impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
-    pub(crate) fn new(route: R, caller: Caller<Request, Reply, R::Sending>) -> Self {
-        Self { route, caller }
+impl<P: CallHandle, E> Calling<P, E> {
+    pub(crate) fn new(handle: P, request: P::Request) -> Self {
+        Self { handle, caller: Caller::of_request(request), plan: Plan::Plain, error: PhantomData }
+    }
+
+    /// The time that the call has, from the moment when this is polled first: the wait for room and for a connection,
+    /// and all attempts. It is measured by the pool's runtime.
+    ///
+    /// When it is over, a call that waits is [`NotSent`](CallError::NotSent), for certain: it is never begun later.
+    /// A call that is on the wire is [`MaybeSent`](CallError::MaybeSent), unless its reply has come. Without any time,
+    /// nothing is sent.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.plan.set_timeout(timeout);
+        self
+    }
+
+    /// Repeats the call by these rules, instead of the pool's.
+    pub fn retry(mut self, retry: &Retry) -> Self {
+        self.plan.attempts().retry = Some(retry.clone());
+        self
+    }
+
+    /// Says that it does no harm to execute the request twice. So the call is repeated also if it may have been
+    /// executed, by the rules of [`retry`](Self::retry), of the pool, or by [`Retry::default`].
+    pub fn idempotent(self) -> Self
+    where
+        P::Request: Clone,
+    {
+        self.copy(|request| Some(request.clone()))
+    }
+
+    /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
+    /// which this returns `None` is not repeated once it may have been sent.
+    pub fn copy(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+        self.plan.attempts().copy = Some(copy);
+        self
+    }
+
+    /// Rather not to this address, if another can take the call: for what has just failed there, or is to be asked
+    /// again elsewhere. An address that the pool doesn't know is no wish.
+    pub fn avoiding(mut self, address: &P::Address) -> Self
+    where
+        P::Address: PartialEq,
+    {
+        self.plan.attempts().avoided = self.handle.pool().address_id(address);
+        self
+    }
+
+    /// Ends the call as its [`timeout`](Self::timeout) does, but when `deadline` is ready: any future, such as that of
+    /// a cancellation.
+    ///
+    /// The deadline is polled before the call is sent, so one that is over sends nothing. It acts when this is
+    /// polled, where a timeout acts by itself.
+    pub fn until<D: Future>(self, deadline: D) -> CallingUntil<P, D, E> {
+        CallingUntil::new(self, deadline)
     }
 
     /// The reply, if it takes no more than a look.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the last step of every call")]
-    fn take_reply(&mut self) -> Option<Reply> {
-        let (reply, finished) = self.caller.take_reply()?;
-        self.route.recycle(finished);
+    fn take_reply(&mut self) -> Option<P::Reply> {
+        let reply = self.caller.take_reply(&self.handle.pool().shard)?;
+        if !self.plan.is_plain() {
+            self.plan = Plan::Plain;
+        }
         Some(reply)
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the first step of every call")]
-    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
-        if self.start(cx) { Poll::Pending } else { self.poll_answer(cx) }
+    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+        if self.start(Some(cx.waker())) { Poll::Pending } else { self.poll_answer(cx) }
     }
 
-    /// Makes the call and brings it on its way, if that takes no waiting. It is apart from what may follow,
+    /// Makes a plain call and brings it on its way, if that takes no waiting. It is apart from what may follow,
     /// which seldom does.
     #[inline(never)]
-    fn start(&mut self, cx: &mut Context<'_>) -> bool {
-        self.route.start(&mut self.caller, cx)
+    fn start(&mut self, waker: Option<&Waker>) -> bool {
+        if !self.plan.is_plain() || !self.caller.is_asked() {
+            return false;
+        }
+        let pool = self.handle.pool();
+        if let Some(defaults) = &pool.defaults {
+            defaults.complete(&mut self.plan);
+            if !self.plan.is_plain() {
+                return false;
+            }
+        }
+        let Some(call) = self.caller.make_call(Some(&pool.shard), waker) else { return false };
+        self.send(call)
+    }
+
+    /// Brings the call on its way before it is polled, as far as that takes no waiting.
+    #[cfg(feature = "tower")]
+    pub(crate) fn start_now(&mut self) {
+        if !self.start(None) && self.caller.is_asked() {
+            self.start_attempt(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
+    /// Puts a call into the queue, or lets it wait for room there. Returns whether it is in the queue: then the
+    /// answer wakes the caller.
+    #[inline]
+    fn send(&mut self, call: Call<P::Request, P::Reply>) -> bool {
+        match self.handle.pool().pool.try_send(call) {
+            Ok(()) => true,
+            Err(SendError { item, .. }) => {
+                let waiting = self.handle.wait(item);
+                self.caller.begin_sending(waiting);
+                false
+            }
+        }
     }
 
     /// Goes on bringing the call on its way, and polls for the reply.
     #[inline(never)]
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
-        let polled = match self.route.poll_route(&mut self.caller, cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => match self.caller.poll_reply(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(reply)) => {
-                    if let Some(finished) = self.caller.finish() {
-                        self.route.recycle(finished);
-                    }
-                    return Poll::Ready(Ok(reply));
-                }
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            },
-            Poll::Ready(Err(error)) => {
-                let not_sent = NotSentReason::of_sink_error(&error);
-                Poll::Ready(self.caller.give_up(not_sent, MaybeSentReason::SinkFailed(error)))
-            }
-        };
-        polled.map(|result| self.explain(result))
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+        if self.plan.is_plain() { self.poll_attempt(cx) } else { self.poll_attempts(cx) }
     }
 
-    /// Ends the call at its deadline. What was not begun never will be; if the call was begun, a reply that
-    /// has come wins.
-    fn end_at_deadline(&mut self, cx: &mut Context<'_>) -> Result<Reply, CallError<Request>> {
+    /// Polls a call that is made.
+    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+        if let Some(waiting) = self.caller.sending() {
+            let sent = ready!(P::poll_waiting(waiting, cx));
+            self.caller.end_sending();
+            if let Err(SendError { item, reason }) = sent {
+                item.give_back(NotSentReason::Refused { reason, last_error: None });
+            }
+        }
+        let result = ready!(self.caller.poll_reply(cx));
+        if result.is_ok() {
+            self.caller.finish(Some(&self.handle.pool().shard));
+        }
+        Poll::Ready(self.explain(result))
+    }
+
+    /// Polls a call that has a time, or may be repeated.
+    #[cold]
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+        loop {
+            if self.caller.is_asked() {
+                self.start_attempt(cx);
+            } else if let Some(timer) = self.plan.timer()
+                && Self::is_over(&self.caller, timer, cx)
+            {
+                return Poll::Ready(self.end_now(cx));
+            }
+            if self.caller.is_asked() {
+                // There is no time for an attempt.
+                return Poll::Ready(self.end_now(cx));
+            }
+            let error = match ready!(self.poll_attempt(cx)) {
+                Ok(reply) => return Poll::Ready(Ok(reply)),
+                Err(error) => error,
+            };
+            let (failed_at, handle) = (self.caller.failed_at(), &self.handle);
+            let Some(attempts) = self.plan.as_attempts() else { return Poll::Ready(Err(error)) };
+            match attempts.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
+                Ok(request) => self.caller = Caller::of_request(request),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Makes the call of an attempt, if there is time for it.
+    fn start_attempt(&mut self, cx: &mut Context<'_>) {
+        let Some(request) = self.caller.request() else { return };
+        let pool = self.handle.pool();
+        if let Some(defaults) = &pool.defaults {
+            defaults.complete(&mut self.plan);
+        }
+        if let Some(attempts) = self.plan.as_attempts() {
+            pool.prepare(attempts);
+            attempts.begin(request);
+        }
+        let Some(timer) = self.plan.start_timer(|timeout| pool.pool.sleep(timeout)) else {
+            let call = self.caller.make_call(Some(&pool.shard), Some(cx.waker()));
+            return self.send_attempt(call);
+        };
+        if timer.deadline() <= pool.now() {
+            return;
+        }
+        let made = self.caller.make_call_with_expiry(&pool.shard, Some(cx.waker()));
+        let Some((call, expiry)) = made else { return };
+        expiry.watch(cx.waker());
+        // The timer of earlier attempts wakes the expiry of this one from now on.
+        let waker = Waker::from(expiry);
+        let _ = Pin::new(timer).poll(&mut Context::from_waker(&waker));
+        self.send_attempt(Some(call));
+    }
+
+    fn send_attempt(&mut self, call: Option<Call<P::Request, P::Reply>>) {
+        let Some(call) = call else { return };
+        if let Some(avoided) = self.plan.as_attempts().and_then(|attempts| attempts.avoided) {
+            call.set_last_address(avoided);
+        }
+        self.send(call);
+    }
+
+    /// Whether the time of the call is over. If not, the caller is woken when it is.
+    fn is_over(
+        caller: &Caller<P::Request, P::Reply, P::Waiting>,
+        timer: &mut PoolSleep,
+        cx: &Context<'_>,
+    ) -> bool {
+        let Some(expiry) = caller.expiry() else { return false };
+        expiry.watch(cx.waker());
+        let waker = Waker::from(expiry);
+        Pin::new(timer).poll(&mut Context::from_waker(&waker)).is_ready()
+    }
+
+    /// Ends the call. What was not begun never will be; if the call was begun, a reply that has come wins.
+    fn end_now(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
+        let ended = self.end_attempt(cx);
+        match self.plan.as_attempts() {
+            Some(attempts) => ended.map_err(|error| attempts.last(error)),
+            None => ended,
+        }
+    }
+
+    fn end_attempt(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
         if !self.caller.is_unsent()
-            && let Poll::Ready(result) = self.poll_answer(cx)
+            && let Poll::Ready(result) = self.poll_attempt(cx)
         {
             return result;
         }
@@ -90,44 +282,47 @@ impl<R: Route<Request, Reply>, Request, Reply> Calling<R, Request, Reply> {
         let not_sent = NotSentReason::TimedOut { last_error: None };
         let result = self.caller.give_up(not_sent, MaybeSentReason::TimedOut);
         if is_called && result.as_ref().is_err_and(CallError::is_not_sent) {
-            self.route.on_abandoned();
+            self.handle.pool().pool.report_unwanted();
         }
         self.explain(result)
     }
 
     #[cold]
     #[inline(never)]
-    fn abandon(route: &R, caller: Caller<Request, Reply, R::Sending>) {
+    fn abandon(handle: &P, caller: Caller<P::Request, P::Reply, P::Waiting>) {
         if caller.abandon() {
-            route.on_abandoned();
+            handle.pool().pool.report_unwanted();
         }
     }
 
-    /// Adds what the route knows of the reasons.
-    fn explain(&self, mut result: Result<Reply, CallError<Request>>) -> Result<Reply, CallError<Request>> {
+    /// Adds what the pool knows of the reasons.
+    fn explain(
+        &self,
+        mut result: Result<P::Reply, CallError<P::Request>>,
+    ) -> Result<P::Reply, CallError<P::Request>> {
         if let Err(CallError::NotSent { reason, .. }) = &mut result
             && let Some(last_error) = reason.last_error_mut()
         {
-            *last_error = self.route.last_error();
+            *last_error = self.handle.pool().last_error();
         }
         result
     }
 }
 
 // Nothing in it is pinned.
-impl<R: Route<Request, Reply>, Request, Reply> Unpin for Calling<R, Request, Reply> {}
+impl<P: CallHandle, E> Unpin for Calling<P, E> {}
 
-impl<R: Route<Request, Reply>, Request, Reply> Drop for Calling<R, Request, Reply> {
+impl<P: CallHandle, E> Drop for Calling<P, E> {
     #[inline]
     fn drop(&mut self) {
         if !self.caller.is_done() {
-            Self::abandon(&self.route, self.caller.take());
+            Self::abandon(&self.handle, self.caller.take());
         }
     }
 }
 
-impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Reply> {
-    type Output = Result<Reply, CallError<Request>>;
+impl<P: CallHandle, E: From<CallError<P::Request>>> Future for Calling<P, E> {
+    type Output = Result<P::Reply, E>;
 
     /// # Panics
     ///
@@ -138,12 +333,12 @@ impl<R: Route<Request, Reply>, Request, Reply> Future for Calling<R, Request, Re
         // Most of the time a caller is woken because its reply has come.
         match self.take_reply() {
             Some(reply) => Poll::Ready(Ok(reply)),
-            None => self.poll_unanswered(cx),
+            None => self.poll_unanswered(cx).map_err(E::from),
         }
     }
 }
 
-impl<R: Route<Request, Reply>, Request, Reply> fmt::Debug for Calling<R, Request, Reply> {
+impl<P: CallHandle, E> fmt::Debug for Calling<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Calling").field("is_done", &self.caller.is_done()).finish_non_exhaustive()
     }

@@ -1,9 +1,9 @@
 //! How many calls may be repeated: retries must not make an outage worse.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use parking_lot::Mutex;
+use pool_driver::Instant;
 
 use crate::policy::{RETRIES_PER_SECOND, RETRY_PERCENT, RETRY_WINDOW_SECONDS};
 
@@ -11,8 +11,8 @@ use crate::policy::{RETRIES_PER_SECOND, RETRY_PERCENT, RETRY_WINDOW_SECONDS};
 /// [`RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries).
 ///
 /// In any ten seconds the retries are at most the share of the calls made in that time, plus ten times the
-/// number per second. Clones share one budget: give one to every [`Retry`](crate::Retry) that talks to the
-/// same service.
+/// number per second. Time is that of the pool that calls: pools that share a budget run on one kind
+/// of runtime. Clones share one budget: give one to every [`Retry`](crate::Retry) that talks to the same service.
 ///
 /// ```
 /// use pool_call::{Retry, RetryBudget};
@@ -24,7 +24,6 @@ use crate::policy::{RETRIES_PER_SECOND, RETRY_PERCENT, RETRY_WINDOW_SECONDS};
 pub struct RetryBudget {
     percent: u64,
     per_second: u64,
-    start: Instant,
     window: Arc<Mutex<Window>>,
 }
 
@@ -32,7 +31,7 @@ pub struct RetryBudget {
 #[derive(Debug, Default)]
 struct Window {
     seconds: [Counts; RETRY_WINDOW_SECONDS],
-    /// The latest second, counted from the start.
+    /// The latest second, by the pool's time.
     latest: u64,
 }
 
@@ -47,29 +46,29 @@ impl RetryBudget {
     #[must_use]
     pub fn new(percent: u32, per_second: u32) -> Self {
         let (percent, per_second) = (percent.into(), per_second.into());
-        Self { percent, per_second, start: Instant::now(), window: Arc::default() }
+        Self { percent, per_second, window: Arc::default() }
     }
 
     /// A call is made.
     pub(crate) fn deposit(&self, now: Instant) {
-        self.window.lock().second(self.second(now)).calls += 1;
+        self.window.lock().second(second_of(now)).calls += 1;
     }
 
     /// Whether a call may be repeated. If so, it is counted.
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
         let mut window = self.window.lock();
-        window.second(self.second(now));
+        window.second(second_of(now));
         let sum = |count: fn(&Counts) -> u64| window.seconds.iter().map(count).sum::<u64>();
         let (calls, retries) = (sum(|second| second.calls), sum(|second| second.retries));
         let is_allowed = retries
             < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
-        window.second(self.second(now)).retries += u64::from(is_allowed);
+        window.second(second_of(now)).retries += u64::from(is_allowed);
         is_allowed
     }
+}
 
-    fn second(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.start).as_secs()
-    }
+fn second_of(now: Instant) -> u64 {
+    now.saturating_duration_since(Instant::ZERO).as_secs()
 }
 
 impl Default for RetryBudget {
@@ -102,6 +101,8 @@ mod tests {
 
     use super::*;
 
+    const START: Instant = Instant::from_nanos(5_000_000_000_000);
+
     fn withdrawals(budget: &RetryBudget, now: Instant) -> usize {
         (0..10_000).take_while(|_| budget.withdraw(now)).count()
     }
@@ -109,16 +110,16 @@ mod tests {
     #[test]
     fn a_fifth_of_the_calls_and_ten_a_second_may_be_repeated() {
         let budget = RetryBudget::default();
-        assert_eq!(withdrawals(&budget, budget.start), 100);
-        (0..1000).for_each(|_| budget.deposit(budget.start));
-        assert_eq!(withdrawals(&budget.clone(), budget.start), 200);
-        assert_eq!(withdrawals(&budget, budget.start), 0);
+        assert_eq!(withdrawals(&budget, START), 100);
+        (0..1000).for_each(|_| budget.deposit(START));
+        assert_eq!(withdrawals(&budget.clone(), START), 200);
+        assert_eq!(withdrawals(&budget, START), 0);
     }
 
     #[test]
     fn what_is_older_than_ten_seconds_is_forgotten() {
         let budget = RetryBudget::default();
-        let at = |secs| budget.start + Duration::from_secs(secs);
+        let at = |secs| START + Duration::from_secs(secs);
         (0..1000).for_each(|_| budget.deposit(at(3)));
         assert_eq!(withdrawals(&budget, at(4)), 300);
         assert_eq!(withdrawals(&budget, at(12)), 0);
@@ -130,14 +131,14 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_changes_nothing() {
         let budget = RetryBudget::new(0, 1);
-        let later = budget.start + Duration::from_secs(60);
+        let later = START + Duration::from_secs(60);
         assert_eq!(withdrawals(&budget, later), 10);
-        assert_eq!(withdrawals(&budget, budget.start), 0);
+        assert_eq!(withdrawals(&budget, START), 0);
     }
 
     #[test]
     fn extreme_budgets_allow_nothing_or_everything() {
-        let now = Instant::now();
+        let now = START;
         assert_eq!(withdrawals(&RetryBudget::new(0, 0), now), 0);
         let all = RetryBudget::new(u32::MAX, u32::MAX);
         (0..1000).for_each(|_| all.deposit(now));

@@ -12,17 +12,15 @@ use std::task::Poll;
 use std::time::{Duration, Instant as StdInstant};
 
 use fastrand::Rng;
-use pool_call::{Call, CallError, CallExt, MaybeSentReason, NotSentReason, ReturnToCaller};
+use pool_call::{CallError, CallPool, Calls, MaybeSentReason, NotSentReason};
 use pool_driver::{
     AddressId, Backoff, Balance, Ended, FixedAddresses, Instant, NoAddresses, NoObserver, Outcome, PickArgs,
-    Pool, PoolBuilder, Ring, RoundRobin,
+    PoolBuilder, Ring, RoundRobin,
 };
 
 use super::frames::{Reply, Request};
 use super::server::{Book, Order, Server};
 use super::watchdog::Watchdog;
-
-pub(crate) type Item = Call<Request, Reply>;
 
 /// The environment variable with another seed.
 const SEED_VARIABLE: &str = "POOL_CROWD_SEED";
@@ -90,8 +88,8 @@ impl Crowd {
     /// The settings of its pool.
     pub(crate) fn settings<C, R>(
         &self,
-        builder: PoolBuilder<C, R, NoAddresses, ReturnToCaller>,
-    ) -> PoolBuilder<C, R, FixedAddresses<SocketAddr>, ReturnToCaller, NoObserver, CountUnsent> {
+        builder: PoolBuilder<C, R, NoAddresses, Calls>,
+    ) -> PoolBuilder<C, R, FixedAddresses<SocketAddr>, Calls, NoObserver, CountUnsent> {
         let mut backoff = Backoff::default();
         backoff.base = Duration::from_millis(1);
         builder
@@ -105,7 +103,10 @@ impl Crowd {
     }
 
     /// The callers, to be spawned.
-    pub(crate) fn callers(&self, pool: &Pool<Item>) -> Vec<impl Future<Output = ()> + Send + 'static> {
+    pub(crate) fn callers(
+        &self,
+        pool: &CallPool<Request, Reply>,
+    ) -> Vec<impl Future<Output = ()> + Send + 'static> {
         let mut random = Rng::with_seed(self.seed);
         let caller = |_| call_until_done(pool.clone(), Arc::clone(&self.record), random.fork());
         (0..CALLERS).map(caller).collect()
@@ -178,7 +179,7 @@ impl Record {
     }
 }
 
-async fn call_until_done(pool: Pool<Item>, record: Arc<Record>, mut random: Rng) {
+async fn call_until_done(pool: CallPool<Request, Reply>, record: Arc<Record>, mut random: Rng) {
     while let Some(number) = record.draw() {
         if record.plan.shut_down_at == Some(number) {
             drop(pool.shutdown(Duration::ZERO));
@@ -188,12 +189,13 @@ async fn call_until_done(pool: Pool<Item>, record: Arc<Record>, mut random: Rng)
     }
 }
 
-async fn call(pool: &Pool<Item>, number: usize, random: &mut Rng) -> End {
+async fn call(pool: &CallPool<Request, Reply>, number: usize, random: &mut Rng) -> End {
     let number = u32::try_from(number).expect("the number fits");
     let request = Request { number, ..Request::default() };
     let answered = match random.u32(..10) {
         0..4 => Patience::drawn_from(random).wait_for(pool.call(request)).await,
-        4 => Some(pool.call_until(request, Patience::restless(random).run_out()).await),
+        4 => Some(pool.call(request).until(Patience::restless(random).run_out()).await),
+        5 => Some(pool.call(request).timeout(Duration::from_micros(random.u64(..1_000))).await),
         _ => Some(pool.call(request).await),
     };
     match answered {

@@ -6,6 +6,6 @@ mod frames;
 mod server;
 mod watchdog;
 
-pub(crate) use crowd::{Crowd, IN_FLIGHT_MAX, Item, Plan, WRITE_BUFFER_LEN};
+pub(crate) use crowd::{Crowd, IN_FLIGHT_MAX, Plan, WRITE_BUFFER_LEN};
 pub(crate) use frames::{ClientCodec, id_of, stamp};
 pub(crate) use server::Order;

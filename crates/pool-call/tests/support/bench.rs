@@ -5,11 +5,11 @@ use std::future::ready;
 use std::rc::Rc;
 use std::time::Duration;
 
-use pool_call::{CallExt, Pipelined, ReturnToCaller};
+use pool_call::{CallPool, Calls, Pipelined, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
-use pool_driver::{Ended, FixedAddresses, Pool, PoolBuilder, Runtime, Snapshot};
+use pool_driver::{Ended, FixedAddresses, PoolBuilder, Runtime, Snapshot};
 
-use super::{Answered, End, Item, Peer, Reply, Request, Transport, request};
+use super::{Answered, End, Peer, Reply, Request, Transport, request};
 
 type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply>, String>>;
 pub(crate) type Connector = Box<dyn FnMut(u16) -> Dial>;
@@ -19,7 +19,7 @@ pub(crate) struct Bench {
     pub(crate) executor: Executor,
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
-    pub(crate) pool: Pool<Item, u16>,
+    pub(crate) pool: CallPool<Request, Reply, u16>,
     pub(crate) driver: Spawned<Ended>,
 }
 
@@ -50,6 +50,11 @@ impl Peers {
         self.are_gone.set(true);
     }
 
+    /// From now on all can be reached.
+    pub(crate) fn welcome(&self) {
+        self.are_gone.set(false);
+    }
+
     pub(crate) fn connector(&self, in_flight_max: usize) -> Connector {
         let peers = self.clone();
         Box::new(move |address| {
@@ -64,17 +69,18 @@ impl Peers {
     }
 }
 
-pub(crate) type Builder = PoolBuilder<Connector, Clock, FixedAddresses<u16>, ReturnToCaller>;
+pub(crate) type Builder = PoolBuilder<Connector, Clock, FixedAddresses<u16>, Calls>;
 
 impl Bench {
     pub(crate) fn new(in_flight_max: usize, is_up: bool, change: impl FnOnce(Builder) -> Builder) -> Self {
         let (peers, clock) = (Peers::default(), Clock::default());
         peers.are_gone.set(!is_up);
-        let settings = PoolBuilder::new(peers.connector(in_flight_max), clock.clone())
+        let settings = call_pool_builder(peers.connector(in_flight_max), clock.clone())
+            .fail_fast_after(None)
+            .outcome_timeout(None)
             .connect_to_fixed([1, 2])
-            .item_policy(ReturnToCaller)
             .seed(1);
-        let (pool, driver) = change(settings).build::<Item>().expect("the settings make sense");
+        let (pool, driver) = change(settings).build().expect("the settings make sense");
         let mut executor = Executor::default();
         let driver = executor.spawn(driver);
         executor.run();

@@ -259,9 +259,10 @@ impl<P: Seams> Future for Driver<P> {
         if let Some(ended) = this.ended {
             return Poll::Ready(ended);
         }
+        let now = this.multiplexer.start_poll(cx);
+        // First of all: a call whose time is over is not begun, neither by a connection that has it nor by another.
+        this.shared.timers.fire(now);
         let handles_woken = this.multiplexer.progress(cx);
-        // Before items are sent: what a task has waited for too long is not sent.
-        this.shared.timers.fire(this.multiplexer.now());
         if let Some(size) = this.multiplexer.take_queue_size() {
             this.shared.queue.resize(size);
         }

@@ -179,11 +179,16 @@ impl<P: Seams> Multiplexer<P> {
 
     // The pump.
 
+    /// Begins a poll: takes what has been woken, and reads the time.
+    pub(crate) fn start_poll(&mut self, cx: &Context<'_>) -> Instant {
+        self.wakes.start_poll(cx.waker(), &mut self.woken);
+        self.now = self.timer.now();
+        self.now
+    }
+
     /// Polls what has been woken. Returns whether the handles were among it.
     pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
         let mut woken = mem::take(&mut self.woken);
-        self.wakes.start_poll(cx.waker(), &mut woken);
-        self.now = self.timer.now();
         let mut handles_woken = false;
         for wake_up in &woken {
             match wake_up {
@@ -319,6 +324,7 @@ impl<P: Seams> Multiplexer<P> {
     /// Ready once the multiplexer is closed and all its connections are gone; the counts then say
     /// what became of the items. Pending otherwise, and the waker is kept.
     pub fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        self.start_poll(cx);
         self.progress(cx);
         self.dispatch_held(0);
         self.flush();
@@ -401,11 +407,6 @@ impl<P: Seams> Multiplexer<P> {
         Signal::new(&self.wakes, wake_up)
     }
 
-    /// The time of this poll.
-    pub(crate) fn now(&self) -> Instant {
-        self.now
-    }
-
     pub(crate) fn availability(&self) -> Availability {
         self.reporter.totals().availability
     }
@@ -475,6 +476,7 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
     type Error = Refused;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        self.start_poll(cx);
         self.progress(cx);
         // A lazy pool dials because somebody asks.
         self.dispatch_held(1);

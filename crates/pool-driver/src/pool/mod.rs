@@ -21,7 +21,7 @@ use crate::snapshot::Snapshot;
 
 pub use self::sending::Sending;
 pub(crate) use self::shared::Shared;
-pub use self::sleep::PoolSleep;
+pub use self::sleep::{PoolSleep, Timers};
 
 /// A handle to a pool of connections: send to it and forget about addresses.
 ///
@@ -200,12 +200,18 @@ impl<T, A> Pool<T, A> {
     ///
     /// Time runs from this call. A driver that is not polled wakes nobody.
     pub fn sleep(&self, duration: Duration) -> PoolSleep {
-        self.sleep_until(self.now() + duration)
+        PoolSleep::new(&self.shared.timers, self.now() + duration, duration.is_zero())
     }
 
     /// As [`sleep`](Self::sleep), until a time by [`now`](Self::now).
     pub fn sleep_until(&self, deadline: Instant) -> PoolSleep {
-        PoolSleep::new(&self.shared.timers, deadline)
+        PoolSleep::new(&self.shared.timers, deadline, deadline <= self.now())
+    }
+
+    /// The time of the pool's runtime, and its timers, for code that is to wait by them without a handle.
+    #[must_use]
+    pub fn timers(&self) -> Timers {
+        Timers::new(&self.shared.timers)
     }
 
     /// Lets an address that is in backoff be dialled at once, for a caller who knows that it is up. Of more

@@ -1,13 +1,44 @@
-//! The future of [`Pool::sleep`](crate::Pool::sleep).
+//! Waits by a pool's time: [`Timers`], and the future of [`Pool::sleep`](crate::Pool::sleep).
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use pool_core::Instant;
 
 use super::timer_queue::{TimerKey, TimerQueue};
+
+/// The time of a pool's runtime, and timers that its driver keeps; made by [`Pool::timers`](crate::Pool::timers). It
+/// is no handle of the pool.
+#[derive(Clone)]
+pub struct Timers {
+    queue: Arc<TimerQueue>,
+}
+
+impl Timers {
+    pub(super) fn new(queue: &Arc<TimerQueue>) -> Self {
+        Self { queue: Arc::clone(queue) }
+    }
+
+    /// As [`Pool::now`](crate::Pool::now).
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.queue.now()
+    }
+
+    /// As [`Pool::sleep`](crate::Pool::sleep).
+    pub fn sleep(&self, duration: Duration) -> PoolSleep {
+        PoolSleep::new(&self.queue, self.now() + duration, duration.is_zero())
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers").finish_non_exhaustive()
+    }
+}
 
 /// A wait by a pool's time; made by [`Pool::sleep`](crate::Pool::sleep). It is no handle of the pool.
 #[must_use = "nobody waits unless this is polled"]
@@ -25,8 +56,9 @@ enum SleepStage {
 }
 
 impl PoolSleep {
-    pub(super) fn new(timers: &Arc<TimerQueue>, deadline: Instant) -> Self {
-        Self { timers: Arc::clone(timers), deadline, stage: SleepStage::New }
+    pub(super) fn new(timers: &Arc<TimerQueue>, deadline: Instant, is_over: bool) -> Self {
+        let stage = if is_over { SleepStage::Over } else { SleepStage::New };
+        Self { timers: Arc::clone(timers), deadline, stage }
     }
 
     /// Until when it waits.
@@ -55,8 +87,14 @@ impl Future for PoolSleep {
                 }
                 None => self.stage = SleepStage::Over,
             },
-            SleepStage::Waiting(timer) if !self.timers.poll(timer, cx.waker()) => return Poll::Pending,
-            SleepStage::Waiting(_) => self.stop(),
+            SleepStage::Waiting(timer) => {
+                // The driver may be late.
+                let is_over = self.deadline <= self.timers.now() || self.timers.poll(timer, cx.waker());
+                if !is_over {
+                    return Poll::Pending;
+                }
+                self.stop();
+            }
             SleepStage::Over => {}
         }
         Poll::Ready(())

@@ -68,11 +68,12 @@ impl TimerQueue {
         Self { state: Mutex::new(state), is_used: AtomicBool::new(false), clock, signal }
     }
 
-    /// Starts a timer. `None` if there is nothing to wait for: the time has come, or the pool is over.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Starts a timer. `None` if the pool is over.
     pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
-        if deadline <= self.clock.now() {
-            return None;
-        }
         let waker = waker.clone();
         let mut state = self.state.lock();
         if state.is_closed {

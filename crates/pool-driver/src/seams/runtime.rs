@@ -59,7 +59,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// The kind of timer that [`timer`](Self::timer) makes.
     type Timer: Timer;
 
-    /// The time since any epoch that is the same for all clones of this value.
+    /// The time since any epoch. It is the same for all clones, and had better be one for the whole process: pools may
+    /// share a retry budget, which counts by this.
     fn now(&self) -> Instant;
 
     /// A timer that is not set.

@@ -1,0 +1,52 @@
+//! The end of a call's time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use parking_lot::Mutex;
+
+/// Whether the time of a call is over. It is the waker of the call's timer, which the pool's driver fires before it
+/// sends items: a call whose time is over is not begun, however late its caller is told.
+///
+/// It belongs to a slot, and is used again with it.
+#[derive(Default)]
+pub(crate) struct Expiry {
+    is_over: AtomicBool,
+    /// The caller's.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Expiry {
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Wakes this caller when the time is over.
+    pub(crate) fn watch(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let previous = self.waker.lock().replace(waker);
+        drop(previous);
+    }
+
+    /// An expiry that no timer has, to be used again.
+    pub(super) fn renew(&mut self) {
+        *self.is_over.get_mut() = false;
+        drop(self.waker.get_mut().take());
+    }
+}
+
+impl Wake for Expiry {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_over.store(true, Ordering::Release);
+        let waker = self.waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

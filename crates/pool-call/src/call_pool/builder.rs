@@ -1,0 +1,52 @@
+//! How pools of calls are made.
+
+use pool_driver::{Frontend, NoAddresses, Pool, PoolBuilder};
+
+use super::{CallPool, ReturnToCaller};
+use crate::call::Call;
+use crate::policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
+
+/// A [`PoolBuilder`] of a [`CallPool`], with defaults that suit calls: no call waits for a connection for longer than
+/// [`FAIL_FAST_AFTER`], and a connection whose peer doesn't answer is given up after [`OUTCOME_TIMEOUT`]. The runtime
+/// crates have `call_pool_for`, which adds the runtime.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_call::call_pool_builder;
+///
+/// # fn settings<C, R>(connector: C, runtime: R) {
+/// let pool = call_pool_builder(connector, runtime)
+///     .outcome_timeout(Duration::from_secs(120)) // reports take a minute
+///     .fail_fast_after(Duration::from_secs(1));
+/// # }
+/// ```
+///
+/// If a reply may take longer, as that to a blocking command, or if connections don't report outcomes, set
+/// another [`outcome_timeout`](PoolBuilder::outcome_timeout), or `None`.
+pub fn call_pool_builder<C, R>(connector: C, runtime: R) -> PoolBuilder<C, R, NoAddresses, Calls> {
+    PoolBuilder::of(Calls::default(), connector, runtime)
+        .fail_fast_after(FAIL_FAST_AFTER)
+        .outcome_timeout(OUTCOME_TIMEOUT)
+}
+
+/// Pools of calls: a builder of this kind makes a [`CallPool`]. What is asked and answered, the connections say.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Calls;
+
+impl<Request: 'static, Reply: 'static> Frontend<Call<Request, Reply>> for Calls {
+    type Policy = ReturnToCaller;
+    type Handle<A> = CallPool<Request, Reply, A>;
+
+    fn into_policy(self) -> ReturnToCaller {
+        ReturnToCaller::default()
+    }
+
+    fn handle<A>(
+        pool: Pool<Call<Request, Reply>, A>,
+        policy: &ReturnToCaller,
+    ) -> CallPool<Request, Reply, A> {
+        CallPool::new(pool, policy.clone())
+    }
+}

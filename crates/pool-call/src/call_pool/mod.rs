@@ -1,0 +1,191 @@
+//! Pools that answer: the handle, how it is made, and what it says of its calls.
+
+mod builder;
+mod defaults;
+mod policy;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pool_driver::{AddressId, Ended, Instant, Pool, SharedError, Snapshot};
+
+pub use builder::{Calls, call_pool_builder};
+pub(crate) use defaults::CallDefaults;
+pub use policy::ReturnToCaller;
+
+use crate::call::{Call, FreeList, Shard};
+use crate::calling::{Attempts, Calling};
+use crate::retry::Retry;
+
+/// A handle to a pool that answers: ask it, and forget about addresses.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_call::{CallError, CallPool};
+///
+/// async fn visit(redis: &CallPool<String, String>) -> Result<String, CallError<String>> {
+///     redis.call("INCR visits".to_owned()).timeout(Duration::from_secs(1)).await
+/// }
+///
+/// async fn visits(redis: &CallPool<String, String>) -> Result<String, CallError<String>> {
+///     // It may be asked twice, so it is repeated also if a server dies while it has the request.
+///     redis.call("GET visits".to_owned()).timeout(Duration::from_secs(1)).idempotent().await
+/// }
+/// ```
+///
+/// Handles are cheap to clone and to move between threads and tasks, and share one pool. A handle can have
+/// [a timeout](Self::with_timeout) and [rules of repetition](Self::with_retry) for its calls; clones have the same,
+/// and each can be given others.
+///
+/// When the last handle is dropped, the pool delivers what is queued, waits for what is owed, and ends.
+///
+/// With the feature `tower` it is a service, too. On a `&mut CallPool`, and with tower's `Service` in scope, `.call(…)` is
+/// the service's: the same call, with the same settings, but with an error that doesn't bring the request back.
+pub struct CallPool<Request, Reply, A = SocketAddr> {
+    pub(crate) pool: Pool<Call<Request, Reply>, A>,
+    /// Where it keeps the slots of finished calls.
+    pub(crate) shard: Arc<Shard<Request, Reply>>,
+    pub(crate) defaults: Option<Arc<CallDefaults>>,
+    shared: Arc<CallPoolShared<Request, Reply>>,
+}
+
+/// What all handles of a pool have in common.
+struct CallPoolShared<Request, Reply> {
+    free_list: FreeList<Request, Reply>,
+    policy: ReturnToCaller,
+    /// For idempotent calls of handles without rules of their own.
+    retry: Retry,
+}
+
+impl<Request: 'static, Reply: 'static, A> CallPool<Request, Reply, A> {
+    fn new(pool: Pool<Call<Request, Reply>, A>, policy: ReturnToCaller) -> Self {
+        let shared = Arc::new(CallPoolShared { free_list: FreeList::new(), policy, retry: Retry::default() });
+        Self { pool, shard: shared.free_list.next_shard(), defaults: None, shared }
+    }
+
+    /// Sends a request and waits for its reply. The [`Calling`] that this returns takes settings before it is
+    /// awaited.
+    #[inline]
+    pub fn call(&self, request: Request) -> Calling<&Self> {
+        Calling::new(self, request)
+    }
+
+    /// An attempt of a call is about to begin.
+    pub(crate) fn prepare(&self, attempts: &mut Attempts<Request>) {
+        if !attempts.is_new() {
+            return;
+        }
+        let own = attempts.retry.take();
+        let retry = own.unwrap_or_else(|| self.rules(attempts.copy.is_some()));
+        retry.deposit(self.now());
+        attempts.retry = Some(retry);
+        // Without this it is not known which address failed a call.
+        self.shared.policy.ask_calls();
+    }
+
+    /// How a call is repeated that has no rules of its own. Without a word on repetition only idempotent calls
+    /// are.
+    fn rules(&self, is_idempotent: bool) -> Retry {
+        let of_handle = self.defaults.as_ref().and_then(|defaults| defaults.retry.clone());
+        of_handle.unwrap_or_else(|| {
+            let retry = self.shared.retry.clone();
+            if is_idempotent { retry } else { retry.attempts_max(1) }
+        })
+    }
+}
+
+impl<Request, Reply, A> CallPool<Request, Reply, A> {
+    /// The same pool by a handle whose calls have this long each, unless they say otherwise:
+    /// [`Calling::timeout`].
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.defaults_mut().timeout = Some(timeout);
+        self
+    }
+
+    /// The same pool by a handle that repeats its calls by these rules, unless they say otherwise:
+    /// [`Calling::retry`].
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.defaults_mut().retry = Some(retry);
+        self
+    }
+
+    fn defaults_mut(&mut self) -> &mut CallDefaults {
+        Arc::make_mut(self.defaults.get_or_insert_default())
+    }
+
+    /// The pool below, of [`Call`]s: for what it has more than this.
+    #[must_use]
+    pub fn pool(&self) -> &Pool<Call<Request, Reply>, A> {
+        &self.pool
+    }
+
+    /// As [`Pool::ready`].
+    pub async fn ready(&self) -> Result<(), pool_driver::ReadyError> {
+        self.pool.ready().await
+    }
+
+    /// As [`Pool::shutdown`]: what is queued is sent, and what is owed is waited for, within the deadlines.
+    pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = Ended> + use<'_, Request, Reply, A> {
+        self.pool.shutdown(timeout)
+    }
+
+    /// As [`Pool::closed`].
+    pub fn closed(&self) -> impl Future<Output = Ended> + use<'_, Request, Reply, A> {
+        self.pool.closed()
+    }
+
+    /// As [`Pool::snapshot`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<A> {
+        self.pool.snapshot()
+    }
+
+    /// As [`Pool::last_error`].
+    #[must_use]
+    pub fn last_error(&self) -> Option<SharedError> {
+        self.pool.last_error()
+    }
+
+    /// As [`Pool::retry_now`].
+    pub fn retry_now(&self, address: A) {
+        self.pool.retry_now(address);
+    }
+
+    /// As [`Pool::now`].
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.pool.now()
+    }
+
+    /// What the core calls an address, if the pool knows it.
+    pub(crate) fn address_id(&self, address: &A) -> Option<AddressId>
+    where
+        A: PartialEq,
+    {
+        let snapshot = self.pool.snapshot();
+        let known = snapshot.addresses.iter().find(|known| *known.address == *address);
+        known.map(|known| known.status.id)
+    }
+}
+
+impl<Request, Reply, A> Clone for CallPool<Request, Reply, A> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+            shard: self.shared.free_list.next_shard(),
+            defaults: self.defaults.clone(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<Request, Reply, A> fmt::Debug for CallPool<Request, Reply, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallPool").field("pool", &self.pool).field("defaults", &self.defaults).finish()
+    }
+}

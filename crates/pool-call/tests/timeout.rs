@@ -1,0 +1,220 @@
+//! Calls whose time is limited, by the pool's own time.
+
+mod support;
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use pool_call::{CallPool, Calling, NotSentReason, Retry};
+use pool_conformance::simulated::Spawned;
+use pool_driver::Runtime;
+use support::bench::Bench;
+use support::{Answered, End, Reply, Request, end_of, request};
+
+type Pool = CallPool<Request, Reply, u16>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn call(
+    bench: &mut Bench,
+    number: usize,
+    settings: fn(Calling<&Pool>) -> Calling<&Pool>,
+) -> Spawned<Answered> {
+    let pool = bench.pool.clone();
+    let task = bench.executor.spawn(async move { settings(pool.call(request(number))).await });
+    bench.executor.run();
+    task
+}
+
+fn call_for_a_second(bench: &mut Bench, number: usize) -> Spawned<Answered> {
+    call(bench, number, |call| call.timeout(SECOND))
+}
+
+/// How many calls have come to the peers.
+fn received(bench: &Bench) -> usize {
+    bench.peers.all().iter().map(|peer| peer.received().len()).sum()
+}
+
+#[test]
+fn a_call_on_the_wire_ends_at_its_time_and_its_connection_lives_on() {
+    let mut bench = Bench::up();
+    let calling = call_for_a_second(&mut bench, 0);
+    bench.advance(SECOND - Duration::from_nanos(1));
+    assert_eq!(bench.end(&calling), End::Waiting);
+    bench.advance(Duration::from_nanos(1));
+    assert_eq!(bench.end(&calling), End::MaybeSent("timed out"));
+    assert!(bench.peers.all().iter().all(|peer| !peer.is_dropped()));
+}
+
+#[test]
+fn a_call_that_waits_for_a_connection_is_certainly_unsent_at_its_time() {
+    let mut bench = Bench::new(256, false, |settings| settings);
+    let calling = call_for_a_second(&mut bench, 0);
+    bench.advance(SECOND);
+    assert_eq!(bench.end(&calling), End::NotSent(0, "timed out"));
+    assert_eq!(bench.snapshot().queue.queued + bench.snapshot().queue.in_backlog, 0, "its place is free");
+}
+
+#[test]
+fn a_call_that_waits_for_room_in_the_queue_is_certainly_unsent_at_its_time() {
+    let mut bench = Bench::new(256, false, |settings| settings.queue_size(1));
+    let (first, waits) = (bench.call(0), call_for_a_second(&mut bench, 1));
+    assert_eq!(bench.snapshot().queue.waiting, 1);
+    bench.advance(SECOND);
+    assert_eq!((bench.end(&first), bench.end(&waits)), (End::Waiting, End::NotSent(1, "timed out")));
+    assert_eq!(bench.snapshot().queue.waiting, 0);
+}
+
+#[test]
+fn a_call_without_any_time_sends_nothing() {
+    let mut bench = Bench::up();
+    for _ in 0..100 {
+        let calling = call(&mut bench, 0, |call| call.timeout(Duration::ZERO));
+        assert_eq!(bench.end(&calling), End::NotSent(0, "timed out"));
+    }
+    assert_eq!((received(&bench), bench.snapshot().counts.accepted), (0, 0));
+}
+
+#[test]
+fn a_call_is_never_begun_after_its_time_however_late_its_caller_looks() {
+    // In a connection that can't write, or in the queue.
+    for is_up in [true, false] {
+        let mut bench = Bench::new(256, is_up, |settings| settings);
+        bench.peers.all().iter().for_each(|peer| peer.block(true));
+        let pool = bench.pool.clone();
+        let mut late = pin!(pool.call(request(0)).timeout(SECOND));
+        assert_eq!(end_of(&mut late), End::Waiting);
+        let other = bench.call(1);
+        bench.advance(SECOND - Duration::from_nanos(1));
+        // In one poll the driver finds the time over and a connection that writes, and the caller sleeps on.
+        bench.peers.all().iter().for_each(|peer| peer.block(false));
+        bench.peers.welcome();
+        bench.clock.set(bench.clock.now() + SECOND);
+        bench.executor.run();
+        bench.advance(60 * SECOND);
+        let got: Vec<_> = bench.peers.all().iter().flat_map(|peer| peer.received()).collect();
+        assert_eq!(got, [1], "only the call that has time");
+        assert_eq!(end_of(&mut late), End::NotSent(0, "timed out"));
+        assert_eq!(bench.end(&other), End::Waiting);
+    }
+}
+
+#[test]
+fn a_reply_that_comes_in_time_wins_also_if_the_caller_looks_late() {
+    let mut bench = Bench::up();
+    let pool = bench.pool.clone();
+    let mut calling = pin!(pool.call(request(0)).timeout(SECOND));
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    bench.executor.run();
+    bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+    bench.advance(10 * SECOND);
+    assert_eq!(end_of(&mut calling), End::Reply(0));
+}
+
+#[test]
+fn time_runs_from_the_first_poll() {
+    let mut bench = Bench::up();
+    let pool = bench.pool.clone();
+    let mut calling = pin!(pool.call(request(0)).timeout(SECOND));
+    bench.advance(10 * SECOND);
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    bench.executor.run();
+    bench.advance(SECOND);
+    assert_eq!(end_of(&mut calling), End::MaybeSent("timed out"));
+}
+
+#[test]
+fn a_handle_limits_the_time_of_its_calls_unless_they_say_otherwise() {
+    let mut bench = Bench::up();
+    let unlimited = bench.call(0);
+    bench.pool = bench.pool.clone().with_timeout(SECOND);
+    let (limited, longer) = (bench.call(1), call(&mut bench, 2, |call| call.timeout(3 * SECOND)));
+    let repeated = call(&mut bench, 3, |call| call.idempotent());
+    bench.advance(2 * SECOND);
+    assert_eq!(bench.end(&limited), End::MaybeSent("timed out"));
+    assert_eq!(bench.end(&repeated), End::MaybeSent("timed out"));
+    assert_eq!((bench.end(&longer), bench.end(&unlimited)), (End::Waiting, End::Waiting));
+    bench.advance(SECOND);
+    assert_eq!((bench.end(&longer), bench.end(&unlimited)), (End::MaybeSent("timed out"), End::Waiting));
+}
+
+#[test]
+fn a_timeout_is_that_of_all_attempts_together() {
+    let mut bench = Bench::up();
+    let calling = call(&mut bench, 0, |call| {
+        call.timeout(3 * SECOND).idempotent().retry(&Retry::new().attempts_max(100))
+    });
+    for _ in 0..2 {
+        let busy =
+            bench.peers.all().iter().find(|peer| !peer.is_dropped() && !peer.received().is_empty()).cloned();
+        busy.expect("one has the call").hang_up();
+        bench.advance(SECOND);
+        assert_eq!(bench.end(&calling), End::Waiting);
+    }
+    bench.advance(SECOND);
+    assert_eq!(bench.end(&calling), End::MaybeSent("timed out"));
+}
+
+#[test]
+fn timed_calls_leave_no_timer_behind_however_they_end() {
+    let mut bench = Bench::up();
+    let answered = call_for_a_second(&mut bench, 0);
+    bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+    assert_eq!(bench.end(&answered), End::Reply(0));
+    let given_up = call_for_a_second(&mut bench, 1);
+    bench.executor.cancel(&given_up);
+    bench.executor.run();
+    // The driver is woken once in vain at most, whatever there was.
+    let polls_before = bench.driver.polls();
+    bench.advance(100 * SECOND);
+    assert!(bench.driver.polls() <= polls_before + 2, "{} polls", bench.driver.polls() - polls_before);
+    assert_eq!(bench.clock.next(), None);
+}
+
+#[test]
+fn a_slot_that_was_used_with_a_timeout_serves_calls_without_one() {
+    let mut bench = Bench::up();
+    let timed = call(&mut bench, 0, |call| call.timeout(SECOND));
+    bench.advance(SECOND);
+    bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+    assert_eq!(bench.end(&timed), End::MaybeSent("timed out"));
+    for number in 1..20 {
+        let calling =
+            if number % 3 == 0 { call_for_a_second(&mut bench, number) } else { bench.call(number) };
+        bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+        assert_eq!(bench.end(&calling), End::Reply(number));
+        bench.advance(2 * SECOND);
+    }
+}
+
+#[test]
+fn a_timed_call_ends_when_its_pool_does() {
+    let mut bench = Bench::new(256, false, |settings| settings);
+    let calling = call_for_a_second(&mut bench, 0);
+    bench.executor.cancel(&bench.driver.clone());
+    assert!(matches!(bench.end(&calling), End::NotSent(0, _)));
+    let pool = bench.pool.clone();
+    let late =
+        pin!(pool.call(request(1)).timeout(SECOND)).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(late.is_ready(), "the pool is over");
+}
+
+#[test]
+fn an_error_at_its_time_says_why_there_was_no_connection() {
+    let mut bench = Bench::new(256, false, |settings| settings);
+    let pool = bench.pool.clone();
+    let task = bench.executor.spawn(async move {
+        match pool.call(request(0)).timeout(SECOND).await {
+            Err(pool_call::CallError::NotSent { reason: NotSentReason::TimedOut { last_error }, .. }) => {
+                last_error
+            }
+            _ => None,
+        }
+    });
+    bench.executor.run();
+    bench.advance(SECOND);
+    bench.executor.run();
+    let error = task.output().flatten().expect("it is known");
+    assert_eq!(error.to_string(), "no route to host");
+}
