@@ -43,7 +43,7 @@ fn follow<'a>(endpoints: impl Iterator<Item = &'a str>, prefix: &str) -> Result<
     let etcd = Etcd::connect(endpoints, EtcdConfig::default())?;
     let addresses = etcd.subscribe(&prefix.parse()?);
     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-    Ok(pool_tokio::pool_for_connections(connector).follow(addresses).spawn::<String>()?)
+    Ok(pool_tokio::pool_for(connector).follow(addresses).spawn::<String>()?)
 }
 
 /// Prints how things are whenever that has changed.

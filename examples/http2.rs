@@ -81,7 +81,7 @@ async fn main() -> Result<(), BoxError> {
         path
     };
     let servers = try_join_all((0..SERVERS).map(|_| HttpServer::start(work))).await?;
-    let pool = pool_tokio::pool_for_calls(connect)
+    let pool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
         .connections_per_address(2)
         .spawn::<HttpCall>()?;

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Lines out; every line that comes back goes to the closure.
     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-    let pool = pool_tokio::pool_for_connections(connector)
+    let pool = pool_tokio::pool_for(connector)
         .connect_to_fixed(servers)
         .connections_per_address(2)
         .on_undelivered(|line: String, reason: UndeliveredReason| {

@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::HOST;
-use pool_tokio::{AddressSet, BoxError, BuildError, CallTimeoutExt, Pool, PoolMap, pool_for_calls, pool_map};
+use pool_tokio::{AddressSet, BoxError, BuildError, CallTimeoutExt, Pool, PoolMap, call_pool_for, pool_map};
 use tokio::net::lookup_host;
 use tokio::time::sleep;
 
@@ -59,7 +59,7 @@ fn addresses_of(host: &str) -> impl Stream<Item = std::io::Result<AddressSet<Soc
 /// Makes the pool of a host, on first use.
 fn create(host: &str, overrides: &BTreeMap<String, Settings>) -> Result<Pool<HttpCall>, BuildError> {
     let settings = overrides.get(host).copied().unwrap_or(Settings { connections: 2 });
-    pool_for_calls(connect)
+    call_pool_for(connect)
         .connect_to(addresses_of(host))
         .connections_per_address(settings.connections)
         .lazy()

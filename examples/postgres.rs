@@ -104,7 +104,7 @@ async fn divide(pool: &Pool, dividend: i64, divisor: i64) -> Result<Option<i32>,
 }
 
 async fn run(address: SocketAddr, in_flight_max: usize) -> Result<(), BoxError> {
-    let pool = pool_tokio::pool_for_calls(move |address| connect(address, in_flight_max))
+    let pool = pool_tokio::call_pool_for(move |address| connect(address, in_flight_max))
         .connect_to_fixed([address])
         .connections_per_address(4)
         .spawn::<QueryCall>()?;

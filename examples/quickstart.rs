@@ -34,7 +34,7 @@ async fn run() -> Result<ExitCode, BoxError> {
 
     // Lines out; every line that comes back goes to the closure.
     let connector = tcp(LinesCodec::new, move |_answer: String| answers.answered());
-    let pool = pool_tokio::pool_for_connections(ledger.track(connector))
+    let pool = pool_tokio::pool_for(ledger.track(connector))
         .connect_to(address_sets)
         .connections_per_address(2)
         .on_undelivered(move |line: String, reason: UndeliveredReason| undelivered.undelivered(&line, reason))

@@ -2,7 +2,7 @@
 //!
 //! The same story, the same codec and the same arguments as in `quickstart.rs`, which says what to
 //! look at. Look at the difference of the two files: the executor, the crate that `tcp` and
-//! `pool_for_connections` come from, and the timer.
+//! `pool_for` come from, and the timer.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ async fn run() -> Result<ExitCode, BoxError> {
 
     // Lines out; every line that comes back goes to the closure.
     let connector = tcp(LinesCodec::new, move |_answer: String| answers.answered());
-    let pool = pool_smol::pool_for_connections(ledger.track(connector))
+    let pool = pool_smol::pool_for(ledger.track(connector))
         .connect_to(address_sets)
         .connections_per_address(2)
         .on_undelivered(move |line: String, reason: UndeliveredReason| undelivered.undelivered(&line, reason))

@@ -58,7 +58,7 @@ async fn run() -> Result<ExitCode, BoxError> {
     let Some(servers) = RealServer::start_or_skip(&REDIS, SERVERS)? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let pool = pool_tokio::pool_for_connections(connect)
+    let pool = pool_tokio::pool_for(connect)
         .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(CONNECTIONS_PER_SERVER)
         .spawn::<&'static str>()?;

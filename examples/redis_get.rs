@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
 }
 
 pub(crate) fn pool(servers: &[RealServer]) -> Result<Pool<Call<Command, Reply>>, BuildError> {
-    pool_tokio::pool_for_calls(connect)
+    pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(2)
         .spawn::<Call<Command, Reply>>()

@@ -25,7 +25,7 @@ fn main() -> Result<(), BoxError> {
 }
 
 pub(crate) fn pool(servers: &[RealServer]) -> Result<Pool<Call<Command, Reply>>, BuildError> {
-    pool_smol::pool_for_calls(connect)
+    pool_smol::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(2)
         .spawn::<Call<Command, Reply>>()

@@ -21,7 +21,7 @@ fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_tokio() 
     let (world, stream) = World::new()?;
     run_on_tokio(async {
         let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&world.ledger));
-        let pool = pool_tokio::pool_for_connections(world.ledger.track(connector))
+        let pool = pool_tokio::pool_for(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)
             .observer(world.losses.observer())
@@ -36,7 +36,7 @@ fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_smol() -
     let (world, stream) = World::new()?;
     run_on_smol(async {
         let connector = pool_smol::tcp(LinesCodec::new, on_answer(&world.ledger));
-        let pool = pool_smol::pool_for_connections(world.ledger.track(connector))
+        let pool = pool_smol::pool_for(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)
             .observer(world.losses.observer())

@@ -37,7 +37,7 @@ fn shared() -> Option<Arc<PostgresServer>> {
 
 /// A pool that is connected.
 async fn pool_of(server: &PostgresServer, connections: u16, in_flight_max: usize) -> Pool {
-    let pool = pool_tokio::pool_for_calls(move |address| connect(address, in_flight_max))
+    let pool = pool_tokio::call_pool_for(move |address| connect(address, in_flight_max))
         .connect_to_fixed([server.address()])
         .connections_per_address(connections.into())
         .fail_fast_after(WATCHDOG)

@@ -193,9 +193,9 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
     /// # use pool_conformance::simulated::Clock as AnyRuntime;
     ///
     /// # let connect = async |_port: u16| Ok::<_, std::io::Error>(futures_util::sink::drain());
-    /// # let pool_for = |connect| PoolBuilder::plain(connect, AnyRuntime::default());
+    /// # let sink_pool_for = |connect| PoolBuilder::plain(connect, AnyRuntime::default());
     /// let servers = [Endpoint::new(7001), Endpoint::new(7002).with_priority(1)];
-    /// let builder = pool_for(connect).connect_to_fixed(servers); // 7002 if 7001 is away
+    /// let builder = sink_pool_for(connect).connect_to_fixed(servers); // 7002 if 7001 is away
     /// # builder.build::<String>().expect("the settings make sense");
     /// ```
     pub fn connect_to_fixed<E: IntoEndpoint>(
@@ -380,8 +380,8 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
     /// #     Ok(futures_util::sink::drain())
     /// # }
     /// let (sender, receiver) = futures_channel::mpsc::unbounded();
-    /// # let pool_for = |connector| pool_driver::PoolBuilder::plain(connector, Clock);
-    /// let builder = pool_for(connect)
+    /// # let sink_pool_for = |connector| pool_driver::PoolBuilder::plain(connector, Clock);
+    /// let builder = sink_pool_for(connect)
     ///     .connect_to_fixed([SocketAddr::from(([127, 0, 0, 1], 6379))])
     ///     .connections_per_address(2)
     ///     .config_from(receiver);

@@ -18,7 +18,7 @@
 //! #     }
 //! # })
 //! # .detach();
-//! let pool = pool_smol::pool_for_connections(tcp(LinesCodec::new, |line: String| println!("{line}")))
+//! let pool = pool_smol::pool_for(tcp(LinesCodec::new, |line: String| println!("{line}")))
 //!     .connect_to_fixed([address])
 //!     .connections_per_address(2)
 //!     .spawn::<String>()?;
@@ -52,7 +52,7 @@
 //!
 //! let seen = RefCell::new(Vec::new());
 //! let executor = LocalExecutor::new();
-//! let pool = pool_smol::pool_for(|_address: u16| async {
+//! let pool = pool_smol::sink_pool_for(|_address: u16| async {
 //!     let sink = futures_util::sink::unfold((), |(), item: Rc<str>| async {
 //!         seen.borrow_mut().push(item);
 //!         Ok::<_, String>(())
@@ -76,7 +76,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `tcp` | yes | [`tcp`] and [`framed`] |
-//! | `call` | yes | [calls](pool_for_calls): all of `pool-call`, and `call_timeout` |
+//! | `call` | yes | [calls](call_pool_for): all of `pool-call`, and `call_timeout` |
 //! | `tower` | no | pools as tower services, and tower services as connections |
 //! | `resolve` | no | the module `resolve`: host names and files as sources of addresses |
 //! | `dns`, `etcd` | no | these as sources of addresses, in the module `resolve` |
@@ -96,7 +96,7 @@ pub use pool_call::*;
 pub use pool_driver::*;
 
 #[cfg(feature = "call")]
-pub use call::{CallTimeoutExt, pool_for_calls};
+pub use call::{CallTimeoutExt, call_pool_for};
 pub use runtime::{SmolRuntime, SmolTimer};
 #[cfg(feature = "tcp")]
 pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
@@ -116,7 +116,7 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 ///
 /// # let server = smol::net::TcpListener::bind("127.0.0.1:0").await?;
 /// # let address = server.local_addr()?;
-/// let pool = pool_smol::pool_for(|address: SocketAddr| async move {
+/// let pool = pool_smol::sink_pool_for(|address: SocketAddr| async move {
 ///     let stream = TcpStream::connect(address).await?;
 ///     Ok::<_, std::io::Error>(FramedWrite::new(stream.compat_write(), LinesCodec::new()))
 /// })
@@ -129,8 +129,8 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 /// ```
 ///
 /// A sink that can't read notices only at the next write that its peer is gone. For peers that talk, prefer
-/// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
-pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> {
+/// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for`].
+pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> {
     PoolBuilder::plain(connector, SmolRuntime::new())
 }
 
@@ -139,15 +139,15 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> 
 /// ```
 /// use std::net::SocketAddr;
 ///
-/// use pool_smol::{BuildError, Pool, pool_for_connections, tcp};
+/// use pool_smol::{BuildError, Pool, pool_for, tcp};
 /// use tokio_util::codec::LinesCodec;
 ///
 /// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
 ///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-///     pool_for_connections(connector).connect_to_fixed(addresses).spawn()
+///     pool_for(connector).connect_to_fixed(addresses).spawn()
 /// }
 /// ```
-pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
+pub fn pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
     PoolBuilder::new(connector, SmolRuntime::new())
 }
 
@@ -158,12 +158,12 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
 /// # smol::block_on(async {
 /// use std::net::SocketAddr;
 /// use std::time::Duration;
-/// use pool_smol::{pool_for_connections, pool_map, tcp};
+/// use pool_smol::{pool_for, pool_map, tcp};
 /// use tokio_util::codec::LinesCodec;
 ///
 /// let pools = pool_map(|name: &String| {
 ///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-///     let pool = pool_for_connections(connector).dial_timeout(Duration::from_secs(1));
+///     let pool = pool_for(connector).dial_timeout(Duration::from_secs(1));
 ///     let pool = if name == "127.0.0.1:7003" { pool.connections_per_address(4) } else { pool };
 ///     let address: SocketAddr = name.parse()?;
 ///     Ok::<_, pool_smol::BoxError>(pool.connect_to_fixed([address]).spawn::<String>()?)

@@ -16,7 +16,7 @@ use smol::{Executor, LocalExecutor};
 /// use pool_smol::{PoolBuilder, SmolRuntime};
 ///
 /// let connect = |_: u16| async { Ok::<_, std::io::Error>(drain::<String>()) };
-/// // What `pool_smol::pool_for(connect)` does.
+/// // What `pool_smol::sink_pool_for(connect)` does.
 /// let builder = PoolBuilder::plain(connect, SmolRuntime::new());
 /// # let _ = builder;
 /// ```

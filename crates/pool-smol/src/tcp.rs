@@ -14,7 +14,7 @@ pub type TcpConnection<D, F> = ReadDriven<Framed<Compat<TcpStream>, D>, F>;
 /// The connector that [`tcp`] makes.
 pub type TcpConnector<M, F> = FramedConnector<TcpDialer, M, F>;
 
-/// A connector for [`pool_for_connections`](crate::pool_for_connections): TCP with Nagle's
+/// A connector for [`pool_for`](crate::pool_for): TCP with Nagle's
 /// algorithm off, framed by the codec that `codec` makes for each connection. Everything the peer
 /// sends goes to `on_item`, and a peer that closes is noticed without traffic.
 ///

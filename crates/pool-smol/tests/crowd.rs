@@ -10,7 +10,7 @@ mod adapter {
     use std::io;
     use std::net::SocketAddr;
 
-    pub(crate) use pool_smol::{Connection, Pipelined, Tagged, pool_for_calls};
+    pub(crate) use pool_smol::{Connection, Pipelined, Tagged, call_pool_for};
     pub(crate) use smol::block_on;
 
     use smol::net::TcpStream;

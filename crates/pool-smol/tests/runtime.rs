@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::sink::{Drain, drain, unfold};
-use pool_smol::{EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, pool_for};
+use pool_smol::{EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, sink_pool_for};
 use smol::future::poll_once;
 use smol::{Executor, LocalExecutor, block_on};
 
@@ -73,7 +73,7 @@ fn a_timer_expires_at_once_if_its_time_is_past() {
 #[test]
 fn the_timer_wakes_a_driver_that_has_nothing_else_to_do() {
     let connector = |_: u16| pending::<Result<Drain<u32>, String>>();
-    let builder = pool_for(connector).connect_to_fixed([1]).dial_timeout(SOON);
+    let builder = sink_pool_for(connector).connect_to_fixed([1]).dial_timeout(SOON);
     let pool = builder.spawn::<u32>().expect("the settings make sense");
     let ready = block_on(pool.ready());
     assert!(matches!(ready, Err(ReadyError::Failing { last_error: Some(_) })), "{ready:?}");
@@ -81,7 +81,7 @@ fn the_timer_wakes_a_driver_that_has_nothing_else_to_do() {
 
 #[test]
 fn a_pool_runs_on_the_global_executor_or_on_one_of_ones_own() {
-    let builder = || pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let builder = || sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
     let executor = Executor::new();
     let on_global = builder().spawn::<u32>().expect("the settings make sense");
     let on_own = builder().spawn_on::<u32>(&executor).expect("the settings make sense");
@@ -98,7 +98,7 @@ fn a_pool_runs_on_the_global_executor_or_on_one_of_ones_own() {
 fn on_a_local_executor_items_and_connections_need_not_be_send_and_may_borrow() {
     let seen = RefCell::new(Vec::new());
     let executor = LocalExecutor::new();
-    let pool = pool_for(|_: u16| {
+    let pool = sink_pool_for(|_: u16| {
         let sink = unfold(&seen, |seen, item: Rc<u32>| async move {
             seen.borrow_mut().push(*item);
             Ok::<_, String>(seen)

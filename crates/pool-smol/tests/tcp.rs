@@ -7,7 +7,7 @@ mod scenarios;
 mod adapter {
     use std::io;
 
-    pub(crate) use pool_smol::{Pool, ReadyError, pool_for_connections, tcp};
+    pub(crate) use pool_smol::{Pool, ReadyError, pool_for, tcp};
     pub(crate) use smol::block_on;
     pub(crate) use smol::future::yield_now;
     pub(crate) use smol::net::TcpListener as Listener;

@@ -7,7 +7,7 @@
 //!
 //! let name: HostPort = "redis.example.com:6379".parse()?;
 //! # let connect = |_: SocketAddr| async { Ok::<_, std::io::Error>(futures_util::sink::drain()) };
-//! let pool = pool_tokio::pool_for(connect)
+//! let pool = pool_tokio::sink_pool_for(connect)
 //!     .follow(resolve::system().subscribe(&name))
 //!     .spawn::<String>()?;
 //! # Ok(())

@@ -19,7 +19,7 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 /// use pool_tokio::{PoolBuilder, TokioRuntime};
 ///
 /// let connect = |_: u16| async { Ok::<_, std::io::Error>(drain::<String>()) };
-/// // What `pool_tokio::pool_for(connect)` does.
+/// // What `pool_tokio::sink_pool_for(connect)` does.
 /// let builder = PoolBuilder::plain(connect, TokioRuntime::new());
 /// # let _ = builder;
 /// ```

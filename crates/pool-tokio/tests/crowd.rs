@@ -11,7 +11,7 @@ mod adapter {
     use std::io;
     use std::net::SocketAddr;
 
-    pub(crate) use pool_tokio::{Connection, Pipelined, Tagged, pool_for_calls};
+    pub(crate) use pool_tokio::{Connection, Pipelined, Tagged, call_pool_for};
 
     use tokio::net::TcpStream;
     use tokio::runtime::Builder;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::sink::drain;
-use pool_tokio::{BuildError, GetErrorReason, Pool, PoolMap, pool_for, pool_map};
+use pool_tokio::{BuildError, GetErrorReason, Pool, PoolMap, sink_pool_for, pool_map};
 use tokio::sync::Barrier;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, advance};
 
 fn pool<T: Send + 'static>(name: u16) -> Result<Pool<T, u16>, BuildError> {
-    pool_for(|_: u16| async { Ok::<_, String>(drain::<T>()) }).connect_to_fixed([name]).spawn()
+    sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<T>()) }).connect_to_fixed([name]).spawn()
 }
 
 const CALLERS: usize = 16;
@@ -104,7 +104,7 @@ async fn maps_can_be_shared_and_their_futures_spawned() {
     }
     let creator = |_: &String| {
         let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<Cell<u8>>()) };
-        pool_for(connector).connect_to_fixed([]).spawn()
+        sink_pool_for(connector).connect_to_fixed([]).spawn()
     };
     let pools: PoolMap<String, Pool<Cell<u8>>> = pool_map(creator).spawn().expect("the settings make sense");
     assert_shared(&pools);
@@ -124,7 +124,7 @@ async fn on_a_local_set_neither_items_nor_what_the_creator_holds_need_be_send() 
             let builder = pool_map(move |name: &u16| {
                 count.set(count.get() + 1);
                 let connector = |_: u16| async { Ok::<_, String>(drain::<Rc<str>>()) };
-                pool_for(connector).connect_to_fixed([*name]).spawn_local()
+                sink_pool_for(connector).connect_to_fixed([*name]).spawn_local()
             });
             let (pools, driver) = builder.build_with().expect("the settings make sense");
             tokio::task::spawn_local(driver);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
     AddressSet, Backoff, BuildError, EndReason, FixedAddresses, PlainConnector, PoolBuilder, ReadyError,
-    TokioRuntime, pool_for,
+    TokioRuntime, sink_pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -43,7 +43,7 @@ fn current_thread() -> Runtime {
 async fn t24_paused_time_drives_the_dial_timeout() {
     let starts = Starts::default();
     let seen = Arc::clone(&starts);
-    let pool = pool_for(move |_: u16| {
+    let pool = sink_pool_for(move |_: u16| {
         record(&seen);
         pending::<Result<Drain<u32>, String>>()
     })
@@ -65,7 +65,7 @@ async fn t24_paused_time_drives_the_dial_timeout() {
 async fn t18_paused_time_drives_the_backoff() {
     let starts = Starts::default();
     let seen = Arc::clone(&starts);
-    let pool = pool_for(move |_: u16| {
+    let pool = sink_pool_for(move |_: u16| {
         record(&seen);
         async { Err::<Drain<u32>, _>("connection refused") }
     })
@@ -88,7 +88,7 @@ async fn t18_paused_time_drives_the_backoff() {
 
 #[test]
 fn a_pool_that_is_spawned_outside_a_runtime_is_an_error_and_no_panic() {
-    let builder = pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let builder = sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
     let error = builder.spawn::<u32>().expect_err("there is no runtime");
     assert!(matches!(error, BuildError::Spawn(_)), "{error:?}");
     assert!(error.to_string().starts_with("the pool's driver could not be spawned: "), "{error}");
@@ -96,7 +96,7 @@ fn a_pool_that_is_spawned_outside_a_runtime_is_an_error_and_no_panic() {
 
 #[test]
 fn a_pool_can_be_made_before_the_runtime_and_run_on_its_handle() {
-    let builder = pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
+    let builder = sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([1]);
     let runtime = current_thread();
     let pool = builder.spawn_on::<u32>(runtime.handle()).expect("the settings make sense");
     let ended = runtime.block_on(async {
@@ -111,7 +111,7 @@ fn items_and_connections_need_not_be_send_on_a_local_set() {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let builder = || {
         let seen = Rc::clone(&seen);
-        pool_for(move |_: u16| {
+        sink_pool_for(move |_: u16| {
             let sink = Box::pin(unfold(Rc::clone(&seen), |seen, item: Rc<u32>| async move {
                 seen.borrow_mut().push(*item);
                 Ok::<_, String>(seen)
@@ -145,7 +145,7 @@ fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_dri
     let (release, blocked) = mpsc::channel::<()>();
     let runtime =
         Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
-    let pool = pool_for(move |_: u16| {
+    let pool = sink_pool_for(move |_: u16| {
         is_inside.send(()).expect("the test listens");
         // It ends when the test drops the other end.
         let _ = blocked.recv();
@@ -165,7 +165,7 @@ fn t33_the_snapshot_answers_from_another_thread_while_a_connector_blocks_the_dri
 async fn senders_on_many_threads_lose_nothing_and_their_own_order_is_kept() {
     let received = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&received);
-    let pool = pool_for(move |_: u16| {
+    let pool = sink_pool_for(move |_: u16| {
         let sink = unfold(Arc::clone(&seen), |seen, item: (u32, u32)| async move {
             seen.lock().expect("nobody panics").push(item);
             Ok::<_, String>(seen)
@@ -202,7 +202,7 @@ fn refused(
     ) -> PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
 ) -> &'static str {
     let connector: fn(u16) -> Dial = |_| std::future::ready(Ok(drain()));
-    let builder = change(pool_for(connector).follow(FixedAddresses::new(AddressSet::default())));
+    let builder = change(sink_pool_for(connector).follow(FixedAddresses::new(AddressSet::default())));
     match builder.build::<u32>() {
         Err(BuildError::Config(error)) => error.field(),
         Err(other) => panic!("{other}"),

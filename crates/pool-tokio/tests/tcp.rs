@@ -7,7 +7,7 @@ mod scenarios;
 mod adapter {
     use std::io;
 
-    pub(crate) use pool_tokio::{Pool, ReadyError, pool_for_connections, tcp};
+    pub(crate) use pool_tokio::{Pool, ReadyError, pool_for, tcp};
     pub(crate) use tokio::net::TcpListener as Listener;
     pub(crate) use tokio::task::yield_now;
 

@@ -27,7 +27,7 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         let connection = CountingSink::new(&counter);
         async move { Ok::<_, Infallible>(connection) }
     };
-    let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS).queue_size(QUEUE);
+    let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(0..CONNECTIONS).queue_size(QUEUE);
     let pool = pool.spawn::<u64>().expect("the settings make sense");
     let produce = |_| {
         let pool = pool.clone();

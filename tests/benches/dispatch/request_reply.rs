@@ -42,7 +42,7 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         let connection = CountingSink::new(&counter);
         async move { Ok::<_, Infallible>(connection) }
     };
-    let pool = pool_tokio::pool_for(connector).connect_to_fixed(0..CONNECTIONS);
+    let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(0..CONNECTIONS);
     let pool = pool.queue_size(QUEUE).item_policy(ReturnToCaller).spawn();
     ask_all(load, pool.expect("the settings make sense")).await;
 }
@@ -54,7 +54,7 @@ pub(crate) async fn pipelined(load: Load, counter: &Counter) {
         let transport = Loopback::new(&counter);
         async move { Ok::<_, Infallible>(Pipelined::new(transport)) }
     };
-    let pool = pool_tokio::pool_for_calls(connector).connect_to_fixed(0..CONNECTIONS);
+    let pool = pool_tokio::call_pool_for(connector).connect_to_fixed(0..CONNECTIONS);
     ask_all(load, pool.queue_size(QUEUE).spawn().expect("the settings make sense")).await;
 }
 

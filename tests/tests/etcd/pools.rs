@@ -103,7 +103,7 @@ impl World {
 
     fn tokio_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
         let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&self.ledger));
-        let pool = pool_tokio::pool_for_connections(self.ledger.track(connector))
+        let pool = pool_tokio::pool_for(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
             .on_undelivered(on_undelivered(&self.ledger));
@@ -112,7 +112,7 @@ impl World {
 
     fn smol_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
         let connector = pool_smol::tcp(LinesCodec::new, on_answer(&self.ledger));
-        let pool = pool_smol::pool_for_connections(self.ledger.track(connector))
+        let pool = pool_smol::pool_for(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
             .on_undelivered(on_undelivered(&self.ledger));

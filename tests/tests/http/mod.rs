@@ -34,7 +34,7 @@ where
 
 /// A pool that is connected.
 pub(crate) async fn pool_of(servers: &[HttpServer], connections: u16) -> Pool {
-    let pool = pool_tokio::pool_for_calls(connect)
+    let pool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
         .connections_per_address(connections.into())
         .spawn()

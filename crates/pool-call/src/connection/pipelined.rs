@@ -36,7 +36,7 @@ use crate::policy::IN_FLIGHT_MAX;
 /// ```
 ///
 /// In a pool, make one in the connector:
-/// `pool_for_connections(|address| async move { Ok(Pipelined::new(dial(address).await?)) })`.
+/// `pool_for(|address| async move { Ok(Pipelined::new(dial(address).await?)) })`.
 /// Its settings and what it does otherwise are those of every [`CallConnection`]. A reply that nobody waits
 /// for breaks it: the replies after it would go to the wrong callers.
 pub type Pipelined<T, Request, Reply> = CallConnection<T, Request, Reply, InOrder<Request, Reply>>;

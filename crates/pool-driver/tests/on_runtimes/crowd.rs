@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::adapter::{
-    CALLS, Connection, Pipelined, Tagged, Transport, block_on, dial, pool_for_calls, run_all,
+    CALLS, Connection, Pipelined, Tagged, Transport, block_on, dial, call_pool_for, run_all,
 };
 use super::loopback::{Crowd, IN_FLIGHT_MAX, Item, Order, Plan, WRITE_BUFFER_LEN, id_of, stamp};
 
@@ -22,7 +22,7 @@ where
         transport.set_backpressure_boundary(WRITE_BUFFER_LEN);
         Ok::<_, std::io::Error>(connect(transport))
     };
-    let settings = crowd.settings(pool_for_calls(connector));
+    let settings = crowd.settings(call_pool_for(connector));
     let ended = block_on(async {
         let pool = settings.spawn::<Item>().expect("the settings make sense");
         run_all(crowd.callers(&pool)).await;

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::sink::Drain;
 
 use super::adapter::{
-    EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder, Runtime, UndeliveredReason, pool_for,
+    EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder, Runtime, UndeliveredReason, sink_pool_for,
 };
 
 type NoDial = fn(u16) -> Pending<Result<Drain<u32>, String>>;
@@ -25,7 +25,7 @@ pub(crate) fn check<E>(executor: E, spawn: impl FnOnce(Unconnected, &E) -> Pool<
         undelivered.send((item, reason)).expect("the test listens");
     });
     let no_dial: NoDial = |_| pending();
-    let builder = pool_for(no_dial).connect_to_fixed([1]).queue_size(2).item_policy(on_undelivered);
+    let builder = sink_pool_for(no_dial).connect_to_fixed([1]).queue_size(2).item_policy(on_undelivered);
     let pool = spawn(builder, &executor);
     pool.try_send(1).expect("there is room");
     pool.try_send(2).expect("there is room");

@@ -10,7 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_util::codec::LinesCodec;
 
 use super::adapter::{
-    Listener, Peer, Pool, ReadyError, block_on, frame, listen, pool_for_connections, tcp, yield_now,
+    Listener, Peer, Pool, ReadyError, block_on, frame, listen, pool_for, tcp, yield_now,
 };
 
 /// So long that a test which waits for it has failed.
@@ -33,7 +33,7 @@ async fn read_to_end(peer: Peer) -> Vec<String> {
 }
 
 fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
-    pool_for_connections(tcp(LinesCodec::new, drop))
+    pool_for(tcp(LinesCodec::new, drop))
         .connect_to_fixed([address])
         .connections_per_address(connections)
         .spawn()
@@ -44,7 +44,7 @@ fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
 fn listening_pool(address: SocketAddr) -> (Pool<String>, mpsc::Receiver<String>) {
     let (sender, said) = mpsc::channel();
     let connector = tcp(LinesCodec::new, move |line| sender.send(line).expect("the test listens"));
-    let builder = pool_for_connections(connector).connect_to_fixed([address]);
+    let builder = pool_for(connector).connect_to_fixed([address]);
     (builder.spawn().expect("the settings make sense"), said)
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pool_tokio::{
     AddressSnapshot, Backoff, Call, CallError, CallExt, CallTimeoutExt, Connection, ConnectionError,
-    MaybeSentReason, NotSentReason, Pipelined, Pool, Tagged, pool_for_calls,
+    MaybeSentReason, NotSentReason, Pipelined, Pool, Tagged, call_pool_for,
 };
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking, yield_now};
@@ -135,7 +135,7 @@ impl Bench {
             let settings = if address == bad_address { settings } else { Settings::default() };
             dial(address).await.map(|transport| K::connect(transport, settings))
         };
-        let pool = pool_for_calls(connector)
+        let pool = call_pool_for(connector)
             .connect_to_fixed([good_address, bad_address])
             .backoff(backoff())
             .outcome_timeout(settings.outcome_timeout)

@@ -30,7 +30,7 @@ pub(crate) struct RetryingPool {
 
 impl Pool {
     pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        let pool = pool_tokio::pool_for_calls(connect)
+        let pool = pool_tokio::call_pool_for(connect)
             .connect_to_fixed(servers.iter().copied())
             .connections_per_address(CONNECTIONS_PER_SERVER)
             .spawn::<Call<Command, Reply>>()?;
