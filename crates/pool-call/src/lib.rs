@@ -57,7 +57,7 @@ mod tower;
 pub use builder::call_pool_builder;
 pub use call::{Call, ReplyFuture, Responder};
 pub use calling::{CallExt, Calling, CallingUntil};
-pub use connection::{CallConnection, Pipelined, Tagged};
+pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
 pub use retry::{Retry, RetryBudget};

@@ -46,13 +46,19 @@ pub use queue::QueueSnapshot;
 pub use seams::addresses::{
     AddressStream, AddressUpdate, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
 };
-pub use seams::connect::{Connect, DialContext, PlainConnector, PlainDial};
-pub use seams::connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
+pub use seams::connect::{Connect, DialContext};
+pub use seams::connection::{Connection, ConnectionEvent};
 #[cfg(feature = "codec")]
-pub use seams::framed::{FramedConnector, FramedDial, framed};
+pub use seams::framed::{AsFramed, framed};
 pub use seams::item_policy::{DropUndelivered, ItemPolicy};
+pub use seams::map_items::{MapItems, map_items};
 pub use seams::observer::{Event, NoObserver, Observer};
+pub use seams::plain::{AsPlain, Plain};
+pub use seams::read_driven::{AsReadDriven, ReadDriven, read_driven};
 pub use seams::runtime::{Ambient, Local, Runtime, SpawnOn, Timer};
+#[cfg(feature = "tcp")]
+pub use seams::tcp_options::TcpOptions;
+pub use seams::wrap::{Wrap, Wrapped, WrappedDial};
 pub use seams::{Seams, SeamsOf};
 pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};

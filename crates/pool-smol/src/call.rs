@@ -33,7 +33,7 @@ use crate::runtime::SmolRuntime;
 /// # }).detach();
 /// let pool = pool_smol::pool_for_calls(|address: SocketAddr| async move {
 ///     let stream = Async::<std::net::TcpStream>::connect(address).await?;
-///     Ok::<_, io::Error>(Pipelined::new(Framed::new(stream.compat(), LinesCodec::new())))
+///     Ok::<_, io::Error>(Pipelined::new(Framed::new(stream.compat(), LinesCodec::new_with_max_length(8192))))
 /// })
 /// .connect_to_fixed([address])
 /// .spawn::<Call<String, String>>()?;

@@ -36,7 +36,7 @@ use crate::runtime::TokioRuntime;
 /// # });
 /// let pool = pool_tokio::pool_for_calls(|address: SocketAddr| async move {
 ///     let stream = TcpStream::connect(address).await?;
-///     Ok::<_, io::Error>(Pipelined::new(Framed::new(stream, LinesCodec::new())))
+///     Ok::<_, io::Error>(Pipelined::new(Framed::new(stream, LinesCodec::new_with_max_length(8192))))
 /// })
 /// .connect_to_fixed([address])
 /// .spawn::<Call<String, String>>()?;

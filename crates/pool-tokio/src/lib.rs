@@ -17,7 +17,9 @@
 //! #         tokio::spawn(async move { tokio::io::copy(&mut peer, &mut tokio::io::sink()).await });
 //! #     }
 //! # });
-//! let pool = pool_tokio::pool_for_connections(tcp(LinesCodec::new, |line: String| println!("{line}")))
+//! // A codec without a bound lets a peer fill the memory.
+//! let connector = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
+//! let pool = pool_tokio::pool_for_connections(connector)
 //!     .connect_to_fixed([address])
 //!     .connections_per_address(2)
 //!     .spawn::<String>()?;
@@ -65,7 +67,7 @@ pub use pool_driver::*;
 pub use call::{CallDeadline, CallTimeoutExt, pool_for_calls};
 pub use runtime::{TokioRuntime, TokioTimer};
 #[cfg(feature = "tcp")]
-pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
+pub use tcp::{TcpConnector, TcpDialer, TcpTransport, tcp};
 
 /// A pool over plain sinks, which `connector` makes from addresses.
 ///
@@ -83,7 +85,7 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 /// # let address = server.local_addr()?;
 /// let pool = pool_tokio::pool_for(|address: SocketAddr| async move {
 ///     let stream = TcpStream::connect(address).await?;
-///     Ok::<_, std::io::Error>(FramedWrite::new(stream, LinesCodec::new()))
+///     Ok::<_, std::io::Error>(FramedWrite::new(stream, LinesCodec::new_with_max_length(8192)))
 /// })
 /// .connect_to_fixed([address])
 /// .spawn::<String>()?;
@@ -94,7 +96,7 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 ///
 /// A sink that can't read notices only at the next write that its peer is gone. For peers that talk, prefer
 /// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for_connections`].
-pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime> {
+pub fn pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, TokioRuntime> {
     PoolBuilder::plain(connector, TokioRuntime::new())
 }
 
@@ -107,7 +109,7 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime>
 /// use tokio_util::codec::LinesCodec;
 ///
 /// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
-///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     let connector = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
 ///     pool_for_connections(connector).connect_to_fixed(addresses).spawn()
 /// }
 /// ```
@@ -126,7 +128,7 @@ pub fn pool_for_connections<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
 /// use tokio_util::codec::LinesCodec;
 ///
 /// let pools = pool_map(|name: &String| {
-///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+///     let connector = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
 ///     let pool = pool_for_connections(connector).dial_timeout(Duration::from_secs(1));
 ///     let pool = if name == "127.0.0.1:7003" { pool.connections_per_address(4) } else { pool };
 ///     let address: SocketAddr = name.parse()?;
