@@ -8,8 +8,8 @@ mod adapter {
     use std::io;
 
     pub(crate) use pool_smol::{
-        Call, CallExt, Plain, Pool, ReadyError, TcpConnector, TcpTransport, Wrapped, pool_for,
-        pool_for_calls, pool_for_connections, tcp,
+        AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Plain, Pool, ReadyError, TcpConnector,
+        TcpTransport, Wrapped, pool_for, pool_for_calls, pool_for_connections, tcp,
     };
     pub(crate) use smol::block_on;
     pub(crate) use smol::future::yield_now;

@@ -8,8 +8,8 @@ mod adapter {
     use std::io;
 
     pub(crate) use pool_tokio::{
-        Call, CallExt, Plain, Pool, ReadyError, TcpConnector, TcpTransport, Wrapped, pool_for,
-        pool_for_calls, pool_for_connections, tcp,
+        AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Plain, Pool, ReadyError, TcpConnector,
+        TcpTransport, Wrapped, pool_for, pool_for_calls, pool_for_connections, tcp,
     };
     pub(crate) use tokio::net::TcpListener as Listener;
     pub(crate) use tokio::task::yield_now;

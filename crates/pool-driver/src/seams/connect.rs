@@ -35,10 +35,10 @@ use crate::error::BoxError;
 /// What the connections of a connector lack can be added by a [`Wrapped`](crate::Wrapped) connector.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connector for addresses of type `{A}`",
-    label = "makes no connections to a `{A}`",
-    note = "a connector is a closure `|address| async move {{ … }}` whose future is a `Result` of a connection, or \
-            a type that implements `Connect`",
-    note = "the error of a dial is any that `Box<dyn Error + Send + Sync>` can be made of"
+    label = "makes no connections to addresses of type `{A}`",
+    note = "a connector is a closure `|address: {A}| async move {{ … Ok(connection) }}`, or a type that \
+            implements `Connect`",
+    note = "its future is a `Result`, with an error that `Box<dyn Error + Send + Sync>` can be made of"
 )]
 pub trait Connect<A> {
     /// What a dial makes: a connection, or what a [`Wrap`](crate::Wrap) makes one of: a plain sink, a byte stream.

@@ -80,11 +80,11 @@ use crate::error::BoxError;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connection for items of type `{T}`",
-    label = "the connector must make connections for `{T}`",
-    note = "a plain sink of these items: use `sink_pool_for` (`PoolBuilder::plain`) instead",
-    note = "a sink that is a stream too, like `Framed`: wrap it by `read_driven(transport, |item| …)`, or \
+    label = "the connector makes no connections for `{T}`",
+    note = "for a plain sink: use `sink_pool_for` (`PoolBuilder::plain`)",
+    note = "for a sink that is a stream too, like `Framed`: `read_driven(transport, |item| …)`, or \
             `tcp(codec).on_item(|item| …)`",
-    note = "for calls: wrap the transport by `Pipelined::new` or `Tagged::new`, or use `tcp(codec).pipelined()`"
+    note = "for calls: wrap the transport by `Pipelined::new` or `Tagged::new`, or `tcp(codec).pipelined()`"
 )]
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// Whether the connection tells what became of each item it was sent, by

@@ -10,8 +10,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_util::codec::LinesCodec;
 
 use super::adapter::{
-    Call, CallExt, Listener, Peer, Plain, Pool, ReadyError, TcpConnector, TcpTransport, Wrapped, block_on,
-    frame, listen, pool_for, pool_for_calls, pool_for_connections, socket, tcp, yield_now,
+    AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Listener, Peer, Plain, Pool, ReadyError,
+    TcpConnector, TcpTransport, Wrapped, block_on, frame, listen, pool_for, pool_for_calls,
+    pool_for_connections, socket, tcp, yield_now,
 };
 
 /// So long that a test which waits for it has failed.
@@ -198,6 +199,23 @@ fn calls_are_answered_in_their_order_over_a_pipelined_connector() {
 }
 
 #[test]
+fn calls_are_answered_also_where_their_connection_counts_as_a_plain_sink() {
+    block_on(async {
+        let (listener, address) = server().await;
+        let builder = pool_for(tcp(lines()).pipelined()).connect_to_fixed([address]);
+        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let calls = join(pool.call("a".to_owned()), pool.call("b".to_owned()));
+        let ask = async {
+            let (first, second) = calls.await;
+            pool.shutdown(TIMEOUT).await;
+            (first.expect("it is answered"), second.expect("it is answered"))
+        };
+        let (replies, ()) = join(ask, answer_two(&listener, false)).await;
+        assert_eq!(replies, ("a!".to_owned(), "b!".to_owned()));
+    });
+}
+
+#[test]
 fn calls_are_answered_in_any_order_over_a_tagged_connector() {
     let stamp = |question: &mut String, id: u32| question.insert_str(0, &format!("{id} "));
     let id_of = |answer: &String| answer.split(' ').next()?.parse().ok();
@@ -213,6 +231,30 @@ fn calls_are_answered_in_any_order_over_a_tagged_connector() {
         let ((first, second), ()) = join(calls, answer_two(&listener, true)).await;
         assert!(first.ends_with(" a!") && second.ends_with(" b!"), "{first}, {second}");
     });
+}
+
+/// A program's own type can hold each connector without a parameter for it.
+struct Connectors {
+    plain: TcpConnector<LinesCodec>,
+    reading: Wrapped<TcpConnector<LinesCodec>, AsReadDriven<fn(String)>>,
+    pipelined: Wrapped<TcpConnector<LinesCodec>, AsPipelined<String, String>>,
+    tagged: Wrapped<TcpConnector<LinesCodec>, AsTagged<String, String, Stamp, IdOf>>,
+}
+
+type Stamp = fn(&mut String, u32);
+type IdOf = fn(&String) -> Option<u32>;
+
+#[test]
+fn connectors_can_be_named() {
+    let (stamp, id_of): (Stamp, IdOf) = (|_, _| {}, |_| None);
+    let connectors = Connectors {
+        plain: tcp(lines()),
+        reading: tcp(lines()).on_item(drop),
+        pipelined: tcp(lines()).pipelined(),
+        tagged: tcp(lines()).tagged(stamp, id_of),
+    };
+    let Connectors { plain, reading, pipelined, tagged } = &connectors;
+    assert!(format!("{plain:?} {reading:?} {pipelined:?} {tagged:?}").contains("nodelay: true"));
 }
 
 /// What a connector has done to a socket. Only Linux has all of it.
