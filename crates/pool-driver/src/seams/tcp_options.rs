@@ -1,6 +1,5 @@
 //! The options of TCP sockets that matter to a pool. With the feature `tcp`.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -30,12 +29,6 @@ pub struct TcpOptions {
     keep_alive: Option<Duration>,
     user_timeout: Option<Duration>,
 }
-
-/// Linux takes no longer time between probes (`MAX_TCP_KEEPIDLE`).
-const KEEP_ALIVE_SECS_MAX: u64 = 32_767;
-
-/// Linux takes no longer user timeout: an `int` of milliseconds.
-const USER_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 impl Default for TcpOptions {
     /// No delay, and nothing else.
@@ -67,8 +60,8 @@ impl TcpOptions {
     /// with [`keep_alive`](Self::keep_alive) also how long a question may remain unanswered. By default the
     /// system decides, which takes about 15 minutes on Linux.
     ///
-    /// In whole milliseconds, rounded up; 1 ms at least, 24 days at most. Systems other than Linux, Android and
-    /// Fuchsia have no such option and ignore it.
+    /// In whole milliseconds, rounded up; less than 1 ms counts as 1 ms, more than 24 days as 24 days. Systems
+    /// other than Linux, Android and Fuchsia have no such option: there it is ignored.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = Some(timeout);
         self
@@ -84,25 +77,31 @@ impl TcpOptions {
         SockRef<'s>: From<&'s S>,
     {
         let socket = SockRef::from(socket);
-        socket.set_tcp_nodelay(self.nodelay).map_err(|error| refused("no delay", error))?;
+        socket.set_tcp_nodelay(self.nodelay).map_err(|error| refused("TCP_NODELAY", &error))?;
         if let Some(interval) = self.keep_alive {
-            socket.set_tcp_keepalive(&probes(interval)).map_err(|error| refused("a keep-alive", error))?;
+            socket.set_tcp_keepalive(&probes(interval)).map_err(|error| refused("SO_KEEPALIVE", &error))?;
         }
         if let Some(timeout) = self.user_timeout {
-            set_user_timeout(&socket, timeout).map_err(|error| refused("a user timeout", error))?;
+            set_user_timeout(&socket, timeout).map_err(|error| refused("TCP_USER_TIMEOUT", &error))?;
         }
         Ok(())
     }
 }
 
-fn refused(option: &str, error: impl fmt::Display + Into<io::Error>) -> io::Error {
-    let message = format!("a TCP socket can't be given {option}: {error}");
-    io::Error::new(error.into().kind(), message)
+fn refused(option: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("a TCP socket can't be given {option}: {error}"))
+}
+
+/// At least one unit, a part of one counting as a whole, and no more than the system takes.
+fn in_units(time: Duration, unit: Duration, max: u64) -> u64 {
+    let units = time.as_nanos().div_ceil(unit.as_nanos());
+    u64::try_from(units).unwrap_or(u64::MAX).clamp(1, max)
 }
 
 fn probes(interval: Duration) -> TcpKeepalive {
-    let secs = interval.as_secs().saturating_add(u64::from(interval.subsec_nanos() > 0));
-    let interval = Duration::from_secs(secs.clamp(1, KEEP_ALIVE_SECS_MAX));
+    /// `MAX_TCP_KEEPIDLE` of Linux.
+    const SECS_MAX: u64 = 32_767;
+    let interval = Duration::from_secs(in_units(interval, Duration::from_secs(1), SECS_MAX));
     let probes = TcpKeepalive::new().with_time(interval);
     #[cfg(any(
         windows,
@@ -122,11 +121,10 @@ fn probes(interval: Duration) -> TcpKeepalive {
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
-    let part_of_a_milli = u64::from(timeout.subsec_nanos() % 1_000_000 > 0);
-    let timeout = timeout.min(USER_TIMEOUT_MAX);
-    let millis = timeout.as_secs() * 1_000 + u64::from(timeout.subsec_millis()) + part_of_a_milli;
-    let timeout = Duration::from_millis(millis.max(1)).min(USER_TIMEOUT_MAX);
-    socket.set_tcp_user_timeout(Some(timeout))
+    /// Linux keeps it in an `int`.
+    const MILLIS_MAX: u64 = 0x7fff_ffff; // 24.8 days
+    let millis = in_units(timeout, Duration::from_millis(1), MILLIS_MAX);
+    socket.set_tcp_user_timeout(Some(Duration::from_millis(millis)))
 }
 
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]

@@ -235,12 +235,14 @@ fn calls_are_answered_in_any_order_over_a_tagged_connector() {
 
 /// A program's own type can hold each connector without a parameter for it.
 struct Connectors {
-    plain: TcpConnector<LinesCodec>,
-    reading: Wrapped<TcpConnector<LinesCodec>, AsReadDriven<fn(String)>>,
-    pipelined: Wrapped<TcpConnector<LinesCodec>, AsPipelined<String, String>>,
-    tagged: Wrapped<TcpConnector<LinesCodec>, AsTagged<String, String, Stamp, IdOf>>,
+    plain: Lines,
+    reading: Wrapped<Lines, AsReadDriven<OnLine>>,
+    pipelined: Wrapped<Lines, AsPipelined<String, String>>,
+    tagged: Wrapped<Lines, AsTagged<String, String, Stamp, IdOf>>,
 }
 
+type Lines = TcpConnector<LinesCodec>;
+type OnLine = fn(String);
 type Stamp = fn(&mut String, u32);
 type IdOf = fn(&String) -> Option<u32>;
 
