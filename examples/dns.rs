@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
     };
 
     // Whatever comes back is thrown away.
-    let pool = pool_tokio::pool_for(tcp(BytesCodec::new, |_| ()))
+    let pool = pool_tokio::pool_for(tcp(BytesCodec::new()).on_item(|_| ()))
         .follow(dns.subscribe(&name))
         .spawn::<Bytes>()?;
 

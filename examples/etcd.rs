@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
 fn follow<'a>(endpoints: impl Iterator<Item = &'a str>, prefix: &str) -> Result<Pool<String>, BoxError> {
     let etcd = Etcd::connect(endpoints, EtcdConfig::default())?;
     let addresses = etcd.subscribe(&prefix.parse()?);
-    let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+    let connector = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
     Ok(pool_tokio::pool_for(connector).follow(addresses).spawn::<String>()?)
 }
 

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let servers = [start_server()?, start_server()?];
 
     // Lines out; every line that comes back goes to the closure.
-    let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
+    let connector = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
     let pool = pool_tokio::pool_for(connector)
         .connect_to_fixed(servers)
         .connections_per_address(2)

@@ -25,7 +25,8 @@ async fn run() -> Result<ExitCode, BoxError> {
     let (answers, undelivered) = (ledger.clone(), ledger.clone());
 
     // Lines out; every line that comes back goes to the closure.
-    let connector = tcp(LinesCodec::new, move |_answer: String| answers.answered());
+    let connector =
+        tcp(LinesCodec::new_with_max_length(8192)).on_item(move |_answer: String| answers.answered());
     let pool = pool_smol::pool_for(ledger.track(connector))
         .connect_to(address_sets)
         .connections_per_address(2)

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use pool_examples::{CounterReader, Outage};
 use pool_servers::{REDIS, RealServer};
-use pool_tokio::{AddressSnapshot, BoxError, TcpConnection, read_driven};
+use pool_tokio::{AddressSnapshot, BoxError, ReadDriven, TcpTransport, read_driven};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -73,11 +73,11 @@ async fn run() -> Result<ExitCode, BoxError> {
 
 /// A connection that will never be answered. It reads all the same: that is how it learns at once
 /// that its server is gone.
-async fn connect(address: SocketAddr) -> io::Result<TcpConnection<LinesCodec, fn(String)>> {
+async fn connect(address: SocketAddr) -> io::Result<ReadDriven<TcpTransport<LinesCodec>, fn(String)>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     stream.write_all(b"CLIENT REPLY OFF\r\n").await?;
-    Ok(read_driven(Framed::new(stream, LinesCodec::new()), |_| {}))
+    Ok(read_driven(Framed::new(stream, LinesCodec::new_with_max_length(8192)), |_| {}))
 }
 
 /// `Pool::ready` waits for the first connection; equal shares from the first item on need all.

@@ -20,7 +20,8 @@ const ROUNDS: usize = 100;
 fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_tokio() -> TestResult {
     let (world, stream) = World::new()?;
     run_on_tokio(async {
-        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&world.ledger));
+        let connector =
+            pool_tokio::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&world.ledger));
         let pool = pool_tokio::pool_for(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)
@@ -35,7 +36,8 @@ fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_tokio() 
 fn whatever_churn_loses_was_reported_with_a_drain_that_was_displaced_on_smol() -> TestResult {
     let (world, stream) = World::new()?;
     run_on_smol(async {
-        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&world.ledger));
+        let connector =
+            pool_smol::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&world.ledger));
         let pool = pool_smol::pool_for(world.ledger.track(connector))
             .connect_to(stream)
             .connections_per_address(2)

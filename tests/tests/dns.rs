@@ -60,7 +60,8 @@ impl World {
     }
 
     fn pool_on_tokio(&self, name: &str) -> Result<Pool<String>, BoxError> {
-        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&self.ledger));
+        let connector =
+            pool_tokio::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&self.ledger));
         let pool = impatient(pool_tokio::pool_for(self.ledger.track(connector)))
             .follow(self.subscribe(name, TokioRuntime::new())?)
             .on_undelivered(on_undelivered(&self.ledger))
@@ -69,7 +70,8 @@ impl World {
     }
 
     fn pool_on_smol(&self, name: &str) -> Result<Pool<String>, BoxError> {
-        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&self.ledger));
+        let connector =
+            pool_smol::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&self.ledger));
         let pool = impatient(pool_smol::pool_for(self.ledger.track(connector)))
             .follow(self.subscribe(name, SmolRuntime::new())?)
             .on_undelivered(on_undelivered(&self.ledger))

@@ -109,6 +109,16 @@ impl ServiceError {
     pub fn is_not_sent(&self) -> bool {
         matches!(self, Self::NotSent(_))
     }
+
+    /// What the error of a service means. That of a pool, however far below, keeps its meaning; of any other it is
+    /// not known how far the request got.
+    #[cfg(feature = "tower")]
+    pub(crate) fn of_service(error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::MaybeSent(MaybeSentReason::ServiceFailed(error.into())),
+        }
+    }
 }
 
 impl<Request> From<CallError<Request>> for ServiceError {
@@ -258,6 +268,11 @@ impl MaybeSentReason {
             Self::ConnectionFailed(_) | Self::ServiceFailed(_) | Self::Dropped => true,
             Self::SinkFailed(_) | Self::TimedOut => false,
         }
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut)
     }
 
     fn source(&self) -> Option<&(dyn Error + 'static)> {

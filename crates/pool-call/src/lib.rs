@@ -50,14 +50,12 @@ mod error;
 mod policy;
 mod retry;
 #[cfg(feature = "tower")]
-mod tower;
+pub mod tower;
 
 pub use call::{Call, ReplyFuture, Responder};
 pub use call_pool::{CallPool, Calls, ReturnToCaller, call_pool_builder};
 pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkCallingUntil};
-pub use connection::{CallConnection, Pipelined, Tagged};
+pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
 pub use retry::{Retry, RetryBudget};
-#[cfg(feature = "tower")]
-pub use tower::{NoBackground, ServiceConnection};

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
-use pool_call::{CallExt, CallPool, ConnectionError, ServiceConnection, call_pool_builder};
+use pool_call::tower::ServiceConnection;
+use pool_call::{CallExt, CallPool, ConnectionError, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor};
 use pool_driver::{Connection, Runtime};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, request};

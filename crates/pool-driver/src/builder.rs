@@ -19,12 +19,14 @@ use crate::seams::SeamsOf;
 use crate::seams::addresses::{
     AddressStream, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
 };
-use crate::seams::connect::{Connect, PlainConnector};
+use crate::seams::connect::Connect;
 use crate::seams::connection::Connection;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
 use crate::seams::observer::{NoObserver, Observer};
+use crate::seams::plain::AsPlain;
 use crate::seams::runtime::Runtime;
 use crate::seams::spawn::{Ambient, Local, Spawn};
+use crate::seams::wrap::Wrapped;
 use crate::wake_list::WakeUp;
 
 /// The settings of a pool on their way to becoming one.
@@ -127,10 +129,10 @@ impl From<ConfigError> for BuildError {
     }
 }
 
-impl<C, R> PoolBuilder<PlainConnector<C>, R> {
+impl<C, R> PoolBuilder<Wrapped<C, AsPlain>, R> {
     /// A pool whose connector makes plain sinks.
     pub fn plain(connector: C, runtime: R) -> Self {
-        PoolBuilder::new(PlainConnector::new(connector), runtime)
+        PoolBuilder::new(Wrapped::new(connector, AsPlain), runtime)
     }
 }
 

@@ -9,6 +9,9 @@
 //! the [`Driver`], and through the [`Multiplexer`] to the connection whose turn it is. The end of an
 //! item is always one of three: *refused* (back to its sender, in a [`SendError`]), *undelivered*
 //! (given to [`ItemPolicy`]), or *sent* (taken by a connection's `start_send`).
+//!
+//! Everything is at the root. The modules [`connect`], [`errors`], [`events`] and [`map`] group the same names for the
+//! runtime crates, whose roots have only what most programs need.
 
 mod builder;
 mod clock;
@@ -49,14 +52,20 @@ pub use queue::QueueSnapshot;
 pub use seams::addresses::{
     AddressStream, AddressUpdate, FixedAddresses, IntoAddressUpdate, OnAddressesEnd, StreamSource,
 };
-pub use seams::connect::{Connect, DialContext, PlainConnector, PlainDial};
-pub use seams::connection::{Connection, ConnectionEvent, Plain, ReadDriven, read_driven};
+pub use seams::connect::{Connect, DialContext};
+pub use seams::connection::{Connection, ConnectionEvent};
 #[cfg(feature = "codec")]
-pub use seams::framed::{FramedConnector, FramedDial, framed};
+pub use seams::framed::{AsFramed, framed};
 pub use seams::item_policy::{DropUndelivered, ItemPolicy};
+pub use seams::map_items::{MapItems, map_items};
 pub use seams::observer::{Event, NoObserver, Observer};
+pub use seams::plain::{AsPlain, Plain};
+pub use seams::read_driven::{AsReadDriven, ReadDriven, read_driven};
 pub use seams::runtime::{Runtime, Timer};
 pub use seams::spawn::{Ambient, Local, Spawn};
+#[cfg(feature = "tcp")]
+pub use seams::tcp_options::TcpOptions;
+pub use seams::wrap::{Wrap, Wrapped, WrappedDial};
 pub use seams::{Seams, SeamsOf};
 pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
@@ -66,3 +75,41 @@ pub use pool_core::{
     DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening, Outcome,
     PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState,
 };
+
+/// How connections are made, and what a connection is.
+pub mod connect {
+    #[cfg(feature = "tcp")]
+    pub use crate::TcpOptions;
+    #[cfg(feature = "codec")]
+    pub use crate::{AsFramed, framed};
+    pub use crate::{
+        AsPlain, AsReadDriven, Connect, Connection, ConnectionEvent, DialContext, FailureKind, MapItems,
+        Outcome, Plain, ReadDriven, Wrap, Wrapped, WrappedDial, map_items, read_driven,
+    };
+}
+
+/// What can go wrong, and why things end.
+pub mod errors {
+    pub use crate::{
+        BoxError, BuildError, ConfigError, DialTimedOut, EndReason, Ended, GetError, GetErrorReason,
+        OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError, SharedError,
+        TooManyAddresses, UndeliveredReason,
+    };
+}
+
+/// What happens in a pool, and how it stands.
+pub mod events {
+    pub use crate::{
+        AddressId, AddressSnapshot, AddressState, AddressStatus, Availability, Counts, DrainReason, Event,
+        LastOutcome, NoObserver, Observer, QueueSnapshot, SlotEnd, SlotId, SlotState, Snapshot,
+        SourceSnapshot, SourceState,
+    };
+}
+
+/// One pool for each name.
+pub mod map {
+    pub use crate::{
+        Creator, GetError, GetErrorReason, NameSnapshot, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
+        PoolMapEnded, PoolMapSnapshot,
+    };
+}

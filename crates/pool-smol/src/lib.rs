@@ -1,8 +1,15 @@
 //! A client-side connection pool for smol.
 //!
 //! The pool takes a stream of address sets, keeps connections to every address, and spreads what
-//! you [`send`](Pool::send) over them. It reconnects, backs off, drains connections to addresses
+//! you send over them. It reconnects, backs off, drains connections to addresses
 //! that left, and pushes back when nothing can take more.
+//!
+//! | verb | connections are | handle |
+//! |---|---|---|
+//! | [`pool_for`] | [`Connection`]s: they read too, as those of [`tcp`] with `on_item` | [`Pool`]: `send` |
+//! | [`sink_pool_for`] | any `Sink` | [`Pool`]: `send` |
+//! | [`call_pool_for`] | [`Pipelined`], [`Tagged`], [`ServiceConnection`](tower::ServiceConnection) | [`CallPool`]: `call` |
+//! | [`pool_map`] | up to its pools | [`PoolMap`](map::PoolMap): a pool for each name |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,12 +25,10 @@
 //! #     }
 //! # })
 //! # .detach();
-//! let pool = pool_smol::pool_for(tcp(LinesCodec::new, |line: String| println!("{line}")))
-//!     .connect_to_fixed([address])
-//!     .connections_per_address(2)
-//!     .spawn::<String>()?;
+//! let lines = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
+//! let pool = pool_smol::pool_for(lines).connect_to_fixed([address]).connections_per_address(2).spawn()?;
 //!
-//! pool.send("hello".into()).await?;
+//! pool.send("hello".to_owned()).await?;
 //! let ended = pool.shutdown(std::time::Duration::from_secs(5)).await;
 //! assert_eq!(ended.counts.sent, 1);
 //! # Ok(())
@@ -75,36 +80,66 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `tcp` | yes | [`tcp`] and [`framed`] |
-//! | `call` | yes | [calls](call_pool_for): all of `pool-call`, and `call_timeout` |
-//! | `tower` | no | pools as tower services, and tower services as connections |
+//! | `tcp` | yes | [`tcp`], and `framed` in [`connect`] |
+//! | `call` | yes | [`call_pool_for`] and the module [`call`] |
+//! | `tower` | no | the module `tower`: pools as services, services as connections, layers |
 //! | `resolve` | no | the module `resolve`: host names and files as sources of addresses |
 //! | `dns`, `etcd` | no | these as sources of addresses, in the module `resolve` |
 //!
-//! Everything but the runtime comes from `pool-driver` and `pool-call`, which are re-exported here.
+//! What most programs need is here; the rest has its module, and all of the layer below is in [`driver`].
 
-#[cfg(feature = "call")]
-mod call;
 #[cfg(feature = "resolve")]
 pub mod resolve;
 mod runtime;
 #[cfg(feature = "tcp")]
 mod tcp;
 
+#[cfg(feature = "tower")]
+pub use pool_call::tower;
 #[cfg(feature = "call")]
-pub use pool_call::*;
-pub use pool_driver::*;
+pub use pool_call::{self as call, CallError, CallPool, Pipelined, Retry, Tagged};
+pub use pool_driver::{
+    self as driver, AddressSet, BoxError, BuildError, Connection, Pool, PoolBuilder, connect, errors, events,
+    map,
+};
 
-#[cfg(feature = "call")]
-pub use call::{CallTimeoutExt, call_pool_for};
-pub use runtime::{SmolRuntime, SmolTimer};
+pub use runtime::SmolRuntime;
 #[cfg(feature = "tcp")]
-pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
+pub use tcp::tcp;
 
-/// A pool over plain sinks, which `connector` makes from addresses.
+use pool_driver::connect::{AsPlain, Wrapped};
+use pool_driver::map::{PoolHandle, PoolMapBuilder};
+
+/// The types behind [`tcp`] and [`SmolRuntime`].
+pub mod types {
+    pub use crate::runtime::SmolTimer;
+    #[cfg(feature = "tcp")]
+    pub use crate::tcp::{TcpConnector, TcpDialer, TcpTransport};
+}
+
+/// A pool over [`Connection`]s, which `connector` makes from addresses: those of [`tcp`] with `on_item`, of
+/// [`read_driven`](connect::read_driven), or of your own.
 ///
-/// The closure is called for every dial, and clones what it captures for each future:
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use pool_smol::{BuildError, Pool, pool_for, tcp};
+/// use tokio_util::codec::LinesCodec;
+///
+/// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
+///     let lines = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
+///     pool_for(lines).connect_to_fixed(addresses).spawn()
+/// }
+/// ```
+///
+/// A closure is a connector too. It is called for every dial, and clones what it captures for each future:
 /// `move |address| { let config = config.clone(); async move { … } }`.
+pub fn pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
+    PoolBuilder::new(connector, SmolRuntime::new())
+}
+
+/// A pool over plain sinks, which `connector` makes from addresses. A sink is flushed after it was sent something, and
+/// whenever it wakes its task.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -118,37 +153,56 @@ pub use tcp::{TcpConnection, TcpConnector, TcpDialer, tcp};
 /// # let address = server.local_addr()?;
 /// let pool = pool_smol::sink_pool_for(|address: SocketAddr| async move {
 ///     let stream = TcpStream::connect(address).await?;
-///     Ok::<_, std::io::Error>(FramedWrite::new(stream.compat_write(), LinesCodec::new()))
+///     Ok::<_, std::io::Error>(FramedWrite::new(stream.compat_write(), LinesCodec::new_with_max_length(8192)))
 /// })
 /// .connect_to_fixed([address])
-/// .spawn::<String>()?;
-/// pool.send("hello".into()).await?;
+/// .spawn()?;
+/// pool.send("hello".to_owned()).await?;
 /// # Ok(())
 /// # })
 /// # }
 /// ```
 ///
-/// A sink that can't read notices only at the next write that its peer is gone. For peers that talk, prefer
-/// [`tcp`], [`framed`] or [`read_driven`] with [`pool_for`].
-pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, SmolRuntime> {
+/// A sink that never reads notices only at the next write that its peer is gone. For peers that talk, prefer
+/// [`pool_for`].
+pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, SmolRuntime> {
     PoolBuilder::plain(connector, SmolRuntime::new())
 }
 
-/// A pool over [`Connection`]s, which `connector` makes from addresses.
+/// A pool over connections that answer calls, which `connector` makes from addresses: [`Pipelined`], where replies
+/// come in order, [`Tagged`], where they carry ids, or a tower service in a `ServiceConnection`.
+///
+/// Calls that can't be delivered come back to their callers, at the latest when no connection has
+/// been up for [`FAIL_FAST_AFTER`](call::FAIL_FAST_AFTER); a connection whose peer doesn't answer is
+/// given up after [`OUTCOME_TIMEOUT`](call::OUTCOME_TIMEOUT).
 ///
 /// ```
-/// use std::net::SocketAddr;
-///
-/// use pool_smol::{BuildError, Pool, pool_for, tcp};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # smol::block_on(async {
+/// use std::time::Duration;
 /// use tokio_util::codec::LinesCodec;
 ///
-/// fn pool_of_lines(addresses: Vec<SocketAddr>) -> Result<Pool<String>, BuildError> {
-///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-///     pool_for(connector).connect_to_fixed(addresses).spawn()
-/// }
+/// # let server = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = server.local_addr()?;
+/// # smol::spawn(async move {
+/// #     while let Ok((peer, _)) = server.accept().await {
+/// #         smol::spawn(async move { smol::io::copy(&peer, &peer).await }).detach();
+/// #     }
+/// # })
+/// # .detach();
+/// let lines = pool_smol::tcp(LinesCodec::new_with_max_length(8192)).pipelined();
+/// let pool = pool_smol::call_pool_for(lines).connect_to_fixed([address]).spawn()?;
+///
+/// let echo = pool.call("hello".to_owned()).await?;
+/// let other = pool.call("again".to_owned()).timeout(Duration::from_secs(10)).idempotent().await?;
+/// assert_eq!((echo, other), ("hello".to_owned(), "again".to_owned()));
+/// # Ok(())
+/// # })
+/// # }
 /// ```
-pub fn pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
-    PoolBuilder::new(connector, SmolRuntime::new())
+#[cfg(feature = "call")]
+pub fn call_pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime, driver::NoAddresses, call::Calls> {
+    call::call_pool_builder(connector, SmolRuntime::new())
 }
 
 /// One pool per name: `creator` makes the pool of a name when it is first asked for.
@@ -162,8 +216,8 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime> {
 /// use tokio_util::codec::LinesCodec;
 ///
 /// let pools = pool_map(|name: &String| {
-///     let connector = tcp(LinesCodec::new, |line: String| println!("{line}"));
-///     let pool = pool_for(connector).dial_timeout(Duration::from_secs(1));
+///     let lines = tcp(LinesCodec::new_with_max_length(8192)).on_item(|line: String| println!("{line}"));
+///     let pool = pool_for(lines).dial_timeout(Duration::from_secs(1));
 ///     let pool = if name == "127.0.0.1:7003" { pool.connections_per_address(4) } else { pool };
 ///     let address: SocketAddr = name.parse()?;
 ///     Ok::<_, pool_smol::BoxError>(pool.connect_to_fixed([address]).spawn::<String>()?)

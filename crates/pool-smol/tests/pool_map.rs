@@ -5,14 +5,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::sink::{drain, unfold};
-use pool_smol::{sink_pool_for, pool_map};
+use pool_smol::{pool_map, sink_pool_for};
 use smol::{LocalExecutor, block_on};
 
 #[test]
 fn pools_are_made_by_name_and_closed_together() {
     block_on(async {
         let pools = pool_map(|name: &u16| {
-            sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) }).connect_to_fixed([*name]).spawn()
+            sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) })
+                .connect_to_fixed([*name])
+                .spawn()
         });
         let pools = pools.names_max(2).spawn().expect("the settings make sense");
         for name in 0..20 {

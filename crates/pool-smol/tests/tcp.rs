@@ -7,12 +7,16 @@ mod scenarios;
 mod adapter {
     use std::io;
 
-    pub(crate) use pool_smol::{Pool, ReadyError, pool_for, tcp};
+    pub(crate) use pool_smol::{
+        AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Plain, Pool, ReadyError, TcpConnector,
+        TcpTransport, Wrapped, call_pool_for, pool_for, sink_pool_for, tcp,
+    };
     pub(crate) use smol::block_on;
     pub(crate) use smol::future::yield_now;
     pub(crate) use smol::net::TcpListener as Listener;
 
     use smol::net::TcpStream;
+    use socket2::SockRef;
     use tokio_util::codec::{Framed, LinesCodec};
     use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
@@ -23,6 +27,10 @@ mod adapter {
     }
 
     pub(crate) fn frame(stream: TcpStream) -> Peer {
-        Framed::new(stream.compat(), LinesCodec::new())
+        Framed::new(stream.compat(), LinesCodec::new_with_max_length(8192))
+    }
+
+    pub(crate) fn socket(transport: &TcpTransport<LinesCodec>) -> SockRef<'_> {
+        SockRef::from(transport.get_ref().get_ref())
     }
 }

@@ -61,20 +61,28 @@ mod runtime;
 #[cfg(feature = "tcp")]
 mod tcp;
 
-#[cfg(feature = "call")]
-pub use pool_call::{self as call, CallError, CallPool, Pipelined, Retry, Tagged};
 #[cfg(feature = "tower")]
 pub use pool_call::tower;
+#[cfg(feature = "call")]
+pub use pool_call::{self as call, CallError, CallPool, Pipelined, Retry, Tagged};
 pub use pool_driver::{
-    self as driver, AddressSet, BoxError, BuildError, Connection, Pool, PoolBuilder, connect, errors, events, map,
+    self as driver, AddressSet, BoxError, BuildError, Connection, Pool, PoolBuilder, connect, errors, events,
+    map,
 };
 
-pub use runtime::{TokioRuntime, TokioTimer};
+pub use runtime::TokioRuntime;
 #[cfg(feature = "tcp")]
-pub use tcp::{Tcp, tcp};
+pub use tcp::tcp;
 
-use pool_driver::connect::PlainConnector;
+use pool_driver::connect::{AsPlain, Wrapped};
 use pool_driver::map::{PoolHandle, PoolMapBuilder};
+
+/// The types behind [`tcp`] and [`TokioRuntime`].
+pub mod types {
+    pub use crate::runtime::TokioTimer;
+    #[cfg(feature = "tcp")]
+    pub use crate::tcp::{TcpConnector, TcpDialer, TcpTransport};
+}
 
 /// A pool over [`Connection`]s, which `connector` makes from addresses: those of [`tcp`] with `on_item`, of
 /// [`read_driven`](connect::read_driven), or of your own.
@@ -111,7 +119,7 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
 /// # let address = server.local_addr()?;
 /// let pool = pool_tokio::sink_pool_for(|address: SocketAddr| async move {
 ///     let stream = TcpStream::connect(address).await?;
-///     Ok::<_, std::io::Error>(FramedWrite::new(stream, LinesCodec::new()))
+///     Ok::<_, std::io::Error>(FramedWrite::new(stream, LinesCodec::new_with_max_length(8192)))
 /// })
 /// .connect_to_fixed([address])
 /// .spawn()?;
@@ -122,7 +130,7 @@ pub fn pool_for<C>(connector: C) -> PoolBuilder<C, TokioRuntime> {
 ///
 /// A sink that never reads notices only at the next write that its peer is gone. For peers that talk, prefer
 /// [`pool_for`].
-pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<PlainConnector<C>, TokioRuntime> {
+pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, TokioRuntime> {
     PoolBuilder::plain(connector, TokioRuntime::new())
 }
 

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
-    AddressSet, Backoff, BuildError, EndReason, FixedAddresses, PlainConnector, PoolBuilder, ReadyError,
-    TokioRuntime, sink_pool_for,
+    AddressSet, AsPlain, Backoff, BuildError, EndReason, FixedAddresses, PoolBuilder, ReadyError,
+    TokioRuntime, Wrapped, sink_pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -198,8 +198,8 @@ async fn senders_on_many_threads_lose_nothing_and_their_own_order_is_kept() {
 /// Which setting a builder refuses.
 fn refused(
     change: impl FnOnce(
-        PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
-    ) -> PoolBuilder<PlainConnector<fn(u16) -> Dial>, TokioRuntime, FixedAddresses<u16>>,
+        PoolBuilder<Wrapped<fn(u16) -> Dial, AsPlain>, TokioRuntime, FixedAddresses<u16>>,
+    ) -> PoolBuilder<Wrapped<fn(u16) -> Dial, AsPlain>, TokioRuntime, FixedAddresses<u16>>,
 ) -> &'static str {
     let connector: fn(u16) -> Dial = |_| std::future::ready(Ok(drain()));
     let builder = change(sink_pool_for(connector).follow(FixedAddresses::new(AddressSet::default())));

@@ -7,10 +7,14 @@ mod scenarios;
 mod adapter {
     use std::io;
 
-    pub(crate) use pool_tokio::{Pool, ReadyError, pool_for, tcp};
+    pub(crate) use pool_tokio::{
+        AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Plain, Pool, ReadyError, TcpConnector,
+        TcpTransport, Wrapped, call_pool_for, pool_for, sink_pool_for, tcp,
+    };
     pub(crate) use tokio::net::TcpListener as Listener;
     pub(crate) use tokio::task::yield_now;
 
+    use socket2::SockRef;
     use tokio::net::TcpStream;
     use tokio_util::codec::{Framed, LinesCodec};
 
@@ -21,7 +25,11 @@ mod adapter {
     }
 
     pub(crate) fn frame(stream: TcpStream) -> Peer {
-        Framed::new(stream, LinesCodec::new())
+        Framed::new(stream, LinesCodec::new_with_max_length(8192))
+    }
+
+    pub(crate) fn socket(transport: &TcpTransport<LinesCodec>) -> SockRef<'_> {
+        SockRef::from(transport.get_ref())
     }
 
     pub(crate) fn block_on(test: impl Future<Output = ()>) {

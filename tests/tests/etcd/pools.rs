@@ -102,7 +102,8 @@ impl World {
     }
 
     fn tokio_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
-        let connector = pool_tokio::tcp(LinesCodec::new, on_answer(&self.ledger));
+        let connector =
+            pool_tokio::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&self.ledger));
         let pool = pool_tokio::pool_for(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)
@@ -111,7 +112,8 @@ impl World {
     }
 
     fn smol_pool(&self, endpoints: &[String]) -> Result<Pool<String>, BoxError> {
-        let connector = pool_smol::tcp(LinesCodec::new, on_answer(&self.ledger));
+        let connector =
+            pool_smol::tcp(LinesCodec::new_with_max_length(8192)).on_item(on_answer(&self.ledger));
         let pool = pool_smol::pool_for(self.ledger.track(connector))
             .follow(subscribe(endpoints.to_vec(), EtcdConfig::default()))
             .connections_per_address(2)

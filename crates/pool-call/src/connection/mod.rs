@@ -25,8 +25,8 @@ pub use call_connection::CallConnection;
 #[cfg(feature = "tower")]
 pub(crate) use ending::Ending;
 pub(crate) use orphans::Orphans;
-pub use pipelined::Pipelined;
-pub use tagged::Tagged;
+pub use pipelined::{AsPipelined, Pipelined};
+pub use tagged::{AsTagged, Tagged};
 
 /// Releases the memory of an empty buffer if only a burst has needed as much.
 pub(crate) fn release_capacity<T>(buffer: &mut VecDeque<T>) {

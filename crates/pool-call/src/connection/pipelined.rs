@@ -1,7 +1,11 @@
 //! Connections whose replies come in the order of the requests.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
 use std::mem;
+
+use pool_driver::Wrap;
 
 use super::correlation::{Correlation, Flight};
 use super::{CallConnection, release_capacity};
@@ -45,6 +49,48 @@ impl<T, Request, Reply> Pipelined<T, Request, Reply> {
     /// Calls over a transport whose replies come in the order of the requests.
     pub fn new(transport: T) -> Self {
         Self::over(transport, InOrder { flights: VecDeque::new() }, IN_FLIGHT_MAX)
+    }
+}
+
+/// Makes each transport a [`Pipelined`] connection: what `tcp(codec).pipelined()` of the runtime crates
+/// [wraps](pool_driver::Wrapped) by. Where nothing has to be named, `Pipelined::new` does the same.
+pub struct AsPipelined<Request, Reply> {
+    _calls: PhantomData<fn(Request) -> Reply>,
+}
+
+impl<Request, Reply> AsPipelined<Request, Reply> {
+    /// The connections have the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { _calls: PhantomData }
+    }
+}
+
+impl<Request, Reply> Default for AsPipelined<Request, Reply> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<Request, Reply> Clone for AsPipelined<Request, Reply> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Request, Reply> Copy for AsPipelined<Request, Reply> {}
+
+impl<Request, Reply> fmt::Debug for AsPipelined<Request, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AsPipelined")
+    }
+}
+
+impl<T, Request, Reply> Wrap<T> for AsPipelined<Request, Reply> {
+    type Connection = Pipelined<T, Request, Reply>;
+
+    fn wrap(self, transport: T) -> Self::Connection {
+        Pipelined::new(transport)
     }
 }
 

@@ -1,5 +1,10 @@
 //! Connections whose replies say by an id which request they answer.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use pool_driver::Wrap;
+
 use super::CallConnection;
 use super::correlation::{Correlation, Flight};
 use super::id_table::IdTable;
@@ -52,6 +57,45 @@ where
         let in_flight_max = self.correlation_mut().flights.set_id_max(id);
         self.limit_in_flight(in_flight_max);
         self
+    }
+}
+
+/// Makes each transport a [`Tagged`] connection: what `tcp(codec).tagged(stamp, id_of)` of the runtime crates
+/// [wraps](pool_driver::Wrapped) by.
+pub struct AsTagged<Request, Reply, Stamp, IdOf> {
+    stamp: Stamp,
+    id_of: IdOf,
+    _calls: PhantomData<fn(Request) -> Reply>,
+}
+
+impl<Request, Reply, Stamp, IdOf> AsTagged<Request, Reply, Stamp, IdOf> {
+    /// The connections have the default settings, and clones of the two.
+    pub fn new(stamp: Stamp, id_of: IdOf) -> Self {
+        Self { stamp, id_of, _calls: PhantomData }
+    }
+}
+
+impl<Request, Reply, Stamp: Clone, IdOf: Clone> Clone for AsTagged<Request, Reply, Stamp, IdOf> {
+    fn clone(&self) -> Self {
+        Self::new(self.stamp.clone(), self.id_of.clone())
+    }
+}
+
+impl<Request, Reply, Stamp, IdOf> fmt::Debug for AsTagged<Request, Reply, Stamp, IdOf> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsTagged").finish_non_exhaustive()
+    }
+}
+
+impl<T, Request, Reply, Stamp, IdOf> Wrap<T> for AsTagged<Request, Reply, Stamp, IdOf>
+where
+    Stamp: FnMut(&mut Request, u32),
+    IdOf: FnMut(&Reply) -> Option<u32>,
+{
+    type Connection = Tagged<T, Request, Reply, Stamp, IdOf>;
+
+    fn wrap(self, transport: T) -> Self::Connection {
+        Tagged::new(transport, self.stamp, self.id_of)
     }
 }
 

@@ -1,9 +1,19 @@
-//! Pools as tower services, and tower services as connections. With the feature `tower`.
+//! Pools as tower services, layers for them, and tower services as connections. With the feature `tower`.
+//!
+//! A [`CallPool`](crate::CallPool) is a [`Service`](tower_service::Service). Its error is a
+//! [`ServiceError`](crate::ServiceError), whatever the request: it can be shared between threads, and says whether
+//! the request was certainly not sent.
+//!
+//! [`ServiceConnection`] makes a connection of a service that is one connection to one server.
 
 mod call_pool;
 mod gone_callers;
 mod in_flight;
+mod retry;
 mod service_calls;
 mod service_connection;
+mod timeout;
 
+pub use retry::{Retried, RetryFuture, RetryLayer};
 pub use service_connection::{NoBackground, ServiceConnection};
+pub use timeout::{Timeout, TimeoutFuture, TimeoutLayer};

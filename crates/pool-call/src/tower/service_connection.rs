@@ -20,7 +20,7 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 /// connection to one server.
 ///
 /// ```
-/// use pool_call::ServiceConnection;
+/// use pool_call::tower::ServiceConnection;
 /// use tower_service::Service;
 ///
 /// # struct Client;

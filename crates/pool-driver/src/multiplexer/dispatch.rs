@@ -96,7 +96,7 @@ impl<P: Seams> Multiplexer<P> {
             let Some(slot) = self.core.select(&policy.pick(item), now) else { return Ok(()) };
             let Some(mut target) = self.connections.target(slot) else { return Ok(()) };
             self.batch.running = UserCode::Connection(slot);
-            match target.poll_ready() {
+            match target.poll_ready(now) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(Broken { slot, error }),
                 Poll::Pending => {
@@ -155,7 +155,7 @@ impl<P: Seams> Multiplexer<P> {
     pub(super) fn flush_dirty(&mut self) {
         let mut dirty = self.connections.take_dirty();
         for slot in dirty.drain(..) {
-            let Some((sent, flushed)) = self.connections.flush(slot) else { continue };
+            let Some((sent, flushed)) = self.connections.flush(slot, self.now) else { continue };
             self.reporter.count_sent(sent);
             if let Err(failure) = flushed {
                 self.fail(slot, failure);

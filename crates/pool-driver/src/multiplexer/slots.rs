@@ -27,7 +27,7 @@ impl<P: Seams> Multiplexer<P> {
             self.poll_dial(slot);
         }
         if self.read_events(slot) {
-            let Advanced { readiness, end } = self.connections.advance(slot);
+            let Advanced { readiness, end } = self.connections.advance(slot, self.now);
             if let Some(readiness) = readiness {
                 self.core.handle_slot(slot, readiness.into(), self.now);
             }
@@ -108,7 +108,7 @@ impl<P: Seams> Multiplexer<P> {
             // One guard serves for many outcomes, and this says whose code panicked.
             let mut is_in_core = false;
             let read = guard(|| {
-                connections.read(slot, left, |outcome| {
+                connections.read(slot, *now, left, |outcome| {
                     is_in_core = true;
                     core.handle_outcome(slot, outcome, *now);
                     is_in_core = false;
@@ -187,7 +187,7 @@ impl<P: Seams> Multiplexer<P> {
 
     /// The core drops the slot. What a connection that reports outcomes still has to tell counts.
     pub(super) fn give_up(&mut self, slot: SlotId) {
-        if self.connections.give_up(slot) {
+        if self.connections.give_up(slot, self.now) {
             let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
             while let Some(Ok(ConnectionEvent::GoingAway)) = self.read(slot, &mut left, &mut unsent) {}
             self.held.return_items(unsent);

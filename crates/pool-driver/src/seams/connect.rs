@@ -1,13 +1,8 @@
 //! How connections are made.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use pin_project::pin_project;
-
 use crate::error::BoxError;
-use crate::seams::connection::Plain;
 
 /// Makes connections to addresses.
 ///
@@ -36,9 +31,17 @@ use crate::seams::connection::Plain;
 /// ```
 ///
 /// A panic of `connect`, or of the dial, counts as a dial that failed.
+///
+/// What the connections of a connector lack can be added by a [`Wrapped`](crate::Wrapped) connector.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no connector for addresses of type `{A}`",
+    label = "makes no connections to addresses of type `{A}`",
+    note = "a connector is a closure `|address: {A}| async move {{ … Ok(connection) }}`, or a type that \
+            implements `Connect`",
+    note = "its future is a `Result`, with an error that `Box<dyn Error + Send + Sync>` can be made of"
+)]
 pub trait Connect<A> {
-    /// What a dial makes: a connection, a sink that [`Plain`] makes into one, or a byte stream that
-    /// `framed` does.
+    /// What a dial makes: a connection, or what a [`Wrap`](crate::Wrap) makes one of: a plain sink, a byte stream.
     type Connection;
     /// Why a dial failed.
     type Error: Into<BoxError>;
@@ -72,46 +75,5 @@ where
 
     fn connect(&mut self, address: A, _: &DialContext) -> Dial {
         self(address)
-    }
-}
-
-/// A connector whose plain sinks become connections.
-#[derive(Clone, Debug)]
-pub struct PlainConnector<C> {
-    connector: C,
-}
-
-impl<C> PlainConnector<C> {
-    pub(crate) fn new(connector: C) -> Self {
-        Self { connector }
-    }
-}
-
-impl<A, C: Connect<A>> Connect<A> for PlainConnector<C> {
-    type Connection = Plain<C::Connection>;
-    type Error = C::Error;
-    type Future = PlainDial<C::Future>;
-
-    fn connect(&mut self, address: A, context: &DialContext) -> Self::Future {
-        PlainDial { dial: self.connector.connect(address, context) }
-    }
-}
-
-/// The dial of a [`PlainConnector`].
-#[derive(Debug)]
-#[pin_project]
-pub struct PlainDial<F> {
-    #[pin]
-    dial: F,
-}
-
-impl<F, K, E> Future for PlainDial<F>
-where
-    F: Future<Output = Result<K, E>>,
-{
-    type Output = Result<Plain<K>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().dial.poll(cx)).map(Plain::new))
     }
 }

@@ -1,12 +1,10 @@
 //! The seam between a connection and the driver.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures_core::Stream;
 use futures_sink::Sink;
-use pin_project::pin_project;
-use pool_core::Outcome;
+use pool_core::{Instant, Outcome};
 
 use crate::error::BoxError;
 
@@ -20,7 +18,8 @@ use crate::error::BoxError;
 /// A connection may take a long time for what it does, but no call may block. A call that panics, and one that
 /// returns an error, ends this connection and no other.
 ///
-/// A plain [`Sink`] becomes one with [`Plain`], a sink that is a stream too with [`read_driven`].
+/// A plain [`Sink`] becomes one with [`Plain`](crate::Plain), a sink that is a stream too with
+/// [`read_driven`](crate::read_driven), and a connection for other items with [`map_items`](crate::map_items).
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -79,6 +78,14 @@ use crate::error::BoxError;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no connection for items of type `{T}`",
+    label = "the connector makes no connections for `{T}`",
+    note = "for a plain sink: use `sink_pool_for` (`PoolBuilder::plain`)",
+    note = "for a sink that is a stream too, like `Framed`: `read_driven(transport, |item| …)`, or \
+            `tcp(codec).on_item(|item| …)`",
+    note = "for calls: wrap the transport by `Pipelined::new` or `Tagged::new`, or `tcp(codec).pipelined()`"
+)]
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// Whether the connection tells what became of each item it was sent, by
     /// [`ConnectionEvent::Finished`] or [`ConnectionEvent::Unsent`], once for each.
@@ -96,6 +103,16 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ConnectionEvent<T>, Self::Error>>;
+
+    /// Tells the time of the pool's runtime. The driver does it before it calls the other methods: once before
+    /// it asks for events, before a batch of items, before a flush, and before it gives the connection up. Latencies
+    /// and ages that are taken from it follow paused and simulated time.
+    ///
+    /// By default it does nothing. A connection around another one passes it on.
+    #[inline]
+    fn set_now(self: Pin<&mut Self>, now: Instant) {
+        let _ = now;
+    }
 
     /// The pool gives the connection up: it owed outcomes, or drained, for too long. One that reports outcomes
     /// is then asked for its last events, as after an error, so that it can return what never left. After that
@@ -115,156 +132,4 @@ pub enum ConnectionEvent<T> {
     GoingAway,
     /// The peer has closed in good order.
     Closed,
-}
-
-/// A sink as a connection.
-///
-/// It has nothing to read, so it can notice a dead peer only at the next write. Where a peer can
-/// talk at all, [`read_driven`] notices at once.
-#[derive(Debug)]
-#[pin_project]
-pub struct Plain<S> {
-    #[pin]
-    sink: S,
-}
-
-impl<S> Plain<S> {
-    /// Wraps a sink.
-    pub fn new(sink: S) -> Self {
-        Self { sink }
-    }
-}
-
-impl<T, S: Sink<T, Error: Into<BoxError>>> Connection<T> for Plain<S> {
-    const REPORTS_OUTCOMES: bool = false;
-
-    fn poll_event(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, S::Error>> {
-        Poll::Pending
-    }
-}
-
-impl<T, S: Sink<T>> Sink<T> for Plain<S> {
-    type Error = S::Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().sink.poll_ready(cx)
-    }
-
-    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), S::Error> {
-        self.project().sink.start_send(item)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().sink.poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().sink.poll_close(cx)
-    }
-}
-
-/// A connection that reads: every item that the peer sends goes to `on_item`, and the end of the
-/// stream is the end of the connection, noticed without any traffic of ours.
-///
-/// A close waits for the peer to close its side too, for which it has the drain timeout.
-///
-/// The pool doesn't learn what became of the items it sent.
-///
-/// ```
-/// use futures_util::sink::SinkExt;
-/// use pool_driver::read_driven;
-///
-/// # async fn example(transport: impl futures_util::Sink<String, Error = std::io::Error>
-/// #     + futures_util::Stream<Item = std::io::Result<String>> + Unpin) -> std::io::Result<()> {
-/// // The transport is any sink that is a stream too: a `Framed`, for example.
-/// let mut connection = read_driven(transport, |line| println!("the peer says {line}"));
-/// connection.send("hello".to_owned()).await
-/// # }
-/// ```
-pub fn read_driven<S, F>(transport: S, on_item: F) -> ReadDriven<S, F> {
-    ReadDriven { transport, on_item, is_shut: false }
-}
-
-/// The connection that [`read_driven`] makes.
-#[derive(Debug)]
-#[pin_project]
-pub struct ReadDriven<S, F> {
-    #[pin]
-    transport: S,
-    on_item: F,
-    /// We have said that we will send no more.
-    is_shut: bool,
-}
-
-/// A peer that never stops talking must not keep the others waiting.
-const READS_PER_POLL_MAX: usize = 64;
-
-impl<T, S, F, I, E> Connection<T> for ReadDriven<S, F>
-where
-    S: Sink<T, Error: Into<BoxError>> + Stream<Item = Result<I, E>>,
-    E: Into<<S as Sink<T>>::Error>,
-    F: FnMut(I),
-{
-    const REPORTS_OUTCOMES: bool = false;
-
-    fn poll_event(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<ConnectionEvent<T>, Self::Error>> {
-        match ready!(self.poll_read(cx)) {
-            Ok(()) => Poll::Ready(Ok(ConnectionEvent::Closed)),
-            Err(error) => Poll::Ready(Err(error.into())),
-        }
-    }
-}
-
-impl<S, F> ReadDriven<S, F> {
-    /// Reads until there is nothing to read now, or never again.
-    fn poll_read<I, E>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>>
-    where
-        S: Stream<Item = Result<I, E>>,
-        F: FnMut(I),
-    {
-        let mut this = self.project();
-        for _ in 0..READS_PER_POLL_MAX {
-            match ready!(this.transport.as_mut().poll_next(cx)) {
-                Some(item) => (this.on_item)(item?),
-                None => return Poll::Ready(Ok(())),
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<T, S, F, I, E> Sink<T> for ReadDriven<S, F>
-where
-    S: Sink<T> + Stream<Item = Result<I, E>>,
-    E: Into<<S as Sink<T>>::Error>,
-    F: FnMut(I),
-{
-    type Error = S::Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().transport.poll_ready(cx)
-    }
-
-    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), S::Error> {
-        self.project().transport.start_send(item)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().transport.poll_flush(cx)
-    }
-
-    /// Says that no more will come, then reads until the peer has said so too. A socket that is
-    /// dropped with something unread in it is reset, and the peer may lose what it has not read.
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let this = self.as_mut().project();
-        if !*this.is_shut {
-            ready!(this.transport.poll_close(cx))?;
-            *this.is_shut = true;
-        }
-        self.poll_read(cx).map_err(Into::into)
-    }
 }

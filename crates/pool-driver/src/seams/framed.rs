@@ -1,18 +1,20 @@
-//! Connections that speak a codec of tokio-util, over any byte stream. With the feature `codec`.
+//! Transports that speak a codec of tokio-util, over any byte stream. With the feature `codec`.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use pin_project::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{Decoder, Framed};
 
-use crate::seams::connect::{Connect, DialContext};
-use crate::seams::connection::{ReadDriven, read_driven};
+use crate::seams::read_driven::AsReadDriven;
+use crate::seams::wrap::{Wrap, Wrapped};
 
-/// A connector that frames what `connector` dials, a byte stream, by the codec that `codec` makes
-/// for each connection. Everything the peer sends goes to `on_item`, and a peer that closes is
-/// noticed without traffic: see [`read_driven`].
+/// A connector that frames what `connector` dials, a byte stream, by a clone of `codec` for each connection.
+///
+/// It makes transports: sinks of what the codec encodes that are streams of what it decodes. A transport
+/// becomes a connection by what the peer's words are for:
+///
+/// - [`on_item`](Wrapped::on_item) gives them to a handler, and notices without traffic that a peer is gone.
+/// - A pool of plain sinks ([`PoolBuilder::plain`](crate::PoolBuilder::plain)) takes the connector as it is. It
+///   never reads: that is for peers that say nothing.
+/// - `Pipelined` and `Tagged` of `pool-call` take them for answers: `Wrapped::new(connector, Pipelined::new)`.
 ///
 /// The runtime crates have `tcp`, which is this over their TCP. For all else, dial yourself:
 ///
@@ -23,76 +25,55 @@ use crate::seams::connection::{ReadDriven, read_driven};
 /// use tokio::io::{DuplexStream, duplex};
 /// use tokio_util::codec::LinesCodec;
 ///
-/// // Whatever is to be done before the first item, TLS or a greeting, is part of the dial. If that
+/// // What has to be done before the first item, TLS or a greeting, is part of the dial. If that
 /// // reads through a buffer, return the buffered stream: what it has read ahead is not to be lost.
 /// async fn dial(_address: u16) -> io::Result<DuplexStream> {
 ///     let (ours, _theirs) = duplex(1024);
 ///     Ok(ours)
 /// }
 ///
-/// let connector = framed(dial, LinesCodec::new, |line: String| println!("{line}"));
-/// # fn connects_to<A>(_: impl pool_driver::Connect<A>) {}
+/// // A codec without a bound lets a peer fill the memory.
+/// let codec = LinesCodec::new_with_max_length(8192);
+/// let connector = framed(dial, codec).on_item(|line: String| println!("{line}"));
+/// # fn connects_to<A>(_: impl pool_driver::Connect<A, Connection: pool_driver::Connection<String>>) {}
 /// # connects_to::<u16>(connector);
 /// ```
 ///
 /// The byte stream is one in Tokio's sense, and codecs are tokio-util's; neither needs Tokio to
 /// run. One in the sense of `futures` becomes such with `tokio_util::compat`.
-pub fn framed<C, M, D, F>(connector: C, codec: M, on_item: F) -> FramedConnector<C, M, F>
-where
-    M: FnMut() -> D,
-    D: Decoder,
-    F: FnMut(D::Item) + Clone,
-{
-    FramedConnector { connector, codec, on_item }
+pub fn framed<C, D>(connector: C, codec: D) -> Wrapped<C, AsFramed<D>> {
+    Wrapped::new(connector, AsFramed::new(codec))
 }
 
-/// The connector that [`framed`] makes.
+/// Frames each byte stream by its codec: see [`framed`].
 #[derive(Clone, Debug)]
-pub struct FramedConnector<C, M, F> {
-    connector: C,
-    codec: M,
-    on_item: F,
+pub struct AsFramed<D> {
+    codec: D,
 }
 
-impl<A, C, M, D, F> Connect<A> for FramedConnector<C, M, F>
-where
-    C: Connect<A, Connection: AsyncRead + AsyncWrite>,
-    M: FnMut() -> D,
-    D: Decoder,
-    F: FnMut(D::Item) + Clone,
-{
-    type Connection = ReadDriven<Framed<C::Connection, D>, F>;
-    type Error = C::Error;
-    type Future = FramedDial<C::Future, D, F>;
-
-    fn connect(&mut self, address: A, context: &DialContext) -> Self::Future {
-        let dial = self.connector.connect(address, context);
-        FramedDial { dial, frame: Some(((self.codec)(), self.on_item.clone())) }
+impl<D> AsFramed<D> {
+    /// Each byte stream gets a clone of `codec`.
+    pub fn new(codec: D) -> Self {
+        Self { codec }
     }
 }
 
-/// The dial of a [`FramedConnector`].
-#[derive(Debug)]
-#[pin_project]
-pub struct FramedDial<Dial, D, F> {
-    #[pin]
-    dial: Dial,
-    /// What the byte stream is wrapped in, until it is there.
-    frame: Option<(D, F)>,
+impl<S: AsyncRead + AsyncWrite, D> Wrap<S> for AsFramed<D> {
+    type Connection = Framed<S, D>;
+
+    fn wrap(self, stream: S) -> Framed<S, D> {
+        Framed::new(stream, self.codec)
+    }
 }
 
-impl<Dial, S, E, D, F> Future for FramedDial<Dial, D, F>
-where
-    Dial: Future<Output = Result<S, E>>,
-    S: AsyncRead + AsyncWrite,
-    D: Decoder,
-{
-    type Output = Result<ReadDriven<Framed<S, D>, F>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let stream = ready!(this.dial.poll(cx))?;
-        let (codec, on_item) = this.frame.take().expect("a dial is not polled after its end");
-        Poll::Ready(Ok(read_driven(Framed::new(stream, codec), on_item)))
+impl<C, D> Wrapped<C, AsFramed<D>> {
+    /// A connector of connections that read: everything the peer sends goes to a clone of `on_item`, and a peer
+    /// that closes is noticed without traffic. See [`read_driven`](crate::read_driven).
+    pub fn on_item<F>(self, on_item: F) -> Wrapped<Self, AsReadDriven<F>>
+    where
+        D: Decoder,
+        F: FnMut(D::Item) + Clone,
+    {
+        Wrapped::new(self, AsReadDriven::new(on_item))
     }
 }

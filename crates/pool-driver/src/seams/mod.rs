@@ -6,9 +6,15 @@ pub(crate) mod connection;
 #[cfg(feature = "codec")]
 pub(crate) mod framed;
 pub(crate) mod item_policy;
+pub(crate) mod map_items;
 pub(crate) mod observer;
+pub(crate) mod plain;
+pub(crate) mod read_driven;
 pub(crate) mod runtime;
 pub(crate) mod spawn;
+#[cfg(feature = "tcp")]
+pub(crate) mod tcp_options;
+pub(crate) mod wrap;
 
 use std::marker::PhantomData;
 
@@ -73,12 +79,12 @@ pub trait Seams {
 ///
 /// ```
 /// use futures_util::sink::Drain;
-/// use pool_driver::{Driver, FixedAddresses, PlainConnector, SeamsOf};
+/// use pool_driver::{AsPlain, Driver, FixedAddresses, SeamsOf, Wrapped};
 ///
 /// type Dial = std::future::Ready<Result<Drain<String>, std::io::Error>>;
 ///
 /// /// A driver that sends text to addresses that never change.
-/// type TextDriver<R> = Driver<SeamsOf<String, PlainConnector<fn(u16) -> Dial>, R, FixedAddresses<u16>>>;
+/// type TextDriver<R> = Driver<SeamsOf<String, Wrapped<fn(u16) -> Dial, AsPlain>, R, FixedAddresses<u16>>>;
 /// ```
 pub struct SeamsOf<T, C, R, S, U = DropUndelivered, O = NoObserver, B = RoundRobin> {
     #[expect(clippy::type_complexity, reason = "all that it names")]

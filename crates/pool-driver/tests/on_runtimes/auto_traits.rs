@@ -12,7 +12,7 @@ use futures_util::stream;
 
 use super::adapter::{
     BuildError, CallError, ConnectionError, DialTimedOut, Ended, OutcomeTimedOut, Pool, PoolConfig,
-    ReadyError, Refused, RefusedReason, Runtime, SendError, UndeliveredReason, sink_pool_for, pool_map,
+    ReadyError, Refused, RefusedReason, Runtime, SendError, UndeliveredReason, pool_map, sink_pool_for,
 };
 
 fn is_shared<T: Send + Sync>() {}

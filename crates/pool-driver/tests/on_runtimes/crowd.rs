@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::adapter::{
-    CALLS, Connection, Pipelined, Tagged, Transport, block_on, dial, call_pool_for, run_all,
+    CALLS, Connection, Pipelined, Tagged, Transport, block_on, call_pool_for, dial, run_all,
 };
 use super::loopback::{Crowd, IN_FLIGHT_MAX, Item, Order, Plan, WRITE_BUFFER_LEN, id_of, stamp};
 

@@ -10,11 +10,17 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_util::codec::LinesCodec;
 
 use super::adapter::{
-    Listener, Peer, Pool, ReadyError, block_on, frame, listen, pool_for, tcp, yield_now,
+    AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Listener, Peer, Plain, Pool, ReadyError,
+    TcpConnector, TcpTransport, Wrapped, block_on, call_pool_for, frame, listen, pool_for, sink_pool_for,
+    socket, tcp, yield_now,
 };
 
 /// So long that a test which waits for it has failed.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn lines() -> LinesCodec {
+    LinesCodec::new_with_max_length(8192)
+}
 
 async fn server() -> (Listener, SocketAddr) {
     let listener = listen().await.expect("the loopback is there");
@@ -33,7 +39,7 @@ async fn read_to_end(peer: Peer) -> Vec<String> {
 }
 
 fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
-    pool_for(tcp(LinesCodec::new, drop))
+    pool_for(tcp(lines()).on_item(drop))
         .connect_to_fixed([address])
         .connections_per_address(connections)
         .spawn()
@@ -43,7 +49,7 @@ fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
 /// A pool with one connection, and what its peer says.
 fn listening_pool(address: SocketAddr) -> (Pool<String>, mpsc::Receiver<String>) {
     let (sender, said) = mpsc::channel();
-    let connector = tcp(LinesCodec::new, move |line| sender.send(line).expect("the test listens"));
+    let connector = tcp(lines()).on_item(move |line| sender.send(line).expect("the test listens"));
     let builder = pool_for(connector).connect_to_fixed([address]);
     (builder.spawn().expect("the settings make sense"), said)
 }
@@ -148,4 +154,180 @@ fn t32_ready_tells_that_nobody_listens() {
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         assert_eq!(kind, Some(std::io::ErrorKind::ConnectionRefused));
     });
+}
+
+#[test]
+fn a_pool_of_plain_sinks_takes_the_connector_as_it_is() {
+    block_on(async {
+        let (listener, address) = server().await;
+        let pool =
+            sink_pool_for(tcp(lines())).connect_to_fixed([address]).spawn().expect("the settings make sense");
+        let mut peer = accept(&listener).await;
+        pool.send("hello".to_owned()).await.expect("the pool is open");
+        assert_eq!(next_line(&mut peer).await.as_deref(), Some("hello"));
+    });
+}
+
+/// Answers two questions, the second one first where the order is reversed.
+async fn answer_two(listener: &Listener, is_reversed: bool) {
+    let mut peer = accept(listener).await;
+    let mut lines =
+        [next_line(&mut peer).await, next_line(&mut peer).await].map(|line| line.expect("it is open"));
+    if is_reversed {
+        lines.reverse();
+    }
+    for line in lines {
+        peer.send(line + "!").await.expect("it is open");
+    }
+    read_to_end(peer).await;
+}
+
+#[test]
+fn calls_are_answered_in_their_order_over_a_pipelined_connector() {
+    block_on(async {
+        let (listener, address) = server().await;
+        let builder = call_pool_for(tcp(lines()).pipelined()).connect_to_fixed([address]);
+        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let calls = async {
+            let (first, second) = join(pool.call("a".to_owned()), pool.call("b".to_owned())).await;
+            pool.shutdown(TIMEOUT).await;
+            (first.expect("it is answered"), second.expect("it is answered"))
+        };
+        let (replies, ()) = join(calls, answer_two(&listener, false)).await;
+        assert_eq!(replies, ("a!".to_owned(), "b!".to_owned()));
+    });
+}
+
+#[test]
+fn calls_are_answered_also_where_their_connection_counts_as_a_plain_sink() {
+    block_on(async {
+        let (listener, address) = server().await;
+        let builder = sink_pool_for(tcp(lines()).pipelined()).connect_to_fixed([address]);
+        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let calls = join(pool.call("a".to_owned()), pool.call("b".to_owned()));
+        let ask = async {
+            let (first, second) = calls.await;
+            pool.shutdown(TIMEOUT).await;
+            (first.expect("it is answered"), second.expect("it is answered"))
+        };
+        let (replies, ()) = join(ask, answer_two(&listener, false)).await;
+        assert_eq!(replies, ("a!".to_owned(), "b!".to_owned()));
+    });
+}
+
+#[test]
+fn calls_are_answered_in_any_order_over_a_tagged_connector() {
+    let stamp = |question: &mut String, id: u32| question.insert_str(0, &format!("{id} "));
+    let id_of = |answer: &String| answer.split(' ').next()?.parse().ok();
+    block_on(async {
+        let (listener, address) = server().await;
+        let builder = call_pool_for(tcp(lines()).tagged(stamp, id_of)).connect_to_fixed([address]);
+        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let calls = async {
+            let (first, second) = join(pool.call("a".to_owned()), pool.call("b".to_owned())).await;
+            pool.shutdown(TIMEOUT).await;
+            (first.expect("it is answered"), second.expect("it is answered"))
+        };
+        let ((first, second), ()) = join(calls, answer_two(&listener, true)).await;
+        assert!(first.ends_with(" a!") && second.ends_with(" b!"), "{first}, {second}");
+    });
+}
+
+/// A program's own type can hold each connector without a parameter for it.
+struct Connectors {
+    plain: Lines,
+    reading: Wrapped<Lines, AsReadDriven<OnLine>>,
+    pipelined: Wrapped<Lines, AsPipelined<String, String>>,
+    tagged: Wrapped<Lines, AsTagged<String, String, Stamp, IdOf>>,
+}
+
+type Lines = TcpConnector<LinesCodec>;
+type OnLine = fn(String);
+type Stamp = fn(&mut String, u32);
+type IdOf = fn(&String) -> Option<u32>;
+
+#[test]
+fn connectors_can_be_named() {
+    let (stamp, id_of): (Stamp, IdOf) = (|_, _| {}, |_| None);
+    let connectors = Connectors {
+        plain: tcp(lines()),
+        reading: tcp(lines()).on_item(drop),
+        pipelined: tcp(lines()).pipelined(),
+        tagged: tcp(lines()).tagged(stamp, id_of),
+    };
+    let Connectors { plain, reading, pipelined, tagged } = &connectors;
+    assert!(format!("{plain:?} {reading:?} {pipelined:?} {tagged:?}").contains("nodelay: true"));
+}
+
+/// What a connector has done to a socket. Only Linux has all of it.
+#[cfg(target_os = "linux")]
+#[derive(PartialEq, Eq, Debug)]
+struct Options {
+    nodelay: bool,
+    /// The time before the first question and that between two, if there are questions.
+    keep_alive: Option<[Duration; 2]>,
+    user_timeout: Option<Duration>,
+}
+
+#[cfg(target_os = "linux")]
+impl Options {
+    fn of(transport: &TcpTransport<LinesCodec>) -> std::io::Result<Self> {
+        let socket = socket(transport);
+        let times = [socket.tcp_keepalive_time()?, socket.tcp_keepalive_interval()?];
+        Ok(Self {
+            nodelay: socket.tcp_nodelay()?,
+            keep_alive: socket.keepalive()?.then_some(times),
+            user_timeout: socket.tcp_user_timeout()?,
+        })
+    }
+
+    /// Connects, and looks at the socket.
+    fn made_by(change: fn(TcpConnector<LinesCodec>) -> TcpConnector<LinesCodec>) -> Self {
+        let (sender, seen) = mpsc::channel();
+        let connector = Wrapped::new(change(tcp(lines())), move |transport: TcpTransport<LinesCodec>| {
+            sender.send(Self::of(&transport)).expect("the test listens");
+            Plain::new(transport)
+        });
+        block_on(async {
+            let (_listener, address) = server().await;
+            let builder = pool_for(connector).connect_to_fixed([address]);
+            let pool = builder.spawn::<String>().expect("the settings make sense");
+            pool.ready().await.expect("the server listens");
+        });
+        seen.try_recv().expect("it has connected").expect("the system has these options")
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_sends_at_once_by_default_and_asks_its_peer_nothing() {
+    let options = Options { nodelay: true, keep_alive: None, user_timeout: None };
+    assert_eq!(Options::made_by(|tcp| tcp), options);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_options_of_a_connector_are_set_on_its_sockets() {
+    let [idle, patience] = [30, 20].map(Duration::from_secs);
+    let made = Options::made_by(|tcp| {
+        tcp.nodelay(false).keep_alive(Duration::from_secs(30)).user_timeout(Duration::from_secs(20))
+    });
+    let options = Options { nodelay: false, keep_alive: Some([idle; 2]), user_timeout: Some(patience) };
+    assert_eq!(made, options);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn times_that_a_socket_does_not_take_become_the_next_ones_that_it_does() {
+    let made = Options::made_by(|tcp| tcp.keep_alive(Duration::ZERO).user_timeout(Duration::ZERO));
+    assert_eq!(made.keep_alive, Some([Duration::from_secs(1); 2]));
+    assert_eq!(made.user_timeout, Some(Duration::from_millis(1)));
+    let made = Options::made_by(|tcp| tcp.keep_alive(Duration::MAX).user_timeout(Duration::MAX));
+    assert_eq!(made.keep_alive, Some([Duration::from_secs(32_767); 2]));
+    assert_eq!(made.user_timeout, Some(Duration::from_millis(i32::MAX as u64)));
+    let made = Options::made_by(|tcp| {
+        tcp.keep_alive(Duration::from_millis(1_001)).user_timeout(Duration::from_micros(1_001))
+    });
+    assert_eq!(made.keep_alive, Some([Duration::from_secs(2); 2]));
+    assert_eq!(made.user_timeout, Some(Duration::from_millis(2)));
 }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_sink::Sink;
-use pool_core::{AddressId, FailureKind, Outcome, SlotEvent, SlotId};
+use pool_core::{AddressId, FailureKind, Instant, Outcome, SlotEvent, SlotId};
 
 use crate::error::{BoxError, SharedError};
 use crate::panic::{Panicked, discard, guard};
 use crate::seams::connect::{Connect, DialContext};
-use crate::seams::connection::ConnectionEvent;
+use crate::seams::connection::{Connection, ConnectionEvent};
 use crate::seams::{ConnectionOf, Seams};
 use crate::shared_address::SharedAddress;
 use crate::snapshot::SentCount;
@@ -157,8 +157,8 @@ impl<P: Seams> Connections<P> {
     }
 
     /// Tells a connection that it is given up. Returns whether it may have last words.
-    pub(super) fn give_up(&mut self, slot: SlotId) -> bool {
-        self.get_mut(slot).is_some_and(Occupant::give_up)
+    pub(super) fn give_up(&mut self, slot: SlotId, now: Instant) -> bool {
+        self.get_mut(slot).is_some_and(|occupant| occupant.give_up(now))
     }
 
     /// Drops the slot's occupant. Returns what it was sent since it was last flushed.
@@ -190,15 +190,16 @@ impl<P: Seams> Connections<P> {
     pub(super) fn read(
         &mut self,
         slot: SlotId,
+        now: Instant,
         left: &mut usize,
         on_outcome: impl FnMut(Outcome),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
-        self.get_mut(slot)?.read(left, on_outcome)
+        self.get_mut(slot)?.read(now, left, on_outcome)
     }
 
     /// Does what a woken connection waits for besides reading.
-    pub(super) fn advance(&mut self, slot: SlotId) -> Advanced {
-        self.get_mut(slot).map_or_else(Advanced::default, Occupant::advance)
+    pub(super) fn advance(&mut self, slot: SlotId, now: Instant) -> Advanced {
+        self.get_mut(slot).map_or_else(Advanced::default, |occupant| occupant.advance(now))
     }
 
     /// Has a slot polled in the next poll of the driver.
@@ -245,10 +246,10 @@ impl<P: Seams> Connections<P> {
     }
 
     /// Flushes a connection. Returns what it was sent since it was last flushed, and how that went.
-    pub(super) fn flush(&mut self, slot: SlotId) -> Option<(SentCount, Result<(), Failure>)> {
+    pub(super) fn flush(&mut self, slot: SlotId, now: Instant) -> Option<(SentCount, Result<(), Failure>)> {
         let occupant = self.get_mut(slot)?;
         let sent = SentCount { address: occupant.address_id, items: std::mem::take(&mut occupant.unflushed) };
-        Some((sent, occupant.flush()))
+        Some((sent, occupant.flush(now)))
     }
 
     /// Whether all that was sent has been flushed.
@@ -277,7 +278,11 @@ impl<P: Seams> Connections<P> {
 impl<P: Seams> Target<'_, P> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a part of the hot path: as a call it costs an item 3 % more")]
-    pub(super) fn poll_ready(&mut self) -> Poll<Result<(), BoxError>> {
+    pub(super) fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), BoxError>> {
+        // Once for a batch is enough: time stands still while it is sent.
+        if *self.unflushed == 0 {
+            self.connection.as_mut().set_now(now);
+        }
         let mut cx = Context::from_waker(self.waker);
         self.connection.as_mut().poll_ready(&mut cx).map_err(Into::into)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_sink::Sink;
-use pool_core::{AddressId, Outcome, SlotId};
+use pool_core::{AddressId, Instant, Outcome, SlotId};
 
 use super::{Advanced, End, Failure, Readiness};
 use crate::error::BoxError;
@@ -70,10 +70,12 @@ impl<P: Seams> Occupant<P> {
     /// nothing after `left` events or when there are no more now. Not guarded: its caller is.
     pub(super) fn read(
         &mut self,
+        now: Instant,
         left: &mut usize,
         mut on_outcome: impl FnMut(Outcome),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
         let (mut connection, mut cx) = self.connection()?;
+        connection.as_mut().set_now(now);
         while *left > 0 {
             let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
             *left -= 1;
@@ -88,15 +90,15 @@ impl<P: Seams> Occupant<P> {
 
     /// Does what the connection waits for besides reading. Reading comes first, for a peer that can't
     /// write won't read.
-    pub(super) fn advance(&mut self) -> Advanced {
+    pub(super) fn advance(&mut self, now: Instant) -> Advanced {
         match self.stage {
             Stage::Dialling(_) => Advanced::default(),
-            Stage::Open(_) => self.advance_open(),
-            Stage::Draining(_) => Advanced { readiness: None, end: self.advance_draining() },
+            Stage::Open(_) => self.advance_open(now),
+            Stage::Draining(_) => Advanced { readiness: None, end: self.advance_draining(now) },
         }
     }
 
-    fn advance_open(&mut self) -> Advanced {
+    fn advance_open(&mut self, now: Instant) -> Advanced {
         let mut readiness = None;
         if self.is_busy {
             match self.poll_ready() {
@@ -105,14 +107,14 @@ impl<P: Seams> Occupant<P> {
                 Poll::Ready(Err(failure)) => return Advanced { readiness, end: Some(End::Failed(failure)) },
             }
         }
-        let end = if self.is_flushing { self.flush().err().map(End::Failed) } else { None };
+        let end = if self.is_flushing { self.flush(now).err().map(End::Failed) } else { None };
         Advanced { readiness, end }
     }
 
     /// A connection closes when all it was sent is flushed.
-    fn advance_draining(&mut self) -> Option<End> {
+    fn advance_draining(&mut self, now: Instant) -> Option<End> {
         if self.is_flushing {
-            if let Err(failure) = self.flush() {
+            if let Err(failure) = self.flush(now) {
                 return Some(End::Failed(failure));
             }
             if self.is_flushing {
@@ -142,9 +144,12 @@ impl<P: Seams> Occupant<P> {
     }
 
     /// Flushes, or goes on to flush when the connection wakes.
-    pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        let Some((connection, mut cx)) = self.connection() else { return Ok(()) };
-        let polled = guard(|| connection.poll_flush(&mut cx).map_err(Into::into))?;
+    pub(super) fn flush(&mut self, now: Instant) -> Result<(), Failure> {
+        let Some((mut connection, mut cx)) = self.connection() else { return Ok(()) };
+        let polled = guard(|| {
+            connection.as_mut().set_now(now);
+            connection.poll_flush(&mut cx).map_err(Into::into)
+        })?;
         self.is_flushing = polled.is_pending();
         match polled {
             Poll::Ready(Err(error)) => Err(Failure::Error(error)),
@@ -164,9 +169,13 @@ impl<P: Seams> Occupant<P> {
     }
 
     /// The pool gives the connection up. Returns whether it may have last words.
-    pub(super) fn give_up(&mut self) -> bool {
-        let Some((connection, _)) = self.connection() else { return false };
-        ConnectionOf::<P>::REPORTS_OUTCOMES && guard(|| connection.give_up()).is_ok()
+    pub(super) fn give_up(&mut self, now: Instant) -> bool {
+        let Some((mut connection, _)) = self.connection() else { return false };
+        let tell = || {
+            connection.as_mut().set_now(now);
+            connection.give_up();
+        };
+        ConnectionOf::<P>::REPORTS_OUTCOMES && guard(tell).is_ok()
     }
 
     pub(super) fn is_dialling(&self) -> bool {

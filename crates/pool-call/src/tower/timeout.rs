@@ -1,0 +1,101 @@
+//! A time limit for any service, by a pool's time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project::pin_project;
+use pool_driver::{BoxError, PoolSleep, Timers};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::call_pool::CallPool;
+use crate::error::{MaybeSentReason, ServiceError};
+
+impl<Request, Reply, A> CallPool<Request, Reply, A> {
+    /// A layer that limits the time of each request, by the pool's time: on any runtime, and virtual where that is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_call::{CallPool, ServiceError};
+    /// use tower::{Service, ServiceBuilder};
+    ///
+    /// fn stack(pool: CallPool<String, String>) -> impl Service<String, Response = String, Error = ServiceError> {
+    ///     let timeout = pool.timeout_layer(Duration::from_secs(1));
+    ///     ServiceBuilder::new().layer(timeout).concurrency_limit(64).service(pool)
+    /// }
+    /// ```
+    ///
+    /// It limits what is below it, without knowing how far the request got: an error says
+    /// [`MaybeSent`](ServiceError::MaybeSent). A pool [with a timeout](CallPool::with_timeout) of its own knows.
+    pub fn timeout_layer(&self, timeout: Duration) -> TimeoutLayer {
+        TimeoutLayer { timers: self.pool.timers(), timeout }
+    }
+}
+
+/// Limits the time of requests; made by [`CallPool::timeout_layer`].
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing without a service"]
+pub struct TimeoutLayer {
+    timers: Timers,
+    timeout: Duration,
+}
+
+impl<S> Layer<S> for TimeoutLayer {
+    type Service = Timeout<S>;
+
+    fn layer(&self, service: S) -> Timeout<S> {
+        Timeout { service, layer: self.clone() }
+    }
+}
+
+/// A service whose requests have a limited time; made by a [`TimeoutLayer`].
+#[derive(Clone, Debug)]
+pub struct Timeout<S> {
+    service: S,
+    layer: TimeoutLayer,
+}
+
+impl<S, Request> Service<Request> for Timeout<S>
+where
+    S: Service<Request, Error: Into<BoxError>>,
+{
+    type Response = S::Response;
+    type Error = ServiceError;
+    type Future = TimeoutFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServiceError>> {
+        self.service.poll_ready(cx).map_err(ServiceError::of_service)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let sleep = self.layer.timers.sleep(self.layer.timeout);
+        TimeoutFuture { response: self.service.call(request), sleep }
+    }
+}
+
+/// A response with a limited time.
+#[derive(Debug)]
+#[pin_project]
+pub struct TimeoutFuture<F> {
+    #[pin]
+    response: F,
+    sleep: PoolSleep,
+}
+
+impl<F, Response, E> Future for TimeoutFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Response, ServiceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(response) = this.response.poll(cx) {
+            return Poll::Ready(response.map_err(ServiceError::of_service));
+        }
+        Pin::new(this.sleep).poll(cx).map(|()| Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
+    }
+}
