@@ -234,7 +234,7 @@ impl Connection {
         for _ in 0..answers {
             let sent = self.unanswered.pop_front().ok_or(ErrorKind::InvalidData)?;
             let latency = now.saturating_duration_since(sent);
-            pool.handle_outcome(self.slot, Outcome::Success { latency }, now);
+            pool.handle_outcome(self.slot, Outcome::Success { latency: Some(latency) }, now);
             self.ledger.answered();
         }
         if reading == Reading::Closed && !self.unanswered.is_empty() {

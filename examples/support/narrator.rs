@@ -141,7 +141,7 @@ impl Voice {
                 self.error(*address, format_args!("{what}: {error}"));
             }
             Event::SlotEnded { address, .. } => self.closed(*address),
-            Event::BackedOff { address, failures, retry_after } => {
+            Event::BackedOff { address, failures, retry_after, .. } => {
                 self.backed_off(*address, *failures, *retry_after);
             }
             _ => {}
@@ -169,10 +169,10 @@ impl Voice {
             Event::SlotEnded { address, in_flight, .. } => {
                 self.error(*address, format_args!("connection lost, {in_flight} lines not answered"));
             }
-            Event::BackedOff { address, failures, until } => {
+            Event::BackedOff { address, failures, until, .. } => {
                 self.backed_off(*address, *failures, until.saturating_duration_since(now));
             }
-            Event::Recovered { address } => self.tell(Note::Change(format!("{address}: works again"))),
+            Event::Recovered { address, .. } => self.tell(Note::Change(format!("{address}: works again"))),
             _ => {}
         }
     }

@@ -55,10 +55,9 @@ pub fn addresses(pool: &Pool<String>) -> Vec<pool_core::Endpoint<SocketAddr>> {
     let rows = pool.snapshot().addresses.into_iter();
     let rows = rows.filter(|row| row.status.state != AddressState::Departed);
     let mut addresses: Vec<_> = rows
-        .map(|row| pool_core::Endpoint {
-            address: *row.address,
-            weight: row.status.weight,
-            priority: row.status.priority,
+        .map(|row| {
+            let endpoint = pool_core::Endpoint::new(*row.address);
+            endpoint.with_weight(row.status.weight).with_priority(row.status.priority)
         })
         .collect();
     addresses.sort_by_key(|endpoint| endpoint.address);

@@ -191,7 +191,9 @@ fn priorities_and_weights_of_a_service_are_those_of_its_records() -> TestResult 
         let pool = world.pool_on_tokio("_line._tcp.svc.test")?;
         let ([a, b], port) = ([world.at(1), world.at(2)], world.port());
         let endpoints = |one: (u16, u32), other: (u16, u32)| {
-            [(a, one), (b, other)].map(|(address, (priority, weight))| Endpoint { address, weight, priority })
+            [(a, one), (b, other)].map(|(address, (priority, weight))| {
+                Endpoint::new(address).with_weight(weight).with_priority(priority)
+            })
         };
         let ledger = world.ledger.clone();
         let story = async {

@@ -46,7 +46,8 @@ fn a_latency_is_the_time_from_the_write_to_the_reply() {
         thread::sleep(waited);
         peer.answer(1);
         let event = owner.next_event();
-        let Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Success { latency }))) = event else {
+        let Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Success { latency: Some(latency) }))) = event
+        else {
             panic!("{event:?}")
         };
         assert!(latency >= waited, "{latency:?}");

@@ -687,3 +687,22 @@ fn a_connection_that_answers_at_once_is_not_thought_silent() {
     advance(&clock, Duration::from_secs(60), &mut executor);
     assert_eq!(dials.get(), 1, "it owes nothing");
 }
+
+#[test]
+fn the_error_of_a_call_is_shown_as_the_last_of_its_address_which_has_not_failed() {
+    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+    let remote = Remote::default();
+    let only = remote.clone();
+    let pool = pool_of_one(move || only.clone(), &dials, &clock, &mut executor);
+    let caller = pool.clone();
+    let call = executor.spawn(async move { caller.call(request(0)).await });
+    executor.run();
+    remote.answer(0, Err("no such table".to_owned()));
+    executor.run();
+    let is_failed = matches!(call.output(), Some(Err(_)));
+    let snapshot = pool.snapshot();
+    let address = &snapshot.addresses[0];
+    let error = address.last_error.as_ref().map(ToString::to_string);
+    assert_eq!((is_failed, error.as_deref()), (true, Some("no such table")));
+    assert_eq!((address.status.ready, address.status.failures, dials.get()), (1, 0, 1));
+}

@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::balance::Attributes;
+
 /// An address with what the name service says of it.
 ///
 /// ```
@@ -15,7 +17,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "the three things a DNS SRV record says; users build it field by field"
+    reason = "what a DNS SRV record says, and a hash of it; users build it field by field"
 )]
 pub struct Endpoint<A> {
     /// Where to connect.
@@ -25,12 +27,16 @@ pub struct Endpoint<A> {
     pub weight: u32,
     /// 0 is best, as in DNS SRV (RFC 2782). Items go to the best priority that has a connection.
     pub priority: u16,
+    /// A hash of the address that is the same in every process, for balancers that keep equal keys at
+    /// equal addresses; 0 by default. The pool carries it, and makes none itself: only its owner knows what of an
+    /// address is stable.
+    pub hash: u64,
 }
 
 impl<A> Endpoint<A> {
-    /// An endpoint of weight 1 and priority 0.
+    /// An endpoint of weight 1, priority 0 and hash 0.
     pub const fn new(address: A) -> Self {
-        Self { address, weight: 1, priority: 0 }
+        Self { address, weight: 1, priority: 0, hash: 0 }
     }
 
     /// The same endpoint with another weight.
@@ -44,13 +50,30 @@ impl<A> Endpoint<A> {
     pub fn with_priority(self, priority: u16) -> Self {
         Self { priority, ..self }
     }
+
+    /// The same endpoint with another stable hash.
+    ///
+    /// ```
+    /// use pool_core::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::new("10.0.0.9:6379").with_hash(0xcafe).hash, 0xcafe);
+    /// ```
+    #[must_use]
+    pub fn with_hash(self, hash: u64) -> Self {
+        Self { hash, ..self }
+    }
+
+    /// What a balancer is told of it.
+    pub(crate) const fn attributes(&self) -> Attributes {
+        Attributes { weight: self.weight, priority: self.priority, hash: self.hash }
+    }
 }
 
 /// Everything the name service says at one time: sorted, without duplicates, cheap to clone.
 ///
 /// It is built from addresses or from [`Endpoint`]s. An address that is named more than once
 /// counts once, with the best of its priorities and the (saturating) sum of the weights it has
-/// at that priority.
+/// at that priority. It keeps the hash of the first of those.
 ///
 /// ```
 /// use pool_core::{AddressSet, Endpoint};

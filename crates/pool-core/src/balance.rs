@@ -1,5 +1,7 @@
 //! Who gets the next item: the public seam, and round-robin.
 
+use core::time::Duration;
+
 use crate::ids::AddressId;
 use crate::instant::Instant;
 use crate::outcome::Outcome;
@@ -35,12 +37,38 @@ impl PickArgs {
     }
 }
 
-/// A policy that picks an address among those that have a ready slot.
+/// What the name service says of an address, besides where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// Its share among the addresses of the same priority.
+    pub weight: u32,
+    /// 0 is best.
+    pub priority: u16,
+    /// A hash of its name that is the same in every process; see [`Endpoint::hash`](crate::Endpoint::hash).
+    pub hash: u64,
+}
+
+/// A policy that picks an address for each item.
 ///
-/// The ring holds the addresses of the best connected priority. The address with the oldest last turn comes
-/// first. A pick is a peek: it may be asked any number of times, and counts only when
-/// [`on_sent`](Self::on_sent) follows. Ids stay good only as long as the address is in the ring,
-/// so keep ids, never positions.
+/// The [`Ring`] holds the connected addresses of the best connected priority. A pick is a peek: it may be asked
+/// any number of times, and counts only when [`on_sent`](Self::on_sent) follows. Chance comes from
+/// [`Ring::draw`], so that a peek stays a peek.
+///
+/// A policy may keep state for each address. It is told all that this needs, by the methods below, which do
+/// nothing by default. What is told of one address:
+///
+/// - [`on_joined`](Self::on_joined) and [`on_left`](Self::on_left) take turns, and
+///   [`on_changed`](Self::on_changed) comes in between. An address that returns before the pool has forgotten it
+///   has the same id, otherwise another. [`AddressId::index`] is small, and good for a table.
+/// - [`on_readiness`](Self::on_readiness) comes with every change. An address that joins can't take
+///   items, and one that leaves can't either.
+/// - Each item of [`on_sent`](Self::on_sent) ends once, by [`on_finished`](Self::on_finished) or among those of
+///   [`on_lost`](Self::on_lost). At any time the items sent are those finished, those lost and those in flight. Before its end an
+///   item may be answered, once ([`on_answered`](Self::on_answered)).
+/// - Items of connections that drain are reported after [`on_left`](Self::on_left), too.
+///
+/// The time never goes back. Keep ids, never positions.
 ///
 /// ```
 /// use pool_core::{AddressId, Balance, Instant, PickArgs, Ring};
@@ -50,25 +78,59 @@ impl PickArgs {
 ///
 /// impl Balance for LeastInFlight {
 ///     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
-///         ring.iter().min_by_key(|member| member.in_flight).map(|member| member.id)
+///         ring.turns().min_by_key(|member| member.in_flight).map(|member| member.id)
 ///     }
 /// }
 /// ```
 pub trait Balance {
-    /// The address that shall have the next item, out of a ring that is not empty. An id that is not
-    /// in the ring counts as the one whose turn it is; `None` means that the item has to wait, and with it
-    /// all behind it. The ring has only those that can take an item now; a lazy pool dials no others while
-    /// there are some.
+    /// The address that shall have the next item, out of a ring in which at least one can take it.
+    ///
+    /// `None` means that the item has to wait, and with it all behind it. So does an address that can't take an
+    /// item now. An id that is not in the ring counts as the one whose turn it is. A lazy pool dials no other
+    /// address while there are some that can take an item.
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
+
+    /// The address is in the set now.
+    fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        let _ = (address, attributes, now);
+    }
+
+    /// The name service says something else of an address that stays in the set. Its connections stay, too.
+    fn on_changed(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        let _ = (address, attributes, now);
+    }
+
+    /// The address is no longer in the set. Its connections drain, and their items are still reported.
+    fn on_left(&mut self, address: AddressId, now: Instant) {
+        let _ = (address, now);
+    }
+
+    /// The address can take items from now on, or can't: one of its connections is ready, or none is.
+    fn on_readiness(&mut self, address: AddressId, is_ready: bool, now: Instant) {
+        let _ = (address, is_ready, now);
+    }
 
     /// An item was sent to a connection of this address.
     fn on_sent(&mut self, address: AddressId, now: Instant) {
         let _ = (address, now);
     }
 
-    /// What became of an item that this address was sent.
-    fn on_outcome(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
+    /// The reply to an item has begun to come, so long after it was sent. The item is still in flight, also if
+    /// its end follows at once.
+    fn on_answered(&mut self, address: AddressId, latency: Duration, now: Instant) {
+        let _ = (address, latency, now);
+    }
+
+    /// What became of an item that this address was sent. The item is not in flight any more. Its latency is
+    /// that of [`on_answered`](Self::on_answered), if the outcome has one.
+    fn on_finished(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
         let _ = (address, outcome, now);
+    }
+
+    /// A connection is gone, and with it items that it has not reported on; more than none. All that it was
+    /// sent, if its kind of connection doesn't report outcomes.
+    fn on_lost(&mut self, address: AddressId, items: u32, now: Instant) {
+        let _ = (address, items, now);
     }
 }
 

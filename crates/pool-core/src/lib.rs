@@ -55,7 +55,7 @@ mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};
 pub use backoff::Backoff;
-pub use balance::{Balance, PickArgs, RoundRobin};
+pub use balance::{Attributes, Balance, PickArgs, RoundRobin};
 pub use config::{Config, Opening};
 pub use config_error::ConfigError;
 pub use ids::{AddressId, SlotId};

@@ -66,7 +66,10 @@ pub enum Availability {
 
 /// Something that people and metrics may want to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "code that passes events on must not forget a new one, so a new one must break its build"
+)]
 pub enum Event<A> {
     /// The address is in the set now.
     AddressAdded {
@@ -104,12 +107,23 @@ pub enum Event<A> {
         /// How many it may have.
         max: usize,
     },
+    /// A dial succeeded.
+    Connected {
+        /// Which.
+        slot: SlotId,
+        /// Whose.
+        address: A,
+        /// The id of that address.
+        id: AddressId,
+    },
     /// A connection takes no more items and is to close.
     Draining {
         /// Which connection.
         slot: SlotId,
         /// Whose.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// Why.
         reason: DrainReason,
     },
@@ -119,6 +133,8 @@ pub enum Event<A> {
         slot: SlotId,
         /// Whose.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// The state it was in; the one before the drop, if it was dropped.
         state: SlotState,
         /// Why it ended.
@@ -133,6 +149,8 @@ pub enum Event<A> {
     BackedOff {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
         /// Failure episodes since the last reset.
         failures: u32,
         /// When it may be dialled again.
@@ -142,5 +160,7 @@ pub enum Event<A> {
     Recovered {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
     },
 }

@@ -26,6 +26,9 @@ pub struct Random {
     state: u64,
 }
 
+/// By which the state grows with each number.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl Random {
     /// Numbers that depend on the seed alone. Any seed is as good as another.
     #[must_use]
@@ -33,9 +36,14 @@ impl Random {
         Self { state: seed }
     }
 
+    /// The number that comes after so many others, at no cost of theirs.
+    pub(crate) const fn nth(seed: u64, before: u64) -> u64 {
+        Self::new(seed.wrapping_add(before.wrapping_mul(STEP))).next_u64()
+    }
+
     /// The next number, uniform over all.
     pub const fn next_u64(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state = self.state.wrapping_add(STEP);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -66,6 +74,14 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nth_number_is_the_one_that_would_have_come_after_those_before() {
+        let mut random = Random::new(7);
+        for before in 0..5 {
+            assert_eq!(Random::nth(7, before), random.next_u64());
+        }
+    }
 
     #[test]
     fn a_duration_between_two_is_drawn_from_all_of_them_and_no_others() {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::config::Config;
 use crate::instant::Instant;
 use crate::links::{Linked, Links};
-use crate::outcome::FailureKind;
+use crate::outcome::{FailureKind, Outcome};
 use crate::reason::SlotEnd;
 use crate::slab::{Generational, Slab, SlabKey};
 
@@ -158,6 +158,8 @@ pub(crate) struct Slot {
     pub(crate) sent: u64,
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
     pub(crate) unreported: u32,
+    /// Items in flight whose reply has begun to come.
+    pub(crate) answered: u32,
     pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
@@ -221,6 +223,7 @@ impl Slot {
             deadline: now,
             sent: 0,
             unreported: 0,
+            answered: 0,
             reported: Reported::Nothing,
             dropped: None,
             siblings: Links::NONE,
@@ -234,6 +237,42 @@ impl Slot {
         self.sent += 1;
         self.unreported = self.unreported.wrapping_add(1);
         self.quiet_since = now;
+    }
+
+    /// The reply to one of its items has begun to come. Returns whether there was one to come.
+    #[inline]
+    pub(crate) fn count_answered(&mut self, now: Instant) -> bool {
+        if self.in_flight() <= self.answered {
+            return false;
+        }
+        self.answered += 1;
+        self.reported = Reported::Finished;
+        self.quiet_since = now;
+        true
+    }
+
+    /// An item in flight has come to its end. Returns its latency, if that was not told before.
+    ///
+    /// Which item it is is not known, and need not be: a cancelled one counts as one that was answered, so that
+    /// no answer to another is ever refused.
+    #[inline]
+    pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
+        let may_be_answered = self.answered < self.in_flight();
+        self.unreported = self.unreported.wrapping_sub(1);
+        self.quiet_since = now;
+        if *outcome == Outcome::Unsent {
+            if self.reported == Reported::Nothing {
+                self.reported = Reported::Unsent;
+            }
+            self.answered = self.answered.min(self.unreported);
+            return None;
+        }
+        self.reported = Reported::Finished;
+        let latency = outcome.latency().filter(|_| may_be_answered);
+        if latency.is_none() {
+            self.answered = self.answered.saturating_sub(1);
+        }
+        latency
     }
 
     /// Items it was sent and has not reported on: all of them, if it never reports.

@@ -179,7 +179,7 @@ fn c3_a_connection_that_came_up_after_the_last_failure_clears_it_though_it_was_d
     bench.take();
     bench.sent(second);
     bench.succeed(second);
-    assert_eq!(bench.take_events(), [Event::Recovered { address: A }]);
+    assert_eq!(bench.take_events(), [Event::Recovered { address: A, id: bench.id(A) }]);
     assert_eq!((bench.status(A).failures, bench.status(A).retry_at), (0, None));
 }
 
@@ -286,7 +286,7 @@ fn c5_ten_seconds_of_life_reset_the_backoff() {
     bench.advance(millis(9_999));
     assert_eq!(bench.status(A).failures, 3);
     bench.advance(millis(1));
-    assert_eq!(bench.take_events(), [Event::Recovered { address: A }]);
+    assert_eq!(bench.take_events(), [Event::Recovered { address: A, id: bench.id(A) }]);
     assert_eq!(bench.status(A).failures, 0);
     bench.fail(bench.open(A)[0]);
     assert_eq!(bench.status(A).failures, 1, "the steps start afresh");
@@ -309,7 +309,8 @@ fn c3_a_short_idle_timeout_still_clears_failures() {
     bench.take();
     bench.advance(millis(201));
     assert_eq!((bench.status(A).failures, bench.draining(A).len()), (0, 1));
-    assert_eq!(bench.take_events().first(), Some(&Event::Recovered { address: A }));
+    let recovered = Event::Recovered { address: A, id: bench.id(A) };
+    assert_eq!(bench.take_events().first(), Some(&recovered));
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn c3_a_lifetime_that_ends_a_little_early_still_clears_failures() {
 fn c5_one_reported_success_resets_the_backoff_and_other_outcomes_do_not() {
     let mut bench = failing_and_connected(eager(3));
     let slot = bench.open(A)[0];
-    let failure = Outcome::Failure { latency: millis(1), kind: FailureKind::Error };
+    let failure = Outcome::Failure { latency: Some(millis(1)), kind: FailureKind::Error };
     for outcome in [failure, Outcome::Cancelled, Outcome::Unsent] {
         bench.sent(slot);
         bench.uniform.handle_outcome(slot, outcome, bench.now);

@@ -316,7 +316,7 @@ fn c6_events_and_outcomes_for_a_dropped_slot_are_stale() {
 #[test]
 fn c6_an_outcome_for_a_dial_is_refused() {
     let (mut bench, slot) = slot_in(SlotState::Dialling);
-    let outcome = Outcome::Success { latency: Duration::MAX };
+    let outcome = Outcome::Success { latency: Some(Duration::MAX) };
     assert_eq!(bench.uniform.handle_outcome(slot, outcome, bench.now), Handled::Invalid);
 }
 

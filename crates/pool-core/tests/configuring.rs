@@ -529,7 +529,7 @@ fn an_item_that_was_in_flight_on_a_surplus_connection_is_reported_as_ever() {
     }
     bench.configure(eager(1));
     let draining = bench.draining(A)[0];
-    let outcome = Outcome::Success { latency: millis(1) };
+    let outcome = Outcome::Success { latency: Some(millis(1)) };
     assert_eq!(bench.uniform.handle_outcome(draining, outcome, bench.now), Handled::Applied);
     assert_eq!(bench.event(draining, SlotEvent::Closed), Handled::Applied);
     assert_eq!(bench.dials().len(), 0);

@@ -241,7 +241,7 @@ struct LeastInFlight;
 
 impl Balance for LeastInFlight {
     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
-        ring.iter().min_by_key(|member| member.in_flight).map(|member| member.id)
+        ring.turns().min_by_key(|member| member.in_flight).map(|member| member.id)
     }
 }
 
@@ -273,7 +273,7 @@ impl Balance for Recorder {
     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, now: Instant) -> Option<AddressId> {
         let mut seen = self.0.borrow_mut();
         seen.times.push(now);
-        seen.rings.push(ring.iter().map(|member| (member.id, member.in_flight)).collect());
+        seen.rings.push(ring.turns().map(|member| (member.id, member.in_flight)).collect());
         ring.first()
     }
 
@@ -281,7 +281,7 @@ impl Balance for Recorder {
         self.0.borrow_mut().times.push(now);
     }
 
-    fn on_outcome(&mut self, _: AddressId, _: &Outcome, now: Instant) {
+    fn on_finished(&mut self, _: AddressId, _: &Outcome, now: Instant) {
         self.0.borrow_mut().times.push(now);
     }
 }

@@ -71,9 +71,9 @@ pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
-    AddressId, AddressSet, AddressState, AddressStatus, Availability, Backoff, Balance, Config, ConfigError,
-    DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening, Outcome,
-    PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState,
+    AddressId, AddressSet, AddressState, AddressStatus, Attributes, Availability, Backoff, Balance, Config,
+    ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening,
+    Outcome, PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState,
 };
 
 /// How connections are made, and what a connection is.

@@ -99,7 +99,8 @@ impl<A: Clone + Ord> SharedSet<A> {
                         return None;
                     }
                 };
-                Some(Endpoint { address: shared, weight: endpoint.weight, priority: endpoint.priority })
+                let Endpoint { weight, priority, hash, .. } = *endpoint;
+                Some(Endpoint { address: shared, weight, priority, hash })
             })
             .collect();
         self.shared = shared.clone();

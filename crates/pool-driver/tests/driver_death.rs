@@ -7,9 +7,10 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use pool_core::{AddressId, Instant, PickArgs, Ring};
-use pool_driver::{Balance, Ended, Outcome, RefusedReason, RoundRobin};
+use pool_driver::{Attributes, Balance, Ended, Outcome, RefusedReason, RoundRobin};
 use support::{A, B, Bench, C, Calls, Dial, End, Item, Outside, Task, secs};
 
 /// A driver that is dropped after so many polls.
@@ -41,11 +42,35 @@ impl Balance for Counted {
         RoundRobin::new().pick(ring, pick, now)
     }
 
+    fn on_joined(&mut self, _: AddressId, _: &Attributes, _: Instant) {
+        self.0.enter();
+    }
+
+    fn on_changed(&mut self, _: AddressId, _: &Attributes, _: Instant) {
+        self.0.enter();
+    }
+
+    fn on_left(&mut self, _: AddressId, _: Instant) {
+        self.0.enter();
+    }
+
+    fn on_readiness(&mut self, _: AddressId, _: bool, _: Instant) {
+        self.0.enter();
+    }
+
     fn on_sent(&mut self, _: AddressId, _: Instant) {
         self.0.enter();
     }
 
-    fn on_outcome(&mut self, _: AddressId, _: &Outcome, _: Instant) {
+    fn on_answered(&mut self, _: AddressId, _: Duration, _: Instant) {
+        self.0.enter();
+    }
+
+    fn on_lost(&mut self, _: AddressId, _: u32, _: Instant) {
+        self.0.enter();
+    }
+
+    fn on_finished(&mut self, _: AddressId, _: &Outcome, _: Instant) {
         self.0.enter();
     }
 }
@@ -124,6 +149,7 @@ impl Run {
                 link.go_away();
             }
         });
+        self.each_link(|link| link.answer(1, secs(0)));
         self.each_link(|link| link.finish(1, Outcome::Cancelled));
         self.bench.world.answer(B, Dial::Refuse);
         self.bench.advance(secs(1));

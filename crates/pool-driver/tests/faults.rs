@@ -7,15 +7,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures_sink::Sink;
 use futures_util::stream::{self, StreamExt};
 use pool_core::{AddressId, Instant, PickArgs, Ring};
 use pool_driver::{
-    AddressSet, Backoff, Balance, BoxError, EndReason, Event, OnAddressesEnd, Outcome, PoolBuilder,
-    RoundRobin, UndeliveredReason,
+    AddressSet, Attributes, Backoff, Balance, BoxError, EndReason, Endpoint, Event, OnAddressesEnd, Outcome,
+    PoolBuilder, RoundRobin, UndeliveredReason,
 };
-use support::{A, B, Bench, Call, Clock, Dial, End, Executor, Fault, Modulo, secs};
+use support::{A, Answer, B, Bench, Call, Clock, Dial, End, Executor, Fault, Modulo, secs};
 
 #[test]
 fn f1_a_panic_of_the_connector_costs_that_dial() {
@@ -119,32 +120,94 @@ impl Balance for Fragile {
         RoundRobin::new().pick(ring, pick, now)
     }
 
+    fn on_joined(&mut self, _: AddressId, _: &Attributes, _: Instant) {
+        self.check("on_joined");
+    }
+
+    fn on_changed(&mut self, _: AddressId, _: &Attributes, _: Instant) {
+        self.check("on_changed");
+    }
+
+    fn on_left(&mut self, _: AddressId, _: Instant) {
+        self.check("on_left");
+    }
+
+    fn on_readiness(&mut self, _: AddressId, is_ready: bool, _: Instant) {
+        self.check(if is_ready { "on_readiness" } else { "on_readiness, not ready" });
+    }
+
     fn on_sent(&mut self, _: AddressId, _: Instant) {
         self.check("on_sent");
     }
 
-    fn on_outcome(&mut self, _: AddressId, _: &Outcome, _: Instant) {
-        self.check("on_outcome");
+    fn on_answered(&mut self, _: AddressId, _: Duration, _: Instant) {
+        self.check("on_answered");
     }
+
+    fn on_finished(&mut self, _: AddressId, _: &Outcome, _: Instant) {
+        self.check("on_finished");
+    }
+
+    fn on_lost(&mut self, _: AddressId, _: u32, _: Instant) {
+        self.check("on_lost");
+    }
+}
+
+fn with_fragile_balancer() -> (Bench, Rc<Cell<&'static str>>) {
+    let panics_in = Rc::new(Cell::new(""));
+    let fragile = Fragile { panics_in: Rc::clone(&panics_in) };
+    let mut bench = Bench::new(|pool| pool.balancer(fragile));
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
+    bench.set([A]);
+    (bench, panics_in)
 }
 
 #[test]
 fn f1_a_panic_of_the_balancer_is_the_pools_end_with_a_reason() {
-    for (method, sent) in [("pick", 1), ("on_sent", 2), ("on_outcome", 1)] {
-        let panics_in = Rc::new(Cell::new(""));
-        let fragile = Fragile { panics_in: Rc::clone(&panics_in) };
-        let mut bench = Bench::new(|pool| pool.balancer(fragile));
-        bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
-        bench.set([A]);
+    for (method, sent) in [("pick", 1), ("on_sent", 2), ("on_answered", 1), ("on_finished", 1)] {
+        let (mut bench, panics_in) = with_fragile_balancer();
         bench.send([1]);
         panics_in.set(method);
-        bench.world.link(A).finish(1, Outcome::Cancelled);
+        bench.world.link(A).finish(1, Outcome::Success { latency: Some(secs(1)) });
         assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
         let ended = bench.output(&bench.driver.clone());
         assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, sent), "{method}");
         let reason = UndeliveredReason::Closed(EndReason::BalancerPanicked);
         let undelivered = 3 - usize::try_from(sent).expect("it fits");
         assert_eq!(bench.ledger.reasons(), vec![reason; undelivered], "{method}");
+        bench.check_accounts(ended, method);
+    }
+}
+
+#[test]
+fn f1_a_panic_of_the_balancer_in_the_middle_of_the_cores_work_is_the_pools_end_after_that_step() {
+    type Trigger = fn(&mut Bench);
+    let triggers: [(&str, Trigger); 8] = [
+        ("on_joined", |bench| bench.set([A, B])),
+        ("on_changed", |bench| {
+            bench.feed.push(Answer::Set([Endpoint::new(A).with_weight(9)].into_iter().collect()));
+        }),
+        ("on_left", |bench| bench.set([])),
+        ("on_readiness", |bench| bench.set([A, B])),
+        ("on_readiness, not ready", |bench| bench.world.link(A).break_off()),
+        // It is found to be busy when an item is about to be sent.
+        ("on_readiness, not ready", |bench| {
+            bench.world.link(A).change(|behaviour| behaviour.is_ready = false)
+        }),
+        ("on_lost", |bench| bench.world.link(A).break_off()),
+        ("on_lost", |bench| bench.world.link(A).hang_up()),
+    ];
+    for (method, trigger) in triggers {
+        let (mut bench, panics_in) = with_fragile_balancer();
+        bench.send([1]);
+        panics_in.set(method);
+        trigger(&mut bench);
+        let _ = (bench.try_send(2), bench.try_send(3));
+        let ended = bench.output(&bench.driver.clone());
+        assert_eq!(ended.reason, EndReason::BalancerPanicked, "{method}");
+        let error = bench.pool().last_error().expect("the panic").to_string();
+        assert!(error.contains("a scripted panic of the balancer"), "{method}: {error}");
+        assert_eq!([A, B].map(|address| bench.world.alive(address)), [0, 0], "{method}");
         bench.check_accounts(ended, method);
     }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use pool_driver::{Event, Outcome};
+use pool_driver::{AddressId, Event, Outcome};
 use support::{A, B, Behaviour, Bench, C, Call, Dial, End, Fault, secs};
 
 const SEND_ERROR: (Call, Fault) = (Call::Send, Fault::Error);
@@ -40,7 +40,7 @@ fn i1_a_connection_that_dies_says_how_many_items_it_may_have_taken_with_it() {
     bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
     bench.set([A]);
     bench.send(1..=5);
-    bench.world.link(A).finish(2, Outcome::Success { latency: secs(0) });
+    bench.world.link(A).finish(2, Outcome::Success { latency: Some(secs(0)) });
     bench.run();
     bench.take_events();
     bench.world.link(A).break_off();
@@ -321,8 +321,8 @@ fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     bench.set([A]);
     bench.send(1..=6);
     let link = bench.world.link(A);
-    link.finish(1, Outcome::Success { latency: secs(1) });
-    link.finish(1, Outcome::Failure { latency: secs(1), kind: pool_driver::FailureKind::Error });
+    link.finish(1, Outcome::Success { latency: Some(secs(1)) });
+    link.finish(1, Outcome::Failure { latency: Some(secs(1)), kind: pool_driver::FailureKind::Error });
     link.finish(1, Outcome::Cancelled);
     bench.run();
     assert_eq!(bench.snapshot().addresses[0].status.in_flight, 3);
@@ -336,4 +336,64 @@ fn outcomes_add_up_sent_is_finished_and_unsent_and_in_flight_at_death() {
     assert_eq!(bench.count_events(told), 1);
     bench.world.behave(A, |behaviour| behaviour.keeps_items = false);
     assert_eq!(bench.finish().counts.sent, 6);
+}
+
+#[test]
+fn an_item_that_was_answered_is_in_flight_until_it_is_finished() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=2);
+    let link = bench.world.link(A);
+    // More answers than there are items to answer change nothing.
+    link.answer(3, secs(1));
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 2);
+    link.finish(2, Outcome::Success { latency: None });
+    bench.run();
+    assert_eq!(bench.snapshot().addresses[0].status.in_flight, 0);
+    bench.finish();
+}
+
+#[test]
+fn an_item_that_fails_leaves_its_error_with_the_address_and_the_connection_lives() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=2);
+    bench.world.link(A).fail_oldest("out of disk space");
+    bench.run();
+    let snapshot = bench.snapshot();
+    let address = &snapshot.addresses[0];
+    let error = address.last_error.as_ref().map(ToString::to_string);
+    assert_eq!((error.as_deref(), address.status.in_flight), (Some("out of disk space"), 1));
+    assert_eq!((bench.world.alive(A), address.status.failures), (1, 0));
+    bench.finish();
+}
+
+#[test]
+fn events_name_an_address_by_its_id_too() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.answer(B, Dial::Refuse);
+    bench.set([A, B]);
+    bench.set([]);
+    let mut ids: Vec<(u16, AddressId)> = Vec::new();
+    let mut kinds = 0;
+    for event in bench.take_events() {
+        let (Event::AddressAdded { address, id }
+        | Event::AddressRemoved { address, id }
+        | Event::Dialling { address, id, .. }
+        | Event::Connected { address, id, .. }
+        | Event::Draining { address, id, .. }
+        | Event::SlotEnded { address, id, .. }
+        | Event::BackedOff { address, id, .. }) = event
+        else {
+            continue;
+        };
+        kinds += 1;
+        ids.push((address, id));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.iter().map(|(address, _)| *address).collect::<Vec<_>>(), kinds), (vec![A, B], 11));
 }

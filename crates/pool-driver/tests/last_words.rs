@@ -15,9 +15,9 @@ use pool_core::{AddressId, Instant, PickArgs, Ring, RoundRobin};
 use pool_driver::{
     Balance, Connection, ConnectionEvent, Event, Outcome, Pool, PoolBuilder, SlotEnd, SlotState,
 };
-use support::{A, B, Bench, Clock, Dial, Executor, Feed, secs};
+use support::{A, B, Bench, Call, Clock, Dial, Executor, Fault, Feed, secs};
 
-const SUCCESS: Outcome = Outcome::Success { latency: Duration::from_millis(1) };
+const SUCCESS: Outcome = Outcome::Success { latency: Some(Duration::from_millis(1)) };
 
 /// A connection that says nothing and never closes until it is given up.
 #[derive(Clone, Default)]
@@ -88,7 +88,7 @@ impl Balance for Counting {
         RoundRobin::new().pick(ring, args, now)
     }
 
-    fn on_outcome(&mut self, _: AddressId, outcome: &Outcome, _: Instant) {
+    fn on_finished(&mut self, _: AddressId, outcome: &Outcome, _: Instant) {
         *self.0.borrow_mut() += usize::from(matches!(outcome, Outcome::Success { .. }));
     }
 }
@@ -240,4 +240,85 @@ fn nobody_is_given_up_for_time_in_which_the_driver_was_not_polled() {
     let ends: Vec<_> = bench.take_events().into_iter().filter_map(ended).collect();
     assert_eq!(ends, [(A, SlotEnd::Closed, 0)]);
     bench.finish();
+}
+
+#[test]
+fn a_connection_that_breaks_may_say_of_each_item_that_it_was_answered_and_then_that_it_is_finished() {
+    let mut bench = Bench::new(|pool| pool);
+    bench.world.behave(A, |behaviour| behaviour.keeps_items = true);
+    bench.set([A]);
+    bench.send(1..=90);
+    let link = bench.world.link(A);
+    for _ in 1..=90 {
+        link.tell_unnoticed(ConnectionEvent::Answered { latency: secs(1) });
+    }
+    for _ in 1..=90 {
+        link.tell_unnoticed(ConnectionEvent::Finished(Outcome::Success { latency: None }));
+    }
+    link.fault(Call::Send, Fault::Error);
+    bench.send([91]);
+    let lost = bench.take_events().into_iter().find_map(|event| match event {
+        Event::SlotEnded { in_flight, .. } => Some(in_flight),
+        _ => None,
+    });
+    assert_eq!(lost, Some(1), "the one that it broke with");
+    bench.finish();
+}
+
+/// Takes one item, breaks at the second, and then says without an end that it has an answer.
+struct Babbler {
+    sent: usize,
+}
+
+impl Sink<u32> for Babbler {
+    type Error = String;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, _: u32) -> Result<(), String> {
+        self.sent += 1;
+        if self.sent == 1 { Ok(()) } else { Err("one was enough".into()) }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connection<u32> for Babbler {
+    const REPORTS_OUTCOMES: bool = true;
+
+    fn poll_event(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<ConnectionEvent<u32>, String>> {
+        if self.sent < 2 {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(ConnectionEvent::Answered { latency: Duration::ZERO }))
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_and_babbles_is_not_listened_to_for_ever() {
+    let (clock, mut is_first) = (Clock::default(), true);
+    let connect = move |_: u16| {
+        let dialled = std::mem::take(&mut is_first).then_some(Babbler { sent: 0 });
+        ready(dialled.ok_or_else(|| "one is enough".to_owned()))
+    };
+    let (pool, driver) = PoolBuilder::new(connect, clock)
+        .connect_to_fixed([A])
+        .build::<u32>()
+        .expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    executor.run();
+    pool.try_send(1).expect("there is room");
+    pool.try_send(2).expect("there is room");
+    executor.run();
+    let address = &pool.snapshot().addresses[0];
+    assert_eq!((address.status.ready, address.status.in_flight), (0, 0), "it is gone");
 }

@@ -73,7 +73,7 @@ struct ByKey;
 
 impl Balance for ByKey {
     fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
-        ring.iter().map(|member| member.id).find(|id| pick.key == Some(id.index() as u64))
+        ring.turns().map(|member| member.id).find(|id| pick.key == Some(id.index() as u64))
     }
 }
 
@@ -82,7 +82,7 @@ struct Sticky;
 
 impl Balance for Sticky {
     fn pick(&self, ring: &Ring<'_>, pick: &PickArgs, _: Instant) -> Option<AddressId> {
-        ring.iter().map(|member| member.id).filter(|id| pick.avoid != Some(*id)).min()
+        ring.turns().map(|member| member.id).filter(|id| pick.avoid != Some(*id)).min()
     }
 }
 

@@ -307,7 +307,7 @@ fn a_pool_that_waits_for_what_becomes_of_its_items_is_in_use() {
     let waiting = bench.get(2);
     bench.advance(secs(600));
     assert_eq!((waiting.is_done(), bench.outside.world.received(1)), (false, vec![1]));
-    bench.outside.world.link(1).finish(1, Outcome::Success { latency: millis(1) });
+    bench.outside.world.link(1).finish(1, Outcome::Success { latency: Some(millis(1)) });
     assert!(bench.output(&waiting).is_ok(), "the map is told when the reply is there");
 }
 

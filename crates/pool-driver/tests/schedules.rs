@@ -158,7 +158,7 @@ impl Schedule {
                 link.give_back();
                 link.hang_up();
             }
-            5 => link.finish(link.in_flight().min(2), Outcome::Success { latency: millis(1) }),
+            5 => link.finish(link.in_flight().min(2), Outcome::Success { latency: Some(millis(1)) }),
             6 => link.change(|behaviour| behaviour.is_ready ^= true),
             7 => link.change(|behaviour| behaviour.flushes ^= true),
             8 => link.change(|behaviour| behaviour.closes ^= true),

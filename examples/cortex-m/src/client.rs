@@ -78,7 +78,7 @@ impl Client {
     pub(crate) fn succeed(&mut self, millisecond: u64, address: Address, latency: Duration) {
         let slot = self.slots[address];
         self.turn(millisecond, |uniform, now| {
-            let outcome = Outcome::Success { latency };
+            let outcome = Outcome::Success { latency: Some(latency) };
             assert_eq!(uniform.handle_outcome(slot, outcome, now), Handled::Applied);
         });
     }

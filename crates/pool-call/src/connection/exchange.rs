@@ -138,7 +138,7 @@ where
         };
         let now = this.clock.now();
         Poll::Ready(Read::Reply(match flight.responder.reply(reply) {
-            Ok(()) => Outcome::Success { latency: now.saturating_duration_since(flight.begun) },
+            Ok(()) => Outcome::Success { latency: Some(now.saturating_duration_since(flight.begun)) },
             Err(reply) => {
                 drop(reply);
                 this.orphans.remove();

@@ -1,5 +1,6 @@
 //! One call in flight at a service.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use pin_project::pin_project;
-use pool_driver::{BoxError, FailureKind, Outcome};
+use pool_driver::{BoxError, ConnectionEvent, Outcome, SharedError};
 
 use crate::call::Responder;
 use crate::connection::Orphans;
@@ -46,16 +47,22 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
     }
 }
 
+/// What a connection tells of a call; nothing comes back unsent.
+pub(super) type CallNews = ConnectionEvent<Infallible>;
+
+/// Nobody waits for the call any more.
+pub(super) const CANCELLED: CallNews = ConnectionEvent::Finished(Outcome::Cancelled);
+
 /// What became of a call.
 pub(super) struct Ended {
-    pub(super) outcome: Outcome,
+    pub(super) news: CallNews,
     /// Whether the service has responded, even with an error or without a caller.
     pub(super) is_response: bool,
 }
 
 impl Ended {
-    fn by_response(outcome: Outcome) -> Self {
-        Self { outcome, is_response: true }
+    fn by_response(news: CallNews) -> Self {
+        Self { news, is_response: true }
     }
 }
 
@@ -73,26 +80,27 @@ where
         if this.responder.is_some() && this.orphan.count() > 0 {
             *this.responder = None;
             let Some(orphans) = this.orphans else {
-                return Poll::Ready(Ended { outcome: Outcome::Cancelled, is_response: false });
+                return Poll::Ready(Ended { news: CANCELLED, is_response: false });
             };
             orphans.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
-        let latency = this.begun.elapsed();
+        let latency = Some(this.begun.elapsed());
         let Some(responder) = this.responder.take() else {
             if let Some(orphans) = this.orphans {
                 orphans.fetch_sub(1, Ordering::Relaxed);
             }
-            return Poll::Ready(Ended::by_response(Outcome::Cancelled));
+            return Poll::Ready(Ended::by_response(CANCELLED));
         };
         Poll::Ready(Ended::by_response(match result {
             Ok(reply) => match responder.reply(reply) {
-                Ok(()) => Outcome::Success { latency },
-                Err(_) => Outcome::Cancelled,
+                Ok(()) => ConnectionEvent::Finished(Outcome::Success { latency }),
+                Err(_) => CANCELLED,
             },
             Err(error) => {
-                responder.fail(MaybeSentReason::ServiceFailed(error.into().into()));
-                Outcome::Failure { latency, kind: FailureKind::Error }
+                let error: SharedError = error.into().into();
+                responder.fail(MaybeSentReason::ServiceFailed(Arc::clone(&error)));
+                ConnectionEvent::Failed { latency, error }
             }
         }))
     }

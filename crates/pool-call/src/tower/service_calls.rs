@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pool_driver::{BoxError, Outcome};
+use pool_driver::{BoxError, ConnectionEvent};
 use tower_service::Service;
 
 use super::gone_callers::{GoneCallers, PolledCalls};
-use super::in_flight::InFlight;
+use super::in_flight::{CANCELLED, CallNews, InFlight};
 use crate::call::Call;
 use crate::connection::{Orphans, release_capacity};
 use crate::error::ConnectionError;
@@ -25,7 +25,7 @@ pub(super) struct ServiceCalls<S: Service<Request>, Request> {
     in_flight_max: usize,
     gone_callers: GoneCallers,
     /// What became of calls, for a pool that polls for it.
-    outcomes: VecDeque<Outcome>,
+    news: VecDeque<CallNews>,
 }
 
 impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
@@ -35,7 +35,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             in_flight: FuturesUnordered::new(),
             in_flight_max: IN_FLIGHT_MAX,
             gone_callers: GoneCallers::new(),
-            outcomes: VecDeque::new(),
+            news: VecDeque::new(),
         }
     }
 
@@ -71,15 +71,15 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
         self.gone_callers.has_orphans(self.in_flight_max)
     }
 
-    pub(super) fn has_outcome(&self) -> bool {
-        !self.outcomes.is_empty()
+    pub(super) fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     /// What became of a call that was not reported yet.
-    pub(super) fn take_outcome(&mut self) -> Option<Outcome> {
-        let outcome = self.outcomes.pop_front();
-        release_capacity(&mut self.outcomes);
-        outcome
+    pub(super) fn take_news<T>(&mut self) -> Option<ConnectionEvent<T>> {
+        let news = self.news.pop_front()?;
+        release_capacity(&mut self.news);
+        Some(news.map(|never| match never {}))
     }
 
     /// Whether the service takes a request; an error if it never does again. `None` if it is gone.
@@ -97,11 +97,11 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
     /// # Panics
     ///
     /// If the service is gone.
-    pub(super) fn begin(&mut self, call: Call<Request, S::Response>, keeps_outcomes: bool) {
+    pub(super) fn begin(&mut self, call: Call<Request, S::Response>, keeps_news: bool) {
         let orphan = Arc::new(Orphans::default());
         let Some((request, responder)) = call.begin_with(Some(Arc::clone(&orphan))) else {
-            if keeps_outcomes {
-                self.outcomes.push_back(Outcome::Cancelled);
+            if keeps_news {
+                self.news.push_back(CANCELLED);
             }
             return;
         };
@@ -123,12 +123,12 @@ where
     S: Service<Request, Error: Into<BoxError>>,
 {
     /// Polls the calls in flight, as far as they get.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, keeps_outcomes: bool) {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, keeps_news: bool) {
         let mut polled = PolledCalls::default();
         while let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(cx) {
             polled.add(&ended);
-            if keeps_outcomes {
-                self.outcomes.push_back(ended.outcome);
+            if keeps_news {
+                self.news.push_back(ended.news);
             }
         }
         self.gone_callers.on_polled(&polled);

@@ -165,8 +165,8 @@ where
 
     fn next_event(self: Pin<&mut Self>) -> Option<Result<Event<Request, S::Response>, ConnectionError>> {
         let this = self.project();
-        match this.calls.take_outcome() {
-            Some(outcome) => Some(Ok(ConnectionEvent::Finished(outcome))),
+        match this.calls.take_news() {
+            Some(news) => Some(Ok(news)),
             None => this.ending.next_event(!this.calls.is_idle()),
         }
     }
@@ -212,7 +212,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<Event<Request, S::Response>, ConnectionError>> {
         self.as_mut().project().ending.set_pooled();
-        if !self.calls.has_outcome() {
+        if !self.calls.has_news() {
             self.as_mut().drive(cx);
         }
         self.next_event().map_or(Poll::Pending, Poll::Ready)
@@ -272,7 +272,7 @@ where
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         *self.as_mut().project().is_unflushed = false;
         self.as_mut().drive(cx);
-        if self.ending.has_event() || self.calls.has_outcome() {
+        if self.ending.has_event() || self.calls.has_news() {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(self.ending.check(!self.calls.is_idle()))
@@ -281,10 +281,10 @@ where
     /// Ready when all calls are answered, the service is dropped, and the background has ended.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.as_mut().drive(cx);
-        if self.calls.has_outcome() {
+        if self.calls.has_news() {
             cx.waker().wake_by_ref();
         }
-        if !self.calls.is_idle() || self.calls.has_outcome() {
+        if !self.calls.is_idle() || self.calls.has_news() {
             return Poll::Pending;
         }
         // Most clients close when nobody can send them anything any more.

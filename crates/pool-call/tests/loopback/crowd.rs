@@ -276,7 +276,7 @@ impl Balance for CountUnsent {
         RoundRobin::new().pick(ring, pick, now)
     }
 
-    fn on_outcome(&mut self, _: AddressId, outcome: &Outcome, _: Instant) {
+    fn on_finished(&mut self, _: AddressId, outcome: &Outcome, _: Instant) {
         if matches!(outcome, Outcome::Unsent) {
             self.0.fetch_add(1, Ordering::AcqRel);
         }

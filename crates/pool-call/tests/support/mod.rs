@@ -359,7 +359,9 @@ impl From<Result<Event, ConnectionError>> for Told {
     fn from(event: Result<Event, ConnectionError>) -> Self {
         match event {
             Ok(ConnectionEvent::Finished(Outcome::Success { .. })) => Self::Success,
-            Ok(ConnectionEvent::Finished(Outcome::Failure { .. })) => Self::Failure,
+            Ok(ConnectionEvent::Finished(Outcome::Failure { .. }) | ConnectionEvent::Failed { .. }) => {
+                Self::Failure
+            }
             Ok(ConnectionEvent::Finished(Outcome::Cancelled)) => Self::Cancelled,
             Ok(ConnectionEvent::Unsent(call)) => {
                 let (request, responder) = call.begin().expect("nobody gives back what nobody wants");

@@ -16,7 +16,7 @@ pub(super) const fn secs(secs: u64) -> Duration {
 
 /// Longer than any scenario lasts.
 pub(super) const AN_HOUR: Duration = secs(3600);
-pub(super) const SUCCESS: Outcome = Outcome::Success { latency: Duration::ZERO };
+pub(super) const SUCCESS: Outcome = Outcome::Success { latency: Some(Duration::ZERO) };
 
 /// Waits until a connection to each of the addresses is ready.
 pub(super) fn connected(script: Script, addresses: std::ops::RangeInclusive<u16>) -> Script {

@@ -1,17 +1,32 @@
-//! Round-robin that can be told to panic.
+//! Round-robin that can be told to panic, and that keeps accounts of all it is told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use pool_driver::{AddressId, Balance, Instant, PickArgs, Ring, RoundRobin};
+use parking_lot::Mutex;
+use pool_driver::{AddressId, Attributes, Balance, Instant, Outcome, PickArgs, Ring, RoundRobin};
 
 use super::user_calls::Calls;
 
-/// The balancer of a scenario's pool.
+/// The balancer of a scenario's pool. What it is told must pair up: joins and leaves, and items sent with their
+/// ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ScriptedBalancer {
     panics: Arc<AtomicBool>,
     calls: Calls,
+    accounts: Arc<Mutex<BTreeMap<AddressId, Account>>>,
+}
+
+/// What the balancer knows of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    is_member: bool,
+    is_ready: bool,
+    in_flight: u32,
+    /// Of the items that were ever sent, those that can still be answered for the first time.
+    unanswered: u32,
 }
 
 impl ScriptedBalancer {
@@ -24,6 +39,33 @@ impl ScriptedBalancer {
     pub(crate) fn spoil(&self) {
         self.panics.store(true, Ordering::Relaxed);
     }
+
+    /// Changes an account, and says whether that was possible.
+    fn enter(&self, address: AddressId, what: &str, change: impl FnOnce(&mut Account) -> bool) {
+        let mut accounts = self.accounts.lock();
+        let account = accounts.entry(address).or_default();
+        let before = *account;
+        if !change(account) {
+            self.calls.contradict(&format!("the balancer was told that {address:?} {what}: {before:?}"));
+        }
+    }
+
+    fn end_items(&self, address: AddressId, items: u32, what: &str) {
+        self.enter(address, what, |account| {
+            let may = items > 0 && account.in_flight >= items;
+            account.in_flight = account.in_flight.saturating_sub(items);
+            may
+        });
+    }
+
+    fn check_ring(&self, ring: &Ring<'_>) {
+        for member in ring.members() {
+            self.enter(member.id, "is in the ring", |account| {
+                let is_as_told = member.is_ready == account.is_ready && member.in_flight == account.in_flight;
+                account.is_member && is_as_told
+            });
+        }
+    }
 }
 
 impl Balance for ScriptedBalancer {
@@ -31,6 +73,53 @@ impl Balance for ScriptedBalancer {
         if self.panics.load(Ordering::Relaxed) {
             self.calls.panic("of the balancer");
         }
+        self.check_ring(ring);
         RoundRobin::new().pick(ring, pick, now)
+    }
+
+    fn on_joined(&mut self, address: AddressId, _: &Attributes, _: Instant) {
+        self.enter(address, "joined", |account| {
+            !account.is_ready && !std::mem::replace(&mut account.is_member, true)
+        });
+    }
+
+    fn on_changed(&mut self, address: AddressId, _: &Attributes, _: Instant) {
+        self.enter(address, "changed", |account| account.is_member);
+    }
+
+    fn on_left(&mut self, address: AddressId, _: Instant) {
+        self.enter(address, "left", |account| {
+            !account.is_ready && std::mem::replace(&mut account.is_member, false)
+        });
+    }
+
+    fn on_readiness(&mut self, address: AddressId, is_ready: bool, _: Instant) {
+        self.enter(address, "became ready or not", |account| {
+            account.is_member && std::mem::replace(&mut account.is_ready, is_ready) != is_ready
+        });
+    }
+
+    fn on_sent(&mut self, address: AddressId, _: Instant) {
+        self.enter(address, "was sent an item", |account| {
+            account.in_flight += 1;
+            account.unanswered += 1;
+            true
+        });
+    }
+
+    fn on_answered(&mut self, address: AddressId, _: Duration, _: Instant) {
+        self.enter(address, "answered an item", |account| {
+            let may = account.in_flight > 0 && account.unanswered > 0;
+            account.unanswered = account.unanswered.saturating_sub(1);
+            may
+        });
+    }
+
+    fn on_finished(&mut self, address: AddressId, _: &Outcome, _: Instant) {
+        self.end_items(address, 1, "finished an item");
+    }
+
+    fn on_lost(&mut self, address: AddressId, items: u32, _: Instant) {
+        self.end_items(address, items, "lost items");
     }
 }

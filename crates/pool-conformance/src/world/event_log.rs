@@ -113,14 +113,14 @@ impl LogState {
 
 fn address_of(event: &Event<u16>) -> Option<u16> {
     match event {
-        Event::AddressAdded { address }
-        | Event::AddressRemoved { address }
+        Event::AddressAdded { address, .. }
+        | Event::AddressRemoved { address, .. }
         | Event::Dialling { address, .. }
         | Event::Connected { address, .. }
         | Event::Draining { address, .. }
         | Event::SlotEnded { address, .. }
         | Event::BackedOff { address, .. }
-        | Event::Recovered { address } => Some(*address),
+        | Event::Recovered { address, .. } => Some(*address),
         _ => None,
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use parking_lot::Mutex;
-use pool_driver::{ConnectionEvent, Outcome};
+use std::time::Duration;
+
+use pool_driver::{BoxError, ConnectionEvent, Outcome};
 
 use super::behaviour::{Behaviour, Call, Fault};
 use super::call_log::CallLog;
@@ -127,7 +129,12 @@ impl Link {
 
     /// The peer asks for no more items. The connection finds that out and wakes nobody.
     pub fn go_away_unnoticed(&self) {
-        self.with(|state| state.incoming.push_back(Incoming::Event(ConnectionEvent::GoingAway)));
+        self.tell_unnoticed(ConnectionEvent::GoingAway);
+    }
+
+    /// The connection has something to tell, and wakes nobody for it.
+    pub fn tell_unnoticed(&self, event: ConnectionEvent<Item>) {
+        self.with(|state| state.incoming.push_back(Incoming::Event(event)));
     }
 
     /// The peer closes in good order.
@@ -146,6 +153,20 @@ impl Link {
             drop(self.with(|state| state.items.pop_oldest()));
             self.push(Incoming::Event(ConnectionEvent::Finished(outcome)));
         }
+    }
+
+    /// The replies to so many of the items in flight begin to come.
+    pub fn answer(&self, count: usize, latency: Duration) {
+        for _ in 0..count {
+            self.push(Incoming::Event(ConnectionEvent::Answered { latency }));
+        }
+    }
+
+    /// The oldest item in flight fails with this error.
+    pub fn fail_oldest(&self, error: &'static str) {
+        drop(self.with(|state| state.items.pop_oldest()));
+        let error = BoxError::from(error).into();
+        self.push(Incoming::Event(ConnectionEvent::Failed { latency: None, error }));
     }
 
     /// All items that it took and has not finished come back.

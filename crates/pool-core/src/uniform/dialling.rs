@@ -90,7 +90,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return false;
         }
         let (priority, _) = rank.order;
-        let is_ready = !self.rings.active().is_empty();
+        let is_ready = self.rings.active().ready_len() > 0;
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
             priority < active || (priority == active && !is_ready)

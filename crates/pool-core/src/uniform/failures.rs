@@ -7,7 +7,9 @@
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
+use crate::ids::AddressId;
 use crate::output::{Event, Output};
+use crate::slab::SlabKey;
 use crate::slot::{Slot, SlotState};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -51,11 +53,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.dials.earliest = until;
         let address = known.address.clone();
         let is_present = known.present;
+        let id = AddressId(SlabKey { index, generation: known.generation });
         if is_first && is_present {
             known.since = self.now;
             self.addresses.failing += 1;
         }
-        self.outputs.push_back(Output::Event(Event::BackedOff { address, failures, until }));
+        self.outputs.push_back(Output::Event(Event::BackedOff { address, id, failures, until }));
         if is_present {
             self.count_towards_re_resolution();
         }
@@ -74,12 +77,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if episode == known.episode && known.is_failing() {
             known.failures = 0;
             let address = known.address.clone();
+            let id = AddressId(SlabKey { index, generation: known.generation });
             if known.present {
                 known.since = self.now;
                 self.addresses.failing -= 1;
             }
             self.end_backoff(index);
-            self.outputs.push_back(Output::Event(Event::Recovered { address }));
+            self.outputs.push_back(Output::Event(Event::Recovered { address, id }));
         }
         self.update_deadline(slot);
     }

@@ -112,7 +112,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 }
                 (old, old_members) = (old_rest, members_rest);
                 if order == Ordering::Equal {
-                    if before.weight != endpoint.weight || before.priority != endpoint.priority {
+                    if before.attributes() != endpoint.attributes() {
                         self.change_endpoint(*index, endpoint);
                     }
                     stays = Some(*index);
@@ -141,34 +141,37 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
         self.restart_re_resolution();
-        let Endpoint { address, weight, priority } = endpoint;
+        let (address, attributes) = (&endpoint.address, endpoint.attributes());
         let index = if let Some(index) = self.addresses.departed.remove(address) {
             let known = self.addresses.get_mut(index);
             known.present = true;
             known.since = self.now;
             self.addresses.failing += usize::from(self.addresses.get(index).is_failing());
-            self.rings.return_address(index, *weight, *priority);
+            self.rings.return_address(index, &attributes);
             index
         } else {
             let make = |key| KnownAddress::new(key, address.clone(), self.now);
             let key = self.addresses.known.insert_with(make);
-            self.rings.add_address(key, *weight, *priority);
+            self.rings.add_address(key, &attributes);
             key.index
         };
         let id = self.addresses.id(index);
+        self.balancer.on_joined(id, &attributes, self.now);
         self.outputs.push_back(Output::Event(Event::AddressAdded { address: address.clone(), id }));
         self.update_dialling(index);
         index
     }
 
     fn change_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
-        self.rings.set_weight(index, endpoint.weight);
-        if self.rings.node(index).priority != endpoint.priority {
-            let connected = self.addresses.get(index).count.connected();
-            self.rings.set_priority(index, endpoint.priority, connected.into(), &mut self.random);
+        let attributes = endpoint.attributes();
+        let is_other_priority = self.rings.node(index).priority != endpoint.priority;
+        let connected = self.addresses.get(index).count.connected();
+        self.rings.change_address(index, &attributes, connected.into(), &mut self.random);
+        let (address, id) = (endpoint.address.clone(), self.addresses.id(index));
+        self.balancer.on_changed(id, &attributes, self.now);
+        if is_other_priority {
             self.update_dialling(index);
         }
-        let (address, id) = (endpoint.address.clone(), self.addresses.id(index));
         self.outputs.push_back(Output::Event(Event::AddressChanged { address, id }));
     }
 
@@ -185,6 +188,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
         self.end_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
+        self.balancer.on_left(AddressId(key), self.now);
         self.update_dialling(index);
         self.forget_if_done(index);
     }

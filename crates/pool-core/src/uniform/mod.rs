@@ -17,6 +17,7 @@ mod slot_counts;
 mod slot_events;
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 pub use inspect::{AddressState, AddressStatus, SlotStatus};
 
@@ -32,7 +33,7 @@ use crate::output::Output;
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Reported, Slot, SlotEvent, Transition, transition};
+use crate::slot::{Handled, Slot, SlotEvent, Transition, transition};
 
 use closing::Phase;
 use dialling::Dials;
@@ -49,7 +50,7 @@ use re_resolution::ReResolution;
 /// the same outputs.
 ///
 /// **In:** [`handle_addresses`](Self::handle_addresses), [`handle_slot`](Self::handle_slot),
-/// [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
+/// [`handle_answered`](Self::handle_answered), [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
 /// [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
 /// [`handle_config`](Self::handle_config), [`close`](Self::close). All take the time; one that is earlier
 /// than the latest seen counts as the latest.
@@ -133,7 +134,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             now: Instant::ZERO,
             addresses: Addresses::new(),
             slots: Slab::new(),
-            rings: Rings::new(config.items_per_turn),
+            // A seed of its own: what is drawn for items doesn't shift the other draws.
+            rings: Rings::new(config.items_per_turn, Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
@@ -143,6 +145,36 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             outputs: VecDeque::new(),
             config,
         })
+    }
+
+    /// The policy that picks addresses.
+    pub fn balancer(&self) -> &B {
+        &self.balancer
+    }
+
+    /// The policy that picks addresses, to change what it works by or to take out what it has counted. Outputs
+    /// don't depend on it, only [`select`](Self::select) does.
+    ///
+    /// ```
+    /// use pool_core::{AddressId, Balance, Config, Instant, PickArgs, Ring, Uniform};
+    ///
+    /// /// Keeps all items to one address, while it has one.
+    /// struct Pinned(Option<AddressId>);
+    ///
+    /// impl Balance for Pinned {
+    ///     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
+    ///         self.0.or_else(|| ring.first())
+    ///     }
+    /// }
+    ///
+    /// let mut uniform = Uniform::new(Config::default(), Pinned(None), 42)?;
+    /// uniform.handle_addresses(&["a:1", "b:1"].into(), Instant::ZERO);
+    /// uniform.balancer_mut().0 = uniform.find_address(&"b:1");
+    /// assert!(uniform.balancer().0.is_some());
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    pub fn balancer_mut(&mut self) -> &mut B {
+        &mut self.balancer
     }
 
     /// The settings that the machine works by.
@@ -214,7 +246,47 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
-    /// Tells what became of an item that the slot was sent. A slot that is dropping may still tell its last.
+    /// Tells that the reply to an item that the slot was sent has begun to come, so long after the item was sent.
+    /// The item stays in flight until [`handle_outcome`](Self::handle_outcome).
+    ///
+    /// The first answer of a connection resets the backoff of its address, and each ends its silence.
+    /// `Invalid`, and nothing has changed, if all that is in flight was answered before.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use pool_core::{Config, Handled, Instant, Outcome, RoundRobin, SlotEvent, Uniform};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut uniform = Uniform::new(Config::default(), RoundRobin::new(), 42)?;
+    /// uniform.handle_addresses(&["a:1"].into(), now);
+    /// let slot = uniform.slots().next().expect("a dial").id;
+    /// for event in [SlotEvent::Connected, SlotEvent::Ready, SlotEvent::Sent] {
+    ///     uniform.handle_slot(slot, event, now);
+    /// }
+    /// let latency = Duration::from_millis(3);
+    /// assert_eq!(uniform.handle_answered(slot, latency, now + latency), Handled::Applied);
+    /// assert_eq!(uniform.slot(slot).map(|slot| slot.in_flight), Some(1), "its body is still to come");
+    /// uniform.handle_outcome(slot, Outcome::Success { latency: None }, now + latency);
+    /// assert_eq!(uniform.slot(slot).map(|slot| slot.in_flight), Some(0));
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    pub fn handle_answered(&mut self, id: SlotId, latency: Duration, now: Instant) -> Handled {
+        self.advance(now);
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        if !slot.count_answered(self.now) {
+            return Handled::Invalid;
+        }
+        let address = slot.address;
+        if !slot.evidence.is_proven {
+            self.on_rare_outcome(id, true);
+        }
+        self.balancer.on_answered(self.addresses.id(address), latency, self.now);
+        Handled::Applied
+    }
+
+    /// Tells what became of an item that the slot was sent: nothing of it is owed any more. A slot that is
+    /// dropping may still tell its last. An outcome with a latency says that the item was answered, too, unless
+    /// all in flight were answered before.
     ///
     /// The first success of a connection resets the backoff of its address.
     #[inline]
@@ -224,20 +296,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if slot.in_flight() == 0 {
             return Handled::Invalid;
         }
-        slot.unreported = slot.unreported.wrapping_sub(1);
-        let is_unsent = outcome == Outcome::Unsent;
-        if !is_unsent || slot.reported == Reported::Nothing {
-            slot.reported = if is_unsent { Reported::Unsent } else { Reported::Finished };
-        }
-        slot.quiet_since = self.now;
+        let latency = slot.count_outcome(&outcome, self.now);
         let is_due_sooner = slot.unreported == 0 && slot.is_due_sooner(self.config.idle_timeout);
-        let address = slot.address;
         let proves = matches!(outcome, Outcome::Success { .. }) && !slot.evidence.is_proven;
-        let address = self.rings.count_outcomes(address, 1);
+        let address = self.rings.count_outcomes(slot.address, 1);
         if is_due_sooner || proves {
             self.on_rare_outcome(id, proves);
         }
-        self.balancer.on_outcome(address, &outcome, self.now);
+        if let Some(latency) = latency {
+            self.balancer.on_answered(address, latency, self.now);
+        }
+        self.balancer.on_finished(address, &outcome, self.now);
         Handled::Applied
     }
 
@@ -304,7 +373,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// The slot that shall have the next item, if any address of the best connected priority has
-    /// a ready one.
+    /// a ready one, and the balancer doesn't make the item wait.
     ///
     /// It can be asked any number of times with the same answer; the turn passes on with
     /// [`SlotEvent::Sent`].
@@ -312,10 +381,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[inline]
     pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
         let ring = self.rings.active();
-        // A policy is never asked to choose among none.
+        // A policy is never asked where none can take an item.
         let first = ring.first()?;
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
+        // One that is connected and not ready has none: the item waits.
         self.rings.ready_slot(address.0.index).map(SlotId)
     }
 

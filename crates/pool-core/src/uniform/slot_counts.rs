@@ -105,7 +105,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.leave_turns(index);
         }
         if state.is_connected() {
-            self.rings.slot_disconnected(address);
+            let is_last = self.addresses.get(address).count.connected() == 1;
+            self.rings.slot_disconnected(address, is_last);
             self.lifetimes.forget(index);
         }
         let count = &mut self.addresses.get_mut(address).count;
@@ -138,6 +139,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Turns(&mut self.slots).join_ring(first, index);
         if first == NONE {
             self.rings.link(address, self.slots.key(index), &mut self.random);
+            self.balancer.on_readiness(self.addresses.id(address), true, self.now);
         }
     }
 
@@ -146,6 +148,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let next = Turns(&mut self.slots).leave_ring(index);
         if next == NONE {
             self.rings.unlink(address);
+            self.balancer.on_readiness(self.addresses.id(address), false, self.now);
         } else if self.rings.ready_slot(address).is_some_and(|first| first.index == index) {
             self.rings.set_ready_slot(address, self.slots.key(next));
         }

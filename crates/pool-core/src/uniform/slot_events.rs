@@ -69,6 +69,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.change_state(index, SlotState::Busy);
         self.slots[index].fresh = true;
         self.dials.fresh += 1;
+        let (slot, name) = (SlotId(self.slots.key(index)), self.addresses.get(address).address.clone());
+        let id = self.addresses.id(address);
+        self.outputs.push_back(Output::Event(Event::Connected { slot, address: name, id }));
         self.finish_replacement(address);
         self.settle();
     }
@@ -177,9 +180,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = SlotId(self.slots.key(index));
         self.change_state(index, SlotState::Draining);
         self.cancel_replacement(address);
-        let name = self.addresses.get(address).address.clone();
+        let (name, id) = (self.addresses.get(address).address.clone(), self.addresses.id(address));
         self.outputs.push_back(Output::Drain { slot });
-        self.outputs.push_back(Output::Event(Event::Draining { slot, address: name, reason }));
+        self.outputs.push_back(Output::Event(Event::Draining { slot, address: name, id, reason }));
         self.update_dialling(address);
     }
 
@@ -195,7 +198,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let id = SlotId(self.slots.key(index));
         self.leave_siblings(index);
         let slot = self.slots.remove(index);
-        self.rings.count_outcomes(slot.address, slot.unreported);
+        let address = self.rings.count_outcomes(slot.address, slot.unreported);
+        if slot.unreported > 0 {
+            self.balancer.on_lost(address, slot.unreported, self.now);
+        }
         let is_failure = match slot.dropped {
             Some(dropped) => dropped.is_failure(),
             None => self.is_failure(&slot, end == SlotEnd::Closed),
@@ -211,6 +217,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn tell_end(&mut self, id: SlotId, slot: &Slot, end: SlotEnd) {
+        let address_id = self.addresses.id(slot.address);
         let known = self.addresses.get_mut(slot.address);
         known.last_outcome = match end {
             SlotEnd::Failed(kind) => Some(LastOutcome::Failed(kind)),
@@ -220,6 +227,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let ended = Output::Event(Event::SlotEnded {
             slot: id,
             address: known.address.clone(),
+            id: address_id,
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
             sent: slot.sent,

@@ -1,12 +1,15 @@
 //! Random histories, checked against a naive reference after every step.
 
+mod bookkeeper;
 mod reference;
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
+use bookkeeper::Bookkeeper;
 use pool_core::{
     AddressSet, AddressState, Backoff, Config, Endpoint, FailureKind, Instant, Opening, Outcome, Output,
-    PickArgs, RoundRobin, SlotEvent, SlotId, SlotState, Uniform,
+    PickArgs, SlotEvent, SlotId, SlotState, Uniform,
 };
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
@@ -14,7 +17,7 @@ use reference::{Answer, Input, Phase, Reference};
 
 /// The machine beside its reference.
 struct Pair {
-    uniform: Uniform<u32>,
+    uniform: Uniform<u32, Bookkeeper>,
     reference: Reference,
     now: Instant,
     wake_at: Option<Instant>,
@@ -25,7 +28,8 @@ struct Pair {
 
 impl Pair {
     fn new(config: &Config, seed: u64) -> Self {
-        let uniform = Uniform::new(config.clone(), RoundRobin::new(), seed).expect("a valid configuration");
+        let uniform =
+            Uniform::new(config.clone(), Bookkeeper::default(), seed).expect("a valid configuration");
         let reference = Reference::new(config.clone());
         let now = Instant::ZERO + Duration::from_secs(1_000);
         let mut pair = Self {
@@ -60,6 +64,9 @@ impl Pair {
             Input::Outcome(slot, outcome) => {
                 Answer::Handled(self.uniform.handle_outcome(*slot, *outcome, now))
             }
+            Input::Answered(slot) => {
+                Answer::Handled(self.uniform.handle_answered(*slot, Duration::from_millis(5), now))
+            }
             Input::Demand(waiting) => {
                 self.uniform.set_demand(*waiting, now);
                 Answer::Nothing
@@ -85,7 +92,13 @@ impl Pair {
             self.trace.push(output);
         }
         self.reference.end_step(self.wake_at);
-        self.reference.on_selected(self.uniform.select(&PickArgs::any(), self.now));
+        let selected = self.uniform.select(&PickArgs::any(), self.now);
+        self.reference.on_selected(selected);
+        if selected.is_some() {
+            let id = |address: &u32| self.uniform.find_address(address).expect("known");
+            let connected: BTreeSet<_> = self.reference.connected_active().iter().map(id).collect();
+            assert_eq!(self.uniform.balancer().last_ring(), connected);
+        }
         self.check();
         if self.is_prompt
             && let Some(&slot) = self.slots(|state| state == SlotState::Dropping).first()
@@ -181,10 +194,16 @@ impl Pair {
             "{address}"
         );
         let [dialling, busy, ready, _] = counts;
+        let account = self.uniform.balancer().account(id);
+        assert_eq!((account.is_ready, account.tally), (ready > 0, known.tally), "{address}");
+        assert_eq!(account.tally.in_flight(), u64::from(status.in_flight), "{address}");
+        let attributes = account.attributes.map(|told| (told.priority, told.weight, told.hash));
         if reference.is_present(address) {
             assert_eq!((status.priority, status.weight), (known.priority, known.weight));
+            assert_eq!(attributes, Some((known.priority, known.weight, known.hash)));
         } else {
             assert_eq!((status.state, dialling + busy + ready), (AddressState::Departed, 0));
+            assert_eq!(attributes, None);
         }
         let n = reference.config.connections_per_address as usize;
         let recycled = usize::from(reference.config.lifetime_max.is_some());
@@ -197,7 +216,7 @@ impl Pair {
 /// One step of a history. Numbers choose among what there is at the time.
 #[derive(Clone, Debug)]
 enum Op {
-    Set(Vec<(u32, u16, u32)>),
+    Set(Vec<(u32, u16, u32, u64)>),
     SetTooLarge,
     SetAgain,
     Config(Config),
@@ -208,6 +227,8 @@ enum Op {
     SendElsewhere(usize),
     FindBusy,
     Dropped(usize),
+    Answered(usize),
+    AnyAnswered(usize),
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
@@ -222,8 +243,8 @@ impl Pair {
     fn carry_out(&mut self, op: &Op) {
         match op {
             Op::Set(endpoints) => {
-                let endpoint = |&(address, priority, weight)| {
-                    Endpoint::new(address).with_priority(priority).with_weight(weight)
+                let endpoint = |&(address, priority, weight, hash)| {
+                    Endpoint::new(address).with_priority(priority).with_weight(weight).with_hash(hash)
                 };
                 self.input(&Input::Set(endpoints.iter().map(endpoint).collect()));
             }
@@ -262,10 +283,18 @@ impl Pair {
                     self.report(slot, SlotEvent::Dropped);
                 }
             }
+            Op::Answered(which) => {
+                if let Some(slot) = chosen(&self.at_work(), *which) {
+                    self.input(&Input::Answered(slot));
+                }
+            }
+            Op::AnyAnswered(which) => {
+                if let Some(slot) = chosen(&self.reference.used, *which) {
+                    self.input(&Input::Answered(slot));
+                }
+            }
             Op::Outcome(which, outcome) => {
-                let slots = self.reference.slots.iter().filter(|(_, slot)| slot.in_flight > 0);
-                let slots: Vec<SlotId> = slots.map(|(slot, _)| *slot).collect();
-                if let Some(slot) = chosen(&slots, *which) {
+                if let Some(slot) = chosen(&self.at_work(), *which) {
                     self.input(&Input::Outcome(slot, *outcome));
                 }
             }
@@ -286,6 +315,11 @@ impl Pair {
         }
     }
 
+    fn at_work(&self) -> Vec<SlotId> {
+        let slots = self.reference.slots.iter().filter(|(_, slot)| slot.in_flight > 0);
+        slots.map(|(slot, _)| *slot).collect()
+    }
+
     /// Reports an event, unless it is an item for a worse priority than `select` would choose and
     /// turns are chunks: whether that counts as a whole turn is nobody's promise.
     fn report(&mut self, slot: SlotId, event: SlotEvent) {
@@ -300,7 +334,8 @@ impl Pair {
     fn set_again(&mut self) {
         let endpoint = |address: &u32| {
             let known = &self.reference.known[address];
-            Endpoint::new(*address).with_priority(known.priority).with_weight(known.weight)
+            let endpoint = Endpoint::new(*address).with_priority(known.priority);
+            endpoint.with_weight(known.weight).with_hash(known.hash)
         };
         let set: AddressSet<u32> = self.reference.set.iter().map(endpoint).collect();
         let outputs = self.trace.len();
@@ -446,17 +481,17 @@ fn any_event() -> impl Strategy<Value = SlotEvent> {
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
-    let latency = Duration::from_millis(5);
+    let latency = || prop_oneof![Just(Some(Duration::from_millis(5))), Just(None)];
     prop_oneof![
-        2 => Just(Outcome::Success { latency }),
-        1 => Just(Outcome::Failure { latency, kind: FailureKind::Error }),
+        2 => latency().prop_map(|latency| Outcome::Success { latency }),
+        1 => latency().prop_map(|latency| Outcome::Failure { latency, kind: FailureKind::Error }),
         1 => Just(Outcome::Cancelled),
         1 => Just(Outcome::Unsent),
     ]
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
-    let endpoints = prop::collection::vec((0..ADDRESSES_MAX, 0..3_u16, 0..3_u32), 0..8);
+    let endpoints = prop::collection::vec((0..ADDRESSES_MAX, 0..3_u16, 0..3_u32, 0..2_u64), 0..8);
     let which = || any::<usize>();
     prop_oneof![
         6 => endpoints.prop_map(Op::Set),
@@ -470,6 +505,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => which().prop_map(Op::SendElsewhere),
         3 => Just(Op::FindBusy),
         8 => which().prop_map(Op::Dropped),
+        4 => which().prop_map(Op::Answered),
+        1 => which().prop_map(Op::AnyAnswered),
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),

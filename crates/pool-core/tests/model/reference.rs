@@ -12,11 +12,14 @@ use pool_core::{
     Outcome, Output, SlotEnd, SlotEvent, SlotId, SlotState,
 };
 
+use crate::bookkeeper::Tally;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Set(AddressSet<u32>),
     Config(Config),
     Slot(SlotId, SlotEvent),
+    Answered(SlotId),
     Outcome(SlotId, Outcome),
     Demand(usize),
     Timeout,
@@ -47,6 +50,9 @@ pub(crate) enum Phase {
 pub(crate) struct Known {
     pub(crate) priority: u16,
     pub(crate) weight: u32,
+    pub(crate) hash: u64,
+    /// What the balancer must have been told of its items.
+    pub(crate) tally: Tally,
     pub(crate) failures: u32,
     answered: bool,
     episode: u32,
@@ -70,6 +76,10 @@ pub(crate) struct Occupant {
     pub(crate) since: Instant,
     pub(crate) sent: u64,
     pub(crate) in_flight: u32,
+    /// Items in flight that it has answered.
+    answered: u32,
+    /// Whether it ever answered one before it was finished.
+    has_answered: bool,
     /// Whether its address was failing when it was dialled.
     probe: bool,
     /// Whether it is new, and neither ready nor busy was reported.
@@ -116,12 +126,14 @@ impl Occupant {
     }
 
     fn owes_outcomes(&self, config: &Config) -> bool {
-        (!self.outcomes.is_empty() || config.outcome_timeout.is_some()) && self.in_flight > 0
+        let reports = self.has_answered || !self.outcomes.is_empty() || config.outcome_timeout.is_some();
+        reports && self.in_flight > 0
     }
 
     /// Whether it has sent anything, as far as can be told.
     fn has_sent(&self) -> bool {
-        self.in_flight > 0 || self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent)
+        let has_told = self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent);
+        self.in_flight > 0 || self.has_answered || has_told
     }
 
     fn idle_since(&self) -> Instant {
@@ -229,6 +241,7 @@ struct Pending {
     going_away: Option<SlotId>,
     backed_off: Option<u32>,
     recovered: Option<u32>,
+    connected: Option<SlotId>,
     added: BTreeSet<u32>,
     removed: BTreeSet<u32>,
     changed: BTreeSet<u32>,
@@ -355,6 +368,12 @@ impl Reference {
         connected.map(|address| self.known[address].priority).min()
     }
 
+    /// The connected addresses of the best priority that has some.
+    pub(crate) fn connected_active(&self) -> Vec<u32> {
+        let set = self.set.iter().copied().filter(|address| self.connected(*address) > 0);
+        set.filter(|address| Some(self.known[address].priority) == self.active()).collect()
+    }
+
     /// Whether a slot has the priority that items go to.
     pub(crate) fn is_active(&self, slot: SlotId) -> bool {
         self.slots.get(&slot).is_some_and(|slot| Some(self.known[&slot.address].priority) == self.active())
@@ -474,6 +493,7 @@ impl Reference {
             Input::Outcome(slot, outcome) => {
                 answer = Answer::Handled(self.on_outcome(*slot, *outcome));
             }
+            Input::Answered(slot) => answer = Answer::Handled(self.on_answered(*slot)),
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
                 if self.phase != Phase::Closed {
@@ -557,13 +577,17 @@ impl Reference {
         }
         let changed = set.endpoints().iter().filter(|endpoint| {
             let known = self.set.get(&endpoint.address).map(|address| &self.known[address]);
-            known.is_some_and(|known| (known.weight, known.priority) != (endpoint.weight, endpoint.priority))
+            known.is_some_and(|known| {
+                let (before, after) = ((known.weight, known.priority), (endpoint.weight, endpoint.priority));
+                before != after || known.hash != endpoint.hash
+            })
         });
         self.pending.changed = changed.map(|endpoint| endpoint.address).collect();
         self.set = new;
         for endpoint in set.endpoints() {
             let known = self.known.entry(endpoint.address).or_default();
             known.weight = endpoint.weight;
+            known.hash = endpoint.hash;
             let before = known.priority;
             known.priority = endpoint.priority;
             if before != endpoint.priority && !known.ready.is_empty() {
@@ -694,6 +718,7 @@ impl Reference {
                 let known = self.known.get_mut(&slot.address).expect("known");
                 known.answered = true;
                 slot.connected_episode = known.episode;
+                self.pending.connected = Some(id);
             }
             SlotEvent::Sent => self.on_sent(id),
             SlotEvent::Ready if state == SlotState::Busy => {
@@ -727,11 +752,12 @@ impl Reference {
         slot.sent += 1;
         slot.in_flight += 1;
         slot.last_sent = self.now;
+        let address = slot.address;
+        let known = self.known.get_mut(&address).expect("known");
+        known.tally.sent += 1;
         if slot.state != SlotState::Ready {
             return;
         }
-        let address = slot.address;
-        let known = self.known.get_mut(&address).expect("known");
         let turns = self.rings.get_mut(&known.priority).expect("it is ready");
         if !turns.take(address, self.config.items_per_turn) {
             return;
@@ -747,16 +773,48 @@ impl Reference {
         if slot.in_flight == 0 {
             return Handled::Invalid;
         }
+        let is_answered_now = outcome.latency().is_some() && slot.answered < slot.in_flight;
         slot.in_flight -= 1;
         slot.outcomes.push(outcome);
         slot.spoke = self.now;
+        let tally = &mut self.known.get_mut(&slot.address).expect("known").tally;
+        if outcome == Outcome::Unsent {
+            tally.unsent += 1;
+            slot.answered = slot.answered.min(slot.in_flight);
+            return Handled::Applied;
+        }
+        tally.finished += 1;
+        if is_answered_now {
+            tally.answered += 1;
+        } else {
+            slot.answered = slot.answered.saturating_sub(1);
+        }
         if matches!(outcome, Outcome::Success { .. }) {
-            let known = &self.known[&slot.address];
-            if known.failures > 0 && known.episode == slot.connected_episode {
-                self.pending.recovered = Some(slot.address);
-            }
+            self.on_proof(id);
         }
         Handled::Applied
+    }
+
+    fn on_answered(&mut self, id: SlotId) -> Handled {
+        let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
+        if slot.answered == slot.in_flight {
+            return Handled::Invalid;
+        }
+        slot.answered += 1;
+        slot.has_answered = true;
+        slot.spoke = self.now;
+        self.known.get_mut(&slot.address).expect("known").tally.answered += 1;
+        self.on_proof(id);
+        Handled::Applied
+    }
+
+    /// A connection shows that its address works.
+    fn on_proof(&mut self, id: SlotId) {
+        let slot = &self.slots[&id];
+        let known = &self.known[&slot.address];
+        if known.failures > 0 && known.episode == slot.connected_episode {
+            self.pending.recovered = Some(slot.address);
+        }
     }
 
     fn join(&mut self, id: SlotId) {
@@ -859,6 +917,8 @@ impl Reference {
             since: self.now,
             sent: 0,
             in_flight: 0,
+            answered: 0,
+            has_answered: false,
             probe: known.failures > 0,
             fresh: false,
             episode: known.episode,
@@ -920,20 +980,31 @@ impl Reference {
                 assert!(!is_needed && self.occupants(address).count() == 0, "{address} is forgotten");
             }
             Event::AddressesRefused { .. } => assert!(core::mem::take(&mut self.pending.refused)),
-            Event::Draining { slot, reason, .. } => self.on_draining(*slot, *reason),
-            Event::SlotEnded { slot, address, state, end, sent, in_flight } => {
+            Event::Connected { slot, address, id } => {
+                assert_eq!(self.pending.connected.take(), Some(*slot), "{event:?}");
+                assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
+            }
+            Event::Draining { slot, address, id, reason } => {
+                assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
+                self.on_draining(*slot, *reason);
+            }
+            Event::SlotEnded { slot, address, id, state, end, sent, in_flight } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
                 let occupant = self.slots.get(slot).expect("a live slot ends").clone();
                 let found = (*address, *state, *sent, *in_flight);
                 let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
                 assert_eq!(found, (occupant.address, last, occupant.sent, occupant.in_flight));
                 self.on_ended(*slot, &occupant, *end);
             }
-            Event::BackedOff { address, failures, until } => {
+            Event::BackedOff { address, id, failures, until } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
                 assert_eq!(self.pending.backed_off.take(), Some(*address), "{event:?}");
                 self.on_backed_off(*address, *failures, *until);
             }
-            Event::Recovered { address } => self.on_recovered(*address),
-            _ => panic!("an event that the reference doesn't know: {event:?}"),
+            Event::Recovered { address, id } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
+                self.on_recovered(*address);
+            }
         }
     }
 
@@ -1058,6 +1129,7 @@ impl Reference {
         };
         self.leave(id);
         self.slots.remove(&id);
+        self.known.get_mut(&occupant.address).expect("known").tally.lost += u64::from(occupant.in_flight);
         if is_failure && self.known[&occupant.address].episode == occupant.episode {
             self.pending.backed_off = Some(occupant.address);
         }

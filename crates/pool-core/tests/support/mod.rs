@@ -210,7 +210,7 @@ impl<P: Balance> Bench<P> {
     }
 
     pub(crate) fn succeed(&mut self, slot: SlotId) {
-        let outcome = Outcome::Success { latency: millis(1) };
+        let outcome = Outcome::Success { latency: Some(millis(1)) };
         assert_eq!(self.uniform.handle_outcome(slot, outcome, self.now), Handled::Applied);
         self.drain();
     }

@@ -18,6 +18,7 @@ mod bounded_stream;
 mod closing;
 mod connections;
 mod dispatch;
+mod guarded_balancer;
 mod held;
 mod live_config;
 mod name_source;
@@ -54,6 +55,7 @@ use crate::wake_list::{Signal, WakeList, WakeUp};
 use closing::Closing;
 use connections::Connections;
 use dispatch::Batch;
+use guarded_balancer::GuardedBalancer;
 use held::Held;
 use live_config::{ConfigNews, LiveConfig};
 use name_source::{NameSource, SourceNews};
@@ -61,7 +63,7 @@ use reporter::Reporter;
 use turns::Turns;
 
 /// The decisions.
-type Core<P> = Uniform<SharedAddress<<P as Seams>::Address>, <P as Seams>::Balancer>;
+type Core<P> = Uniform<SharedAddress<<P as Seams>::Address>, GuardedBalancer<<P as Seams>::Balancer>>;
 
 /// A sink over the connections to all addresses of a set.
 ///
@@ -146,7 +148,7 @@ impl<P: Seams> Unpin for Multiplexer<P> {}
 
 impl<P: Seams> Multiplexer<P> {
     pub(crate) fn new(parts: Parts<P>) -> Result<Self, ConfigError> {
-        let core = Uniform::new(parts.config, parts.balancer, parts.seed)?;
+        let core = Uniform::new(parts.config, GuardedBalancer::new(parts.balancer), parts.seed)?;
         let wakes = Arc::new(WakeList::default());
         let signal = |wake_up| Signal::new(&wakes, wake_up);
         // Before the addresses: what is known at once is dialled by what is set at once.

@@ -14,14 +14,18 @@ use crate::shared_address::SharedAddress;
 type Order<P> = Output<SharedAddress<<P as Seams>::Address>>;
 
 impl<P: Seams> Multiplexer<P> {
-    /// Carries out orders until the core has no more, only a deadline.
+    /// Carries out orders until the core has no more, only a deadline. A balancer that has panicked meanwhile is the
+    /// pool's end.
     pub(super) fn carry_out_orders(&mut self) {
         let mut orders = VecDeque::new();
         loop {
             self.take_orders(&mut orders);
             match orders.pop_front() {
                 Some(order) => self.carry_out(order),
-                None => return,
+                None => match self.core.balancer_mut().take_panic() {
+                    Some(panic) => self.on_balancer_panic(panic),
+                    None => return,
+                },
             }
         }
     }
@@ -43,7 +47,7 @@ impl<P: Seams> Multiplexer<P> {
 
     fn carry_out(&mut self, order: Order<P>) {
         match order {
-            Output::Dial { slot, address } => self.dial(slot, address),
+            Output::Dial { slot, address } => self.dial(slot, &address),
             Output::Drain { slot } => self.connections.drain(slot),
             Output::Drop { slot } => self.give_up(slot),
             Output::Refresh => self.refresh_addresses(),
@@ -54,19 +58,20 @@ impl<P: Seams> Multiplexer<P> {
         }
     }
 
-    fn dial(&mut self, slot: SlotId, address: SharedAddress<P::Address>) {
-        self.reporter.observe(|| Event::Dialling { address: address.copy_for_user(), slot });
-        let Some(SlotStatus { address: address_id, state, .. }) = self.core.slot(slot) else { return };
-        self.reporter.touch(address_id);
+    fn dial(&mut self, slot: SlotId, address: &SharedAddress<P::Address>) {
+        // It is known until its drop is reported.
+        let Some(SlotStatus { address: id, state, .. }) = self.core.slot(slot) else { return };
+        self.reporter.observe(|| Event::Dialling { address: address.copy_for_user(), id, slot });
+        self.reporter.touch(id);
         if state != SlotState::Dialling {
             // The order to drop it follows. The observer is told of its beginning, as it will be of its end.
             return;
         }
-        let failures = self.core.address(address_id).map_or(0, |(_, status)| status.failures);
+        let failures = self.core.address(id).map_or(0, |(_, status)| status.failures);
         let context = DialContext { failures, timeout: self.core.config().dial_timeout };
-        if let Err(failure) = self.connections.dial(slot, address_id, address, &context) {
+        if let Err(failure) = self.connections.dial(slot, id, address, &context) {
             let event = failure.event();
-            self.reporter.keep_error(address_id, slot, failure.into_error());
+            self.reporter.keep_error(id, slot, failure.into_error());
             self.core.handle_slot(slot, event, self.now);
         }
     }

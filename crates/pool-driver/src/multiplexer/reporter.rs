@@ -87,10 +87,6 @@ impl<P: Seams> Reporter<P> {
         self.touched.extend(core.addresses().map(|(_, status)| status.id));
     }
 
-    fn touch_named(&mut self, address: &SharedAddress<P::Address>, core: &Core<P>) {
-        self.touched.extend(core.find_address(address));
-    }
-
     /// An address was sent items, or (negative) gave them back.
     pub(super) fn count_sent(&mut self, sent: SentCount) {
         self.totals.sent += sent.items;
@@ -111,6 +107,11 @@ impl<P: Seams> Reporter<P> {
     pub(super) fn keep_error(&mut self, address: AddressId, slot: SlotId, error: SharedError) {
         self.pool_status.set_error(address, &error);
         discard(self.slot_errors.insert(slot, error));
+    }
+
+    /// An address has said an error, and no slot ends by it.
+    pub(super) fn set_address_error(&mut self, address: AddressId, error: &SharedError) {
+        self.pool_status.set_error(address, error);
     }
 
     /// An error that belongs to no slot.
@@ -142,7 +143,7 @@ impl<P: Seams> Reporter<P> {
             CoreEvent::AddressAdded { address, id } => self.add_address(&address, id, core),
             CoreEvent::AddressRemoved { address, id } => {
                 self.touch(id);
-                self.observe(|| Event::AddressRemoved { address: address.copy_for_user() });
+                self.observe(|| Event::AddressRemoved { address: address.copy_for_user(), id });
             }
             CoreEvent::AddressChanged { id, .. } => self.touch(id),
             CoreEvent::AddressForgotten { id, .. } => self.pool_status.forget(id),
@@ -150,30 +151,35 @@ impl<P: Seams> Reporter<P> {
                 self.set_source(SourceState::Failed(Arc::new(TooManyAddresses { len, max })));
                 self.observe(|| Event::AddressesRefused { len, max });
             }
-            CoreEvent::Draining { slot, address, reason } => {
-                self.observe(|| Event::Draining { address: address.copy_for_user(), slot, reason });
+            CoreEvent::Connected { slot, address, id } => {
+                self.observe(|| Event::Connected { address: address.copy_for_user(), id, slot });
             }
-            CoreEvent::SlotEnded { slot, address, state, end, sent, in_flight } => {
+            CoreEvent::Draining { slot, address, id, reason } => {
+                self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
+            }
+            CoreEvent::SlotEnded { slot, address, id, state, end, sent, in_flight } => {
                 if end == SlotEnd::Failed(FailureKind::TimedOut) {
-                    self.keep_timeout(slot, &address, state, core);
+                    self.keep_timeout(slot, id, state);
                 }
                 let error = self.slot_errors.remove(&slot);
                 self.observe(|| {
                     let (address, error) = (address.copy_for_user(), error.clone());
-                    Event::SlotEnded { address, slot, state, end, error, sent, in_flight }
+                    Event::SlotEnded { address, id, slot, state, end, error, sent, in_flight }
                 });
                 discard(error);
             }
-            CoreEvent::BackedOff { address, failures, until } => {
+            CoreEvent::BackedOff { address, id, failures, until } => {
                 let retry_after = until.saturating_duration_since(now);
-                self.touch_named(&address, core);
-                self.observe(|| Event::BackedOff { address: address.copy_for_user(), failures, retry_after });
+                self.touch(id);
+                self.observe(|| {
+                    let address = address.copy_for_user();
+                    Event::BackedOff { address, id, failures, retry_after }
+                });
             }
-            CoreEvent::Recovered { address } => {
-                self.touch_named(&address, core);
-                self.observe(|| Event::Recovered { address: address.copy_for_user() });
+            CoreEvent::Recovered { address, id } => {
+                self.touch(id);
+                self.observe(|| Event::Recovered { address: address.copy_for_user(), id });
             }
-            _ => {}
         }
     }
 
@@ -183,22 +189,14 @@ impl<P: Seams> Reporter<P> {
             self.pool_status.add(id, AddressRecord { address, status, sent: 0, last_error: None });
             self.touch(id);
         }
-        self.observe(|| Event::AddressAdded { address: address.copy_for_user() });
+        self.observe(|| Event::AddressAdded { address: address.copy_for_user(), id });
     }
 
     /// The only failures that the core knows of before the driver does.
-    fn keep_timeout(
-        &mut self,
-        slot: SlotId,
-        address: &SharedAddress<P::Address>,
-        state: SlotState,
-        core: &Core<P>,
-    ) {
+    fn keep_timeout(&mut self, slot: SlotId, address: AddressId, state: SlotState) {
         let is_dial = state == SlotState::Dialling;
         let error: SharedError = if is_dial { Arc::new(DialTimedOut) } else { Arc::new(OutcomeTimedOut) };
-        if let Some(id) = core.find_address(address) {
-            self.keep_error(id, slot, error);
-        }
+        self.keep_error(address, slot, error);
     }
 
     /// Writes what has changed since the last publication where it can be read at any time.

@@ -1,15 +1,15 @@
 //! From a woken slot to the core: what dials and connections did is told, in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use pool_core::{Outcome, SlotEvent, SlotId};
+use pool_core::{FailureKind, Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
-use super::connections::{Advanced, End, Failure};
+use super::connections::{Advanced, End, Failure, ItemNews};
 use crate::error::{EndReason, SharedError};
 use crate::panic::{Panicked, discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
-use crate::seams::observer::Event;
 use crate::seams::{ConnectionOf, Seams};
 use crate::snapshot::SentCount;
 
@@ -42,19 +42,9 @@ impl<P: Seams> Multiplexer<P> {
 
     fn poll_dial(&mut self, slot: SlotId) {
         match self.connections.poll_dial(slot) {
-            Some(Ok(())) => self.on_connected(slot),
+            Some(Ok(())) => drop(self.core.handle_slot(slot, SlotEvent::Connected, self.now)),
             Some(Err(failure)) => self.end_failed(slot, failure),
             None => {}
-        }
-    }
-
-    /// A connection that the core has just dropped counts for nothing: the order to drop it follows.
-    fn on_connected(&mut self, slot: SlotId) {
-        self.core.handle_slot(slot, SlotEvent::Connected, self.now);
-        if self.core.slot(slot).is_some_and(|status| status.state.is_connected())
-            && let Some(address) = self.connections.address(slot)
-        {
-            self.reporter.observe(|| Event::Connected { address: address.copy_for_user(), slot });
         }
     }
 
@@ -108,9 +98,12 @@ impl<P: Seams> Multiplexer<P> {
             // One guard serves for many outcomes, and this says whose code panicked.
             let mut is_in_core = false;
             let read = guard(|| {
-                connections.read(slot, *now, left, |outcome| {
+                connections.read(slot, *now, left, |news| {
                     is_in_core = true;
-                    core.handle_outcome(slot, outcome, *now);
+                    match news {
+                        ItemNews::Answered(latency) => core.handle_answered(slot, latency, *now),
+                        ItemNews::Finished(outcome) => core.handle_outcome(slot, outcome, *now),
+                    };
                     is_in_core = false;
                 })
             });
@@ -118,6 +111,9 @@ impl<P: Seams> Multiplexer<P> {
                 Ok(Some(Ok(ConnectionEvent::Unsent(item)))) => {
                     unsent.push(item);
                     self.on_unsent(slot);
+                }
+                Ok(Some(Ok(ConnectionEvent::Failed { latency, error }))) => {
+                    self.on_failed_item(slot, latency, error);
                 }
                 Ok(told) => return told.map(|event| event.map_err(Failure::Error)),
                 Err(panic) if is_in_core => self.on_balancer_panic(panic),
@@ -130,13 +126,27 @@ impl<P: Seams> Multiplexer<P> {
         if let Some(address) = self.connections.address_id(slot) {
             self.reporter.count_sent(SentCount { address, items: -1 });
         }
-        if let Err(panic) = guard(|| self.core.handle_outcome(slot, Outcome::Unsent, self.now)) {
+        self.finish_item(slot, Outcome::Unsent);
+    }
+
+    /// An item has failed, and its connection lives.
+    fn on_failed_item(&mut self, slot: SlotId, latency: Option<Duration>, error: SharedError) {
+        if let Some(address) = self.connections.address_id(slot) {
+            self.reporter.set_address_error(address, &error);
+        }
+        discard(error);
+        self.finish_item(slot, Outcome::Failure { latency, kind: FailureKind::Error });
+    }
+
+    fn finish_item(&mut self, slot: SlotId, outcome: Outcome) {
+        if let Err(panic) = guard(|| self.core.handle_outcome(slot, outcome, self.now)) {
             self.on_balancer_panic(panic);
         }
     }
 
     /// Without its balancer the pool can't go on: it ends, without time for what waits.
     pub(super) fn on_balancer_panic(&mut self, panic: Panicked) {
+        self.core.balancer_mut().retire();
         self.reporter.set_last_error(Arc::new(panic));
         self.closing.note_reason(EndReason::BalancerPanicked);
         self.core.close(self.now, self.now);
@@ -151,21 +161,19 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn read_last_events(&mut self, slot: SlotId) {
+        let in_flight = |this: &Self| this.core.slot(slot).map_or(0, |status| status.in_flight as usize);
         let mut unsent = Vec::new();
         let mut others_left = OTHER_LAST_EVENTS_MAX;
-        while let Some(status) = self.core.slot(slot)
-            && status.in_flight > 0
-            && others_left > 0
-        {
-            let mut left = status.in_flight as usize;
+        // Each item may be answered and then finished.
+        let mut left = in_flight(self).saturating_mul(2) + OTHER_LAST_EVENTS_MAX;
+        while in_flight(self) > 0 && left > 0 && others_left > 0 {
             match self.read(slot, &mut left, &mut unsent) {
                 Some(Ok(_)) => others_left -= 1,
                 Some(Err(failure)) => {
                     discard(failure);
                     break;
                 }
-                None if left > 0 => break,
-                None => {}
+                None => break,
             }
         }
         self.held.return_items(unsent);

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_sink::Sink;
 use pool_core::{Instant, Outcome};
 
-use crate::error::BoxError;
+use crate::error::{BoxError, SharedError};
 
 /// A connection as the driver sees it: a sink for items that can also tell what happens.
 ///
@@ -73,7 +74,7 @@ use crate::error::BoxError;
 ///             return Poll::Pending;
 ///         }
 ///         self.printed -= 1;
-///         let outcome = Outcome::Success { latency: std::time::Duration::ZERO };
+///         let outcome = Outcome::Success { latency: Some(std::time::Duration::ZERO) };
 ///         Poll::Ready(Ok(ConnectionEvent::Finished(outcome)))
 ///     }
 /// }
@@ -88,7 +89,8 @@ use crate::error::BoxError;
 )]
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// Whether the connection tells what became of each item it was sent, by
-    /// [`ConnectionEvent::Finished`] or [`ConnectionEvent::Unsent`], once for each.
+    /// [`ConnectionEvent::Finished`], [`Failed`](ConnectionEvent::Failed) or [`Unsent`](ConnectionEvent::Unsent),
+    /// once for each.
     const REPORTS_OUTCOMES: bool;
 
     /// Drives reads and keep-alive, and tells what happened. `Pending` means that the waker is
@@ -121,15 +123,70 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
 }
 
 /// What a connection has to tell.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// What a connection that [reports outcomes](Connection::REPORTS_OUTCOMES) tells of each item: `Finished`,
+/// `Failed` or `Unsent`, once, when nothing of it is owed any more. Before that it may tell that the item is
+/// `Answered`: the latency is known, and the place is not free yet. A connection that gets replies in one
+/// piece leaves that out.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_driver::{ConnectionEvent, Outcome};
+///
+/// // In one piece:
+/// let latency = Some(Duration::from_millis(3));
+/// let _: ConnectionEvent<u32> = ConnectionEvent::Finished(Outcome::Success { latency });
+/// // The head of the reply comes first, and its body later:
+/// let _: [ConnectionEvent<u32>; 2] = [
+///     ConnectionEvent::Answered { latency: Duration::from_millis(3) },
+///     ConnectionEvent::Finished(Outcome::Success { latency: None }),
+/// ];
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionEvent<T> {
+    /// The reply to an item has begun to come. The address works, and the item stays in flight. Changes nothing
+    /// if all items in flight have been answered.
+    Answered {
+        /// From sending to the begin of the reply.
+        latency: Duration,
+    },
     /// What became of an item.
     Finished(Outcome),
+    /// An item has failed with this error, though the connection lives: a
+    /// [`Failure`](Outcome::Failure). The error becomes the address's `last_error` in the snapshot.
+    Failed {
+        /// From sending to failure, unless the item was answered before.
+        latency: Option<Duration>,
+        /// What failed.
+        error: SharedError,
+    },
     /// This item provably never left; it goes back to the head of the queue. Oldest first.
     Unsent(T),
     /// The peer asks for no more items: drain me. Not a failure.
     GoingAway,
     /// The peer has closed in good order.
     Closed,
+}
+
+impl<T> ConnectionEvent<T> {
+    /// The same event of a connection of other items: what came back unsent goes through `f`.
+    ///
+    /// ```
+    /// use pool_driver::ConnectionEvent;
+    ///
+    /// let event = ConnectionEvent::Unsent(7).map(|number: u32| number.to_string());
+    /// assert!(matches!(event, ConnectionEvent::Unsent(text) if text == "7"));
+    /// ```
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> ConnectionEvent<U> {
+        match self {
+            Self::Answered { latency } => ConnectionEvent::Answered { latency },
+            Self::Finished(outcome) => ConnectionEvent::Finished(outcome),
+            Self::Failed { latency, error } => ConnectionEvent::Failed { latency, error },
+            Self::Unsent(item) => ConnectionEvent::Unsent(f(item)),
+            Self::GoingAway => ConnectionEvent::GoingAway,
+            Self::Closed => ConnectionEvent::Closed,
+        }
+    }
 }

@@ -59,7 +59,7 @@ where
 
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ConnectionEvent<T>, C::Error>> {
         let this = self.project();
-        this.connection.poll_event(cx).map_ok(|event| map_event(event, this.back))
+        this.connection.poll_event(cx).map_ok(|event| event.map(this.back))
     }
 
     fn set_now(self: Pin<&mut Self>, now: Instant) {
@@ -94,14 +94,5 @@ where
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         self.project().connection.poll_close(cx)
-    }
-}
-
-fn map_event<T, U>(event: ConnectionEvent<U>, back: impl FnOnce(U) -> T) -> ConnectionEvent<T> {
-    match event {
-        ConnectionEvent::Finished(outcome) => ConnectionEvent::Finished(outcome),
-        ConnectionEvent::Unsent(item) => ConnectionEvent::Unsent(back(item)),
-        ConnectionEvent::GoingAway => ConnectionEvent::GoingAway,
-        ConnectionEvent::Closed => ConnectionEvent::Closed,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_core::{Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
+use pool_core::{AddressId, Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
 
 use crate::config::PoolConfig;
 use crate::error::{Ended, SharedError, UndeliveredReason};
@@ -55,11 +55,15 @@ pub enum Event<A> {
     AddressAdded {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
     },
     /// The address is no longer in the set.
     AddressRemoved {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
     },
     /// A set was too large; the one before stays in force.
     AddressesRefused {
@@ -101,6 +105,8 @@ pub enum Event<A> {
     Dialling {
         /// Where to.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// For which slot.
         slot: SlotId,
     },
@@ -108,6 +114,8 @@ pub enum Event<A> {
     Connected {
         /// Where to.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// In which slot.
         slot: SlotId,
     },
@@ -115,6 +123,8 @@ pub enum Event<A> {
     Draining {
         /// Where to.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// Which.
         slot: SlotId,
         /// Why.
@@ -124,6 +134,8 @@ pub enum Event<A> {
     SlotEnded {
         /// Where to.
         address: A,
+        /// The id of that address.
+        id: AddressId,
         /// Which.
         slot: SlotId,
         /// What it was doing.
@@ -142,6 +154,8 @@ pub enum Event<A> {
     BackedOff {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
         /// How often, since it last worked.
         failures: u32,
         /// For how long from now; zero if it may be dialled at once.
@@ -151,6 +165,8 @@ pub enum Event<A> {
     Recovered {
         /// Which.
         address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
     },
     /// Whether the pool has a connection has changed.
     AvailabilityChanged {

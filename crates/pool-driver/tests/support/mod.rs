@@ -39,7 +39,7 @@ pub(crate) struct Modulo(Cell<usize>);
 impl Balance for Modulo {
     fn pick(&self, ring: &Ring<'_>, _: &PickArgs, _: Instant) -> Option<AddressId> {
         let turn = self.0.replace(self.0.get() + 1);
-        ring.get(turn % ring.len()).map(|member| member.id)
+        ring.get(turn % ring.ready_len()).map(|member| member.id)
     }
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn in_short<A: std::fmt::Debug>(update: &AddressUpdate<A>) -> String 
     match update {
         AddressUpdate::Addresses(set) => {
             let one = |endpoint: &Endpoint<A>| {
-                let Endpoint { address, weight, priority } = endpoint;
+                let Endpoint { address, weight, priority, .. } = endpoint;
                 match (weight, priority) {
                     (1, 0) => format!("{address:?}"),
                     (_, 0) => format!("{address:?}*{weight}"),

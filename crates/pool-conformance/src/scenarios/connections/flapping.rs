@@ -85,7 +85,7 @@ pub(crate) fn c5_one_reported_success_clears_the_failures() -> Script {
 }
 
 pub(crate) fn c5_items_that_failed_or_were_cancelled_clear_nothing() -> Script {
-    let failure = Outcome::Failure { latency: Duration::ZERO, kind: FailureKind::Error };
+    let failure = Outcome::Failure { latency: Some(Duration::ZERO), kind: FailureKind::Error };
     Script::new()
         .behave(1, Conduct::KeepsItems)
         .serve(1, Dial::Refuse)

@@ -9,6 +9,7 @@ mod occupant;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_sink::Sink;
 use pool_core::{AddressId, FailureKind, Instant, Outcome, SlotEvent, SlotId};
@@ -38,6 +39,12 @@ pub(super) struct Connections<P: Seams> {
 pub(super) enum Failure {
     Error(BoxError),
     Panicked(Panicked),
+}
+
+/// What a connection has to tell of an item, once or twice for each.
+pub(super) enum ItemNews {
+    Answered(Duration),
+    Finished(Outcome),
 }
 
 /// How a connection came to its end.
@@ -124,7 +131,7 @@ impl<P: Seams> Connections<P> {
         &mut self,
         slot: SlotId,
         address_id: AddressId,
-        address: SharedAddress<P::Address>,
+        address: &SharedAddress<P::Address>,
         context: &DialContext,
     ) -> Result<(), Failure> {
         let dial = guard(|| Box::pin(self.connector.connect(address.copy_for_user(), context)))?;
@@ -132,7 +139,6 @@ impl<P: Seams> Connections<P> {
         signal.raise();
         let occupant = Occupant {
             id: slot,
-            address,
             address_id,
             stage: Stage::Dialling(dial),
             waker: Waker::from(Arc::clone(&signal)),
@@ -183,7 +189,7 @@ impl<P: Seams> Connections<P> {
         self.get_mut(slot)?.poll_dial()
     }
 
-    /// Gives `on_outcome` the outcomes that a connection reports. Returns the first other event, or nothing
+    /// Gives `on_news` what a connection tells of items. Returns the first other event, or nothing
     /// after `left` events or when there are no more now.
     ///
     /// It is not guarded, so that one guard of the caller's serves for many outcomes.
@@ -192,9 +198,9 @@ impl<P: Seams> Connections<P> {
         slot: SlotId,
         now: Instant,
         left: &mut usize,
-        on_outcome: impl FnMut(Outcome),
+        on_news: impl FnMut(ItemNews),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
-        self.get_mut(slot)?.read(now, left, on_outcome)
+        self.get_mut(slot)?.read(now, left, on_news)
     }
 
     /// Does what a woken connection waits for besides reading.
@@ -264,10 +270,6 @@ impl<P: Seams> Connections<P> {
 
     pub(super) fn address_id(&self, slot: SlotId) -> Option<AddressId> {
         self.get(slot).map(|occupant| occupant.address_id)
-    }
-
-    pub(super) fn address(&self, slot: SlotId) -> Option<&SharedAddress<P::Address>> {
-        self.get(slot).map(|occupant| &occupant.address)
     }
 
     pub(super) fn is_draining(&self, slot: SlotId) -> bool {

@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_sink::Sink;
-use pool_core::{AddressId, Instant, Outcome, SlotId};
+use pool_core::{AddressId, Instant, SlotId};
 
-use super::{Advanced, End, Failure, Readiness};
+use super::{Advanced, End, Failure, ItemNews, Readiness};
 use crate::error::BoxError;
 use crate::panic::{discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
 use crate::seams::{ConnectionOf, DialOf, Seams};
-use crate::shared_address::SharedAddress;
 use crate::wake_list::Signal;
 
 /// Who is in a slot.
 pub(in crate::multiplexer) struct Occupant<P: Seams> {
     pub(super) id: SlotId,
-    pub(super) address: SharedAddress<P::Address>,
     pub(super) address_id: AddressId,
     pub(super) stage: Stage<P>,
     pub(super) signal: Arc<Signal>,
@@ -66,13 +64,13 @@ impl<P: Seams> Occupant<P> {
         }
     }
 
-    /// Gives `on_outcome` the outcomes that the connection reports. Returns the first other event, or
+    /// Gives `on_news` what the connection tells of items. Returns the first other event, or
     /// nothing after `left` events or when there are no more now. Not guarded: its caller is.
     pub(super) fn read(
         &mut self,
         now: Instant,
         left: &mut usize,
-        mut on_outcome: impl FnMut(Outcome),
+        mut on_news: impl FnMut(ItemNews),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
         let (mut connection, mut cx) = self.connection()?;
         connection.as_mut().set_now(now);
@@ -80,7 +78,8 @@ impl<P: Seams> Occupant<P> {
             let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
             *left -= 1;
             match event {
-                Ok(ConnectionEvent::Finished(outcome)) => on_outcome(outcome),
+                Ok(ConnectionEvent::Answered { latency }) => on_news(ItemNews::Answered(latency)),
+                Ok(ConnectionEvent::Finished(outcome)) => on_news(ItemNews::Finished(outcome)),
                 Ok(event) => return Some(Ok(event)),
                 Err(error) => return Some(Err(error.into())),
             }

@@ -1,14 +1,20 @@
-//! The ready addresses of each priority, in the order of their turns.
+//! The connected addresses of each priority, and the turns of those that are ready.
 //!
-//! An address is in the ring of its priority while it has a ready slot. Joining it,
-//! leaving it and passing the turn cost the same at any size ([`Links`]); beside it a dense list gives balancers random access. Priorities are looked up only when
+//! An address is in the dense list of its priority while it is connected, which gives balancers random
+//! access. Those with a ready slot come first in that list, and only they have turns, in a ring. To join either,
+//! to leave it and to pass the turn cost the same at any size ([`Links`]). Priorities are looked up only when
 //! addresses come, go or change theirs.
+
+mod ring;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+pub use ring::{Member, Ring};
+
+use crate::balance::Attributes;
 use crate::ids::AddressId;
-use crate::links::{Linked, Links, NONE, ring};
+use crate::links::{Linked, Links, NONE};
 use crate::random::Random;
 use crate::slab::SlabKey;
 
@@ -20,11 +26,30 @@ pub(crate) struct Node {
     /// Sent less outcomes, modulo 2^32.
     unreported: u32,
     links: Links,
-    /// In the dense list.
+    /// In the dense list; `NONE` while the address is not connected.
     position: u32,
-    /// The ready slot whose turn it is; `NONE` while the address is not in the ring.
+    /// The ready slot whose turn it is; `NO_SLOT` while the address is not in the ring.
     ready_slot: SlabKey,
+    /// In two halves: a whole one would pad every node.
+    hash: [u32; 2],
     pub(crate) priority: u16,
+}
+
+impl Node {
+    fn hash(&self) -> u64 {
+        let [low, high] = self.hash;
+        u64::from(high) << u32::BITS | u64::from(low)
+    }
+
+    fn set_attributes(&mut self, attributes: &Attributes) {
+        let Attributes { weight, priority, hash } = *attributes;
+        (self.weight, self.priority, self.hash) = (weight, priority, halves(hash));
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "two halves")]
+const fn halves(hash: u64) -> [u32; 2] {
+    [hash as u32, (hash >> u32::BITS) as u32]
 }
 
 /// In the place of a ready slot where there is none.
@@ -48,7 +73,10 @@ struct Tier {
     turn_left: u32,
     /// An item has gone to one of its addresses.
     has_started: bool,
+    /// The connected addresses, those with a ready slot first.
     members: Vec<u32>,
+    /// How many have a ready slot.
+    ready: u32,
 }
 
 impl Tier {
@@ -61,6 +89,7 @@ impl Tier {
             turn_left: 0,
             has_started: false,
             members: Vec::new(),
+            ready: 0,
         }
     }
 }
@@ -75,16 +104,22 @@ pub(crate) struct Rings {
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
     items_per_turn: u32,
+    /// Items sent, modulo 2^64: each has a drawn number of its own.
+    sends: u64,
+    /// Of the drawn numbers.
+    seed: u64,
 }
 
 impl Rings {
-    pub(crate) fn new(items_per_turn: u32) -> Self {
+    pub(crate) fn new(items_per_turn: u32, seed: u64) -> Self {
         Self {
             nodes: Vec::new(),
             active: Tier::new(0),
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
             items_per_turn,
+            sends: 0,
+            seed,
         }
     }
 
@@ -120,7 +155,7 @@ impl Rings {
     /// The ring that items go to now.
     #[inline]
     pub(crate) fn active(&self) -> Ring<'_> {
-        Ring { nodes: &self.nodes, tier: &self.active }
+        Ring::new(self)
     }
 
     /// The best priority that has a connected slot.
@@ -128,7 +163,8 @@ impl Rings {
         (self.active.connected_slots > 0).then_some(self.active.priority)
     }
 
-    pub(crate) fn add_address(&mut self, key: SlabKey, weight: u32, priority: u16) {
+    pub(crate) fn add_address(&mut self, key: SlabKey, attributes: &Attributes) {
+        let Attributes { weight, priority, hash } = *attributes;
         self.enter_tier(priority, 0);
         let node = Node {
             generation: key.generation,
@@ -137,6 +173,7 @@ impl Rings {
             links: Links::NONE,
             position: NONE,
             ready_slot: NO_SLOT,
+            hash: halves(hash),
             priority,
         };
         match self.nodes.get_mut(key.index as usize) {
@@ -146,11 +183,9 @@ impl Rings {
     }
 
     /// The address is back before it was forgotten: it may still have draining slots.
-    pub(crate) fn return_address(&mut self, address: u32, weight: u32, priority: u16) {
-        self.enter_tier(priority, 0);
-        let node = self.node_mut(address);
-        node.weight = weight;
-        node.priority = priority;
+    pub(crate) fn return_address(&mut self, address: u32, attributes: &Attributes) {
+        self.enter_tier(attributes.priority, 0);
+        self.node_mut(address).set_attributes(attributes);
     }
 
     /// The address has left the set, and none of its slots is connected any more.
@@ -158,40 +193,81 @@ impl Rings {
         self.leave_tier(self.node(address).priority, 0);
     }
 
-    pub(crate) fn set_weight(&mut self, address: u32, weight: u32) {
-        self.node_mut(address).weight = weight;
-    }
-
-    /// Moves an address with all its slots to another priority.
-    pub(crate) fn set_priority(
+    /// The name service says something else of an address. Another priority gets it with all its slots.
+    pub(crate) fn change_address(
         &mut self,
         address: u32,
-        priority: u16,
+        attributes: &Attributes,
         connected_slots: u32,
         random: &mut Random,
     ) {
-        let Node { ready_slot, priority: before, .. } = *self.node(address);
+        let Node { ready_slot, position, priority: before, .. } = *self.node(address);
+        if before == attributes.priority {
+            return self.node_mut(address).set_attributes(attributes);
+        }
         if ready_slot != NO_SLOT {
             self.unlink(address);
         }
+        if position != NONE {
+            self.leave_members(address);
+        }
         self.leave_tier(before, connected_slots);
-        self.enter_tier(priority, connected_slots);
-        self.node_mut(address).priority = priority;
+        self.enter_tier(attributes.priority, connected_slots);
+        self.node_mut(address).set_attributes(attributes);
+        if position != NONE {
+            self.join_members(address);
+        }
         if ready_slot != NO_SLOT {
             self.link(address, ready_slot, random);
         }
     }
 
     pub(crate) fn slot_connected(&mut self, address: u32) {
-        let priority = self.node(address).priority;
+        let Node { priority, position, .. } = *self.node(address);
+        if position == NONE {
+            self.join_members(address);
+        }
         self.tier_mut(priority).connected_slots += 1;
         self.update_active(priority);
     }
 
-    pub(crate) fn slot_disconnected(&mut self, address: u32) {
+    /// The slot is ready no more. It may be the last that the address has connected.
+    pub(crate) fn slot_disconnected(&mut self, address: u32, is_last: bool) {
+        if is_last {
+            self.leave_members(address);
+        }
         let priority = self.node(address).priority;
         self.tier_mut(priority).connected_slots -= 1;
         self.update_active(priority);
+    }
+
+    fn join_members(&mut self, address: u32) {
+        let tier = self.tier_mut(self.node(address).priority);
+        let position = tier.members.len();
+        tier.members.push(address);
+        self.node_mut(address).position = u32::try_from(position).unwrap_or(NONE);
+    }
+
+    /// Of the addresses that are not ready; those come last, so the gap is closed by one of them.
+    fn leave_members(&mut self, address: u32) {
+        let Node { position, priority, .. } = *self.node(address);
+        let tier = self.tier_mut(priority);
+        tier.members.swap_remove(position as usize);
+        let moved = tier.members.get(position as usize).copied();
+        self.node_mut(address).position = NONE;
+        if let Some(moved) = moved {
+            self.node_mut(moved).position = position;
+        }
+    }
+
+    /// Puts an address in another place of the dense list, and the one that is there in its place.
+    fn swap_member(&mut self, address: u32, position: u32) {
+        let Node { position: before, priority, .. } = *self.node(address);
+        let members = &mut self.tier_mut(priority).members;
+        let displaced = members[position as usize];
+        members.swap(before as usize, position as usize);
+        self.node_mut(displaced).position = before;
+        self.node_mut(address).position = position;
     }
 
     /// The address has its first ready slot: it joins at the end of the round. Before the first
@@ -199,35 +275,32 @@ impl Rings {
     pub(crate) fn link(&mut self, address: u32, ready_slot: SlabKey, random: &mut Random) {
         let items_per_turn = self.items_per_turn;
         let tier = self.tier_mut(self.node(address).priority);
-        let (head, position) = (tier.head, tier.members.len());
-        tier.members.push(address);
-        let is_first = head == NONE || (!tier.has_started && random.up_to(position as u64) == 0);
+        let (head, position) = (tier.head, tier.ready);
+        tier.ready += 1;
+        let is_first = head == NONE || (!tier.has_started && random.up_to(position.into()) == 0);
         if is_first {
             tier.head = address;
             tier.turn_left = items_per_turn;
         }
-        let node = self.node_mut(address);
-        node.position = u32::try_from(position).unwrap_or(NONE);
-        node.ready_slot = ready_slot;
+        self.swap_member(address, position);
+        self.node_mut(address).ready_slot = ready_slot;
         self.nodes.join_ring(head, address);
     }
 
     /// The address has no ready slot any more.
     pub(crate) fn unlink(&mut self, address: u32) {
         let items_per_turn = self.items_per_turn;
-        let Node { position, priority, .. } = *self.node(address);
+        let priority = self.node(address).priority;
         let next = self.nodes.leave_ring(address);
         self.node_mut(address).ready_slot = NO_SLOT;
         let tier = self.tier_mut(priority);
-        tier.members.swap_remove(position as usize);
-        let moved = tier.members.get(position as usize).copied();
+        tier.ready -= 1;
+        let last_ready = tier.ready;
         if tier.head == address {
             tier.head = next;
             tier.turn_left = items_per_turn;
         }
-        if let Some(moved) = moved {
-            self.node_mut(moved).position = position;
-        }
+        self.swap_member(address, last_ready);
     }
 
     pub(crate) fn set_ready_slot(&mut self, address: u32, slot: SlabKey) {
@@ -244,6 +317,7 @@ impl Rings {
     /// slots.
     #[inline]
     pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey) -> AddressId {
+        self.sends = self.sends.wrapping_add(1);
         let node = &mut self.nodes[address as usize];
         node.unreported = node.unreported.wrapping_add(1);
         let id = AddressId(SlabKey { index: address, generation: node.generation });
@@ -282,6 +356,7 @@ impl Rings {
 
     /// An item went to a slot of the address that was not ready, whose turn it can't have been.
     pub(crate) fn count_sent(&mut self, address: u32) -> AddressId {
+        self.sends = self.sends.wrapping_add(1);
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_add(1);
         AddressId(SlabKey { index: address, generation: node.generation })
@@ -331,89 +406,5 @@ impl Rings {
                 self.others.insert(before.priority, before);
             }
         }
-    }
-}
-
-/// The addresses that have a ready slot, as a balancer sees them.
-#[derive(Clone, Copy, Debug)]
-pub struct Ring<'a> {
-    nodes: &'a [Node],
-    tier: &'a Tier,
-}
-
-/// An address in a [`Ring`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Member {
-    /// Which.
-    pub id: AddressId,
-    /// What the name service says of its share.
-    pub weight: u32,
-    /// Items sent to its connections and not yet reported on. Connections that never report
-    /// look ever busier: a policy that goes by this needs some that do.
-    pub in_flight: u32,
-}
-
-impl Ring<'_> {
-    /// How many addresses can be picked.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.tier.members.len()
-    }
-
-    /// Whether there is nothing to pick.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tier.members.is_empty()
-    }
-
-    /// The address at a position below [`len`](Self::len), in no particular order; for drawing
-    /// lots. Positions change with every change of the ring.
-    #[must_use]
-    pub fn get(&self, position: usize) -> Option<Member> {
-        self.tier.members.get(position).map(|&address| self.member(address))
-    }
-
-    /// The address whose turn it is.
-    #[must_use]
-    pub fn first(&self) -> Option<AddressId> {
-        let index = self.tier.head;
-        // `NONE` is beyond the end.
-        let node = self.nodes.get(index as usize)?;
-        Some(AddressId(SlabKey { index, generation: node.generation }))
-    }
-
-    /// The address whose turn comes after that of `id` (itself, if it is alone); the first one if
-    /// `id` is not in the ring.
-    #[must_use]
-    pub fn next_after(&self, id: AddressId) -> Option<AddressId> {
-        if self.contains(id) {
-            Some(self.id(self.nodes[id.0.index as usize].links.next))
-        } else {
-            self.first()
-        }
-    }
-
-    /// The addresses in the order of their turns.
-    pub fn iter(&self) -> impl Iterator<Item = Member> {
-        ring(self.tier.head, |address| self.nodes[address as usize].links.next)
-            .map(|address| self.member(address))
-    }
-
-    pub(crate) fn contains(&self, id: AddressId) -> bool {
-        self.nodes.get(id.0.index as usize).is_some_and(|node| {
-            node.generation == id.0.generation
-                && node.ready_slot != NO_SLOT
-                && node.priority == self.tier.priority
-        })
-    }
-
-    fn id(&self, address: u32) -> AddressId {
-        AddressId(SlabKey { index: address, generation: self.nodes[address as usize].generation })
-    }
-
-    fn member(&self, address: u32) -> Member {
-        let node = &self.nodes[address as usize];
-        Member { id: self.id(address), weight: node.weight, in_flight: node.unreported }
     }
 }

@@ -1,0 +1,136 @@
+//! What a balancer sees: the connected addresses, and whose turn it is.
+
+use super::{NO_SLOT, Rings};
+use crate::ids::AddressId;
+use crate::links::{NONE, ring};
+use crate::random::Random;
+use crate::slab::SlabKey;
+
+/// The connected addresses of the best connected priority, as a balancer sees them.
+///
+/// Each of the [`members`](Self::members) is connected. Those that can take an item now come first,
+/// [`ready_len`](Self::ready_len) of them, and only they have turns ([`first`](Self::first),
+/// [`next_after`](Self::next_after), [`turns`](Self::turns)).
+#[derive(Clone, Copy, Debug)]
+pub struct Ring<'a> {
+    rings: &'a Rings,
+}
+
+/// An address in a [`Ring`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Member {
+    /// Which.
+    pub id: AddressId,
+    /// What the name service says of its share.
+    pub weight: u32,
+    /// The stable hash of its name, from [`Endpoint::hash`](crate::Endpoint::hash).
+    pub hash: u64,
+    /// Items sent to its connections and not yet reported on. Connections that never report
+    /// look ever busier: a policy that goes by this needs some that do.
+    pub in_flight: u32,
+    /// Whether it can take an item now. An item that is to go to one that can't has to wait.
+    pub is_ready: bool,
+}
+
+impl<'a> Ring<'a> {
+    #[inline]
+    pub(super) const fn new(rings: &'a Rings) -> Self {
+        Self { rings }
+    }
+
+    /// How many addresses are connected.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rings.active.members.len()
+    }
+
+    /// Whether no address is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of them can take an item now: those at the positions below this.
+    #[must_use]
+    pub fn ready_len(&self) -> usize {
+        self.rings.active.ready as usize
+    }
+
+    /// The address at a position below [`len`](Self::len), for drawing lots. Those below
+    /// [`ready_len`](Self::ready_len) can take an item now; beyond that there is no particular order.
+    /// Positions change with every change of the ring.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<Member> {
+        self.rings.active.members.get(position).map(|&address| self.member(address))
+    }
+
+    /// An address, if it is one of these.
+    #[must_use]
+    pub fn find(&self, id: AddressId) -> Option<Member> {
+        self.contains(id).then(|| self.member(id.0.index))
+    }
+
+    /// All connected addresses, by position.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = Member> {
+        self.rings.active.members.iter().map(|&address| self.member(address))
+    }
+
+    /// The address whose turn it is.
+    #[must_use]
+    #[inline]
+    pub fn first(&self) -> Option<AddressId> {
+        let index = self.rings.active.head;
+        // `NONE` is beyond the end.
+        let node = self.rings.nodes.get(index as usize)?;
+        Some(AddressId(SlabKey { index, generation: node.generation }))
+    }
+
+    /// The address whose turn comes after that of `id` (itself, if it is alone); the first one if
+    /// `id` has no turn.
+    #[must_use]
+    pub fn next_after(&self, id: AddressId) -> Option<AddressId> {
+        if self.find(id).is_some_and(|member| member.is_ready) {
+            Some(self.id(self.rings.node(id.0.index).links.next))
+        } else {
+            self.first()
+        }
+    }
+
+    /// The addresses that can take an item now, in the order of their turns.
+    pub fn turns(&self) -> impl Iterator<Item = Member> {
+        ring(self.rings.active.head, |address| self.rings.node(address).links.next)
+            .map(|address| self.member(address))
+    }
+
+    /// The drawn number of the next item: uniform over all numbers, the same until an item is sent, then another.
+    /// It depends on the pool's seed and on how many items were sent. A policy that needs several numbers makes
+    /// a [`Random`] of it.
+    #[must_use]
+    pub fn draw(&self) -> u64 {
+        Random::nth(self.rings.seed, self.rings.sends)
+    }
+
+    pub(crate) fn contains(&self, id: AddressId) -> bool {
+        self.rings.nodes.get(id.0.index as usize).is_some_and(|node| {
+            node.generation == id.0.generation
+                && node.position != NONE
+                && node.priority == self.rings.active.priority
+        })
+    }
+
+    fn id(&self, address: u32) -> AddressId {
+        AddressId(SlabKey { index: address, generation: self.rings.node(address).generation })
+    }
+
+    fn member(&self, address: u32) -> Member {
+        let node = self.rings.node(address);
+        Member {
+            id: self.id(address),
+            weight: node.weight,
+            hash: node.hash(),
+            in_flight: node.unreported,
+            is_ready: node.ready_slot != NO_SLOT,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A balancer that keeps accounts of all it is told, and checks each entry and each ring.
+
+use core::time::Duration;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use pool_core::{AddressId, Attributes, Balance, Instant, Member, Outcome, PickArgs, Ring, RoundRobin};
+
+/// How many items of an address have come how far.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Tally {
+    pub(crate) sent: u64,
+    pub(crate) answered: u64,
+    pub(crate) finished: u64,
+    pub(crate) unsent: u64,
+    pub(crate) lost: u64,
+}
+
+impl Tally {
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.sent - self.finished - self.unsent - self.lost
+    }
+}
+
+/// What was told of an address.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Account {
+    /// While it is in the set.
+    pub(crate) attributes: Option<Attributes>,
+    pub(crate) is_ready: bool,
+    pub(crate) tally: Tally,
+}
+
+/// Takes the turns as they come.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Bookkeeper {
+    accounts: BTreeMap<AddressId, Account>,
+    now: Instant,
+    sends: u64,
+    /// What the last pick was shown.
+    shown: RefCell<Shown>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Shown {
+    ring: BTreeSet<AddressId>,
+    /// The number that was drawn, after so many items were sent.
+    drawn: Option<(u64, u64)>,
+}
+
+impl Bookkeeper {
+    pub(crate) fn account(&self, address: AddressId) -> &Account {
+        &self.accounts[&address]
+    }
+
+    /// The addresses of the last ring.
+    pub(crate) fn last_ring(&self) -> BTreeSet<AddressId> {
+        self.shown.borrow().ring.clone()
+    }
+
+    fn entry(&mut self, address: AddressId, now: Instant) -> &mut Account {
+        assert!(now >= self.now, "time goes back");
+        self.now = now;
+        self.accounts.entry(address).or_default()
+    }
+
+    fn check_member(&self, member: &Member) {
+        let account = self.account(member.id);
+        let attributes = account.attributes.expect("an address that left is in no ring");
+        assert_eq!((member.weight, member.hash), (attributes.weight, attributes.hash), "{member:?}");
+        assert_eq!(u64::from(member.in_flight), account.tally.in_flight(), "{member:?}");
+        assert_eq!(member.is_ready, account.is_ready, "{member:?}");
+    }
+
+    fn check_ring(&self, ring: &Ring<'_>) {
+        let members: Vec<Member> = ring.members().collect();
+        members.iter().for_each(|member| self.check_member(member));
+        let ready: Vec<bool> = members.iter().map(|member| member.is_ready).collect();
+        assert!(ring.ready_len() > 0 && ready.is_sorted_by(|one, next| one >= next), "{ready:?}");
+        assert_eq!(ring.ready_len(), ready.iter().filter(|is_ready| **is_ready).count());
+        for (position, member) in members.iter().enumerate() {
+            assert_eq!((ring.get(position), ring.find(member.id)), (Some(*member), Some(*member)));
+        }
+        assert_eq!((ring.len(), ring.get(members.len())), (members.len(), None));
+        let ids = |members: &[Member]| members.iter().map(|member| member.id).collect::<BTreeSet<_>>();
+        let turns: Vec<Member> = ring.turns().collect();
+        assert_eq!((turns.len(), ids(&turns)), (ring.ready_len(), ids(&members[..ring.ready_len()])));
+        for (place, member) in turns.iter().enumerate() {
+            let next = turns[(place + 1) % turns.len()].id;
+            assert_eq!(ring.next_after(member.id), Some(next));
+        }
+        assert_eq!(ring.first(), Some(turns[0].id));
+        self.shown.borrow_mut().ring = ids(&members);
+    }
+
+    fn check_draw(&self, drawn: u64) {
+        let before = self.shown.borrow_mut().drawn.replace((self.sends, drawn));
+        if let Some((sends, before)) = before {
+            assert_eq!(drawn == before, self.sends == sends, "a number for each item");
+        }
+    }
+}
+
+impl Balance for Bookkeeper {
+    fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId> {
+        assert!(now >= self.now);
+        self.check_ring(ring);
+        self.check_draw(ring.draw());
+        RoundRobin::new().pick(ring, args, now)
+    }
+
+    fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        let account = self.entry(address, now);
+        assert_eq!((account.attributes.replace(*attributes), account.is_ready), (None, false));
+    }
+
+    fn on_changed(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        let before = self.entry(address, now).attributes.replace(*attributes);
+        assert!(before.is_some_and(|before| before != *attributes), "{before:?}");
+    }
+
+    fn on_left(&mut self, address: AddressId, now: Instant) {
+        let account = self.entry(address, now);
+        assert!(account.attributes.take().is_some() && !account.is_ready);
+    }
+
+    fn on_readiness(&mut self, address: AddressId, is_ready: bool, now: Instant) {
+        let account = self.entry(address, now);
+        assert!(account.attributes.is_some() && account.is_ready != is_ready, "{account:?}");
+        account.is_ready = is_ready;
+    }
+
+    fn on_sent(&mut self, address: AddressId, now: Instant) {
+        self.entry(address, now).tally.sent += 1;
+        self.sends += 1;
+    }
+
+    fn on_answered(&mut self, address: AddressId, _: Duration, now: Instant) {
+        let tally = &mut self.entry(address, now).tally;
+        assert!(tally.in_flight() > 0, "nothing is in flight");
+        tally.answered += 1;
+        assert!(tally.answered <= tally.sent, "{tally:?}");
+    }
+
+    fn on_finished(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
+        let tally = &mut self.entry(address, now).tally;
+        assert!(tally.in_flight() > 0, "nothing is in flight");
+        if *outcome == Outcome::Unsent {
+            tally.unsent += 1;
+        } else {
+            tally.finished += 1;
+        }
+    }
+
+    fn on_lost(&mut self, address: AddressId, items: u32, now: Instant) {
+        let tally = &mut self.entry(address, now).tally;
+        assert!(items > 0 && tally.in_flight() >= items.into(), "{items} of {tally:?}");
+        tally.lost += u64::from(items);
+    }
+}
