@@ -24,6 +24,7 @@ use pool_core::pool_map::{NameId, Patience};
 use crate::error::{BoxError, Ended, SharedError};
 use crate::panic::guard;
 use crate::wake_list::Signal;
+use crate::watchers::Watcher;
 
 use names::{Held, Named};
 use shared::Shared;
@@ -161,15 +162,14 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
 
     /// Waits until the map is over, and tells why.
     pub async fn closed(&self) -> PoolMapEnded {
-        loop {
-            let changed = self.shared.watchers.watch();
-            let ended = self.shared.state.lock().ended;
-            if let Some(ended) = ended {
-                return ended;
-            }
-            // Cancelled or not: it is time to look again.
-            let _ = changed.await;
-        }
+        let (shared, mut watcher) = (&self.shared, Watcher::default());
+        poll_fn(|cx| watcher.poll(&shared.watchers, cx, || shared.state.lock().ended)).await
+    }
+
+    /// The map's [name](PoolMapBuilder::name), if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name.as_deref()
     }
 
     /// How many names have a pool.
@@ -214,6 +214,7 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
         let mut names: Vec<_> = look.collect();
         names.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         PoolMapSnapshot {
+            name: self.shared.name.clone(),
             names,
             creating: counts.creating,
             closing: counts.closing,

@@ -51,6 +51,12 @@ impl<A> Observer<A> for NoObserver {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<A> {
+    /// The driver of a pool has begun to work: the first event of all. It tells an observer that serves several
+    /// pools whose events these are.
+    Started {
+        /// The pool's [name](crate::PoolBuilder::name), if it has one.
+        name: Option<Arc<str>>,
+    },
     /// The address is in the set now.
     AddressAdded {
         /// Which.

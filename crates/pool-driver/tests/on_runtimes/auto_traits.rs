@@ -30,7 +30,7 @@ fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
     is_shared::<Pool<T>>();
     is_sent(&pool.clone());
     is_sent(&pool.send(item));
-    is_sent(&pool.ready());
+    is_sent(&pool.ready(1));
     is_sent(&pool.shutdown(Duration::ZERO));
 }
 
