@@ -45,7 +45,9 @@ fn a_sleep_until_a_time_that_has_come_does_not_wait() {
     let mut bench = Bench::up([A], |pool| pool);
     bench.advance(secs(5));
     let now = bench.now();
-    for sleep in [bench.pool().sleep(secs(0)), bench.pool().sleep_until(now), bench.pool().sleep_until(Instant::ZERO)] {
+    for sleep in
+        [bench.pool().sleep(secs(0)), bench.pool().sleep_until(now), bench.pool().sleep_until(Instant::ZERO)]
+    {
         let task = bench.executor.spawn(sleep);
         bench.executor.step();
         assert!(task.is_done(), "without the driver's help");

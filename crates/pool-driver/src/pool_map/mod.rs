@@ -130,6 +130,18 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown); that begins at once,
     /// whether the future is polled or not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::{Pool, PoolMap};
+    ///
+    /// /// A tenant has left: how many of its last messages were not sent?
+    /// async fn remove(pools: &PoolMap<String, Pool<String>>, tenant: &str) -> u64 {
+    ///     let ended = pools.close(tenant, Duration::from_secs(5)).await;
+    ///     ended.map_or(0, |ended| ended.counts.undelivered)
+    /// }
+    /// ```
     pub fn close<Q>(
         &self,
         name: &Q,
@@ -155,6 +167,17 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown). The shortest timeout
     /// of several calls counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::{Pool, PoolMap};
+    ///
+    /// async fn stop(pools: &PoolMap<String, Pool<String>>) {
+    ///     let ended = pools.shutdown(Duration::from_secs(5)).await;
+    ///     println!("{} pools are over, {} items were not sent", ended.pools, ended.counts.undelivered);
+    /// }
+    /// ```
     pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = PoolMapEnded> + use<'_, N, H, F> {
         self.shared.with(|state, _| state.shut_down(timeout));
         self.closed()
@@ -239,6 +262,17 @@ where
     /// Pools are made where they are asked for first: on Tokio, `spawn` in the creator takes the
     /// caller's runtime. Where there are several, `spawn_on(&handle)` says which.
     ///
+    /// ```
+    /// use pool_driver::{BoxError, Pool, PoolMap};
+    ///
+    /// async fn notify(pools: &PoolMap<String, Pool<String>>, tenant: &str, text: String) -> Result<(), BoxError> {
+    ///     // Keep the handle as long as there is something to send: the pool is not idle meanwhile.
+    ///     let pool = pools.get(tenant).await?;
+    ///     pool.send(text).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`GetErrorReason::NotCreated`] with the creator's error or its panic, for all callers that waited;
@@ -265,6 +299,21 @@ where
     }
 
     /// A handle of the name's pool, which is made if there is none, without waiting.
+    ///
+    /// ```
+    /// use pool_driver::{GetErrorReason, Pool, PoolMap};
+    ///
+    /// fn pool_if_there_is_room(pools: &PoolMap<String, Pool<String>>, tenant: &str) -> Option<Pool<String>> {
+    ///     match pools.try_get(tenant) {
+    ///         Ok(pool) => Some(pool),
+    ///         Err(error) if matches!(error.reason, GetErrorReason::Full) => None, // try again later
+    ///         Err(error) => {
+    ///             eprintln!("{error}");
+    ///             None
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

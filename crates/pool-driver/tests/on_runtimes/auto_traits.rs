@@ -32,6 +32,8 @@ fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
     is_sent(&pool.send(item));
     is_sent(&pool.ready(1));
     is_sent(&pool.shutdown(Duration::ZERO));
+    is_sent(&pool.sleep(Duration::ZERO));
+    is_shared_value(&pool.downgrade());
 }
 
 /// Compiles for every item and address, which is the test.
