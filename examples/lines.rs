@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .spawn::<String>()?;
 
-    pool.ready().await?;
+    pool.ready(1).timeout(Duration::from_secs(5)).await?;
     for number in 0..1000 {
         pool.send(format!("line {number}")).await?; // waits while nothing can take more
     }

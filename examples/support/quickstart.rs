@@ -103,7 +103,7 @@ impl Quickstart {
         let narrator = narrator.start(move || snapshots.snapshot());
         drop(voice);
         let story = thread::spawn(|| story.tell());
-        pool.ready().await?;
+        pool.ready(1).timeout(Duration::from_secs(5)).await?;
         send_lines(&pool, &ledger, ticks, || story.is_finished()).await?;
 
         let story = story.join().map_err(|_| "the story panicked")??;
@@ -139,7 +139,7 @@ async fn visit<T: Stream + Unpin>(
     ledger: &Ledger,
     ticks: impl Fn(Duration) -> T,
 ) -> Result<(), BoxError> {
-    pool.ready().await?;
+    pool.ready(1).timeout(Duration::from_secs(5)).await?;
     let end = Instant::now() + VISIT;
     send_lines(pool, ledger, ticks, || Instant::now() >= end).await?;
     pool.shutdown(SHUTDOWN).await;

@@ -65,6 +65,7 @@ pub struct PoolBuilder<C, R, S = NoAddresses, F = Items<DropUndelivered>, O = No
 
 /// What of a builder has nothing to do with types.
 struct Untyped {
+    name: Option<Arc<str>>,
     settings: PoolConfig,
     /// Never locked: a lock makes the builder `Sync`, which streams need not be.
     settings_stream: Option<Mutex<ConfigStream>>,
@@ -75,7 +76,8 @@ struct Untyped {
 impl Clone for Untyped {
     /// Streams can't be cloned.
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), settings_stream: None, ..*self }
+        let (name, settings) = (self.name.clone(), self.settings.clone());
+        Self { name, settings, settings_stream: None, ..*self }
     }
 }
 
@@ -154,6 +156,7 @@ impl<C, R, F> PoolBuilder<C, R, NoAddresses, F> {
             observer: None,
             balancer: RoundRobin::new(),
             untyped: Untyped {
+                name: None,
                 settings: PoolConfig::default(),
                 settings_stream: None,
                 on_addresses_end: OnAddressesEnd::default(),
@@ -232,6 +235,13 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
             observer: self.observer,
             untyped: self.untyped,
         }
+    }
+
+    /// What the pool is called: in its snapshots, in [`Event::Started`](crate::Event::Started), and as the name of
+    /// its task where tasks have names. `.name("redis")` gives the task `pool redis`. By default it has none.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.untyped.name = Some(name.into());
+        self
     }
 
     /// All settings of the core at once, in place of those made before.
@@ -454,16 +464,15 @@ where
         C: Connect<S::Address, Connection: Connection<T>>,
         F: Frontend<T>,
     {
-        self.untyped.settings.check_queue_size()?;
-        let queue_size = self.untyped.settings.queue_size;
+        let config = self.untyped.settings.clone();
         let clock = Clock::of(self.runtime.clone());
-        let (frontend, parts) = self.into_parts::<T, F::Policy>(Some(queue_size))?;
+        let (frontend, parts) = self.into_parts::<T, F::Policy>(Some(config.queue_size))?;
         let policy = frontend.into_policy();
         let multiplexer = Multiplexer::new(parts)?;
         let signal = multiplexer.signal(WakeUp::Handles);
         let pool_status = Arc::clone(multiplexer.pool_status());
         let reports_outcomes = C::Connection::REPORTS_OUTCOMES;
-        let shared = Arc::new(Shared::new(queue_size, signal, clock, pool_status, reports_outcomes));
+        let shared = Arc::new(Shared::new(config, signal, clock, pool_status, reports_outcomes));
         let handle = F::handle(Pool::new(Arc::clone(&shared)), &policy);
         Ok((handle, Driver::new(multiplexer, shared, policy)))
     }
@@ -495,8 +504,8 @@ where
         C: Connect<S::Address, Connection: Connection<T>>,
         U: ItemPolicy<T>,
     {
-        let Untyped { settings, settings_stream, on_addresses_end, seed } = self.untyped;
-        settings.check(C::Connection::REPORTS_OUTCOMES)?;
+        let Untyped { name, settings, settings_stream, on_addresses_end, seed } = self.untyped;
+        settings.check(queue_size.is_some(), C::Connection::REPORTS_OUTCOMES)?;
         let config_stream =
             settings_stream.map(|stream| stream.into_inner().unwrap_or_else(PoisonError::into_inner));
         let parts = Parts {
@@ -509,6 +518,7 @@ where
             config_stream,
             queue_size,
             runtime: self.runtime,
+            name,
             observer: self.observer,
             balancer: self.balancer,
         };
@@ -565,8 +575,9 @@ where
         C: Connect<S::Address, Connection: Connection<T>>,
         F: Frontend<T>,
     {
+        let task = self.untyped.name.as_ref().map_or("pool".into(), |name| format!("pool {name}"));
         let (handle, driver) = self.build()?;
-        executor.spawn("pool", driver).map_err(BuildError::Spawn)?;
+        executor.spawn(&task, driver).map_err(BuildError::Spawn)?;
         Ok(handle)
     }
 }

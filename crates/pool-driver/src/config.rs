@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_core::Stream;
 use pool_core::{Config, ConfigError};
 
-/// What can change while a pool runs: see
+/// What can change while a pool runs: see [`Pool::reconfigure`](crate::Pool::reconfigure) and
 /// [`PoolBuilder::config_from`](crate::PoolBuilder::config_from).
 ///
-/// Each replaces the one before as a whole. Start from
-/// [`PoolBuilder::pool_config`](crate::PoolBuilder::pool_config), or from the last one, and change some fields.
+/// Each replaces the one before as a whole. Start from [`Pool::config`](crate::Pool::config) or
+/// [`PoolBuilder::pool_config`](crate::PoolBuilder::pool_config), and change some fields.
 ///
 /// ```
 /// use pool_driver::PoolConfig;
@@ -46,22 +46,18 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    pub(crate) fn check_queue_size(&self) -> Result<(), ConfigError> {
-        if self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX {
+    /// Whether they make sense, for a pool with a queue or for a multiplexer without one.
+    pub(crate) fn check(&self, has_queue: bool, reports_outcomes: bool) -> Result<(), ConfigError> {
+        if has_queue && (self.queue_size == 0 || self.queue_size > QUEUE_SIZE_MAX) {
             let (found, max) = (self.queue_size as u64, QUEUE_SIZE_MAX as u64);
             return Err(ConfigError::out_of_range("queue_size", found, max));
         }
-        Ok(())
-    }
-
-    /// Checks what neither the queue nor the core does.
-    pub(crate) fn check(&self, reports_outcomes: bool) -> Result<(), ConfigError> {
         if !self.shutdown_timeout.is_zero() {
             ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
         }
         if self.config.outcome_timeout.is_some() && !reports_outcomes {
             return Err(ConfigError::needs_outcomes("outcome_timeout"));
         }
-        Ok(())
+        self.config.validate()
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An error of any type, as connectors, connections and name services return it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -185,12 +186,38 @@ pub struct Counts {
 }
 
 /// Why [`Pool::ready`](crate::Pool::ready) gave up.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pool_driver::{Pool, ReadyError};
+///
+/// async fn start(pool: &Pool<String>) -> Result<(), ReadyError> {
+///     match pool.ready(2).timeout(Duration::from_secs(5)).await {
+///         // One will do for the moment.
+///         Err(ReadyError::TimedOut { connected: 1, .. }) => Ok(()),
+///         other => other,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ReadyError {
-    /// Every address has failed since it last worked. The pool goes on trying.
+    /// Every address has failed since it last worked; only [`Ready::unless_failing`](crate::Ready::unless_failing)
+    /// says so. The pool goes on trying.
     Failing {
         /// What the latest failure was.
+        last_error: Option<SharedError>,
+    },
+    /// Not enough connections came up in time. The pool goes on trying.
+    TimedOut {
+        /// Connections that are up.
+        connected: usize,
+        /// Connections that were waited for.
+        wanted: usize,
+        /// How long.
+        timeout: Duration,
+        /// The latest error of the pool, or else of its name service.
         last_error: Option<SharedError>,
     },
     /// The pool is over.
@@ -204,6 +231,14 @@ impl fmt::Display for ReadyError {
                 write!(f, "no address can be reached; the last error: {error}")
             }
             Self::Failing { last_error: None } => f.write_str("no address can be reached"),
+            Self::TimedOut { connected, wanted, timeout, last_error } => {
+                let verb = if *wanted == 1 { "connection is" } else { "connections are" };
+                write!(f, "{connected} of {wanted} {verb} up after {timeout:?}; ")?;
+                match last_error {
+                    Some(error) => write!(f, "the last error: {error}"),
+                    None => f.write_str("there was no error"),
+                }
+            }
             Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
         }
     }

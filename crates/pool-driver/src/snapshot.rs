@@ -18,12 +18,17 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// What can be read at any time.
 pub(crate) struct PoolStatus<A> {
+    name: Option<Arc<str>>,
     state: Mutex<PoolStatusState<A>>,
 }
 
 struct PoolStatusState<A> {
     /// By the address's index.
     records: Vec<Option<AddressRecord<A>>>,
+    /// Connections that are up, of all records.
+    connections: usize,
+    /// How many records there ever were.
+    added: u64,
     totals: Totals,
     last_error: Option<SharedError>,
     source: SourceStatus,
@@ -38,6 +43,10 @@ pub(crate) struct AddressRecord<A> {
 }
 
 impl<A> AddressRecord<A> {
+    fn reach(&self) -> Reach {
+        Reach::of(&self.status)
+    }
+
     /// Drops what is the user's, each alone.
     fn discard(self) {
         discard(self.address);
@@ -61,6 +70,27 @@ impl<A> Clone for AddressRecord<A> {
 pub(crate) struct SentCount {
     pub(crate) address: AddressId,
     pub(crate) items: i64,
+}
+
+/// How far a pool, or an address, has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach {
+    /// Connections that are up, busy or ready.
+    pub(crate) connections: usize,
+    /// It has failed since it last worked, and has no connection.
+    pub(crate) is_failing: bool,
+}
+
+impl Reach {
+    fn of(status: &AddressStatus) -> Self {
+        let connections = usize::from(status.busy) + usize::from(status.ready);
+        Self { connections, is_failing: connections == 0 && status.failures > 0 }
+    }
+
+    /// Whether there is something to tell those that wait for connections.
+    fn is_news_after(self, before: Self) -> bool {
+        self.connections > before.connections || (self.is_failing && !before.is_failing)
+    }
 }
 
 /// What is known of the pool as a whole.
@@ -91,27 +121,87 @@ impl<A> PoolStatusState<A> {
     fn record_mut(&mut self, id: AddressId) -> Option<&mut AddressRecord<A>> {
         self.records.get_mut(id.index())?.as_mut().filter(|record| record.status.id == id)
     }
+
+    fn record(&self, id: AddressId) -> Option<&AddressRecord<A>> {
+        self.records.get(id.index())?.as_ref().filter(|record| record.status.id == id)
+    }
+
+    /// Puts a record in place of another, or of none.
+    fn replace(&mut self, id: AddressId, record: Option<AddressRecord<A>>) -> Option<AddressRecord<A>> {
+        self.added += u64::from(record.is_some());
+        self.connections += record.as_ref().map_or(0, |record| record.reach().connections);
+        let previous = mem::replace(&mut self.records[id.index()], record);
+        self.connections -= previous.as_ref().map_or(0, |record| record.reach().connections);
+        previous
+    }
+
+    /// Returns whether that is news for those that wait for connections.
+    fn set_status(&mut self, status: &AddressStatus) -> bool {
+        let Some(record) = self.record_mut(status.id) else { return false };
+        let (before, after) = (record.reach(), Reach::of(status));
+        record.status = *status;
+        self.connections = self.connections - before.connections + after.connections;
+        after.is_news_after(before)
+    }
 }
 
 impl<A> PoolStatus<A> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(name: Option<Arc<str>>) -> Self {
         let totals = Totals::new();
         let state = PoolStatusState {
             records: Vec::new(),
+            connections: 0,
+            added: 0,
             totals,
             last_error: None,
             source: SourceStatus::default(),
             ended: None,
         };
-        Self { state: Mutex::new(state) }
+        Self { name, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
+        self.name.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolStatusState<A>> {
         self.state.lock()
     }
 
-    pub(crate) fn totals(&self) -> Totals {
-        self.lock().totals
+    /// How far the pool has come.
+    pub(crate) fn reach(&self) -> Reach {
+        let state = self.lock();
+        Reach { connections: state.connections, is_failing: state.totals.is_failing }
+    }
+
+    /// How far an address has come, while it is known.
+    pub(crate) fn reach_of(&self, id: AddressId) -> Option<Reach> {
+        self.lock().record(id).map(AddressRecord::reach)
+    }
+
+    /// How many addresses ever came.
+    pub(crate) fn added(&self) -> u64 {
+        self.lock().added
+    }
+
+    /// All addresses that are known.
+    pub(crate) fn addresses(&self) -> Vec<(AddressId, Arc<A>)> {
+        let state = self.lock();
+        let known = state.records.iter().flatten();
+        known.map(|record| (record.status.id, Arc::clone(&record.address))).collect()
+    }
+
+    pub(crate) fn last_error_of(&self, id: AddressId) -> Option<SharedError> {
+        self.lock().record(id).and_then(|record| record.last_error.clone())
+    }
+
+    /// Why the name service has no answer, if it said so.
+    pub(crate) fn source_error(&self) -> Option<SharedError> {
+        self.lock().source.state.error().cloned()
     }
 
     pub(crate) fn last_error(&self) -> Option<SharedError> {
@@ -133,7 +223,7 @@ impl<A> PoolStatus<A> {
             state.records.resize_with(id.index() + 1, || None);
         }
         let is_known = state.record_mut(id).is_some();
-        let previous = if is_known { Some(record) } else { state.records[id.index()].replace(record) };
+        let previous = if is_known { Some(record) } else { state.replace(id, Some(record)) };
         drop(state);
         if let Some(record) = previous {
             record.discard();
@@ -142,10 +232,8 @@ impl<A> PoolStatus<A> {
 
     pub(crate) fn forget(&self, id: AddressId) {
         let mut state = self.lock();
-        let forgotten = state
-            .records
-            .get_mut(id.index())
-            .and_then(|record| record.take_if(|record| record.status.id == id));
+        let is_known = state.record(id).is_some();
+        let forgotten = if is_known { state.replace(id, None) } else { None };
         drop(state);
         if let Some(record) = forgotten {
             record.discard();
@@ -176,8 +264,9 @@ impl<A> PoolStatus<A> {
         discard(previous);
     }
 
-    /// Brings records up to date: what addresses were sent, and what they do now.
-    pub(crate) fn update(&self, sent: &[SentCount], statuses: &[AddressStatus], totals: Totals) {
+    /// Brings records up to date: what addresses were sent, and what they do now. Returns whether that is news
+    /// for those that wait for connections.
+    pub(crate) fn update(&self, sent: &[SentCount], statuses: &[AddressStatus], totals: Totals) -> bool {
         let mut state = self.lock();
         for &SentCount { address, items } in sent {
             if let Some(record) = state.record_mut(address) {
@@ -187,12 +276,13 @@ impl<A> PoolStatus<A> {
                 record.status.in_flight = u32::try_from(in_flight.max(0)).unwrap_or(u32::MAX);
             }
         }
+        let mut is_news = false;
         for status in statuses {
-            if let Some(record) = state.record_mut(status.id) {
-                record.status = *status;
-            }
+            is_news |= state.set_status(status);
         }
+        is_news |= totals.is_failing && !state.totals.is_failing;
         state.totals = totals;
+        is_news
     }
 
     /// Whether all of these items are dealt with, as far as connections report on them.
@@ -214,7 +304,7 @@ impl<A> PoolStatus<A> {
         let (queue, accepted) = queue();
         let addresses = records.into_iter().map(|record| AddressSnapshot::new(record, now)).collect();
         let counts = Counts { accepted, sent: count(sent), undelivered };
-        Snapshot { addresses, queue, counts, availability, source, ended }
+        Snapshot { name: self.name.clone(), addresses, queue, counts, availability, source, ended }
     }
 }
 
@@ -253,6 +343,8 @@ pub(crate) fn count(items: i64) -> u64 {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot<A> {
+    /// The pool's name, if it has one.
+    pub name: Option<Arc<str>>,
     /// All addresses of the set, and those that left it and still drain or are in backoff.
     pub addresses: Vec<AddressSnapshot<A>>,
     /// The queue.
@@ -312,6 +404,9 @@ impl<A> Clone for AddressSnapshot<A> {
 
 impl<A: fmt::Display> fmt::Display for Snapshot<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            writeln!(f, "pool {name}")?;
+        }
         writeln!(
             f,
             "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  last error",

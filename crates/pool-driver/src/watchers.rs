@@ -1,6 +1,8 @@
 //! Tasks that wait for something to change, and look again when they are told that something has.
 
 use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures_channel::oneshot;
 
@@ -23,7 +25,7 @@ impl Watchers {
     }
 
     /// To be called before the look that decides whether to wait.
-    pub(crate) fn watch(&self) -> oneshot::Receiver<()> {
+    fn watch(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let gone: Vec<_> = {
             let mut watchers = self.0.lock();
@@ -40,6 +42,33 @@ impl Watchers {
         };
         drop(gone);
         receiver
+    }
+}
+
+/// A task that looks again and again until it finds what it waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher(Option<oneshot::Receiver<()>>);
+
+impl Watcher {
+    /// Looks, and looks again whenever the watchers are told, until there is something to see.
+    pub(crate) fn poll<R>(
+        &mut self,
+        watchers: &Watchers,
+        cx: &mut Context<'_>,
+        mut look: impl FnMut() -> Option<R>,
+    ) -> Poll<R> {
+        loop {
+            // Before the look: what changes from now on is told.
+            let told = self.0.get_or_insert_with(|| watchers.watch());
+            if let Some(seen) = look() {
+                self.0 = None;
+                return Poll::Ready(seen);
+            }
+            if Pin::new(told).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.0 = None;
+        }
     }
 }
 

@@ -122,7 +122,7 @@ fn waiting_until_ready() -> (Bench, Task<Result<(), ReadyError>>) {
     bench.world.answer(A, Dial::Hang);
     bench.set([A]);
     bench.send([1]);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.run();
     assert!(!ready.is_done());
     (bench, ready)
@@ -294,7 +294,8 @@ fn d3_every_handle_sees_the_end_and_its_reason_also_much_later() {
     }
     for pool in clones {
         assert_eq!(pool.snapshot().ended, Some(ended));
-        let task = bench.executor.spawn(async move { (pool.closed().await, pool.ready().await) });
+        let task =
+            bench.executor.spawn(async move { (pool.closed().await, pool.ready(1).unless_failing().await) });
         let (seen, ready) = bench.output(&task);
         assert_eq!(seen, ended);
         assert!(matches!(ready, Err(ReadyError::Closed(EndReason::Shutdown))));

@@ -88,7 +88,7 @@ fn ready_waits_for_the_first_connection() {
     let mut bench = Bench::new(|pool| pool);
     bench.world.answer(A, Dial::Hang);
     bench.set([A]);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.advance(secs(1));
     assert!(!ready.is_done());
     bench.world.answer(A, Dial::Accept);
@@ -101,7 +101,7 @@ fn ready_says_why_not_as_soon_as_every_address_has_failed() {
     bench.world.answer(A, Dial::Refuse);
     bench.world.answer(B, Dial::Hang);
     bench.set([A, B]);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.advance(secs(4));
     assert!(!ready.is_done(), "one is still being tried");
     bench.advance(secs(2));
@@ -116,7 +116,7 @@ fn ready_makes_a_lazy_pool_connect() {
     let mut bench = Bench::up([A], PoolBuilder::lazy);
     bench.advance(secs(60));
     assert_eq!(bench.world.dials(A), 0);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     assert!(bench.output(&ready).is_ok());
     assert_eq!((bench.world.dials(A), bench.world.alive(A)), (1, 1));
     bench.finish();
@@ -128,7 +128,7 @@ fn ready_says_that_the_pool_closes_although_a_connection_is_up() {
     bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
     bench.send([1]);
     let task = bench.shut_down(secs(30));
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::Shutdown))));
     assert!(!task.is_done());
     bench.finish();
@@ -164,7 +164,7 @@ fn a_refused_sender_that_is_kept_holds_no_place_after_the_recovery() {
 #[test]
 fn ready_says_that_the_pool_is_over() {
     let mut bench = Bench::new(|pool| pool);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.run();
     bench.shut_down(secs(1));
     assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::Shutdown))));
@@ -173,7 +173,7 @@ fn ready_says_that_the_pool_is_over() {
 #[test]
 fn t3_those_who_wait_to_be_ready_wake_when_the_driver_dies() {
     let mut bench = Bench::new(|pool| pool);
-    let ready = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let ready = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.run();
     bench.executor.cancel(&bench.driver.clone());
     assert!(matches!(bench.output(&ready), Err(ReadyError::Closed(EndReason::DriverDropped))));

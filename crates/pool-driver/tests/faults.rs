@@ -243,11 +243,12 @@ fn f1_a_waker_that_panics_harms_nobody_else() {
     let pool = bench.pool().clone();
     let waker = Waker::from(Arc::new(Grumpy));
     let mut cx = Context::from_waker(&waker);
-    let before = bench.spawn_with_pool(|pool| async move { (pool.ready().await, pool.closed().await) });
+    let before = bench
+        .spawn_with_pool(|pool| async move { (pool.ready(1).unless_failing().await, pool.closed().await) });
     bench.run();
-    let (mut ready, mut closed) = (Box::pin(pool.ready()), Box::pin(pool.closed()));
+    let (mut ready, mut closed) = (Box::pin(pool.ready(1).unless_failing()), Box::pin(pool.closed()));
     assert!(ready.as_mut().poll(&mut cx).is_pending() && closed.as_mut().poll(&mut cx).is_pending());
-    let after = bench.spawn_with_pool(|pool| async move { pool.ready().await });
+    let after = bench.spawn_with_pool(|pool| async move { pool.ready(1).unless_failing().await });
     bench.set([A]);
     assert!(bench.output(&after).is_ok());
     bench.send([1]);

@@ -91,7 +91,9 @@ fn a_dial_that_fails_says_why() {
     let mut executor = Executor::default();
     let _driver = executor.spawn(driver);
     executor.run();
-    let Some(Err(ReadyError::Failing { last_error: Some(error) })) = pool.ready().now_or_never() else {
+    let Some(Err(ReadyError::Failing { last_error: Some(error) })) =
+        pool.ready(1).unless_failing().now_or_never()
+    else {
         panic!("it can't connect")
     };
     assert_eq!(error.to_string(), "no such host");

@@ -138,11 +138,11 @@ fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
 }
 
 /// Is asked only if somebody insists.
-struct Modest(ScriptedPolicy);
+struct Modest(ScriptedPolicy, Rc<Cell<bool>>);
 
 impl ItemPolicy<Item> for Modest {
     fn has_pick_args(&self) -> bool {
-        false
+        self.1.get()
     }
 
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
@@ -162,13 +162,15 @@ impl ItemPolicy<Item> for Modest {
 fn a_policy_without_pick_args_is_not_asked_for_any_until_somebody_has_one() {
     let outside = Outside::new();
     let policy = ScriptedPolicy::new(&outside, Choice::Change);
-    let settings = outside.builder().balancer(Sticky).item_policy(Modest(policy.clone()));
+    let insists = Rc::new(Cell::new(false));
+    let settings =
+        outside.builder().balancer(Sticky).item_policy(Modest(policy.clone(), Rc::clone(&insists)));
     let (pool, driver) = settings.build::<Item>().expect("the settings make sense");
     let mut bench = Bench::around(outside, pool, driver);
     bench.set([A, B]);
     bench.send([0, 1]);
     assert_eq!((bench.world.received(A), policy.picked()), (vec![0, 1], vec![]));
-    bench.pool().use_pick_args();
+    insists.set(true);
     bench.send([2, 3]);
     assert_eq!((bench.world.received(A), bench.world.received(B)), (vec![0, 1, 2], vec![3]));
     bench.finish();

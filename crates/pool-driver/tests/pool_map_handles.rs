@@ -38,7 +38,12 @@ impl Clone for Wrapped {
 }
 
 impl PoolHandle for Wrapped {
+    type Item = u32;
     type Address = u16;
+
+    fn pool(&self) -> &Pool<u32, u16> {
+        &self.pool
+    }
 
     fn handles(&self) -> usize {
         (self.hook)(self, Call::Other);
@@ -59,10 +64,6 @@ impl PoolHandle for Wrapped {
     fn ended(&self) -> Option<Ended> {
         (self.hook)(self, Call::Other);
         self.pool.ended()
-    }
-
-    fn closed(&self) -> impl Future<Output = Ended> {
-        self.pool.closed()
     }
 
     fn snapshot(&self) -> Snapshot<u16> {

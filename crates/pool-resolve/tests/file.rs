@@ -243,7 +243,7 @@ fn a_pool_keeps_its_connections_whatever_becomes_of_the_file() {
         }
     };
     let running = std::thread::spawn(move || smol::block_on(driver));
-    smol::block_on(pool.ready()).expect("it is up");
+    smol::block_on(pool.ready(1)).expect("it is up");
     for (text, part) in [("", "has no addresses"), ("garbage\n", "line 1"), ("1\n2", "newline")] {
         bench.rename_over(text);
         until(&|source| source.contains(part));

@@ -75,7 +75,7 @@ fn the_timer_wakes_a_driver_that_has_nothing_else_to_do() {
     let connector = |_: u16| pending::<Result<Drain<u32>, String>>();
     let builder = sink_pool_for(connector).connect_to_fixed([1]).dial_timeout(SOON);
     let pool = builder.spawn::<u32>().expect("the settings make sense");
-    let ready = block_on(pool.ready());
+    let ready = block_on(pool.ready(1).unless_failing());
     assert!(matches!(ready, Err(ReadyError::Failing { last_error: Some(_) })), "{ready:?}");
 }
 

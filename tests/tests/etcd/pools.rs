@@ -124,7 +124,7 @@ impl World {
     /// One server comes and another goes, again and again, while lines are sent.
     async fn churn(self, pool: Pool<String>) -> TestResult {
         self.admin.put(key(0), &self.servers[0].address())?;
-        pool.ready().await?;
+        pool.ready(1).timeout(Duration::from_secs(30)).await?;
         let change = async {
             for round in 0..ROUNDS {
                 let comes = self.servers[(round + 1) % SERVERS].address();

@@ -3,17 +3,21 @@
 mod builder;
 mod defaults;
 mod policy;
+mod weak;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_driver::{AddressId, Ended, Instant, Pool, SharedError, Snapshot};
+use pool_driver::{
+    AddressId, Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready, SharedError, Snapshot,
+};
 
 pub use builder::{Calls, call_pool_builder};
 pub(crate) use defaults::CallDefaults;
 pub use policy::ReturnToCaller;
+pub use weak::WeakCallPool;
 
 use crate::call::{Call, FreeList, Shard};
 use crate::calling::{Attempts, Calling};
@@ -124,19 +128,54 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
         &self.pool
     }
 
-    /// As [`Pool::ready`].
-    pub async fn ready(&self) -> Result<(), pool_driver::ReadyError> {
-        self.pool.ready().await
+    /// As [`Pool::ready`]: waits until so many connections are up.
+    pub fn ready(&self, connections: usize) -> Ready<Call<Request, Reply>, A> {
+        self.pool.ready(connections)
+    }
+
+    /// As [`Pool::ready_at`]: waits until a connection to this address is up.
+    pub fn ready_at(&self, address: A) -> Ready<Call<Request, Reply>, A>
+    where
+        A: PartialEq,
+    {
+        self.pool.ready_at(address)
     }
 
     /// As [`Pool::shutdown`]: what is queued is sent, and what is owed is waited for, within the deadlines.
-    pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = Ended> + use<'_, Request, Reply, A> {
+    pub fn shutdown(&self, timeout: Duration) -> Closed<Call<Request, Reply>, A> {
         self.pool.shutdown(timeout)
     }
 
     /// As [`Pool::closed`].
-    pub fn closed(&self) -> impl Future<Output = Ended> + use<'_, Request, Reply, A> {
+    pub fn closed(&self) -> Closed<Call<Request, Reply>, A> {
         self.pool.closed()
+    }
+
+    /// A look at the pool that doesn't keep it alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakCallPool<Request, Reply, A> {
+        WeakCallPool::new(self)
+    }
+
+    /// As [`Pool::name`].
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.pool.name()
+    }
+
+    /// As [`Pool::config`].
+    #[must_use]
+    pub fn config(&self) -> PoolConfig {
+        self.pool.config()
+    }
+
+    /// As [`Pool::reconfigure`].
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that makes no sense; those before stay in force.
+    pub fn reconfigure(&self, settings: PoolConfig) -> Result<(), ConfigError> {
+        self.pool.reconfigure(settings)
     }
 
     /// As [`Pool::snapshot`].
@@ -181,6 +220,15 @@ impl<Request, Reply, A> Clone for CallPool<Request, Reply, A> {
             defaults: self.defaults.clone(),
             shared: Arc::clone(&self.shared),
         }
+    }
+}
+
+impl<Request, Reply, A> PoolHandle for CallPool<Request, Reply, A> {
+    type Item = Call<Request, Reply>;
+    type Address = A;
+
+    fn pool(&self) -> &Pool<Call<Request, Reply>, A> {
+        &self.pool
     }
 }
 

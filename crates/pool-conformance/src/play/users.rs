@@ -99,7 +99,7 @@ impl<A: Adapter + 'static> PoolUsers<A> {
     fn ask_ready(&self) -> Result<(), Failure> {
         let (pool, fixture) = (self.pool()?, Arc::clone(&self.fixture));
         self.adapter.spawn(Task::user(async move {
-            let ready = pool.ready().await;
+            let ready = pool.ready(1).unless_failing().await;
             drop(pool);
             let ready = ready.map_or_else(|error| error.to_string(), |()| "ready".into());
             fixture.users.lock().ready = Some(ready);

@@ -55,17 +55,9 @@ pub struct Driver<P: Seams> {
     queued: usize,
     policy: P::Policy,
     is_failing_fast: bool,
-    /// A handle waits for the pool to be ready: a lazy one connects for that.
+    /// A task waits for connections: a lazy pool connects for it.
     is_connection_wanted: bool,
-    told: Told,
     ended: Option<Ended>,
-}
-
-/// What the pool's watchers were last told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Told {
-    availability: Availability,
-    is_failing: bool,
 }
 
 /// After this many items the driver lets others run.
@@ -80,7 +72,6 @@ impl<P: Seams> Driver<P> {
         shared: Arc<Shared<P::Item, P::Address>>,
         policy: P::Policy,
     ) -> Self {
-        let told = Told { availability: Availability::Waiting, is_failing: false };
         Self {
             multiplexer,
             shared,
@@ -89,7 +80,6 @@ impl<P: Seams> Driver<P> {
             policy,
             is_failing_fast: false,
             is_connection_wanted: false,
-            told,
             ended: None,
         }
     }
@@ -97,7 +87,10 @@ impl<P: Seams> Driver<P> {
     /// What the handles ask for besides the sending of items.
     fn handle_requests(&mut self) {
         let requests = self.shared.take_requests();
-        self.is_connection_wanted |= requests.is_connection_wanted;
+        self.is_connection_wanted = requests.is_connection_wanted;
+        if let Some(settings) = requests.config {
+            self.multiplexer.handle_settings(settings);
+        }
         for address in requests.retries {
             self.multiplexer.retry_owned(address);
         }
@@ -226,13 +219,17 @@ impl<P: Seams> Driver<P> {
         }
     }
 
-    fn tell_watchers(&mut self) {
-        let (availability, is_failing) = (self.multiplexer.availability(), self.multiplexer.is_failing());
-        let told = Told { availability, is_failing };
-        self.is_connection_wanted &= availability != Availability::Usable && !is_failing;
-        if self.told != told {
-            self.told = told;
-            self.shared.tell_watchers();
+    /// The queue has the size that is in force, and handles can ask for all settings.
+    fn update_config(&mut self) {
+        if let Some(config) = self.multiplexer.take_config_news() {
+            self.shared.queue.resize(config.queue_size);
+            self.shared.note_config(config);
+        }
+    }
+
+    fn tell_of_connections(&mut self) {
+        if self.multiplexer.take_connection_news() {
+            self.shared.tell_of_connections();
         }
     }
 
@@ -244,7 +241,8 @@ impl<P: Seams> Driver<P> {
         let ended = Ended { reason, counts };
         self.ended = Some(ended);
         self.multiplexer.tell_end(ended);
-        self.shared.tell_watchers();
+        self.shared.tell_of_connections();
+        self.shared.tell_of_end();
         self.shared.timers.close();
         self.shared.tell_keeper();
         ended
@@ -263,13 +261,11 @@ impl<P: Seams> Future for Driver<P> {
         // First of all: a call whose time is over is not begun, neither by a connection that has it nor by another.
         this.shared.timers.fire(now);
         let handles_woken = this.multiplexer.progress(cx);
-        if let Some(size) = this.multiplexer.take_queue_size() {
-            this.shared.queue.resize(size);
-        }
         if handles_woken {
             this.shared.signal.clear();
             this.handle_requests();
         }
+        this.update_config();
         this.take_back();
         if handles_woken {
             this.undeliver_unwanted();
@@ -280,7 +276,7 @@ impl<P: Seams> Future for Driver<P> {
         this.multiplexer.flush();
         this.update_closing();
         let polled = this.multiplexer.finish_poll(this.shared.timers.alarm());
-        this.tell_watchers();
+        this.tell_of_connections();
         this.shared.tell_maybe_idle();
         match polled {
             // What senders were told first is the reason.

@@ -16,8 +16,8 @@ pub(super) struct LiveConfig {
     reports_outcomes: bool,
     /// Of the queue above, if there is one.
     queue_size: Option<usize>,
-    /// The queue has another size, which it has not been told.
-    is_resized: bool,
+    /// The owner has not been told of the settings in force.
+    has_news: bool,
     shutdown_timeout: Duration,
 }
 
@@ -41,14 +41,14 @@ impl LiveConfig {
         reports_outcomes: bool,
     ) -> Self {
         let stream = BoundedStream::new(stream, signal);
-        Self { stream, reports_outcomes, queue_size, is_resized: false, shutdown_timeout }
+        Self { stream, reports_outcomes, queue_size, has_news: false, shutdown_timeout }
     }
 
     /// Reads what settings there are. Those that make no sense displace no good ones.
     pub(super) fn poll(&mut self) -> ConfigNews {
         let mut news = ConfigNews::default();
         let (has_queue, reports_outcomes) = (self.queue_size.is_some(), self.reports_outcomes);
-        news.end = self.stream.read(|config| match check(&config, has_queue, reports_outcomes) {
+        news.end = self.stream.read(|config| match config.check(has_queue, reports_outcomes) {
             Ok(()) => news.latest = Some(config),
             Err(error) => news.refused.push(error),
         });
@@ -64,32 +64,31 @@ impl LiveConfig {
 
     /// Keeps what the core doesn't.
     pub(super) fn put_in_force(&mut self, settings: &PoolConfig) {
+        self.has_news = true;
         self.shutdown_timeout = settings.shutdown_timeout;
         if let Some(size) = &mut self.queue_size {
-            self.is_resized |= *size != settings.queue_size;
             *size = settings.queue_size;
         }
+    }
+
+    /// Settings were refused that the owner takes for those in force.
+    pub(super) fn keep_in_force(&mut self) {
+        self.has_news = true;
     }
 
     pub(super) fn shutdown_timeout(&self) -> Duration {
         self.shutdown_timeout
     }
 
-    /// The size of the queue, if it has changed since this was asked last.
-    pub(super) fn take_queue_size(&mut self) -> Option<usize> {
-        let is_resized = std::mem::take(&mut self.is_resized);
-        self.queue_size.filter(|_| is_resized)
+    /// The settings in force, if there has been a change since this was asked last. The core's are `config`.
+    pub(super) fn take_news(&mut self, config: &Config) -> Option<PoolConfig> {
+        let news = std::mem::take(&mut self.has_news);
+        let shutdown_timeout = self.shutdown_timeout;
+        let in_force = |queue_size| PoolConfig { config: config.clone(), queue_size, shutdown_timeout };
+        self.queue_size.filter(|_| news).map(in_force)
     }
 
     pub(super) fn discard(&mut self) {
         self.stream.discard();
     }
-}
-
-fn check(settings: &PoolConfig, has_queue: bool, reports_outcomes: bool) -> Result<(), ConfigError> {
-    settings.check(reports_outcomes)?;
-    if has_queue {
-        settings.check_queue_size()?;
-    }
-    settings.config.validate()
 }

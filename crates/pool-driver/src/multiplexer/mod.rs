@@ -133,6 +133,7 @@ pub(crate) struct Parts<P: Seams> {
     /// Of the queue above, if there is one.
     pub(crate) queue_size: Option<usize>,
     pub(crate) runtime: P::Runtime,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) observer: Option<P::Observer>,
     pub(crate) balancer: P::Balancer,
 }
@@ -168,7 +169,7 @@ impl<P: Seams> Multiplexer<P> {
             source: NameSource::new(parts.source, parts.on_addresses_end, signal(WakeUp::Source)),
             live_config,
             timer: DeadlineTimer::new(parts.runtime, signal(WakeUp::Timer)),
-            reporter: Reporter::new(parts.observer),
+            reporter: Reporter::new(parts.name, parts.observer),
             held: Held::new(signal(WakeUp::Held)),
             batch: Batch::new(),
             single: Backlog::new(),
@@ -191,6 +192,7 @@ impl<P: Seams> Multiplexer<P> {
     /// Polls what has been woken. Returns whether the handles were among it.
     pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
         let mut woken = mem::take(&mut self.woken);
+        self.reporter.tell_start();
         let mut handles_woken = false;
         for wake_up in &woken {
             match wake_up {
@@ -276,18 +278,24 @@ impl<P: Seams> Multiplexer<P> {
         for error in refused {
             self.reporter.observe(|| Event::ConfigRefused { error });
         }
-        if let Some(settings) = latest
-            && !self.live_config.is_in_force(&settings, self.core.config())
-        {
-            self.step(|this| this.apply_config(settings));
+        if let Some(settings) = latest {
+            self.handle_settings(settings);
         }
         if let Some(end) = end {
             self.reporter.observe(|| Event::ConfigEnded { error: end.into_error() });
         }
     }
 
+    /// Puts settings in force that make sense.
+    pub(crate) fn handle_settings(&mut self, settings: PoolConfig) {
+        if !self.live_config.is_in_force(&settings, self.core.config()) {
+            self.step(|this| this.apply_config(settings));
+        }
+    }
+
     fn apply_config(&mut self, settings: PoolConfig) {
         if let Err(error) = self.core.handle_config(settings.config.clone(), self.now) {
+            self.live_config.keep_in_force();
             return self.reporter.observe(|| Event::ConfigRefused { error });
         }
         self.live_config.put_in_force(&settings);
@@ -413,10 +421,6 @@ impl<P: Seams> Multiplexer<P> {
         self.reporter.totals().availability
     }
 
-    pub(crate) fn is_failing(&self) -> bool {
-        self.reporter.totals().is_failing
-    }
-
     pub(crate) fn held_len(&self) -> usize {
         self.held.len()
     }
@@ -429,9 +433,14 @@ impl<P: Seams> Multiplexer<P> {
         self.live_config.shutdown_timeout()
     }
 
-    /// The size of the queue, if it has changed since this was asked last.
-    pub(crate) fn take_queue_size(&mut self) -> Option<usize> {
-        self.live_config.take_queue_size()
+    /// The settings in force, if there has been a change since this was asked last.
+    pub(crate) fn take_config_news(&mut self) -> Option<PoolConfig> {
+        self.live_config.take_news(self.core.config())
+    }
+
+    /// Whether an address has become connected once more or begun to fail, since this was asked last.
+    pub(crate) fn take_connection_news(&mut self) -> bool {
+        self.reporter.take_connection_news()
     }
 
     /// Whether items can still be sent to connections, now or later.

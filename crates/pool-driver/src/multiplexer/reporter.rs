@@ -23,6 +23,7 @@ use crate::source_status::{SourceState, TooManyAddresses};
 /// The observer is told at once, the [`PoolStatus`] by [`publish`](Self::publish) at the end of the poll.
 /// The reporter only looks at the core.
 pub(super) struct Reporter<P: Seams> {
+    is_started: bool,
     /// Gone when it has panicked.
     observer: Option<P::Observer>,
     pool_status: Arc<PoolStatus<P::Address>>,
@@ -31,18 +32,22 @@ pub(super) struct Reporter<P: Seams> {
     /// Items that addresses were sent since the last publication.
     sent: Vec<SentCount>,
     totals: Totals,
+    /// An address has become connected once more, or begun to fail.
+    has_connection_news: bool,
     /// The errors of slots whose end the core has not told of yet.
     slot_errors: BTreeMap<SlotId, SharedError>,
 }
 
 impl<P: Seams> Reporter<P> {
-    pub(super) fn new(observer: Option<P::Observer>) -> Self {
+    pub(super) fn new(name: Option<Arc<str>>, observer: Option<P::Observer>) -> Self {
         Self {
+            is_started: false,
             observer,
-            pool_status: Arc::new(PoolStatus::new()),
+            pool_status: Arc::new(PoolStatus::new(name)),
             touched: Vec::new(),
             sent: Vec::new(),
             totals: Totals::new(),
+            has_connection_news: false,
             slot_errors: BTreeMap::new(),
         }
     }
@@ -74,6 +79,14 @@ impl<P: Seams> Reporter<P> {
                 discard(event);
             }
             Err(panic) => self.set_last_error(Arc::new(panic)),
+        }
+    }
+
+    /// Tells, once, that the pool begins to work.
+    pub(super) fn tell_start(&mut self) {
+        if !mem::replace(&mut self.is_started, true) {
+            let name = self.pool_status.shared_name();
+            self.observe(|| Event::Started { name });
         }
     }
 
@@ -205,8 +218,12 @@ impl<P: Seams> Reporter<P> {
         let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
         self.totals.now = now;
         self.totals.is_failing = core.is_failing();
-        self.pool_status.update(&self.sent, &statuses, self.totals);
+        self.has_connection_news |= self.pool_status.update(&self.sent, &statuses, self.totals);
         self.sent.clear();
+    }
+
+    pub(super) fn take_connection_news(&mut self) -> bool {
+        mem::take(&mut self.has_connection_news)
     }
 
     pub(super) fn tell_end(&mut self, ended: Ended) {

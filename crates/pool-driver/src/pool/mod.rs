@@ -1,10 +1,15 @@
 //! The handle that users hold.
 
+mod closed;
+mod handle_count;
+mod ready;
 mod sending;
 mod shared;
 mod sleep;
 mod timer_queue;
+mod weak;
 
+use std::fmt;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -13,15 +18,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_core::Instant;
+use pool_core::{ConfigError, Instant};
 
-use crate::error::{Ended, ReadyError, Refused, RefusedReason, SendError, SharedError};
+use crate::config::PoolConfig;
+use crate::error::{Refused, RefusedReason, SendError, SharedError};
 use crate::queue::Permit;
 use crate::snapshot::Snapshot;
 
+pub use self::closed::Closed;
+pub use self::ready::Ready;
 pub use self::sending::Sending;
 pub(crate) use self::shared::Shared;
 pub use self::sleep::{PoolSleep, Timers};
+pub use self::weak::WeakPool;
 
 /// A handle to a pool of connections: send to it and forget about addresses.
 ///
@@ -63,6 +72,11 @@ pub struct Pool<T, A = std::net::SocketAddr> {
 impl<T, A> Pool<T, A> {
     pub(crate) fn new(shared: Arc<Shared<T, A>>) -> Self {
         shared.add_handle();
+        Self::counted(shared)
+    }
+
+    /// A handle that is counted already.
+    fn counted(shared: Arc<Shared<T, A>>) -> Self {
         Self { shared, permit: Permit::default(), readiness: Permit::default(), is_released: false }
     }
 
@@ -114,26 +128,47 @@ impl<T, A> Pool<T, A> {
         }
     }
 
-    /// Waits until a connection is up. A lazy pool opens one for that.
+    /// Waits until this many connections are up, busy or ready, to all addresses together; 0 are at once. Waits
+    /// through failures until the pool is closed, unless the future is [told otherwise](Ready).
+    ///
+    /// While somebody waits, a lazy pool connects as for an item that waits. It opens further connections for
+    /// items only, so more than one is waited for in a lazy pool only if there is traffic.
     ///
     /// ```
+    /// use std::time::Duration;
+    ///
     /// use pool_driver::{Pool, ReadyError};
     ///
     /// async fn wait_for_service(pool: &Pool<String>) -> Result<(), ReadyError> {
-    ///     while let Err(ReadyError::Failing { last_error }) = pool.ready().await {
-    ///         eprintln!("still trying: {last_error:?}");
-    ///         # break;
+    ///     // Says at once if nothing can be reached, and then waits a bit longer.
+    ///     if let Err(error @ ReadyError::Failing { .. }) = pool.ready(1).unless_failing().await {
+    ///         eprintln!("still trying: {error}");
     ///     }
-    ///     pool.ready().await
+    ///     pool.ready(1).timeout(Duration::from_secs(10)).await
     /// }
     /// ```
+    pub fn ready(&self, connections: usize) -> Ready<T, A> {
+        Ready::for_connections(&self.shared, connections)
+    }
+
+    /// As [`ready`](Self::ready), until a connection to this address is up, whether it is in the set already or
+    /// not. A lazy pool connects to the address whose turn it is, which may be another one.
     ///
-    /// # Errors
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use std::time::Duration;
     ///
-    /// [`ReadyError::Failing`] as soon as every address has failed: ask again to wait longer.
-    /// [`ReadyError::Closed`] as soon as the pool takes no more items.
-    pub async fn ready(&self) -> Result<(), ReadyError> {
-        self.shared.ready().await
+    /// use pool_driver::Pool;
+    ///
+    /// async fn is_deployed(pool: &Pool<String>, server: SocketAddr) -> bool {
+    ///     pool.ready_at(server).timeout(Duration::from_secs(60)).await.is_ok()
+    /// }
+    /// ```
+    pub fn ready_at(&self, address: A) -> Ready<T, A>
+    where
+        A: PartialEq,
+    {
+        Ready::for_address(&self.shared, address)
     }
 
     /// Ends the pool, for all handles. No item is taken from now on, also if the future is never polled.
@@ -152,14 +187,66 @@ impl<T, A> Pool<T, A> {
     ///     ended.counts.undelivered == 0
     /// }
     /// ```
-    pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = Ended> + use<'_, T, A> {
+    pub fn shutdown(&self, timeout: Duration) -> Closed<T, A> {
         self.shared.shut_down(timeout);
         self.closed()
     }
 
     /// Waits until the pool is over, and tells why.
-    pub async fn closed(&self) -> Ended {
-        self.shared.closed().await
+    pub fn closed(&self) -> Closed<T, A> {
+        Closed::new(&self.shared)
+    }
+
+    /// Whether the pool takes no items any more, for good.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// A look at the pool that does not keep it alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPool<T, A> {
+        WeakPool::new(&self.shared)
+    }
+
+    /// The pool's [name](crate::PoolBuilder::name), if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name()
+    }
+
+    /// The settings that were last asked for by [`reconfigure`](Self::reconfigure), until the driver has seen them;
+    /// then those in force. So changes that are made one after the other add up, while two tasks that change
+    /// settings at the same time have to agree on that between themselves.
+    #[must_use]
+    pub fn config(&self) -> PoolConfig {
+        self.shared.config()
+    }
+
+    /// Has the pool work by other settings, from the next poll of its driver on. They replace all
+    /// [`PoolConfig`]; only the difference acts, nothing is reconnected for it and no item is lost. The observer is
+    /// told as it is of [settings from a stream](crate::PoolBuilder::config_from). The last settings count, wherever
+    /// they come from; of those that come at once, a handle's.
+    ///
+    /// ```
+    /// use pool_driver::{ConfigError, Pool};
+    ///
+    /// fn scale(pool: &Pool<String>, connections: u32) -> Result<(), ConfigError> {
+    ///     let mut settings = pool.config();
+    ///     settings.config.connections_per_address = connections;
+    ///     pool.reconfigure(settings)
+    /// }
+    /// ```
+    ///
+    /// A pool that is over is not changed.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConfigError`] names the setting that makes no sense. Then nothing is changed.
+    pub fn reconfigure(&self, settings: PoolConfig) -> Result<(), ConfigError> {
+        settings.check(true, self.shared.reports_outcomes())?;
+        self.shared.reconfigure(settings);
+        Ok(())
     }
 
     /// A look at the queue, all addresses and connections: as of the last time that the driver did
@@ -223,7 +310,15 @@ impl<T, A> Pool<T, A> {
 
 impl<T, A> Clone for Pool<T, A> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.shared))
+        let shared = Arc::clone(&self.shared);
+        if !self.is_released {
+            return Self::new(shared);
+        }
+        // One that counts no more brings no abandoned pool back to life.
+        let is_counted = shared.add_handle_if_any();
+        let mut clone = Self::counted(shared);
+        clone.is_released = !is_counted;
+        clone
     }
 }
 
@@ -237,10 +332,24 @@ impl<T, A> Drop for Pool<T, A> {
     }
 }
 
-impl<T, A> std::fmt::Debug for Pool<T, A> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("queue", &self.shared.queue.snapshot().0).finish_non_exhaustive()
+impl<T, A> fmt::Debug for Pool<T, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut pool = f.debug_struct("Pool");
+        fmt_name(&mut pool, self.name())
+            .field("queue", &self.shared.queue.snapshot().0)
+            .finish_non_exhaustive()
     }
+}
+
+/// Adds the name of a pool that has one.
+fn fmt_name<'a, 'b, 'c>(
+    output: &'c mut fmt::DebugStruct<'a, 'b>,
+    name: Option<&str>,
+) -> &'c mut fmt::DebugStruct<'a, 'b> {
+    if let Some(name) = name {
+        output.field("name", &name);
+    }
+    output
 }
 
 // A handle pins no `T`: the queue holds items, behind a reference count.

@@ -1,5 +1,6 @@
 //! The future of [`Pool::send`](crate::Pool::send).
 
+use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -61,6 +62,12 @@ impl<T, A> Future for Sending<'_, T, A> {
             Ok(()) => Poll::Ready(Ok(())),
             Err(item) => this.wait_for_permit(item, cx),
         }
+    }
+}
+
+impl<T, A> fmt::Debug for Sending<'_, T, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("is_done", &self.item.is_none()).finish_non_exhaustive()
     }
 }
 

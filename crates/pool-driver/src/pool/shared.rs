@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::task::Waker;
 use std::time::Duration;
 
-use pool_core::Availability;
-
 use crate::clock::Clock;
-use crate::error::{EndReason, Ended, ReadyError, SharedError};
+use crate::config::PoolConfig;
+use crate::error::{EndReason, Ended, SharedError};
 use crate::panic::{discard, guard};
+use crate::pool::handle_count::HandleCount;
 use crate::pool::timer_queue::TimerQueue;
 use crate::queue::Queue;
 use crate::snapshot::{PoolStatus, Snapshot};
@@ -26,9 +26,14 @@ pub(crate) struct Shared<T, A> {
     pub(crate) clock: Clock,
     pub(crate) timers: Arc<TimerQueue>,
     pool_status: Arc<PoolStatus<A>>,
-    handles: AtomicUsize,
+    handles: HandleCount,
+    /// Tasks that wait for connections: a lazy pool connects for them as for an item.
+    waiting: AtomicUsize,
     control: Mutex<Control<A>>,
-    watchers: Watchers,
+    /// Wait for the pool's end.
+    watchers_of_end: Watchers,
+    /// Wait for connections. They are told of more connections, of failures, and of the close.
+    watchers_of_connections: Watchers,
     reports_outcomes: bool,
     /// The keeper wants to be told when the pool is idle.
     is_idle_wanted: AtomicBool,
@@ -37,7 +42,10 @@ pub(crate) struct Shared<T, A> {
 /// What handles have asked for since the driver last looked.
 struct Control<A> {
     shutdown: Option<Duration>,
-    is_connection_wanted: bool,
+    /// The settings last asked for, or in force if the driver has seen those.
+    config: PoolConfig,
+    /// The driver has not seen them.
+    is_config_new: bool,
     retries: Vec<A>,
     /// The owner of a handle that is kept in case somebody asks for one.
     keeper: Option<Arc<Waker>>,
@@ -47,6 +55,8 @@ struct Control<A> {
 pub(crate) struct Requests<A> {
     /// The shortest timeout of a shutdown.
     pub(crate) shutdown: Option<Duration>,
+    /// Other settings.
+    pub(crate) config: Option<PoolConfig>,
     /// Somebody waits for a connection.
     pub(crate) is_connection_wanted: bool,
     /// Addresses to dial at once.
@@ -60,23 +70,26 @@ const RETRIES_MAX: usize = 1024;
 
 impl<T, A> Shared<T, A> {
     pub(crate) fn new(
-        queue_size: usize,
+        config: PoolConfig,
         signal: Arc<Signal>,
         clock: Clock,
         pool_status: Arc<PoolStatus<A>>,
         reports_outcomes: bool,
     ) -> Self {
+        let queue = Queue::new(config.queue_size, Arc::clone(&signal));
         let control =
-            Control { shutdown: None, is_connection_wanted: false, retries: Vec::new(), keeper: None };
+            Control { shutdown: None, config, is_config_new: false, retries: Vec::new(), keeper: None };
         Self {
-            queue: Queue::new(queue_size, Arc::clone(&signal)),
+            queue,
             timers: Arc::new(TimerQueue::new(Arc::clone(&signal), clock.clone())),
             signal,
             clock,
             pool_status,
-            handles: AtomicUsize::new(0),
+            handles: HandleCount::new(),
+            waiting: AtomicUsize::new(0),
             control: Mutex::new(control),
-            watchers: Watchers::new(),
+            watchers_of_end: Watchers::new(),
+            watchers_of_connections: Watchers::new(),
             reports_outcomes,
             is_idle_wanted: AtomicBool::new(false),
         }
@@ -106,28 +119,65 @@ impl<T, A> Shared<T, A> {
         self.signal.raise();
     }
 
-    fn want_connection(&self) {
-        self.control().is_connection_wanted = true;
+    /// A task waits for connections, until [`stop_waiting`](Self::stop_waiting).
+    pub(super) fn start_waiting(&self) {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.signal.raise();
+        }
+    }
+
+    pub(super) fn stop_waiting(&self) {
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.signal.raise();
+        }
+    }
+
+    /// The settings make sense. Of several that the driver has not seen the last one counts.
+    pub(super) fn reconfigure(&self, config: PoolConfig) {
+        {
+            let mut control = self.control();
+            control.config = config;
+            control.is_config_new = true;
+        }
         self.signal.raise();
+    }
+
+    pub(super) fn config(&self) -> PoolConfig {
+        self.control().config.clone()
+    }
+
+    /// The driver works by these settings now.
+    pub(crate) fn note_config(&self, config: PoolConfig) {
+        let mut control = self.control();
+        if !control.is_config_new {
+            control.config = config;
+        }
     }
 
     pub(crate) fn take_requests(&self) -> Requests<A> {
         let mut control = self.control();
         let shutdown = control.shutdown.take();
-        let is_connection_wanted = mem::take(&mut control.is_connection_wanted);
+        let config = mem::take(&mut control.is_config_new).then(|| control.config.clone());
         let retries = mem::take(&mut control.retries);
         drop(control);
-        Requests { shutdown, is_connection_wanted, retries, is_abandoned: self.handles() == 0 }
+        let is_connection_wanted = self.waiting.load(Ordering::Acquire) > 0;
+        let is_abandoned = self.handles() == 0;
+        Requests { shutdown, config, is_connection_wanted, retries, is_abandoned }
     }
 
     // How many handles there are.
 
     pub(super) fn add_handle(&self) {
-        self.handles.fetch_add(1, Ordering::Relaxed);
+        self.handles.add();
+    }
+
+    /// Returns whether there is another handle now: none comes after the last one.
+    pub(super) fn add_handle_if_any(&self) -> bool {
+        self.handles.add_if_any()
     }
 
     pub(super) fn release_handle(&self) {
-        match self.handles.fetch_sub(1, Ordering::AcqRel) {
+        match self.handles.release() {
             1 => self.signal.raise(),
             2 => {
                 // Either the keeper sees that this handle is gone, or its request is seen here.
@@ -139,7 +189,7 @@ impl<T, A> Shared<T, A> {
     }
 
     pub(crate) fn handles(&self) -> usize {
-        self.handles.load(Ordering::Acquire)
+        self.handles.get()
     }
 
     /// The keeper owns a handle, and is told of the pool's end.
@@ -181,46 +231,47 @@ impl<T, A> Shared<T, A> {
     /// Takes no item from now on, and tells everybody who waits. The first reason stands.
     pub(crate) fn close(&self, reason: EndReason) {
         if self.queue.close(reason) {
-            self.tell_watchers();
+            self.tell_of_connections();
         }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.queue.closed().is_some()
+        self.closed_for().is_some()
     }
 
-    pub(crate) fn tell_watchers(&self) {
-        self.watchers.tell();
+    /// Why it takes no items any more, if it doesn't.
+    pub(super) fn closed_for(&self) -> Option<EndReason> {
+        self.queue.closed()
     }
 
-    pub(super) async fn ready(&self) -> Result<(), ReadyError> {
-        loop {
-            let changed = self.watchers.watch();
-            let totals = self.pool_status.totals();
-            if let Some(reason) = self.queue.closed() {
-                return Err(ReadyError::Closed(reason));
-            }
-            if totals.availability == Availability::Usable {
-                return Ok(());
-            }
-            if totals.is_failing {
-                return Err(ReadyError::Failing { last_error: self.last_error() });
-            }
-            self.want_connection();
-            // Whether told or cancelled, it is time to look again.
-            let _ = changed.await;
-        }
+    /// To be called after the pool's status was written.
+    pub(crate) fn tell_of_connections(&self) {
+        self.watchers_of_connections.tell();
     }
 
-    pub(crate) async fn closed(&self) -> Ended {
-        loop {
-            let changed = self.watchers.watch();
-            if let Some(ended) = self.ended() {
-                return ended;
-            }
-            // Whether told or cancelled, it is time to look again.
-            let _ = changed.await;
-        }
+    /// As [`tell_of_connections`](Self::tell_of_connections).
+    pub(crate) fn tell_of_end(&self) {
+        self.watchers_of_end.tell();
+    }
+
+    pub(super) fn watchers_of_end(&self) -> &Watchers {
+        &self.watchers_of_end
+    }
+
+    pub(super) fn watchers_of_connections(&self) -> &Watchers {
+        &self.watchers_of_connections
+    }
+
+    pub(super) fn pool_status(&self) -> &PoolStatus<A> {
+        &self.pool_status
+    }
+
+    pub(super) fn reports_outcomes(&self) -> bool {
+        self.reports_outcomes
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.pool_status.name()
     }
 
     pub(crate) fn ended(&self) -> Option<Ended> {

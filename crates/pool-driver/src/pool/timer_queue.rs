@@ -52,6 +52,9 @@ const OUTSIDE: usize = usize::MAX;
 /// A queue without timers keeps room for so many.
 const IDLE_CAPACITY_MAX: usize = 256;
 
+/// More timers than this that are due at once are left to the next poll, so that others run in between.
+const WAKES_PER_POLL_MAX: usize = 1024;
+
 /// A timer that was started, to be stopped by its owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TimerKey(u32);
@@ -111,20 +114,28 @@ impl TimerQueue {
         drop(waker);
     }
 
-    /// Wakes all tasks whose time has come.
+    /// Wakes tasks whose time has come, as many as one poll of the driver may. The [`alarm`](Self::alarm) is due at
+    /// once for the others.
     pub(crate) fn fire(&self, now: Instant) {
-        if !self.is_used.load(Ordering::Acquire) {
-            return;
-        }
-        loop {
-            let mut state = self.state.lock();
-            let Some(waker) = state.pop_due(now) else { return };
-            drop(state);
-            if let Some(waker) = waker {
-                // One that panics keeps nobody else asleep.
-                let _ = guard(|| waker.wake());
+        if self.is_used.load(Ordering::Acquire) {
+            for _ in 0..WAKES_PER_POLL_MAX {
+                if !self.fire_one(now) {
+                    return;
+                }
             }
         }
+    }
+
+    /// Returns whether there was a timer whose time has come.
+    fn fire_one(&self, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        let Some(waker) = state.pop_due(now) else { return false };
+        drop(state);
+        if let Some(waker) = waker {
+            // One that panics keeps nobody else asleep.
+            let _ = guard(|| waker.wake());
+        }
+        true
     }
 
     /// When the driver is to be polled next.
@@ -139,7 +150,7 @@ impl TimerQueue {
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         self.is_used.store(true, Ordering::Release);
-        self.fire(Instant::from_nanos(u64::MAX));
+        while self.fire_one(Instant::from_nanos(u64::MAX)) {}
     }
 }
 

@@ -20,11 +20,36 @@ use crate::seams::spawn::{Ambient, Local, Spawn};
 ///
 /// The runtime crates start one (`pool_tokio::pool_map`); [`PoolMapBuilder::new`] does for a runtime of
 /// your own. What pools are like is up to the creator.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # use pool_conformance::simulated::Clock as AnyRuntime;
+/// use pool_driver::{BoxError, PoolBuilder, PoolMapBuilder};
+///
+/// let create = |tenant: &u16| -> Result<_, BoxError> {
+///     let connect = async |_port: u16| Ok::<_, std::io::Error>(futures_util::sink::drain::<String>());
+///     let pool = PoolBuilder::plain(connect, AnyRuntime::default()).name(format!("tenant {tenant}"));
+///     let (pool, driver) = pool.connect_to_fixed([9000 + tenant]).build()?;
+///     # std::mem::forget(driver);
+///     // … spawn the driver, or `.spawn()` in place of `.build()` …
+///     Ok(pool)
+/// };
+/// let (pools, driver) = PoolMapBuilder::new(create, AnyRuntime::default())
+///     .name("tenants")
+///     .names_max(100)
+///     .idle_timeout(Duration::from_secs(60))
+///     .build()?;
+/// assert_eq!(pools.name(), Some("tenants"));
+/// # drop(driver);
+/// # Ok::<(), pool_driver::BuildError>(())
+/// ```
 #[must_use = "a builder does nothing until it builds"]
 pub struct PoolMapBuilder<N, H, F, R> {
     creator: F,
     runtime: R,
     config: PoolMapConfig,
+    name: Option<Arc<str>>,
     creates: PhantomData<Creates<N, H>>,
 }
 
@@ -37,7 +62,15 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     where
         F: Fn(&N) -> Result<H, E>,
     {
-        Self { creator, runtime, config: PoolMapConfig::default(), creates: PhantomData }
+        Self { creator, runtime, config: PoolMapConfig::default(), name: None, creates: PhantomData }
+    }
+
+    /// What the map is called: in its snapshots, and as the name of its task where tasks have names.
+    /// `.name("tenants")` gives the task `pool map tenants`. By default it has none. The pools have the names that
+    /// the creator gives them.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// Pools at a time, those included that are being created or closed: 1 to 65,536, 1,024 by default.
@@ -102,7 +135,7 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
     #[expect(clippy::type_complexity, reason = "what is left of a builder")]
     fn into_parts(self) -> Result<(Arc<Shared<N, H>>, F, PoolMapDriver<N, H, R>), ConfigError> {
         let decisions = NamedPools::new(self.config)?;
-        let shared = Arc::new(Shared::new(decisions, self.config.shutdown_timeout));
+        let shared = Arc::new(Shared::new(decisions, self.config.shutdown_timeout, self.name));
         let driver = PoolMapDriver::new(Arc::clone(&shared), self.runtime);
         Ok((shared, self.creator, driver))
     }
@@ -155,8 +188,9 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
         F: Fn(&N) -> Result<H, E> + Send + Sync + 'static,
         E: Into<BoxError>,
     {
+        let task = self.name.as_ref().map_or("pool map".into(), |name| format!("pool map {name}"));
         let (pools, driver) = self.build()?;
-        executor.spawn("pool map", driver).map_err(BuildError::Spawn)?;
+        executor.spawn(&task, driver).map_err(BuildError::Spawn)?;
         Ok(pools)
     }
 }

@@ -24,6 +24,7 @@ use pool_core::pool_map::{NameId, Patience};
 use crate::error::{BoxError, Ended, SharedError};
 use crate::panic::guard;
 use crate::wake_list::Signal;
+use crate::watchers::Watcher;
 
 use names::{Held, Named};
 use shared::Shared;
@@ -129,6 +130,18 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown); that begins at once,
     /// whether the future is polled or not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::{Pool, PoolMap};
+    ///
+    /// /// A tenant has left: how many of its last messages were not sent?
+    /// async fn remove(pools: &PoolMap<String, Pool<String>>, tenant: &str) -> u64 {
+    ///     let ended = pools.close(tenant, Duration::from_secs(5)).await;
+    ///     ended.map_or(0, |ended| ended.counts.undelivered)
+    /// }
+    /// ```
     pub fn close<Q>(
         &self,
         name: &Q,
@@ -154,6 +167,17 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
     ///
     /// What is queued is delivered until the timeout, as by [`Pool::shutdown`](crate::Pool::shutdown). The shortest timeout
     /// of several calls counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use pool_driver::{Pool, PoolMap};
+    ///
+    /// async fn stop(pools: &PoolMap<String, Pool<String>>) {
+    ///     let ended = pools.shutdown(Duration::from_secs(5)).await;
+    ///     println!("{} pools are over, {} items were not sent", ended.pools, ended.counts.undelivered);
+    /// }
+    /// ```
     pub fn shutdown(&self, timeout: Duration) -> impl Future<Output = PoolMapEnded> + use<'_, N, H, F> {
         self.shared.with(|state, _| state.shut_down(timeout));
         self.closed()
@@ -161,15 +185,14 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
 
     /// Waits until the map is over, and tells why.
     pub async fn closed(&self) -> PoolMapEnded {
-        loop {
-            let changed = self.shared.watchers.watch();
-            let ended = self.shared.state.lock().ended;
-            if let Some(ended) = ended {
-                return ended;
-            }
-            // Cancelled or not: it is time to look again.
-            let _ = changed.await;
-        }
+        let (shared, mut watcher) = (&self.shared, Watcher::default());
+        poll_fn(|cx| watcher.poll(&shared.watchers, cx, || shared.state.lock().ended)).await
+    }
+
+    /// The map's [name](PoolMapBuilder::name), if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name.as_deref()
     }
 
     /// How many names have a pool.
@@ -214,6 +237,7 @@ impl<N, H: PoolHandle, F: ?Sized> PoolMap<N, H, F> {
         let mut names: Vec<_> = look.collect();
         names.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         PoolMapSnapshot {
+            name: self.shared.name.clone(),
             names,
             creating: counts.creating,
             closing: counts.closing,
@@ -237,6 +261,17 @@ where
     ///
     /// Pools are made where they are asked for first: on Tokio, `spawn` in the creator takes the
     /// caller's runtime. Where there are several, `spawn_on(&handle)` says which.
+    ///
+    /// ```
+    /// use pool_driver::{BoxError, Pool, PoolMap};
+    ///
+    /// async fn notify(pools: &PoolMap<String, Pool<String>>, tenant: &str, text: String) -> Result<(), BoxError> {
+    ///     // Keep the handle as long as there is something to send: the pool is not idle meanwhile.
+    ///     let pool = pools.get(tenant).await?;
+    ///     pool.send(text).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -264,6 +299,21 @@ where
     }
 
     /// A handle of the name's pool, which is made if there is none, without waiting.
+    ///
+    /// ```
+    /// use pool_driver::{GetErrorReason, Pool, PoolMap};
+    ///
+    /// fn pool_if_there_is_room(pools: &PoolMap<String, Pool<String>>, tenant: &str) -> Option<Pool<String>> {
+    ///     match pools.try_get(tenant) {
+    ///         Ok(pool) => Some(pool),
+    ///         Err(error) if matches!(error.reason, GetErrorReason::Full) => None, // try again later
+    ///         Err(error) => {
+    ///             eprintln!("{error}");
+    ///             None
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

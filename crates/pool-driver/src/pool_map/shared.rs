@@ -24,12 +24,13 @@ pub(super) struct Shared<N, H> {
     pub(super) wakes: Arc<WakeList<MapWakeUp>>,
     pub(super) signal: Arc<Signal<MapWakeUp>>,
     pub(super) watchers: Watchers,
+    pub(super) name: Option<Arc<str>>,
     /// How long a pool may take to deliver what it has, if nobody says otherwise.
     pub(super) shutdown_timeout: Duration,
 }
 
 impl<N, H> Shared<N, H> {
-    pub(super) fn new(decisions: NamedPools, shutdown_timeout: Duration) -> Self {
+    pub(super) fn new(decisions: NamedPools, shutdown_timeout: Duration, name: Option<Arc<str>>) -> Self {
         let wakes = Arc::new(WakeList::default());
         Self {
             state: Mutex::new(MapState::new(decisions)),
@@ -38,6 +39,7 @@ impl<N, H> Shared<N, H> {
             signal: Signal::new(&wakes, MapWakeUp::Handles),
             wakes,
             watchers: Watchers::new(),
+            name,
             shutdown_timeout,
         }
     }

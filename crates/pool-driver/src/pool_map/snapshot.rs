@@ -1,6 +1,7 @@
 //! A look at a map of pools.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::snapshot::Snapshot;
 
@@ -8,6 +9,8 @@ use crate::snapshot::Snapshot;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolMapSnapshot<N, A> {
+    /// The map's own name, if it has one.
+    pub name: Option<Arc<str>>,
     /// All names that have a pool, in their order.
     pub names: Vec<NameSnapshot<N, A>>,
     /// Names whose pool is being created, or that have a permit for one.
@@ -34,6 +37,9 @@ pub struct NameSnapshot<N, A> {
 
 impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            writeln!(f, "pool map {name}")?;
+        }
         writeln!(
             f,
             "{:<24} {:>7} {:>9} {:>6} {:>6} {:>9} {:>11}  last error",
@@ -55,7 +61,7 @@ impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
                 None => writeln!(f, "-")?,
             }
         }
-        let Self { names, creating, closing, waiting, names_max } = self;
+        let Self { name: _, names, creating, closing, waiting, names_max } = self;
         write!(f, "{} of at most {names_max} names; ", names.len())?;
         writeln!(f, "{creating} being created, {closing} closing, {waiting} waiting")
     }

@@ -15,17 +15,33 @@ use crate::error::{Ended, SharedError, UndeliveredReason};
 /// [`Event::Connected`] at most in between, so gauges can be counted by events.
 ///
 /// ```
-/// use pool_driver::Event;
+/// use std::sync::Arc;
 ///
-/// let mut dials = 0;
-/// let observer = move |event: &Event<u16>| {
-///     if let Event::Dialling { address, .. } = event {
-///         dials += 1;
-///         println!("dial number {dials} goes to {address}");
+/// use pool_driver::{Event, Observer};
+///
+/// /// Counts for one pool of several: each has a clone of its own.
+/// #[derive(Clone, Default)]
+/// struct Metrics {
+///     pool: Arc<str>,
+///     open: usize,
+/// }
+///
+/// impl<A: std::fmt::Debug> Observer<A> for Metrics {
+///     fn on_event(&mut self, event: &Event<A>) {
+///         match event {
+///             Event::Started { name: Some(name) } => self.pool = Arc::clone(name),
+///             Event::Connected { .. } => self.open += 1,
+///             Event::SlotEnded { state, .. } if *state != pool_driver::SlotState::Dialling => self.open -= 1,
+///             Event::BackedOff { address, failures, .. } => {
+///                 eprintln!("{}: {address:?} has failed {failures} times", self.pool);
+///             }
+///             _ => {}
+///         }
 ///     }
-/// };
-/// # fn observes(_: impl pool_driver::Observer<u16>) {}
-/// # observes(observer);
+/// }
+/// # let mut metrics = Metrics::default();
+/// # metrics.on_event(&Event::<u16>::Started { name: Some("redis".into()) });
+/// # assert_eq!((&*metrics.pool, metrics.open), ("redis", 0));
 /// ```
 pub trait Observer<A> {
     /// Something has happened.
@@ -51,6 +67,12 @@ impl<A> Observer<A> for NoObserver {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<A> {
+    /// The driver of a pool has begun to work: the first event of all. It tells an observer that serves several
+    /// pools whose events these are.
+    Started {
+        /// The pool's [name](crate::PoolBuilder::name), if it has one.
+        name: Option<Arc<str>>,
+    },
     /// The address is in the set now.
     AddressAdded {
         /// Which.

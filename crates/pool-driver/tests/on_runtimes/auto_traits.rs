@@ -30,8 +30,10 @@ fn pools_of_send_items_are_shared<T: Send>(pool: &Pool<T>, item: T) {
     is_shared::<Pool<T>>();
     is_sent(&pool.clone());
     is_sent(&pool.send(item));
-    is_sent(&pool.ready());
+    is_sent(&pool.ready(1));
     is_sent(&pool.shutdown(Duration::ZERO));
+    is_sent(&pool.sleep(Duration::ZERO));
+    is_shared_value(&pool.downgrade());
 }
 
 /// Compiles for every item and address, which is the test.

@@ -7,7 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use pool_core::{AddressId, Instant, PickArgs, Ring};
-use pool_driver::{Balance, Ended, Event, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot};
+use pool_driver::{
+    Balance, Ended, Event, Items, Pool, PoolBuilder, RefusedReason, RoundRobin, Runtime, Snapshot,
+};
 
 use pool_conformance::ClockWatch;
 pub(crate) use pool_conformance::simulated::{Clock, Executor, Spawned as Task};
@@ -30,7 +32,7 @@ pub(crate) fn secs(secs: u64) -> Duration {
 }
 
 /// The settings of the bench's pool.
-pub(crate) type Builder<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Ledger, EventLog, P>;
+pub(crate) type Builder<P = RoundRobin> = PoolBuilder<World, Clock, Feed, Items<Ledger>, EventLog, P>;
 
 /// Counts its way round the ring, and divides by nothing if there is nobody in it.
 #[derive(Default)]

@@ -59,7 +59,7 @@ impl ThreadPool {
         let mut queue = self.shared.lock();
         if queue.idle <= queue.jobs.len() && queue.threads < THREADS_MAX {
             let shared = Arc::clone(&self.shared);
-            match self.shared.spawn.spawn("pool-blocking", Box::new(move || shared.take_jobs())) {
+            match self.shared.spawn.spawn("pool-lookup", Box::new(move || shared.take_jobs())) {
                 Ok(()) => queue.threads += 1,
                 Err(error) if queue.threads == 0 => {
                     // The job is dropped outside the lock: it may own values of user types.
