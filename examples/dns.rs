@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pico_args::Arguments;
 use pool_resolve::{Dns, DnsName, Resolve};
-use pool_tokio::{BoxError, Pool, Snapshot, TokioRuntime, tcp};
+use pool_tokio::{BoxError, Pool, TokioRuntime, events::Snapshot, tcp};
 use tokio_util::codec::BytesCodec;
 
 const PACE: Duration = Duration::from_millis(10);

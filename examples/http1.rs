@@ -19,7 +19,11 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use pool_tokio::{BoxError, Call, CallExt, CallTimeoutExt, Connection, ServiceConnection};
+use pool_tokio::{
+    BoxError, CallTimeoutExt, Connection,
+    call::{Call, CallExt},
+    tower::ServiceConnection,
+};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;

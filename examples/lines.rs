@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use pool_tokio::{UndeliveredReason, tcp};
+use pool_tokio::{errors::UndeliveredReason, tcp};
 use tokio_util::codec::LinesCodec;
 
 #[tokio::main]

@@ -11,7 +11,10 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::try_join_all;
 use pool_servers::{MEMCACHED, RealServer};
-use pool_tokio::{BoxError, BuildError, Call, CallExt, Pipelined, Pool};
+use pool_tokio::{
+    BoxError, BuildError, Pipelined, Pool,
+    call::{Call, CallExt},
+};
 use tokio::net::TcpStream;
 use tokio_util::codec::{Decoder, Encoder, Framed, LinesCodec};
 

@@ -18,7 +18,9 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::HOST;
-use pool_tokio::{AddressSet, BoxError, BuildError, CallTimeoutExt, Pool, PoolMap, call_pool_for, pool_map};
+use pool_tokio::{
+    AddressSet, BoxError, BuildError, CallTimeoutExt, Pool, call_pool_for, map::PoolMap, pool_map,
+};
 use tokio::net::lookup_host;
 use tokio::time::sleep;
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures_util::stream::{Stream, poll_fn};
 use pool_examples::Quickstart;
-use pool_tokio::{BoxError, Event, UndeliveredReason, tcp};
+use pool_tokio::{BoxError, errors::UndeliveredReason, events::Event, tcp};
 use tokio_util::codec::LinesCodec;
 
 #[tokio::main]

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use pool_examples::Quickstart;
-use pool_smol::{BoxError, Event, UndeliveredReason, tcp};
+use pool_smol::{BoxError, errors::UndeliveredReason, events::Event, tcp};
 use smol::{Timer, block_on};
 use tokio_util::codec::LinesCodec;
 

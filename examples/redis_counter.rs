@@ -16,7 +16,12 @@ use std::time::Duration;
 
 use pool_examples::{CounterReader, Outage};
 use pool_servers::{REDIS, RealServer};
-use pool_tokio::{AddressSnapshot, BoxError, ReadDriven, TcpTransport, read_driven};
+use pool_tokio::{
+    BoxError,
+    connect::{ReadDriven, read_driven},
+    events::AddressSnapshot,
+    types::TcpTransport,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval, sleep, timeout};

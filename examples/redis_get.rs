@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec, redis_tour};
 use pool_servers::{REDIS, RealServer};
-use pool_tokio::{BoxError, BuildError, Call, CallTimeoutExt, Pipelined, Pool};
+use pool_tokio::{BoxError, BuildError, CallTimeoutExt, Pipelined, Pool, call::Call};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec, redis_tour};
 use pool_servers::{REDIS, RealServer};
-use pool_smol::{BoxError, BuildError, Call, CallTimeoutExt, Pipelined, Pool};
+use pool_smol::{BoxError, BuildError, CallTimeoutExt, Pipelined, Pool, call::Call};
 use smol::{block_on, net::TcpStream};
 use tokio_util::codec::Framed;
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};

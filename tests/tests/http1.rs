@@ -17,7 +17,7 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
-use pool_tokio::CallExt;
+use pool_tokio::call::CallExt;
 
 fn request(path: &str) -> Request<Empty<Bytes>> {
     example::request(path).expect("it is well-formed")

@@ -16,7 +16,10 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
-use pool_tokio::{CallExt, PoolService, Retry, RetryBudget};
+use pool_tokio::{
+    PoolService, Retry,
+    call::{CallExt, RetryBudget},
+};
 use tokio::task::yield_now;
 use tower::timeout::error::Elapsed;
 use tower::{Service, ServiceBuilder, ServiceExt};

@@ -11,7 +11,7 @@ use example::{Query, QueryCall, QueryResult, connect};
 use futures_util::future::join_all;
 use pool_servers::PostgresServer;
 use pool_tests::{WATCHDOG, all_up, assert_lost, assert_unharmed, until};
-use pool_tokio::{CallError, CallExt};
+use pool_tokio::{CallError, call::CallExt};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;

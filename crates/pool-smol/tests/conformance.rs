@@ -1,7 +1,10 @@
 //! The pool keeps its promises on smol: on the global executor, and on one of the thread's own.
 
 use pool_conformance::{Adapter, Task, conformance};
-use pool_smol::{Ambient, SmolRuntime, Spawn};
+use pool_smol::{
+    SmolRuntime,
+    driver::{Ambient, Spawn},
+};
 use smol::LocalExecutor;
 
 mod on_the_global_executor {

@@ -16,7 +16,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::sink::{Drain, drain, unfold};
-use pool_smol::{EndReason, Instant, ReadyError, Runtime, SmolRuntime, SmolTimer, Timer, sink_pool_for};
+use pool_smol::{
+    SmolRuntime,
+    driver::{Instant, Runtime, Timer},
+    errors::{EndReason, ReadyError},
+    sink_pool_for,
+    types::SmolTimer,
+};
 use smol::future::poll_once;
 use smol::{Executor, LocalExecutor, block_on};
 

@@ -8,8 +8,13 @@ mod adapter {
     use std::io;
 
     pub(crate) use pool_smol::{
-        AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Plain, Pool, ReadyError, TcpConnector,
-        TcpTransport, Wrapped, call_pool_for, pool_for, sink_pool_for, tcp,
+        Pool,
+        call::{AsPipelined, AsTagged, Call, CallExt},
+        call_pool_for,
+        connect::{AsReadDriven, Plain, Wrapped},
+        errors::ReadyError,
+        pool_for, sink_pool_for, tcp,
+        types::{TcpConnector, TcpTransport},
     };
     pub(crate) use smol::block_on;
     pub(crate) use smol::future::yield_now;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bench::{Bench, ById, EACH, End, Kind, Peer, Settings, each, hold_time, on_both_kinds, pass};
 use frames::Reply;
-use pool_tokio::AddressState;
+use pool_tokio::events::AddressState;
 use tokio::task::yield_now;
 
 fn default() -> Settings {

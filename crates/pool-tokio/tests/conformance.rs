@@ -1,7 +1,10 @@
 //! The pool keeps its promises on Tokio: on one thread, on several, and on a `LocalSet`.
 
 use pool_conformance::{Adapter, Task, Time, conformance};
-use pool_tokio::{Ambient, Local, Spawn, TokioRuntime};
+use pool_tokio::{
+    TokioRuntime,
+    driver::{Ambient, Local, Spawn},
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::sink::drain;
-use pool_tokio::{BuildError, GetErrorReason, Pool, PoolMap, pool_map, sink_pool_for};
+use pool_tokio::{
+    BuildError, Pool,
+    map::{GetErrorReason, PoolMap},
+    pool_map, sink_pool_for,
+};
 use tokio::sync::Barrier;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, advance};

@@ -17,8 +17,11 @@ use std::time::Duration;
 
 use futures_util::sink::{Drain, drain, unfold};
 use pool_tokio::{
-    AddressSet, AsPlain, Backoff, BuildError, EndReason, FixedAddresses, PoolBuilder, ReadyError,
-    TokioRuntime, Wrapped, sink_pool_for,
+    AddressSet, BuildError, PoolBuilder, TokioRuntime,
+    connect::{AsPlain, Wrapped},
+    driver::{Backoff, FixedAddresses},
+    errors::{EndReason, ReadyError},
+    sink_pool_for,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply};
-use pool_tokio::{BoxError, CallExt};
+use pool_tokio::{BoxError, call::CallExt};
 use tokio::time::{Instant, sleep};
 
 use crate::clients::{KEY, connect};

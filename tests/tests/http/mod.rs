@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use pool_tests::{Gate, all_up, assert_lost};
-use pool_tokio::{CallError, CallExt};
+use pool_tokio::{CallError, call::CallExt};
 use tokio::task::JoinHandle;
 
 use crate::example::http_server::HttpServer;

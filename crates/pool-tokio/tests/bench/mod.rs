@@ -12,8 +12,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use pool_tokio::{
-    AddressSnapshot, Backoff, Call, CallError, CallExt, CallTimeoutExt, Connection, ConnectionError,
-    MaybeSentReason, NotSentReason, Pipelined, Pool, Tagged, call_pool_for,
+    CallError, CallTimeoutExt, Connection, Pipelined, Pool, Tagged,
+    call::{Call, CallExt, ConnectionError, MaybeSentReason, NotSentReason},
+    call_pool_for,
+    driver::Backoff,
+    events::AddressSnapshot,
 };
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking, yield_now};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec};
-use pool_tokio::{AddressSnapshot, BoxError, Call, CallError, CallExt, Pipelined, Retry};
+use pool_tokio::{BoxError, CallError, Pipelined, Retry, call::{Call, CallExt}, events::AddressSnapshot};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::Framed;
