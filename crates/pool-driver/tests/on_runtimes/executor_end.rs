@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use futures_util::FutureExt;
 use futures_util::sink::Drain;
+use pool_driver::Items;
 
 use super::adapter::{
     EndReason, FixedAddresses, PlainConnector, Pool, PoolBuilder, Runtime, UndeliveredReason, pool_for,
@@ -15,7 +16,7 @@ type NoDial = fn(u16) -> Pending<Result<Drain<u32>, String>>;
 type OnUndelivered = Box<dyn FnMut(u32, UndeliveredReason) + Send>;
 /// The builder of a pool whose dials never end.
 pub(crate) type Unconnected =
-    PoolBuilder<PlainConnector<NoDial>, Runtime, FixedAddresses<u16>, OnUndelivered>;
+    PoolBuilder<PlainConnector<NoDial>, Runtime, FixedAddresses<u16>, Items<OnUndelivered>>;
 
 /// Queued items are given back and all who wait are told, when the executor that `spawn` has given the driver
 /// to is dropped.
