@@ -19,11 +19,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use pool_tokio::{
-    BoxError, CallTimeoutExt, Connection,
-    call::{Call, CallExt},
-    tower::ServiceConnection,
-};
+use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;
@@ -33,6 +29,7 @@ use http_server::HttpServer;
 pub(crate) mod http_server;
 
 pub(crate) type HttpCall = Call<Request<Empty<Bytes>>, Response<Incoming>>;
+pub(crate) type HttpPool = CallPool<Request<Empty<Bytes>>, Response<Incoming>>;
 
 /// Sends requests over one connection.
 pub(crate) struct Http1(SendRequest<Empty<Bytes>>);
@@ -65,7 +62,7 @@ pub(crate) fn request(path: &str) -> Result<Request<Empty<Bytes>>, hyper::http::
 }
 
 /// Asks for a number, and reads all of the answer.
-async fn get(pool: &pool_tokio::Pool<HttpCall>, number: usize) -> Result<(), BoxError> {
+async fn get(pool: &HttpPool, number: usize) -> Result<(), BoxError> {
     let response = pool.call(request(&format!("/{number}"))?).await?;
     let body = response.into_body().collect().await?.to_bytes();
     if body != format!("/{number}") {
@@ -84,10 +81,10 @@ async fn main() -> Result<(), BoxError> {
         path
     };
     let servers = try_join_all((0..2).map(|_| HttpServer::start(work))).await?;
-    let pool = pool_tokio::call_pool_for(connect)
+    let pool: HttpPool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
         .connections_per_address(4)
-        .spawn::<HttpCall>()?;
+        .spawn()?;
 
     let started = Instant::now();
     let callers = try_join_all((0..CALLERS).map(|caller| {
@@ -99,7 +96,7 @@ async fn main() -> Result<(), BoxError> {
             Ok::<_, BoxError>(())
         }
     }));
-    let slow = pool.call_timeout(request("/slow")?, Duration::from_millis(200));
+    let slow = pool.call(request("/slow")?).timeout(Duration::from_millis(200));
     let (answered, given_up) = tokio::join!(callers, slow);
     answered?;
 

@@ -20,7 +20,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pool_tokio::{BoxError, Connection, Retry, call::Call, tower::ServiceConnection};
+use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;
@@ -30,6 +30,7 @@ use http_server::HttpServer;
 pub(crate) mod http_server;
 
 pub(crate) type HttpCall = Call<Request<Empty<Bytes>>, Response<Incoming>>;
+pub(crate) type HttpPool = CallPool<Request<Empty<Bytes>>, Response<Incoming>>;
 
 /// Sends requests over one connection.
 pub(crate) struct Http2(SendRequest<Empty<Bytes>>);
@@ -58,11 +59,11 @@ pub(crate) async fn connect(address: SocketAddr) -> Result<impl Connection<HttpC
 }
 
 /// Asks for a number, and reads all of the answer.
-async fn get(pool: &pool_tokio::Pool<HttpCall>, retry: &Retry, number: usize) -> Result<(), BoxError> {
+async fn get(pool: &HttpPool, number: usize) -> Result<(), BoxError> {
     // The host is the service; which of its addresses this goes to is the pool's affair.
     let request = Request::get(format!("http://numbers.example/{number}")).body(Empty::new())?;
     // What meets a goodbye on its way may have been answered; to GET it once more does no harm.
-    let response = retry.call_idempotent(pool, request).await?;
+    let response = pool.call(request).idempotent().await?;
     let body = response.into_body().collect().await?.to_bytes();
     if body != format!("/{number}") {
         return Err(format!("an answer that is for somebody else has come for {number}").into());
@@ -81,18 +82,17 @@ async fn main() -> Result<(), BoxError> {
         path
     };
     let servers = try_join_all((0..SERVERS).map(|_| HttpServer::start(work))).await?;
-    let pool = pool_tokio::call_pool_for(connect)
+    let pool: HttpPool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
         .connections_per_address(2)
-        .spawn::<HttpCall>()?;
-    let retry = Retry::new();
+        .spawn()?;
 
     let started = Instant::now();
     let callers = try_join_all((0..CALLERS).map(|caller| {
-        let (pool, retry) = (&pool, &retry);
+        let pool = &pool;
         async move {
             for number in (caller..REQUESTS).step_by(CALLERS) {
-                get(pool, retry, number).await?;
+                get(pool, number).await?;
             }
             Ok::<_, BoxError>(())
         }

@@ -6,17 +6,12 @@
 //! thousand increments that were on their way at once.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::try_join_all;
 use pool_servers::{MEMCACHED, RealServer};
-use pool_tokio::{
-    BoxError, BuildError, Pipelined, Pool,
-    call::{Call, CallExt},
-};
-use tokio::net::TcpStream;
-use tokio_util::codec::{Decoder, Encoder, Framed, LinesCodec};
+use pool_tokio::{BoxError, BuildError, CallPool, tcp};
+use tokio_util::codec::{Decoder, Encoder, LinesCodec};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -43,19 +38,11 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-pub(crate) fn pool(servers: &[RealServer]) -> Result<Pool<Call<Request, Reply>>, BuildError> {
-    pool_tokio::call_pool_for(connect)
+pub(crate) fn pool(servers: &[RealServer]) -> Result<CallPool<Request, Reply>, BuildError> {
+    pool_tokio::call_pool_for(tcp(MemcachedCodec::default()).pipelined())
         .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(2)
-        .spawn::<Call<Request, Reply>>()
-}
-
-pub(crate) async fn connect(
-    address: SocketAddr,
-) -> io::Result<Pipelined<Framed<TcpStream, MemcachedCodec>, Request, Reply>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(Pipelined::new(Framed::new(stream, MemcachedCodec::default())))
+        .spawn()
 }
 
 /// A request that has exactly one reply, as written on the wire.
@@ -117,7 +104,7 @@ const VALUE_END: &[u8] = b"\r\nEND\r\n";
 const LINE_MAX: usize = 2048;
 
 /// The codec of one connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MemcachedCodec {
     lines: LinesCodec,
     /// The length of the value that comes next.

@@ -18,21 +18,19 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::HOST;
-use pool_tokio::{
-    AddressSet, BoxError, BuildError, CallTimeoutExt, Pool, call_pool_for, map::PoolMap, pool_map,
-};
+use pool_tokio::{AddressSet, BoxError, BuildError, call_pool_for, map::PoolMap, pool_map};
 use tokio::net::lookup_host;
 use tokio::time::sleep;
 
 use http1::http_server::HttpServer;
-use http1::{HttpCall, connect};
+use http1::{HttpPool, connect};
 
 #[path = "http1.rs"]
 #[allow(dead_code, reason = "it is a program, too")]
 pub(crate) mod http1;
 
 /// By `host:port`.
-pub(crate) type Pools = PoolMap<String, Pool<HttpCall>>;
+pub(crate) type Pools = PoolMap<String, HttpPool>;
 
 /// What is different for some hosts.
 #[derive(Clone, Copy)]
@@ -59,7 +57,7 @@ fn addresses_of(host: &str) -> impl Stream<Item = std::io::Result<AddressSet<Soc
 }
 
 /// Makes the pool of a host, on first use.
-fn create(host: &str, overrides: &BTreeMap<String, Settings>) -> Result<Pool<HttpCall>, BuildError> {
+fn create(host: &str, overrides: &BTreeMap<String, Settings>) -> Result<HttpPool, BuildError> {
     let settings = overrides.get(host).copied().unwrap_or(Settings { connections: 2 });
     call_pool_for(connect)
         .connect_to(addresses_of(host))
@@ -81,7 +79,7 @@ pub(crate) async fn fetch(pools: &Pools, url: &str) -> Result<(u16, Bytes), BoxE
     let (host, path) = url.split_once('/').unwrap_or((url, ""));
     let request = Request::get(format!("/{path}")).header(HOST, host).body(Empty::<Bytes>::new())?;
     let pool = pools.get(host).await?;
-    let response = pool.call_timeout(request, TIMEOUT).await?;
+    let response = pool.call(request).timeout(TIMEOUT).await?;
     let status = response.status().as_u16();
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }

@@ -20,11 +20,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use pool_servers::PostgresServer;
-use pool_tokio::{
-    BoxError, Connection,
-    call::{Call, CallExt},
-    tower::ServiceConnection,
-};
+use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio_postgres::error::{DbError, Error, Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
@@ -42,7 +38,7 @@ pub(crate) type QueryResult = Result<Vec<Row>, Error>;
 
 pub(crate) type QueryCall = Call<Query, QueryResult>;
 
-type Pool = pool_tokio::Pool<QueryCall>;
+pub(crate) type Pool = CallPool<Query, QueryResult>;
 
 const CALLERS: usize = 100;
 const QUERIES: i64 = 10_000;
@@ -108,10 +104,10 @@ async fn divide(pool: &Pool, dividend: i64, divisor: i64) -> Result<Option<i32>,
 }
 
 async fn run(address: SocketAddr, in_flight_max: usize) -> Result<(), BoxError> {
-    let pool = pool_tokio::call_pool_for(move |address| connect(address, in_flight_max))
+    let pool: Pool = pool_tokio::call_pool_for(move |address| connect(address, in_flight_max))
         .connect_to_fixed([address])
         .connections_per_address(4)
-        .spawn::<QueryCall>()?;
+        .spawn()?;
     let started = Instant::now();
     let callers = try_join_all((0..CALLERS).map(|caller| {
         let pool = &pool;

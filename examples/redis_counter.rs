@@ -16,16 +16,11 @@ use std::time::Duration;
 
 use pool_examples::{CounterReader, Outage};
 use pool_servers::{REDIS, RealServer};
-use pool_tokio::{
-    BoxError,
-    connect::{ReadDriven, read_driven},
-    events::AddressSnapshot,
-    types::TcpTransport,
-};
+use pool_tokio::{BoxError, connect::framed};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval, sleep, timeout};
-use tokio_util::codec::{Framed, LinesCodec};
+use tokio::time::{Instant, interval};
+use tokio_util::codec::LinesCodec;
 
 type Pool = pool_tokio::Pool<&'static str>;
 
@@ -63,11 +58,15 @@ async fn run() -> Result<ExitCode, BoxError> {
     let Some(servers) = RealServer::start_or_skip(&REDIS, SERVERS)? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let pool = pool_tokio::pool_for(connect)
+    // The connections will never be answered. They read all the same: that is how they learn at once that their
+    // server is gone.
+    let connector = framed(dial, LinesCodec::new_with_max_length(8192)).on_item(|_: String| ());
+    let pool = pool_tokio::pool_for(connector)
         .connect_to_fixed(servers.iter().map(RealServer::address))
         .connections_per_address(CONNECTIONS_PER_SERVER)
         .spawn::<&'static str>()?;
-    timeout(Duration::from_secs(5), all_connected(&pool)).await?;
+    // One would do to send; equal shares from the first item on need all.
+    pool.ready(SERVERS * CONNECTIONS_PER_SERVER as usize).timeout(Duration::from_secs(5)).await?;
 
     let is_as_promised = match seconds {
         None => share_out(&pool, &servers).await?,
@@ -76,26 +75,12 @@ async fn run() -> Result<ExitCode, BoxError> {
     Ok(if is_as_promised { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A connection that will never be answered. It reads all the same: that is how it learns at once
-/// that its server is gone.
-async fn connect(address: SocketAddr) -> io::Result<ReadDriven<TcpTransport<LinesCodec>, fn(String)>> {
+/// What is said to a server before the first item is part of the dial.
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     stream.write_all(b"CLIENT REPLY OFF\r\n").await?;
-    Ok(read_driven(Framed::new(stream, LinesCodec::new_with_max_length(8192)), |_| {}))
-}
-
-/// `Pool::ready` waits for the first connection; equal shares from the first item on need all.
-async fn all_connected(pool: &Pool) {
-    let is_connected =
-        |row: &AddressSnapshot<_>| u32::from(row.status.busy + row.status.ready) == CONNECTIONS_PER_SERVER;
-    loop {
-        let addresses = pool.snapshot().addresses;
-        if addresses.len() == SERVERS && addresses.iter().all(is_connected) {
-            return;
-        }
-        sleep(Duration::from_millis(1)).await;
-    }
+    Ok(stream)
 }
 
 /// Sends as fast as it goes.

@@ -24,4 +24,4 @@ pub use redis_tour::redis_tour;
 pub use resp::{Command, Reply, RespCodec};
 pub use story::Story;
 pub use table::Table;
-pub use tracked::{Tracked, TrackedConnector};
+pub use tracked::{Track, TrackedConnector};

@@ -99,7 +99,7 @@ impl Quickstart {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        let snapshots = pool.clone();
+        let snapshots = pool.downgrade();
         let narrator = narrator.start(move || snapshots.snapshot());
         drop(voice);
         let story = thread::spawn(|| story.tell());

@@ -1,38 +1,36 @@
 //! What the Redis examples do with their pools, on any runtime.
 
-use std::io;
-use std::net::SocketAddr;
+use std::slice;
+use std::time::Duration;
 
-use futures_sink::Sink;
 use futures_util::future::try_join_all;
-use pool_call::{Call, CallExt};
-use pool_driver::{BoxError, Pool};
+use pool_call::CallPool;
+use pool_driver::{BoxError, BuildError};
 use pool_servers::RealServer;
 
 use crate::resp::{Command, Reply};
 
 const CALLS: usize = 3000;
 
-/// Asks through the pool, on the way and many at once, and prints what comes of it.
+/// Asks through the pool of all servers, one after the other and many at once, and prints what comes of it.
+/// `pool_of` makes pools of these servers.
 ///
 /// # Errors
 ///
 /// When a call has no reply; that the servers refuse one is no error.
-pub async fn redis_tour<C>(
+pub async fn redis_tour(
     servers: &[RealServer],
-    pool: &Pool<Call<Command, Reply>>,
-    connect: impl AsyncFn(SocketAddr) -> io::Result<C>,
-) -> Result<(), BoxError>
-where
-    C: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin,
-{
-    // The servers share no keys: each is told its own greeting, by a connection that is no pool's.
-    let mut connections = Vec::new();
-    for address in servers.iter().map(RealServer::address) {
-        let mut connection = connect(address).await?;
+    pool_of: impl Fn(&[RealServer]) -> Result<CallPool<Command, Reply>, BuildError>,
+) -> Result<(), BoxError> {
+    let pool = pool_of(servers)?.with_timeout(Duration::from_secs(5));
+    println!("PING              {:?}", pool.call(Command::new("PING")).await?);
+    // The servers share no keys: each is told its own greeting, by a pool that has no other server.
+    let mut own_pools = Vec::new();
+    for server in servers {
+        let (address, own_pool) = (server.address(), pool_of(slice::from_ref(server))?);
         let set = Command::new("SET").arg("greeting").arg(format!("hello from {address}"));
-        println!("SET greeting      {:?}", connection.call(set).await?);
-        connections.push((address, connection));
+        println!("SET greeting      {:?}", own_pool.call(set).await?);
+        own_pools.push((address, own_pool));
     }
     for _ in servers {
         println!("GET greeting      {:?}", pool.call(Command::new("GET").arg("greeting")).await?);
@@ -45,8 +43,8 @@ where
 
     println!("{:<24} {:>11} {:>8} {:>6}  GET counter", "server", "connections", "failures", "calls");
     let snapshot = pool.snapshot();
-    for (address, mut connection) in connections {
-        let counter = connection.call(Command::new("GET").arg("counter")).await?;
+    for (address, own_pool) in own_pools {
+        let counter = own_pool.call(Command::new("GET").arg("counter")).await?;
         let Some(row) = snapshot.addresses.iter().find(|row| *row.address == address) else { continue };
         let (open, failures) = (row.status.busy + row.status.ready, row.status.failures);
         println!("{:<24} {open:>11} {failures:>8} {:>6}  {counter:?}", address.to_string(), row.sent);

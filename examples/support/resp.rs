@@ -51,7 +51,7 @@ const DEPTH_MAX: usize = 32;
 const LINE_MAX: usize = 64 * 1024;
 
 /// The codec of a connection. Bytes are looked at once, and memory is taken for those that came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RespCodec {
     /// How much of the buffer was searched for the end of a line.
     searched: usize,

@@ -1,12 +1,8 @@
-//! Connections that record what they are sent: an example of a connection around another.
+//! Connections that record what they are sent: an example of a connector around another.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use futures_sink::Sink;
-use pin_project::pin_project;
-use pool_driver::{Connect, Connection, ConnectionEvent, DialContext};
+use pool_driver::{Connect, Connection, DialContext, MapItems, Wrap, Wrapped, WrappedDial, map_items};
 
 use crate::ledger::Ledger;
 
@@ -23,60 +19,37 @@ impl<C> TrackedConnector<C> {
     }
 }
 
+/// A clone of the connector dials; what it makes is wrapped by what knows the address.
 impl<C> Connect<SocketAddr> for TrackedConnector<C>
 where
-    C: Connect<SocketAddr, Future: Send + 'static>,
+    C: Connect<SocketAddr, Connection: Connection<String>> + Clone,
 {
-    type Connection = Tracked<C::Connection>;
+    type Connection = <Track as Wrap<C::Connection>>::Connection;
     type Error = C::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Connection, C::Error>> + Send>>;
+    type Future = WrappedDial<C::Future, Track>;
 
     fn connect(&mut self, address: SocketAddr, context: &DialContext) -> Self::Future {
-        let dial = self.connector.connect(address, context);
-        let ledger = self.ledger.clone();
-        Box::pin(async move { Ok(Tracked { connection: dial.await?, address, ledger }) })
+        let track = Track { address, ledger: self.ledger.clone() };
+        Wrapped::new(self.connector.clone(), track).connect(address, context)
     }
 }
 
-/// A connection that records each line it is sent, and where that went.
-#[derive(Debug)]
-#[pin_project]
-pub struct Tracked<C> {
-    #[pin]
-    connection: C,
+/// Makes each connection to an address record the lines that it is sent.
+#[derive(Clone, Debug)]
+pub struct Track {
     address: SocketAddr,
     ledger: Ledger,
 }
 
-impl<C: Connection<String>> Connection<String> for Tracked<C> {
-    const REPORTS_OUTCOMES: bool = C::REPORTS_OUTCOMES;
+impl<C: Connection<String>> Wrap<C> for Track {
+    // The closure has no name, so it is in a box, which has one.
+    type Connection = MapItems<C, Box<dyn FnMut(String) -> String + Send>, fn(String) -> String>;
 
-    fn poll_event(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<ConnectionEvent<String>, C::Error>> {
-        self.project().connection.poll_event(cx)
-    }
-}
-
-impl<C: Sink<String>> Sink<String> for Tracked<C> {
-    type Error = C::Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        self.project().connection.poll_ready(cx)
-    }
-
-    fn start_send(self: Pin<&mut Self>, line: String) -> Result<(), C::Error> {
-        let this = self.project();
-        this.ledger.sent(&line, *this.address);
-        this.connection.start_send(line)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        self.project().connection.poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        self.project().connection.poll_close(cx)
+    fn wrap(self, connection: C) -> Self::Connection {
+        let record = move |line: String| {
+            self.ledger.sent(&line, self.address);
+            line
+        };
+        map_items(connection, Box::new(record), |line| line)
     }
 }

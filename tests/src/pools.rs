@@ -4,27 +4,18 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use pool_call::{CallError, MaybeSentReason};
-use pool_driver::{AddressSnapshot, Pool};
+use pool_driver::{AddressSnapshot, PoolHandle};
 
-use crate::{CONNECTIONS_PER_SERVER, until};
+use crate::WATCHDOG;
 
-/// Waits until all connections of an example's pool are ready; from then on turns are exact.
-pub async fn all_ready<T>(pool: &Pool<T>, servers: usize) {
-    until(|| {
-        let addresses = pool.snapshot().addresses;
-        addresses.len() == servers && addresses.iter().all(|row| row.status.ready == CONNECTIONS_PER_SERVER)
-    })
-    .await;
-}
-
-/// Waits until there are this many connections to each address.
-pub async fn all_up<T>(pool: &Pool<T>, connections: u16) {
-    let is_up = |address: &AddressSnapshot<_>| address.status.busy + address.status.ready == connections;
-    until(|| {
-        let addresses = pool.snapshot().addresses;
-        !addresses.is_empty() && addresses.iter().all(is_up)
-    })
-    .await;
+/// Waits until so many connections are up, to all addresses together; from then on turns are exact.
+///
+/// # Panics
+///
+/// When they are not after [`WATCHDOG`].
+pub async fn all_up(pool: &impl PoolHandle, connections: usize) {
+    let up = pool.pool().ready(connections).timeout(WATCHDOG).await;
+    up.expect("there are as many");
 }
 
 /// What a pool says of one of its addresses.
@@ -33,14 +24,14 @@ pub async fn all_up<T>(pool: &Pool<T>, connections: u16) {
 ///
 /// When the pool doesn't know the address.
 #[must_use]
-pub fn row<T>(pool: &Pool<T>, address: SocketAddr) -> AddressSnapshot<SocketAddr> {
+pub fn row(pool: &impl PoolHandle<Address = SocketAddr>, address: SocketAddr) -> AddressSnapshot<SocketAddr> {
     let addresses = pool.snapshot().addresses;
     addresses.into_iter().find(|row| *row.address == address).expect("the pool knows its addresses")
 }
 
 /// How many connections there are to an address, draining ones included.
 #[must_use]
-pub fn connections_to<T>(pool: &Pool<T>, address: SocketAddr) -> u16 {
+pub fn connections_to(pool: &impl PoolHandle<Address = SocketAddr>, address: SocketAddr) -> u16 {
     let addresses = pool.snapshot().addresses;
     let status = addresses.iter().find(|row| *row.address == address).map(|row| &row.status);
     status.map_or(0, |status| status.busy + status.ready + status.draining)
@@ -51,7 +42,7 @@ pub fn connections_to<T>(pool: &Pool<T>, address: SocketAddr) -> u16 {
 /// # Panics
 ///
 /// When one has.
-pub fn assert_unharmed<T>(pool: &Pool<T>) {
+pub fn assert_unharmed(pool: &impl PoolHandle<Address = SocketAddr>) {
     let snapshot = pool.snapshot();
     let is_unharmed =
         |address: &AddressSnapshot<_>| address.status.failures == 0 && address.last_error.is_none();

@@ -6,26 +6,23 @@
     reason = "the names say what is tested"
 )]
 
-use std::io;
 use std::net::SocketAddr;
+use std::slice;
 
-use futures_sink::Sink;
 use futures_util::future::{join, join_all, try_join_all};
-use pool_call::{Call, CallError, CallExt, ConnectionError, MaybeSentReason};
-use pool_driver::{BoxError, Pool};
+use pool_call::{CallError, CallPool, ConnectionError, MaybeSentReason};
+use pool_driver::{BoxError, BuildError};
 use pool_examples::{Command, Reply};
 use pool_servers::RealServer;
 
-use crate::{CONNECTIONS_PER_SERVER, TestResult, all_ready, row, until};
+use crate::{CONNECTIONS_PER_SERVER, TestResult, all_up, row, until};
 
-type RedisPool = Pool<Call<Command, Reply>>;
+type RedisPool = CallPool<Command, Reply>;
 
-/// A connection that answers, outside of any pool.
-pub trait Answers: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin {}
+/// A pool of these servers, on the runtime of the example.
+type PoolOf = fn(&[RealServer]) -> Result<RedisPool, BuildError>;
 
-impl<C: Sink<Call<Command, Reply>, Error: Into<BoxError>> + Unpin> Answers for C {}
-
-pub async fn every_kind_of_reply_comes_as_it_was_sent(mut connection: impl Answers) -> TestResult {
+pub async fn every_kind_of_reply_comes_as_it_was_sent(pool: &RedisPool) -> TestResult {
     let any_bytes: Vec<u8> = (0..=255).chain(*b"\r\n$-1\r\n").collect();
     let long = vec![b'x'; 100_000];
     let script = "return {7, {'a', false, {}}, redis.status_reply('fine'), redis.error_reply('ERR bad')}";
@@ -49,14 +46,14 @@ pub async fn every_kind_of_reply_comes_as_it_was_sent(mut connection: impl Answe
             ]),
         ),
     ] {
-        assert_eq!(connection.call(command).await?, expected);
+        assert_eq!(pool.call(command).await?, expected);
     }
     Ok(())
 }
 
 pub async fn each_of_many_callers_gets_its_own_reply(servers: &[RealServer], pool: &RedisPool) -> TestResult {
     const CALLS: usize = 3000;
-    all_ready(pool, servers.len()).await;
+    all_up(pool, servers.len() * CONNECTIONS_PER_SERVER).await;
     echoes(pool, CALLS).await?;
     let shares = || servers.iter().map(|server| row(pool, server.address()).sent);
     // The pool may look after its replies before its figures.
@@ -65,19 +62,20 @@ pub async fn each_of_many_callers_gets_its_own_reply(servers: &[RealServer], poo
     Ok(())
 }
 
-pub async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
+pub async fn a_refusal_is_a_value_and_costs_no_connection(
     servers: &[RealServer],
-    pool: &RedisPool,
-    connect: impl AsyncFn(SocketAddr) -> io::Result<C>,
+    pool_of: PoolOf,
 ) -> TestResult {
-    all_ready(pool, servers.len()).await;
+    let pool = &pool_of(servers)?;
+    all_up(pool, servers.len() * CONNECTIONS_PER_SERVER).await;
     let mut own = Vec::new();
     for server in servers {
-        let mut connection = connect(server.address()).await?;
+        let own_pool = pool_of(slice::from_ref(server))?;
+        all_up(&own_pool, CONNECTIONS_PER_SERVER).await;
         let set = Command::new("SET").arg("greeting").arg("hello");
-        assert_eq!(connection.call(set).await?, Reply::Simple("OK".to_owned()));
-        let accepted = accepted(&mut connection).await?;
-        own.push((connection, accepted));
+        assert_eq!(own_pool.call(set).await?, Reply::Simple("OK".to_owned()));
+        let accepted = accepted(&own_pool).await?;
+        own.push((own_pool, accepted));
     }
 
     // Among others, on every connection.
@@ -96,8 +94,8 @@ pub async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
     };
     try_join_all((0..100).map(ask)).await?;
 
-    for (server, (mut connection, before)) in servers.iter().zip(own) {
-        assert_eq!(accepted(&mut connection).await?, before, "nobody has connected again");
+    for (server, (own_pool, before)) in servers.iter().zip(own) {
+        assert_eq!(accepted(&own_pool).await?, before, "nobody has connected again");
         let row = row(pool, server.address());
         assert!(row.last_error.is_none() && row.status.failures == 0, "{row:?}");
         assert_eq!(connections(pool, server), CONNECTIONS_PER_SERVER);
@@ -105,13 +103,13 @@ pub async fn a_refusal_is_a_value_and_costs_no_connection<C: Answers>(
     Ok(())
 }
 
-pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others<C: Answers>(
+pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others(
     mut servers: Vec<RealServer>,
-    pool: &RedisPool,
-    connect: impl AsyncFn(SocketAddr) -> io::Result<C>,
+    pool_of: PoolOf,
 ) -> TestResult {
+    let pool = &pool_of(&servers)?;
     const CALLS_PER_SERVER: u32 = 4;
-    all_ready(pool, servers.len()).await;
+    all_up(pool, servers.len() * CONNECTIONS_PER_SERVER).await;
     let addresses: Vec<SocketAddr> = servers.iter().map(RealServer::address).collect();
     let (victim, survivors) = (addresses[0], &addresses[1..]);
     let in_flight = |address: &SocketAddr| row(pool, *address).status.in_flight;
@@ -124,10 +122,10 @@ pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others<C: Answer
         servers[0].kill()?;
         until(|| connections(pool, &servers[0]) == 0).await;
         assert!(survivors.iter().all(|address| in_flight(address) == CALLS_PER_SERVER));
-        for address in survivors {
+        for survivor in &servers[1..] {
             let push =
                 (0..CALLS_PER_SERVER).fold(Command::new("RPUSH").arg("list"), |push, _| push.arg("here"));
-            connect(*address).await?.call(push).await?;
+            pool_of(slice::from_ref(survivor))?.call(push).await?;
         }
         TestResult::Ok(())
     };
@@ -156,15 +154,15 @@ pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others<C: Answer
     let sent = row(pool, victim).sent;
     assert_eq!(sent, u64::from(CALLS_PER_SERVER), "nothing is sent to the dead");
     servers[0].restart()?;
-    all_ready(pool, servers.len()).await;
+    all_up(pool, servers.len() * CONNECTIONS_PER_SERVER).await;
     echoes(pool, 300).await?;
     assert!(row(pool, victim).sent > sent, "it has its turns again");
     Ok(())
 }
 
-fn connections(pool: &RedisPool, server: &RealServer) -> u16 {
+fn connections(pool: &RedisPool, server: &RealServer) -> usize {
     let status = row(pool, server.address()).status;
-    status.busy + status.ready
+    usize::from(status.busy + status.ready)
 }
 
 fn echo(number: usize) -> Command {
@@ -185,8 +183,8 @@ async fn echoes(pool: &RedisPool, count: usize) -> TestResult {
 }
 
 /// So many connections a server has accepted, ever; the one that asks is among them.
-async fn accepted(connection: &mut impl Answers) -> Result<String, BoxError> {
-    let Reply::Bulk(Some(info)) = connection.call(Command::new("INFO").arg("stats")).await? else {
+async fn accepted(pool: &RedisPool) -> Result<String, BoxError> {
+    let Reply::Bulk(Some(info)) = pool.call(Command::new("INFO").arg("stats")).await? else {
         return Err("no text".into());
     };
     let info = str::from_utf8(&info)?;

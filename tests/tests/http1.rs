@@ -7,23 +7,23 @@ mod http;
 
 use std::collections::BTreeSet;
 
+use example::HttpPool;
 use example::http_server::{HttpServer, Record};
 use futures_util::future::join_all;
 use http::{
-    Pool, Response, Result, assert_answered, at_a_time, body_of, lost_of_held, pool_of, spawn_call, start,
+    Response, Result, assert_answered, at_a_time, body_of, lost_of_held, pool_of, spawn_call, start,
     start_with,
 };
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
-use pool_tokio::call::CallExt;
 
 fn request(path: &str) -> Request<Empty<Bytes>> {
     example::request(path).expect("it is well-formed")
 }
 
-async fn call(pool: &Pool, path: &str) -> Result<Response> {
+async fn call(pool: &HttpPool, path: &str) -> Result<Response> {
     pool.call(request(path)).await
 }
 

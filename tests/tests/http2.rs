@@ -16,10 +16,7 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
-use pool_tokio::{
-    PoolService, Retry,
-    call::{CallExt, RetryBudget},
-};
+use pool_tokio::{Retry, call::RetryBudget};
 use tokio::task::yield_now;
 use tower::timeout::error::Elapsed;
 use tower::{Service, ServiceBuilder, ServiceExt};
@@ -90,10 +87,9 @@ async fn what_is_under_way_at_a_goodbye_is_answered_and_a_new_connection_takes_o
     until(|| servers.iter().all(|server| at_a_time(server) == 2)).await;
 
     servers[0].say_goodbye();
-    let retry = Retry::new();
     while servers[0].records().len() < 2 {
         // It may be on its way when the goodbye comes; it never fails.
-        retry.call_idempotent(&pool, request("/")).await.expect("it is answered");
+        pool.call(request("/")).idempotent().await.expect("it is answered");
     }
     assert!(!servers[0].records()[0].is_closed, "it owes answers");
     gate.open();
@@ -124,14 +120,14 @@ async fn idle_connections_whose_server_says_goodbye_are_replaced_without_traffic
 async fn no_idempotent_call_fails_however_often_servers_say_goodbye() {
     let gate = Gate::new();
     let servers = start::<3>(&gate).await;
-    let pool = pool_of(&servers, 2).await;
     let retry = Retry::new().attempts_max(20).budget(RetryBudget::new(100, 1000));
+    let pool = pool_of(&servers, 2).await.with_retry(retry);
     let callers = (0..50).map(|caller| {
-        let (pool, retry, servers) = (pool.clone(), retry.clone(), &servers);
+        let (pool, servers) = (pool.clone(), &servers);
         async move {
             for number in 0..40 {
                 let path = format!("/{caller}/{number}");
-                let response = retry.call_idempotent(&pool, request(&path)).await.expect("it is answered");
+                let response = pool.call(request(&path)).idempotent().await.expect("it is answered");
                 assert_eq!(body_of(response).await, path);
                 if number % 10 == 9 {
                     servers[caller % servers.len()].say_goodbye();
@@ -179,7 +175,7 @@ async fn a_concurrency_limit_of_tower_holds_over_a_pool() {
     };
     let servers = start_with::<2, _>(counted).await;
     let pool = pool_of(&servers, 2).await;
-    let limited = ServiceBuilder::new().concurrency_limit(3).service(PoolService::new(pool.clone()));
+    let limited = ServiceBuilder::new().concurrency_limit(3).service(pool.clone());
     let calls: Vec<_> = (0..12)
         .map(|number| tokio::spawn(limited.clone().oneshot(request(&format!("/held/{number}")))))
         .collect();
@@ -200,7 +196,7 @@ async fn a_timeout_of_tower_gives_up_the_call_and_nothing_else() {
     until(|| at_a_time(&servers[0]) == 1).await;
 
     let builder = ServiceBuilder::new().timeout(Duration::from_millis(1));
-    let mut impatient = builder.service(PoolService::new(pool.clone()));
+    let mut impatient = builder.service(pool.clone());
     let late = impatient.ready().await.expect("there is room").call(request("/held/late")).await;
     assert!(late.expect_err("nobody answers").is::<Elapsed>());
     gate.open();

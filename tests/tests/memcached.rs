@@ -6,9 +6,8 @@ mod memcached;
 
 use futures_util::future::{join_all, try_join_all};
 use memcached::{Reply, Request};
-use pool_call::CallExt;
 use pool_servers::{MEMCACHED, RealServer};
-use pool_tests::{CONNECTIONS_PER_SERVER, TestResult, all_ready, row, run_on_tokio};
+use pool_tests::{CONNECTIONS_PER_SERVER, TestResult, all_up, row, run_on_tokio};
 
 /// What the protocol's own words can't be told from, unless by their length.
 const ANY_BYTES: &[u8] = b"VALUE a 0 1\r\nb\r\nEND\r\n\x00\xff\r\nSTORED\r\nERROR\r\nEND\r\n";
@@ -56,7 +55,7 @@ fn each_of_many_callers_gets_its_own_reply_and_a_refusal_costs_no_connection() -
     let Some(servers) = RealServer::start_or_skip(&MEMCACHED, 1)? else { return Ok(()) };
     run_on_tokio(async {
         let pool = memcached::pool(&servers)?;
-        all_ready(&pool, servers.len()).await;
+        all_up(&pool, CONNECTIONS_PER_SERVER).await;
         let long = vec![b'x'; 2_000_000];
         let ask = async |number: usize| {
             let (key, text) = (format!("key{number}"), format!("value {number}"));
@@ -83,7 +82,7 @@ fn each_of_many_callers_gets_its_own_reply_and_a_refusal_costs_no_connection() -
 
         let row = row(&pool, servers[0].address());
         assert!(row.last_error.is_none() && row.status.failures == 0, "{row:?}");
-        assert_eq!(row.status.busy + row.status.ready, CONNECTIONS_PER_SERVER);
+        assert_eq!(usize::from(row.status.busy + row.status.ready), CONNECTIONS_PER_SERVER);
         Ok(())
     })
 }

@@ -7,16 +7,15 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Weak};
 
-use example::{Query, QueryCall, QueryResult, connect};
+use example::{Pool, Query, QueryResult, connect};
 use futures_util::future::join_all;
 use pool_servers::PostgresServer;
 use pool_tests::{WATCHDOG, all_up, assert_lost, assert_unharmed, until};
-use pool_tokio::{CallError, call::CallExt};
+use pool_tokio::CallError;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-type Pool = pool_tokio::Pool<QueryCall>;
 type Result<T> = std::result::Result<T, CallError<Query>>;
 
 /// `None` where there is no Postgres and need be none.
@@ -36,14 +35,14 @@ fn shared() -> Option<Arc<PostgresServer>> {
 }
 
 /// A pool that is connected.
-async fn pool_of(server: &PostgresServer, connections: u16, in_flight_max: usize) -> Pool {
+async fn pool_of(server: &PostgresServer, connections: u32, in_flight_max: usize) -> Pool {
     let pool = pool_tokio::call_pool_for(move |address| connect(address, in_flight_max))
         .connect_to_fixed([server.address()])
-        .connections_per_address(connections.into())
+        .connections_per_address(connections)
         .fail_fast_after(WATCHDOG)
         .spawn()
         .expect("the settings make sense");
-    all_up(&pool, connections).await;
+    all_up(&pool, connections as usize).await;
     pool
 }
 
@@ -183,7 +182,7 @@ async fn a_session_that_is_ended_takes_its_query_with_it_and_no_other() {
     query(&pool, end, &[]).await.expect("it is answered").expect("it is right");
     assert_lost(sleeper.await.expect("no panic"));
     // The server says first that it will close, and then closes.
-    until(|| pool.last_error().is_some()).await;
+    until(|| pool.snapshot().addresses[0].status.failures > 0).await;
     all_up(&pool, 2).await;
     let after = BTreeSet::from([backend(&pool).await, backend(&pool).await]);
     assert_eq!(after.intersection(&backends).count(), 1, "{backends:?} {after:?}");

@@ -1,10 +1,10 @@
-//! The example `redis_get`: its pool, its connections and its codec, with real servers.
+//! The example `redis_get`: its pool and its codec, with real servers.
 
 #[path = "../../examples/redis_get.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod redis_get;
 
-use pool_call::{CallError, CallExt};
+use pool_call::CallError;
 use pool_examples::Command;
 use pool_servers::{MEMCACHED, REDIS, RealServer};
 use pool_tests::{TestResult, redis, run_on_tokio};
@@ -13,8 +13,8 @@ use pool_tests::{TestResult, redis, run_on_tokio};
 fn every_kind_of_reply_comes_as_it_was_sent() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 1)? else { return Ok(()) };
     run_on_tokio(async {
-        let connection = redis_get::connect(servers[0].address()).await?;
-        redis::every_kind_of_reply_comes_as_it_was_sent(connection).await
+        let pool = redis_get::pool(&servers)?;
+        redis::every_kind_of_reply_comes_as_it_was_sent(&pool).await
     })
 }
 
@@ -30,20 +30,13 @@ fn each_of_many_callers_gets_its_own_reply() -> TestResult {
 #[test]
 fn a_refusal_is_a_value_and_costs_no_connection() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
-    run_on_tokio(async {
-        let pool = redis_get::pool(&servers)?;
-        redis::a_refusal_is_a_value_and_costs_no_connection(&servers, &pool, redis_get::connect).await
-    })
+    run_on_tokio(redis::a_refusal_is_a_value_and_costs_no_connection(&servers, redis_get::pool))
 }
 
 #[test]
 fn a_killed_server_takes_its_own_calls_with_it_and_no_others() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
-    run_on_tokio(async {
-        let pool = redis_get::pool(&servers)?;
-        let connect = redis_get::connect;
-        redis::a_killed_server_takes_its_own_calls_with_it_and_no_others(servers, &pool, connect).await
-    })
+    run_on_tokio(redis::a_killed_server_takes_its_own_calls_with_it_and_no_others(servers, redis_get::pool))
 }
 
 #[test]

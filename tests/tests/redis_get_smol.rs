@@ -1,4 +1,4 @@
-//! The example `redis_get_smol`: its pool and its connections, with real servers.
+//! The example `redis_get_smol`: its pool, with real servers.
 
 #[path = "../../examples/redis_get_smol.rs"]
 #[expect(dead_code, reason = "its `main`")]
@@ -11,8 +11,8 @@ use pool_tests::{TestResult, redis, run_on_smol};
 fn every_kind_of_reply_comes_as_it_was_sent() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 1)? else { return Ok(()) };
     run_on_smol(async {
-        let connection = redis_get_smol::connect(servers[0].address()).await?;
-        redis::every_kind_of_reply_comes_as_it_was_sent(connection).await
+        let pool = redis_get_smol::pool(&servers)?;
+        redis::every_kind_of_reply_comes_as_it_was_sent(&pool).await
     })
 }
 
@@ -28,19 +28,14 @@ fn each_of_many_callers_gets_its_own_reply() -> TestResult {
 #[test]
 fn a_refusal_is_a_value_and_costs_no_connection() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
-    run_on_smol(async {
-        let pool = redis_get_smol::pool(&servers)?;
-        let connect = redis_get_smol::connect;
-        redis::a_refusal_is_a_value_and_costs_no_connection(&servers, &pool, connect).await
-    })
+    run_on_smol(redis::a_refusal_is_a_value_and_costs_no_connection(&servers, redis_get_smol::pool))
 }
 
 #[test]
 fn a_killed_server_takes_its_own_calls_with_it_and_no_others() -> TestResult {
     let Some(servers) = RealServer::start_or_skip(&REDIS, 3)? else { return Ok(()) };
-    run_on_smol(async {
-        let pool = redis_get_smol::pool(&servers)?;
-        let connect = redis_get_smol::connect;
-        redis::a_killed_server_takes_its_own_calls_with_it_and_no_others(servers, &pool, connect).await
-    })
+    run_on_smol(redis::a_killed_server_takes_its_own_calls_with_it_and_no_others(
+        servers,
+        redis_get_smol::pool,
+    ))
 }

@@ -8,8 +8,9 @@ use core::task::Poll;
 
 use futures_channel::oneshot;
 use futures_util::SinkExt;
-use pool_call::{Call, CallExt, Pipelined, ReturnToCaller};
-use pool_tokio::Pool;
+use pool_tokio::call::Call;
+use pool_tokio::connect::{AsPlain, Wrapped};
+use pool_tokio::{CallPool, Pipelined};
 
 use crate::connections::{CountingSink, Item, Loopback};
 use crate::{CONNECTIONS, Counter, Load, QUEUE, SHUTDOWN, floor};
@@ -42,9 +43,12 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         let connection = CountingSink::new(&counter);
         async move { Ok::<_, Infallible>(connection) }
     };
-    let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(0..CONNECTIONS);
-    let pool = pool.queue_size(QUEUE).item_policy(ReturnToCaller).spawn();
-    ask_all(load, pool.expect("the settings make sense")).await;
+    let pool = pool_tokio::call_pool_for(Wrapped::new(connector, AsPlain))
+        .connect_to_fixed(0..CONNECTIONS)
+        .queue_size(QUEUE)
+        .fail_fast_after(None)
+        .outcome_timeout(None);
+    ask_all(load, pool.spawn().expect("the settings make sense")).await;
 }
 
 /// A pool whose connections write requests to a transport and read replies from it.
@@ -58,7 +62,7 @@ pub(crate) async fn pipelined(load: Load, counter: &Counter) {
     ask_all(load, pool.queue_size(QUEUE).spawn().expect("the settings make sense")).await;
 }
 
-async fn ask_all(load: Load, pool: Pool<Call<u64, u64>, u32>) {
+async fn ask_all(load: Load, pool: CallPool<u64, u64, u32>) {
     let produce = |_| {
         let pool = pool.clone();
         tokio::spawn(async move {

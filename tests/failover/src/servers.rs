@@ -1,13 +1,16 @@
 //! What is asked of the servers beside the calls that are measured.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pool_examples::{Command, Reply};
-use pool_tokio::{BoxError, call::CallExt};
+use pool_examples::{Command, Reply, RespCodec};
+use pool_tokio::{BoxError, Pipelined, call::CallExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+use tokio_util::codec::Framed;
 
-use crate::clients::{KEY, connect};
+use crate::clients::KEY;
 
 pub(crate) const SERVERS: usize = 3;
 /// The first is killed.
@@ -46,6 +49,13 @@ pub(crate) async fn prepare(server: SocketAddr, life: usize) -> Result<(), BoxEr
         Reply::Simple(_) => Ok(()),
         reply => Err(format!("a server refuses the key: {reply:?}").into()),
     }
+}
+
+/// One connection that answers, of no pool.
+async fn connect(server: SocketAddr) -> io::Result<Pipelined<Framed<TcpStream, RespCodec>, Command, Reply>> {
+    let stream = TcpStream::connect(server).await?;
+    stream.set_nodelay(true)?;
+    Ok(Pipelined::new(Framed::new(stream, RespCodec::default())))
 }
 
 /// What a server says of itself.

@@ -1,19 +1,20 @@
 //! What the tests of both HTTP examples share: servers, and calls to them. A test has the example as
 //! `crate::example`, and its requests from `crate::request`.
 
+use std::fmt::Debug;
+
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use pool_tests::{Gate, all_up, assert_lost};
-use pool_tokio::{CallError, call::CallExt};
+use pool_tokio::CallError;
 use tokio::task::JoinHandle;
 
 use crate::example::http_server::HttpServer;
-use crate::example::{HttpCall, connect};
+use crate::example::{HttpPool, connect};
 use crate::request;
 
-pub(crate) type Pool = pool_tokio::Pool<HttpCall>;
 pub(crate) type Result<T> = std::result::Result<T, CallError<Request<Empty<Bytes>>>>;
 pub(crate) type Response = hyper::Response<Incoming>;
 
@@ -33,18 +34,18 @@ where
 }
 
 /// A pool that is connected.
-pub(crate) async fn pool_of(servers: &[HttpServer], connections: u16) -> Pool {
+pub(crate) async fn pool_of(servers: &[HttpServer], connections: u32) -> HttpPool {
     let pool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
-        .connections_per_address(connections.into())
+        .connections_per_address(connections)
         .spawn()
         .expect("the settings make sense");
-    all_up(&pool, connections).await;
+    all_up(&pool, servers.len() * connections as usize).await;
     pool
 }
 
 /// Sends a request from a task of its own.
-pub(crate) fn spawn_call(pool: &Pool, path: String) -> JoinHandle<Result<Response>> {
+pub(crate) fn spawn_call(pool: &HttpPool, path: String) -> JoinHandle<Result<Response>> {
     let pool = pool.clone();
     tokio::spawn(async move { pool.call(request(&path)).await })
 }
@@ -53,7 +54,10 @@ pub(crate) async fn body_of(response: Response) -> Bytes {
     response.into_body().collect().await.expect("it comes whole").to_bytes()
 }
 
-pub(crate) async fn assert_answered(call: JoinHandle<Result<Response>>, path: &str) {
+pub(crate) async fn assert_answered<E: Debug>(
+    call: JoinHandle<std::result::Result<Response, E>>,
+    path: &str,
+) {
     let response = call.await.expect("no panic").expect("it is answered");
     assert_eq!(body_of(response).await, path);
 }

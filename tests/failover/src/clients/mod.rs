@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 pub(crate) use bb8::Bb8;
 pub(crate) use connection_manager::ConnectionManagers;
-pub(crate) use pool::{Pool, RetryingPool, connect};
+pub(crate) use pool::{Pool, RetryingPool};
 
 pub(crate) const CONNECTIONS_PER_SERVER: u32 = 2;
 

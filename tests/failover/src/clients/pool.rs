@@ -1,14 +1,10 @@
 //! The pool of this repository, with its defaults but for the number of connections.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec};
-use pool_tokio::{BoxError, CallError, Pipelined, Retry, call::{Call, CallExt}, events::AddressSnapshot};
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
-use tokio_util::codec::Framed;
+use pool_tokio::{BoxError, CallError, CallPool, call_pool_for, events::AddressSnapshot, tcp};
 
 use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
 
@@ -18,35 +14,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A call that fails is not repeated.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pool: pool_tokio::Pool<Call<Command, Reply>>,
+    pool: CallPool<Command, Reply>,
 }
 
 /// Reads can be repeated, and are.
 #[derive(Clone)]
 pub(crate) struct RetryingPool {
     pool: Pool,
-    retry: Retry,
 }
 
 impl Pool {
     pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        let pool = pool_tokio::call_pool_for(connect)
+        let pool = call_pool_for(tcp(RespCodec::default()).pipelined())
             .connect_to_fixed(servers.iter().copied())
             .connections_per_address(CONNECTIONS_PER_SERVER)
-            .spawn::<Call<Command, Reply>>()?;
-        let pool = Self { pool };
-        timeout(CONNECT_TIMEOUT, pool.all_connected(servers)).await?;
-        Ok(pool)
-    }
-
-    async fn all_connected(&self, servers: &[SocketAddr]) {
-        let is_connected = |server: &SocketAddr| {
-            let row = self.row(*server);
-            row.is_some_and(|row| u32::from(row.status.ready) == CONNECTIONS_PER_SERVER)
-        };
-        while !servers.iter().all(is_connected) {
-            sleep(Duration::from_millis(1)).await;
-        }
+            .spawn()?;
+        pool.ready(servers.len() * CONNECTIONS_PER_SERVER as usize).timeout(CONNECT_TIMEOUT).await?;
+        Ok(Self { pool })
     }
 
     fn row(&self, server: SocketAddr) -> Option<AddressSnapshot<SocketAddr>> {
@@ -56,7 +40,7 @@ impl Pool {
 
 impl RetryingPool {
     pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        Ok(Self { pool: Pool::connect(servers).await?, retry: Retry::new() })
+        Ok(Self { pool: Pool::connect(servers).await? })
     }
 }
 
@@ -76,7 +60,7 @@ impl Client for Pool {
 
 impl Client for RetryingPool {
     async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
-        value(self.retry.call_idempotent(&self.pool.pool, get()).await)
+        value(self.pool.pool.call(get()).idempotent().await)
     }
 
     fn in_flight(&self, server: SocketAddr) -> u64 {
@@ -90,15 +74,6 @@ impl Client for RetryingPool {
     fn repeats(&self) -> bool {
         true
     }
-}
-
-/// One connection that answers.
-pub(crate) async fn connect(
-    server: SocketAddr,
-) -> io::Result<Pipelined<Framed<TcpStream, RespCodec>, Command, Reply>> {
-    let stream = TcpStream::connect(server).await?;
-    stream.set_nodelay(true)?;
-    Ok(Pipelined::new(Framed::new(stream, RespCodec::default())))
 }
 
 fn get() -> Command {
