@@ -163,9 +163,15 @@ pub(crate) struct Slot {
     pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
-    /// The ring of its address's slots.
+    pub(crate) links: SlotLinks,
+}
+
+/// The rings that a slot is in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotLinks {
+    /// Its address's slots.
     pub(crate) siblings: Links,
-    /// The ring of its address's ready slots, in the order of their turns.
+    /// Its address's ready slots, in the order of their turns.
     pub(crate) turns: Links,
 }
 
@@ -234,8 +240,7 @@ impl Slot {
             answered: 0,
             reported: Reported::Nothing,
             dropped: None,
-            siblings: Links::NONE,
-            turns: Links::NONE,
+            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE },
         }
     }
 
@@ -321,7 +326,7 @@ pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
 
 impl Linked for Siblings<'_> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].siblings
+        &mut self.0[slot].links.siblings
     }
 }
 
@@ -330,7 +335,7 @@ pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
 
 impl Linked for Turns<'_> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].turns
+        &mut self.0[slot].links.turns
     }
 }
 

@@ -10,7 +10,7 @@ use crate::slot::{Dropped, Siblings, SlotState, Trust, Turns};
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The slots of an address, the latest first.
     pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
-        ring(self.addresses.get(address).slots, |slot| self.slots[slot].siblings.next)
+        ring(self.addresses.get(address).slots, |slot| self.slots[slot].links.siblings.next)
     }
 
     /// The same, to change them meanwhile.
