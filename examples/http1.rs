@@ -19,7 +19,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
+use pool_tokio::{BoxError, CallPool, call::Call, connect::Connection, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;

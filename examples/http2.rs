@@ -20,7 +20,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
+use pool_tokio::{BoxError, CallPool, call::Call, connect::Connection, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use pool_servers::PostgresServer;
-use pool_tokio::{BoxError, CallPool, Connection, call::Call, tower::ServiceConnection};
+use pool_tokio::{BoxError, CallPool, call::Call, connect::Connection, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio_postgres::error::{DbError, Error, Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};

@@ -9,7 +9,7 @@ use crate::task::Task;
 ///
 /// ```
 /// use pool_conformance::{Adapter, Task};
-/// use pool_smol::{SmolRuntime, driver::Spawn};
+/// use pool_smol::{driver::Spawn, SmolRuntime};
 /// use smol::LocalExecutor;
 ///
 /// struct OnALocalExecutor(LocalExecutor<'static>);

@@ -6,7 +6,7 @@
 //!
 //! | verb | connections are | handle |
 //! |---|---|---|
-//! | [`pool_for`] | [`Connection`]s: they read too, as those of [`tcp`] with `on_item` | [`Pool`]: `send` |
+//! | [`pool_for`] | [`Connection`](connect::Connection)s: they read too, as those of [`tcp`] with `on_item` | [`Pool`]: `send` |
 //! | [`sink_pool_for`] | any `Sink` | [`Pool`]: `send` |
 //! | [`call_pool_for`] | [`Pipelined`], [`Tagged`], [`ServiceConnection`](tower::ServiceConnection) | [`CallPool`]: `call` |
 //! | [`pool_map`] | up to its pools | [`PoolMap`](map::PoolMap): a pool for each name |
@@ -99,8 +99,7 @@ pub use pool_call::tower;
 #[cfg(feature = "call")]
 pub use pool_call::{self as call, CallError, CallPool, Pipelined, Retry, Tagged};
 pub use pool_driver::{
-    self as driver, AddressSet, BoxError, BuildError, Connection, Pool, PoolBuilder, connect, errors, events,
-    map,
+    self as driver, AddressSet, BoxError, BuildError, Pool, PoolBuilder, connect, errors, events, map,
 };
 
 pub use runtime::SmolRuntime;
@@ -117,7 +116,7 @@ pub mod types {
     pub use crate::tcp::{TcpConnector, TcpDialer, TcpTransport};
 }
 
-/// A pool over [`Connection`]s, which `connector` makes from addresses: those of [`tcp`] with `on_item`, of
+/// A pool over [`Connection`](connect::Connection)s, which `connector` makes from addresses: those of [`tcp`] with `on_item`, of
 /// [`read_driven`](connect::read_driven), or of your own.
 ///
 /// ```

@@ -11,7 +11,7 @@ mod adapter {
     use std::net::SocketAddr;
 
     pub(crate) use pool_smol::call::Call;
-    pub(crate) use pool_smol::{Connection, Pipelined, Tagged, call_pool_for};
+    pub(crate) use pool_smol::{Pipelined, Tagged, call_pool_for, connect::Connection};
     pub(crate) use smol::block_on;
 
     use smol::net::TcpStream;

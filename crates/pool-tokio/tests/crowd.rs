@@ -12,7 +12,7 @@ mod adapter {
     use std::net::SocketAddr;
 
     pub(crate) use pool_tokio::call::Call;
-    pub(crate) use pool_tokio::{Connection, Pipelined, Tagged, call_pool_for};
+    pub(crate) use pool_tokio::{Pipelined, Tagged, call_pool_for, connect::Connection};
 
     use tokio::net::TcpStream;
     use tokio::runtime::Builder;

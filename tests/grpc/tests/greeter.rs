@@ -16,7 +16,7 @@ use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pool_tokio::call::{Call, ServiceError};
-use pool_tokio::{BoxError, CallPool, Connection, call_pool_for, tower::ServiceConnection};
+use pool_tokio::{BoxError, CallPool, call_pool_for, connect::Connection, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tonic::Status;
 use tonic::body::Body;

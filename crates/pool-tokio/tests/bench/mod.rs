@@ -14,7 +14,7 @@ use std::time::Duration;
 use pool_tokio::call::{Call, ConnectionError, MaybeSentReason, NotSentReason};
 use pool_tokio::driver::Backoff;
 use pool_tokio::events::AddressSnapshot;
-use pool_tokio::{CallError, CallPool, Connection, Pipelined, Tagged, call_pool_for};
+use pool_tokio::{CallError, CallPool, Pipelined, Tagged, call_pool_for, connect::Connection};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking, yield_now};
 use tokio::time::{advance, pause};
