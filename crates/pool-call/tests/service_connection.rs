@@ -706,3 +706,26 @@ fn the_error_of_a_call_is_shown_as_the_last_of_its_address_which_has_not_failed(
     assert_eq!((is_failed, error.as_deref()), (true, Some("no such table")));
     assert_eq!((address.status.ready, address.status.failures, dials.get()), (1, 0, 1));
 }
+
+#[test]
+fn a_client_that_reconnects_by_itself_hides_a_dead_server() {
+    // It takes every request, and each fails because nobody is there.
+    let connect = |_: u16| {
+        let client = tower::service_fn(|_: Request| ready(Err::<Reply, _>("connection refused")));
+        ready(Ok::<_, String>(ServiceConnection::new(client)))
+    };
+    let builder = call_pool_builder(connect, Clock::default()).connect_to_fixed([1]).seed(1);
+    let (pool, driver) = builder.build().expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    for number in 0..10 {
+        let pool = pool.clone();
+        let call = executor.spawn(async move { pool.call(request(number)).await });
+        executor.run();
+        assert_eq!(End::from(call.output().expect("it is over")), End::MaybeSent("service"));
+    }
+    let snapshot = pool.snapshot();
+    let address = &snapshot.addresses[0];
+    assert_eq!((address.status.ready, address.status.failures), (1, 0), "it looks well\n{snapshot}");
+    assert!(address.last_error.is_some(), "all that shows is the last error");
+}
