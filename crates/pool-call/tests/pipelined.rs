@@ -3,12 +3,11 @@
 mod support;
 
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::Duration;
 
 use futures_sink::Sink;
 use pool_call::{Call, Pipelined};
-use pool_driver::{ConnectionEvent, Outcome};
+use pool_driver::{ConnectionEvent, Instant, Outcome};
 use support::{End, Owner, Peer, Reply, Request, Told, Transport, end_of, ends_of, request};
 
 type Connection = Pipelined<Transport, Request, Reply>;
@@ -38,19 +37,21 @@ fn replies_go_to_their_callers_in_order() {
 }
 
 #[test]
-fn a_latency_is_the_time_from_the_write_to_the_reply() {
+fn a_latency_is_the_time_from_the_write_to_the_reply_by_the_pool_s_clock() {
     let (peer, mut owner) = connect();
     let waited = Duration::from_millis(2);
     for number in 0..3 {
-        let _answers = owner.send([number]);
-        thread::sleep(waited);
+        let written = Instant::from_nanos(1_000_000_000 * number);
+        owner.set_now(written);
+        let _answers = owner.send([0]);
+        owner.set_now(written + waited);
         peer.answer(1);
         let event = owner.next_event();
         let Poll::Ready(Ok(ConnectionEvent::Finished(Outcome::Success { latency: Some(latency) }))) = event
         else {
             panic!("{event:?}")
         };
-        assert!(latency >= waited, "{latency:?}");
+        assert_eq!(latency, waited);
     }
 }
 

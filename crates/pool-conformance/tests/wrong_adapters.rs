@@ -1,7 +1,7 @@
 //! Adapters with one fault each. The suite catches every one, by a scenario of the promise that it
 //! breaks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;

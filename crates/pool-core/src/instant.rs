@@ -28,6 +28,12 @@ impl Instant {
     /// The caller's epoch.
     pub const ZERO: Self = Self { nanos: 0 };
 
+    /// In the place of a deadline where there is none.
+    pub(crate) const NEVER: Self = Self { nanos: u64::MAX };
+
+    /// The latest deadline that there can be.
+    pub(crate) const LAST: Self = Self { nanos: u64::MAX - 1 };
+
     /// The instant that lies `nanos` nanoseconds after the epoch.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {

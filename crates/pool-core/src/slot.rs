@@ -145,41 +145,54 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
+    pub(crate) trust: Trust,
     pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
-    /// Whether `deadline` is set in the timers.
-    pub(crate) armed: bool,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
     pub(crate) quiet_since: Instant,
+    /// When its timer is set; `NEVER` while it isn't.
     pub(crate) deadline: Instant,
     pub(crate) sent: u64,
     /// Sent less outcomes, modulo 2^32: see [`in_flight`](Self::in_flight).
     pub(crate) unreported: u32,
-    /// Items in flight whose reply has begun to come.
-    pub(crate) answered: u32,
+    /// Items in flight whose reply has begun to come; no more than 65,535 are counted.
+    answered: u16,
     pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
-    /// The ring of its address's slots.
+    pub(crate) links: SlotLinks,
+}
+
+/// The rings that a slot is in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotLinks {
+    /// Its address's slots.
     pub(crate) siblings: Links,
-    /// The ring of its address's ready slots, in the order of their turns.
+    /// Its address's ready slots, in the order of their turns.
     pub(crate) turns: Links,
 }
 
-/// What a slot can show of its address.
+/// Of which time a slot can show something of its address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence {
-    /// The address had an unreset failure when the dial started.
-    pub(crate) is_probe: bool,
-    /// It has shown that the address works.
-    pub(crate) is_proven: bool,
     /// The address's failure episode in which the dial started.
     pub(crate) episode: u16,
     /// The episode in which it connected: what it shows is about the time after that failure.
     pub(crate) connected_episode: u16,
+}
+
+/// How much is known of whether the address works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trust {
+    /// The address had an unreset failure when the dial started.
+    Probe,
+    /// It had none.
+    Ordinary,
+    /// The connection has shown that the address works.
+    Proven,
 }
 
 /// The end that a slot has when its owner reports it dropped.
@@ -210,24 +223,24 @@ pub(crate) enum Reported {
 
 impl Slot {
     /// A dial that starts now, to the address with this index.
-    pub(crate) fn new(key: SlabKey, address: u32, evidence: Evidence, now: Instant) -> Self {
+    pub(crate) fn new(key: SlabKey, address: u32, trust: Trust, episode: u16, now: Instant) -> Self {
+        let evidence = Evidence { episode, connected_episode: episode };
         Self {
             generation: key.generation,
             address,
             state: SlotState::Dialling,
+            trust,
             evidence,
             fresh: false,
-            armed: false,
             since: now,
             quiet_since: now,
-            deadline: now,
+            deadline: Instant::NEVER,
             sent: 0,
             unreported: 0,
             answered: 0,
             reported: Reported::Nothing,
             dropped: None,
-            siblings: Links::NONE,
-            turns: Links::NONE,
+            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE },
         }
     }
 
@@ -242,10 +255,10 @@ impl Slot {
     /// The reply to one of its items has begun to come. Returns whether there was one to come.
     #[inline]
     pub(crate) fn count_answered(&mut self, now: Instant) -> bool {
-        if self.in_flight() <= self.answered {
+        if self.in_flight() <= self.answered.into() {
             return false;
         }
-        self.answered += 1;
+        self.answered = self.answered.saturating_add(1);
         self.reported = Reported::Finished;
         self.quiet_since = now;
         true
@@ -257,14 +270,15 @@ impl Slot {
     /// no answer to another is ever refused.
     #[inline]
     pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
-        let may_be_answered = self.answered < self.in_flight();
+        let may_be_answered = self.in_flight() > self.answered.into();
         self.unreported = self.unreported.wrapping_sub(1);
         self.quiet_since = now;
         if *outcome == Outcome::Unsent {
             if self.reported == Reported::Nothing {
                 self.reported = Reported::Unsent;
             }
-            self.answered = self.answered.min(self.unreported);
+            self.answered =
+                u16::try_from(self.unreported).map_or(self.answered, |most| self.answered.min(most));
             return None;
         }
         self.reported = Reported::Finished;
@@ -292,7 +306,7 @@ impl Slot {
     /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set
     /// too early does no harm.
     pub(crate) fn is_due_sooner(&self, timeout: Option<Duration>) -> bool {
-        timeout.is_some_and(|timeout| !self.armed || self.quiet_since + timeout < self.deadline)
+        timeout.is_some_and(|timeout| self.quiet_since + timeout < self.deadline)
     }
 
     /// Whether it has, or may have, sent anything to its peer.
@@ -312,7 +326,7 @@ pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
 
 impl Linked for Siblings<'_> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].siblings
+        &mut self.0[slot].links.siblings
     }
 }
 
@@ -321,7 +335,7 @@ pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
 
 impl Linked for Turns<'_> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].turns
+        &mut self.0[slot].links.turns
     }
 }
 

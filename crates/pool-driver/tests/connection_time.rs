@@ -21,6 +21,8 @@ struct Book(Rc<RefCell<Page>>);
 #[derive(Default)]
 struct Page {
     calls: Vec<(&'static str, Instant)>,
+    /// The next connection that is told the time panics.
+    panics_next: bool,
     waker: Option<Waker>,
 }
 
@@ -87,6 +89,8 @@ impl Connection<u32> for Timed {
     }
 
     fn set_now(mut self: Pin<&mut Self>, now: Instant) {
+        let panics = std::mem::take(&mut self.book.0.borrow_mut().panics_next);
+        assert!(!panics, "a scripted panic");
         self.now = Some(now);
     }
 
@@ -210,4 +214,19 @@ fn a_multiplexer_tells_the_time_of_the_flush_and_not_only_that_of_the_last_item(
     clock.set(now);
     assert!(multiplexer.poll_progress(&mut cx).is_pending());
     assert_eq!(book.take_calls(), [("flush", now)]);
+}
+
+#[test]
+fn a_connection_that_panics_when_it_is_told_the_time_is_replaced_and_its_items_go_to_the_next() {
+    let mut bench = Bench::up();
+    bench.book.0.borrow_mut().panics_next = true;
+    bench.pool.try_send(1).expect("there is room");
+    bench.executor.run();
+    let calls = bench.book.take_calls();
+    assert!(!calls.iter().any(|(call, _)| *call == "send"), "{calls:?}");
+    let now = bench.pass(secs(60));
+    bench.executor.run();
+    let calls = bench.book.take_calls();
+    assert!(calls.contains(&("send", now)), "{calls:?}");
+    assert_eq!(bench.pool.snapshot().counts.sent, 1);
 }

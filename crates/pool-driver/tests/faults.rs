@@ -192,7 +192,7 @@ fn f1_a_panic_of_the_balancer_in_the_middle_of_the_cores_work_is_the_pools_end_a
         ("on_readiness, not ready", |bench| bench.world.link(A).break_off()),
         // It is found to be busy when an item is about to be sent.
         ("on_readiness, not ready", |bench| {
-            bench.world.link(A).change(|behaviour| behaviour.is_ready = false)
+            bench.world.link(A).change(|behaviour| behaviour.is_ready = false);
         }),
         ("on_lost", |bench| bench.world.link(A).break_off()),
         ("on_lost", |bench| bench.world.link(A).hang_up()),

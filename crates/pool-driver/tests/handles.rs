@@ -4,15 +4,16 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use futures_channel::mpsc;
 use futures_util::future::ready;
 use futures_util::sink::{SinkExt, drain};
 use pool_driver::{
-    BoxError, EndReason, Event, Pool, PoolBuilder, PoolConfig, PoolHandle, PoolMapBuilder, RefusedReason,
-    Spawn,
+    BoxError, EndReason, Ended, Event, Pool, PoolBuilder, PoolConfig, PoolHandle, PoolMap, PoolMapBuilder,
+    RefusedReason, Runtime, Spawn,
 };
-use support::{A, B, Bench, Clock, Executor, Item, Outside, secs};
+use support::{A, B, Bench, Clock, Executor, Item, Outside, Task, secs};
 
 /// Settings that were told as being in force, by their connections per address, or refused.
 fn told(bench: &Bench) -> Vec<Result<u32, String>> {
@@ -106,9 +107,11 @@ fn handles_come_and_go_on_many_threads_until_the_last_one_is_gone_for_ever() {
                 let (weak, start) = (weak.clone(), Arc::clone(&start));
                 thread::spawn(move || {
                     start.wait();
-                    (0..)
-                        .take_while(|_| weak.upgrade().is_some_and(|pool| pool.try_send(number).is_ok()))
-                        .count()
+                    let mut sent = 0;
+                    while weak.upgrade().is_some_and(|pool| pool.try_send(number).is_ok()) {
+                        sent += 1;
+                    }
+                    sent
                 })
             })
             .collect();
@@ -143,15 +146,18 @@ fn settings_of_a_handle_are_in_force_with_the_drivers_next_poll_and_told_like_th
     bench.finish();
 }
 
+/// A setting, and what makes no sense of it.
+type Change = (&'static str, fn(&mut PoolConfig));
+
 #[test]
 fn settings_that_make_no_sense_are_refused_at_once_and_change_nothing() {
     let mut bench = Bench::up([A], |pool| pool);
     bench.take_events();
     let before = bench.pool().config();
-    let changes: [(&str, fn(&mut PoolConfig)); 4] = [
+    let changes: [Change; 4] = [
         ("queue_size", |settings| settings.queue_size = 0),
         ("dials_max", |settings| settings.config.dials_max = 0),
-        ("shutdown_timeout", |settings| settings.shutdown_timeout = std::time::Duration::MAX),
+        ("shutdown_timeout", |settings| settings.shutdown_timeout = Duration::MAX),
         ("idle_timeout", |settings| settings.config.idle_timeout = Some(secs(1))),
     ];
     for (field, change) in changes {
@@ -262,15 +268,15 @@ fn tasks_have_the_names_of_their_pools_and_maps() {
         let builder = if let Some(name) = name { builder.name(name.to_owned()) } else { builder };
         builder.spawn_on(Names(Arc::clone(&names))).expect("it keeps the name")
     };
-    let (unnamed, named) = (map(None), map(Some("tenants")));
+    let (plain, tenants) = (map(None), map(Some("tenants")));
     assert_eq!(
         *names.lock().expect("nothing panics under this lock"),
         ["pool", "pool redis", "pool map", "pool map tenants"]
     );
-    assert_eq!((unnamed.name(), named.name()), (None, Some("tenants")));
-    assert!(unnamed.snapshot().to_string().starts_with("name "));
-    assert!(named.snapshot().to_string().starts_with("pool map tenants\nname "));
-    assert_eq!(named.snapshot().name.as_deref(), Some("tenants"));
+    assert_eq!((plain.name(), tenants.name()), (None, Some("tenants")));
+    assert!(plain.snapshot().to_string().starts_with("name "));
+    assert!(tenants.snapshot().to_string().starts_with("pool map tenants\nname "));
+    assert_eq!(tenants.snapshot().name.as_deref(), Some("tenants"));
 }
 
 /// A handle that wraps a pool, and has nothing to say but where it is.
@@ -286,51 +292,71 @@ impl PoolHandle for Numbered {
     }
 }
 
+/// Two wrapped pools of a map, and everything that runs.
+struct TwoTenants {
+    executor: Executor,
+    clock: Clock,
+    map: PoolMap<u16, Numbered>,
+    pools: Vec<Numbered>,
+    drivers: Vec<Task<Ended>>,
+}
+
+impl TwoTenants {
+    fn new() -> Self {
+        let (mut executor, clock) = (Executor::default(), Clock::default());
+        let made = Arc::new(Mutex::new(Vec::new()));
+        let (makes, runtime) = (Arc::clone(&made), clock.clone());
+        let create = move |name: &u16| -> Result<Numbered, BoxError> {
+            let connect = |_: u16| ready(Ok::<_, String>(drain::<u32>()));
+            let builder = PoolBuilder::plain(connect, runtime.clone()).name(format!("tenant {name}"));
+            let (pool, driver) = builder.connect_to_fixed([1]).build::<u32>()?;
+            makes.lock().expect("nothing panics under this lock").push(driver);
+            Ok(Numbered(pool))
+        };
+        let builder = PoolMapBuilder::new(create, clock.clone()).idle_timeout(secs(60));
+        let (map, driver) = builder.build().expect("the settings make sense");
+        executor.spawn(driver);
+        let pools = [1, 2].map(|name| map.try_get(&name).expect("there is room")).into();
+        let made = std::mem::take(&mut *made.lock().expect("nothing panics under this lock"));
+        let drivers = made.into_iter().map(|driver| executor.spawn(driver)).collect();
+        executor.run();
+        Self { executor, clock, map, pools, drivers }
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        self.executor.run();
+        let end = self.clock.now() + duration;
+        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
+            self.clock.set(next);
+            self.executor.run();
+        }
+        self.clock.set(end);
+        self.executor.run();
+    }
+}
+
 #[test]
-fn a_map_keeps_wrapped_pools_as_its_own_and_a_weak_handle_of_one_keeps_none_in_use() {
-    let (mut executor, clock) = (Executor::default(), Clock::default());
-    let drivers = Arc::new(Mutex::new(Vec::new()));
-    let (made, runtime) = (Arc::clone(&drivers), clock.clone());
-    let create = move |name: &u16| -> Result<Numbered, BoxError> {
-        let connect = |_: u16| ready(Ok::<_, String>(drain::<u32>()));
-        let builder = PoolBuilder::plain(connect, runtime.clone()).name(format!("tenant {name}"));
-        let (pool, driver) = builder.connect_to_fixed([1]).build::<u32>()?;
-        made.lock().expect("nothing panics under this lock").push(driver);
-        Ok(Numbered(pool))
+fn a_map_shows_the_names_that_its_creator_gave_to_pools() {
+    let tenants = TwoTenants::new();
+    let names = tenants.map.snapshot().names;
+    let shown: Vec<_> = names.iter().map(|name| name.pool.name.as_deref()).collect();
+    assert_eq!(shown, [Some("tenant 1"), Some("tenant 2")]);
+}
+
+#[test]
+fn a_weak_handle_keeps_no_wrapped_pool_of_a_map_in_use_and_an_upgraded_one_does() {
+    let mut tenants = TwoTenants::new();
+    let handles = |tenants: &TwoTenants| -> Vec<_> {
+        tenants.map.snapshot().names.iter().map(|name| name.handles).collect()
     };
-    let builder = PoolMapBuilder::new(create, clock.clone()).names_max(2).idle_timeout(secs(60));
-    let (map, driver) = builder.build().expect("the settings make sense");
-    executor.spawn(driver);
-    let (first, second) = (map.try_get(&1).expect("there is room"), map.try_get(&2).expect("there is room"));
-    let running: Vec<_> = drivers
-        .lock()
-        .expect("nothing panics under this lock")
-        .drain(..)
-        .map(|driver| executor.spawn(driver))
-        .collect();
-    executor.run();
-    let names = map.snapshot().names;
-    assert_eq!(
-        names.iter().map(|name| name.pool.name.as_deref()).collect::<Vec<_>>(),
-        [Some("tenant 1"), Some("tenant 2")]
-    );
-    let weak = [first.0.downgrade(), second.0.downgrade()];
-    assert_eq!(names.iter().map(|name| name.handles).collect::<Vec<_>>(), [1, 1]);
-    drop((first, second));
+    assert_eq!(handles(&tenants), [1, 1]);
+    let weak: Vec<_> = tenants.pools.drain(..).map(|pool| pool.0.downgrade()).collect();
     let upgraded = weak[1].upgrade().expect("the map has a handle");
-    let end = pool_driver::Instant::ZERO + secs(200);
-    executor.run();
-    while let Some(next) = clock.next().filter(|next| *next <= end) {
-        clock.set(next);
-        executor.run();
-    }
-    assert_eq!(running.iter().map(|driver| driver.is_done()).collect::<Vec<_>>(), [true, false]);
-    assert_eq!((weak[0].upgrade().is_some(), map.names()), (false, vec![2]), "the other one is in use");
+    assert_eq!(handles(&tenants), [0, 1]);
+    tenants.advance(secs(200));
+    assert!(tenants.drivers[0].is_done() && weak[0].upgrade().is_none(), "it was idle");
+    assert_eq!((tenants.drivers[1].is_done(), tenants.map.names()), (false, vec![2]));
     drop(upgraded);
-    executor.run();
-    while let Some(next) = clock.next() {
-        clock.set(next);
-        executor.run();
-    }
-    assert!(running[1].is_done() && map.is_empty());
+    tenants.advance(secs(200));
+    assert!(tenants.drivers[1].is_done() && tenants.map.is_empty());
 }

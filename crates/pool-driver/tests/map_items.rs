@@ -73,7 +73,7 @@ fn outcomes_are_passed_on() {
     bench.outside.world.link(A).change(|behaviour| behaviour.keeps_items = true);
     bench.send(1);
     assert_eq!(bench.in_flight(), 1);
-    bench.outside.world.link(A).finish(1, Outcome::Success { latency: Duration::ZERO });
+    bench.outside.world.link(A).finish(1, Outcome::Success { latency: Some(Duration::ZERO) });
     bench.executor.run();
     assert_eq!(bench.in_flight(), 0);
 }

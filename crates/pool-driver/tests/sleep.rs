@@ -125,7 +125,9 @@ fn sleeps_that_are_given_up_wake_nobody_and_cost_the_driver_one_poll_in_all() {
     let sleepers: Vec<_> = (1..=1000).map(|duration| sleeper(&mut bench, secs(duration))).collect();
     bench.run();
     let before = bench.driver.polls();
-    sleepers.iter().for_each(|sleeper| bench.executor.cancel(sleeper));
+    for sleeper in &sleepers {
+        bench.executor.cancel(sleeper);
+    }
     bench.advance(secs(2_000));
     let polls = bench.driver.polls() - before;
     assert!(polls <= 2, "{polls} polls for nobody");

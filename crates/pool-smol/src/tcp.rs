@@ -123,8 +123,8 @@ where
     type Future = WrappedDial<<TcpDialer as Connect<A>>::Future, AsFramed<D>>;
 
     fn connect(&mut self, address: A, context: &DialContext) -> Self::Future {
-        let codec = AsFramed::new(self.codec.clone());
-        Wrapped::new(TcpDialer::new(self.options), codec).connect(address, context)
+        let dial = TcpDialer::new(self.options).connect(address, context);
+        WrappedDial::new(dial, AsFramed::new(self.codec.clone()))
     }
 }
 

@@ -4,7 +4,9 @@
 mod scenarios;
 
 mod adapter {
-    pub(crate) use pool_smol::*;
+    pub(crate) use pool_smol::call::*;
+    pub(crate) use pool_smol::driver::*;
+    pub(crate) use pool_smol::{pool_map, sink_pool_for};
 
     pub(crate) type Runtime = pool_smol::SmolRuntime;
 }

@@ -10,6 +10,7 @@ mod adapter {
     use std::io;
     use std::net::SocketAddr;
 
+    pub(crate) use pool_smol::call::Call;
     pub(crate) use pool_smol::{Connection, Pipelined, Tagged, call_pool_for};
     pub(crate) use smol::block_on;
 

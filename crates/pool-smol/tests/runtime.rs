@@ -4,7 +4,8 @@
 mod executor_end;
 
 mod adapter {
-    pub(crate) use pool_smol::*;
+    pub(crate) use pool_smol::driver::*;
+    pub(crate) use pool_smol::sink_pool_for;
 
     pub(crate) type Runtime = pool_smol::SmolRuntime;
 }

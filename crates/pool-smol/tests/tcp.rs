@@ -9,7 +9,7 @@ mod adapter {
 
     pub(crate) use pool_smol::{
         Pool,
-        call::{AsPipelined, AsTagged, Call, CallExt},
+        call::{AsPipelined, AsTagged, Call},
         call_pool_for,
         connect::{AsReadDriven, Plain, Wrapped},
         errors::ReadyError,

@@ -4,7 +4,9 @@
 mod scenarios;
 
 mod adapter {
-    pub(crate) use pool_tokio::*;
+    pub(crate) use pool_tokio::call::*;
+    pub(crate) use pool_tokio::driver::*;
+    pub(crate) use pool_tokio::{pool_map, sink_pool_for};
 
     pub(crate) type Runtime = pool_tokio::TokioRuntime;
 }

@@ -11,6 +11,7 @@ mod adapter {
     use std::io;
     use std::net::SocketAddr;
 
+    pub(crate) use pool_tokio::call::Call;
     pub(crate) use pool_tokio::{Connection, Pipelined, Tagged, call_pool_for};
 
     use tokio::net::TcpStream;

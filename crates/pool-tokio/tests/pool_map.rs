@@ -108,7 +108,7 @@ async fn maps_can_be_shared_and_their_futures_spawned() {
     }
     let creator = |_: &String| {
         let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<Cell<u8>>()) };
-        sink_pool_for(connector).connect_to_fixed([]).spawn()
+        sink_pool_for(connector).connect_to_fixed([] as [SocketAddr; 0]).spawn()
     };
     let pools: PoolMap<String, Pool<Cell<u8>>> = pool_map(creator).spawn().expect("the settings make sense");
     assert_shared(&pools);

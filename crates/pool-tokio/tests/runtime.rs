@@ -4,7 +4,8 @@
 mod executor_end;
 
 mod adapter {
-    pub(crate) use pool_tokio::*;
+    pub(crate) use pool_tokio::driver::*;
+    pub(crate) use pool_tokio::sink_pool_for;
 
     pub(crate) type Runtime = pool_tokio::TokioRuntime;
 }

@@ -15,7 +15,9 @@ const BOUNDS: &[Bound] = &[
     Bound::value("core", "choose-100000", Metric::Allocations, 0.0),
     Bound::ratio("core", "churn-100000", Metric::Instructions, 4.0),
     Bound::ratio("core", "churn-100000", Metric::Time, 4.0),
-    Bound::value("core", "keep-100000", Metric::Bytes, 256.0),
+    // 16 of them are the stable hash: once in the set, and once beside the weight, where a balancer reads it
+    // without a look at the address.
+    Bound::value("core", "keep-100000", Metric::Bytes, 272.0),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Instructions, 0.40),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Time, 0.5),
     Bound::ratio("dispatch", "w1-64-ct", Metric::Instructions, 0.75),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use futures_sink::Sink;
 use pin_project::pin_project;
-use pool_driver::{BoxError, Connection, ConnectionEvent, Outcome};
+use pool_driver::{BoxError, Connection, ConnectionEvent, Instant, Outcome};
 
 use super::Orphans;
 use super::correlation::Correlation;
@@ -130,13 +130,11 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Reques
 
     /// Looks whether the connection is to be replaced.
     fn check_orphans(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        let now = || this.exchange.as_mut().now();
-        if this.ending.is_staying() && this.orphan_limit.is_exceeded(*this.in_flight_max, now) {
+        let this = self.project();
+        if this.ending.is_staying() && this.orphan_limit.is_exceeded(*this.in_flight_max, this.exchange.now())
+        {
             this.ending.go_away();
         }
-        // What is read next comes later.
-        this.exchange.forget_time();
     }
 }
 
@@ -181,17 +179,14 @@ where
         }
     }
 
-    /// Time may pass until the next read.
+    /// Others have their turns.
     fn on_pause(self: Pin<&mut Self>) {
-        let this = self.project();
-        *this.reads = 0;
-        this.exchange.forget_time();
+        *self.project().reads = 0;
     }
 
     /// Writes, and reads unless a pool does that by polling for events.
     fn poll_drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let mut this = self.as_mut().project();
-        this.exchange.as_mut().forget_time();
         let is_pooled = this.ending.is_pooled();
         let mut written = Poll::Ready(Ok(()));
         if !this.ending.is_over() {
@@ -248,6 +243,11 @@ where
             return Poll::Pending;
         }
         self.next_event().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    #[inline]
+    fn set_now(self: Pin<&mut Self>, now: Instant) {
+        self.project().exchange.set_now(now);
     }
 
     /// The pool has waited for too long: what is on the wire is lost, the rest can be taken back.

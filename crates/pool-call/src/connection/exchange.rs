@@ -10,7 +10,6 @@ use futures_sink::Sink;
 use pin_project::pin_project;
 use pool_driver::{BoxError, Instant, Outcome};
 
-use super::clock::Clock;
 use super::correlation::{Correlation, Flight};
 use super::{Orphans, release_capacity};
 use crate::call::Call;
@@ -29,7 +28,8 @@ pub(super) struct Exchange<T, Request, Reply, C> {
     /// Calls whose callers had gone before they were begun, not reported yet.
     cancelled: usize,
     orphans: Arc<Orphans>,
-    clock: Clock,
+    /// By the pool's runtime. A connection without a pool has no time, and tells nobody how long a reply took.
+    now: Instant,
 }
 
 /// What a read has brought.
@@ -43,8 +43,7 @@ pub(super) enum Read {
 
 impl<T, Request, Reply, C> Exchange<T, Request, Reply, C> {
     pub(super) fn new(transport: T, correlation: C, orphans: Arc<Orphans>) -> Self {
-        let (pending, clock) = (VecDeque::new(), Clock::new());
-        Self { transport, correlation, pending, cancelled: 0, orphans, clock }
+        Self { transport, correlation, pending: VecDeque::new(), cancelled: 0, orphans, now: Instant::ZERO }
     }
 
     pub(super) fn correlation_mut(&mut self) -> &mut C {
@@ -78,13 +77,13 @@ impl<T, Request, Reply, C> Exchange<T, Request, Reply, C> {
         *self.project().cancelled = 0;
     }
 
-    pub(super) fn now(self: Pin<&mut Self>) -> Instant {
-        self.project().clock.now()
+    pub(super) fn now(&self) -> Instant {
+        self.now
     }
 
-    /// From now on time may have passed.
-    pub(super) fn forget_time(self: Pin<&mut Self>) {
-        self.project().clock.forget();
+    #[inline]
+    pub(super) fn set_now(self: Pin<&mut Self>, now: Instant) {
+        *self.project().now = now;
     }
 }
 
@@ -136,9 +135,8 @@ where
         let Some(flight) = this.correlation.finish(&reply) else {
             return Poll::Ready(Read::Failed(ConnectionError::UnexpectedReply));
         };
-        let now = this.clock.now();
         Poll::Ready(Read::Reply(match flight.responder.reply(reply) {
-            Ok(()) => Outcome::Success { latency: Some(now.saturating_duration_since(flight.begun)) },
+            Ok(()) => Outcome::Success { latency: Some(this.now.saturating_duration_since(flight.begun)) },
             Err(reply) => {
                 drop(reply);
                 this.orphans.remove();
@@ -159,8 +157,7 @@ where
                 *this.cancelled += 1;
                 continue;
             };
-            let begun = this.clock.now();
-            this.correlation.begin(&mut request, Flight { responder, begun });
+            this.correlation.begin(&mut request, Flight { responder, begun: *this.now });
             this.transport.as_mut().start_send(request)?;
         }
         this.transport.poll_flush(cx)

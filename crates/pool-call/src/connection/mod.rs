@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use crate::policy::IDLE_CAPACITY_MAX;
 
 mod call_connection;
-mod clock;
 mod correlation;
 mod ending;
 mod exchange;

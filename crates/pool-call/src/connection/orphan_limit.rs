@@ -30,15 +30,14 @@ impl OrphanLimit {
         self.orphans_max = Some(calls);
     }
 
-    /// Whether the connection is to be replaced. The clock is read only if that is in question.
+    /// Whether the connection is to be replaced.
     #[inline]
-    pub(super) fn is_exceeded(&mut self, in_flight_max: usize, now: impl FnOnce() -> Instant) -> bool {
+    pub(super) fn is_exceeded(&mut self, in_flight_max: usize, now: Instant) -> bool {
         let orphans = self.orphans.count();
         if orphans <= self.orphans_max.unwrap_or(in_flight_max / 2) {
             self.exceeded_since = None;
             return false;
         }
-        let now = now();
         let since = *self.exceeded_since.get_or_insert(now);
         // With nothing but orphans in flight nothing can happen that would wake the connection later.
         orphans >= in_flight_max || now.saturating_duration_since(since) > ORPHAN_AGE_MAX
@@ -58,7 +57,7 @@ mod tests {
     }
 
     fn is_exceeded(limit: &mut OrphanLimit, age: Duration) -> bool {
-        limit.is_exceeded(8, || Instant::ZERO + age)
+        limit.is_exceeded(8, Instant::ZERO + age)
     }
 
     #[test]

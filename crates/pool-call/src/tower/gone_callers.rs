@@ -26,8 +26,8 @@ pub(super) struct PolledCalls {
 
 impl PolledCalls {
     pub(super) fn add(&mut self, ended: &Ended) {
-        self.have_responses |= ended.is_response;
-        self.have_gone_callers |= !ended.is_response;
+        self.have_responses |= ended.is_response();
+        self.have_gone_callers |= !ended.is_response();
     }
 }
 

@@ -5,10 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use pin_project::pin_project;
-use pool_driver::{BoxError, ConnectionEvent, Outcome, SharedError};
+use pool_driver::{BoxError, ConnectionEvent, Instant, Outcome, SharedError};
 
 use crate::call::Responder;
 use crate::connection::Orphans;
@@ -35,8 +34,9 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
         responder: Responder<Request, Reply>,
         orphan: Arc<Orphans>,
         orphans: Option<Arc<AtomicUsize>>,
+        begun: Instant,
     ) -> Self {
-        Self { future, responder: Some(responder), orphan, orphans, begun: Instant::now() }
+        Self { future, responder: Some(responder), orphan, orphans, begun }
     }
 
     /// Tells the caller that its connection is over.
@@ -54,15 +54,36 @@ pub(super) type CallNews = ConnectionEvent<Infallible>;
 pub(super) const CANCELLED: CallNews = ConnectionEvent::Finished(Outcome::Cancelled);
 
 /// What became of a call.
-pub(super) struct Ended {
-    pub(super) news: CallNews,
-    /// Whether the service has responded, even with an error or without a caller.
-    pub(super) is_response: bool,
+pub(super) enum Ended {
+    Replied {
+        begun: Instant,
+    },
+    Failed {
+        begun: Instant,
+        error: SharedError,
+    },
+    /// The service has responded, and the caller has gone.
+    Unwanted,
+    /// The caller has gone, and the service has not responded.
+    Abandoned,
 }
 
 impl Ended {
-    fn by_response(news: CallNews) -> Self {
-        Self { news, is_response: true }
+    /// Whether the service has responded, even with an error or without a caller.
+    pub(super) fn is_response(&self) -> bool {
+        !matches!(self, Self::Abandoned)
+    }
+
+    /// What the connection tells of it now.
+    pub(super) fn news(self, now: Instant) -> CallNews {
+        let latency = |begun| Some(now.saturating_duration_since(begun));
+        match self {
+            Self::Replied { begun } => {
+                ConnectionEvent::Finished(Outcome::Success { latency: latency(begun) })
+            }
+            Self::Failed { begun, error } => ConnectionEvent::Failed { latency: latency(begun), error },
+            Self::Unwanted | Self::Abandoned => CANCELLED,
+        }
     }
 }
 
@@ -80,28 +101,28 @@ where
         if this.responder.is_some() && this.orphan.count() > 0 {
             *this.responder = None;
             let Some(orphans) = this.orphans else {
-                return Poll::Ready(Ended { news: CANCELLED, is_response: false });
+                return Poll::Ready(Ended::Abandoned);
             };
             orphans.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
-        let latency = Some(this.begun.elapsed());
+        let begun = *this.begun;
         let Some(responder) = this.responder.take() else {
             if let Some(orphans) = this.orphans {
                 orphans.fetch_sub(1, Ordering::Relaxed);
             }
-            return Poll::Ready(Ended::by_response(CANCELLED));
+            return Poll::Ready(Ended::Unwanted);
         };
-        Poll::Ready(Ended::by_response(match result {
+        Poll::Ready(match result {
             Ok(reply) => match responder.reply(reply) {
-                Ok(()) => ConnectionEvent::Finished(Outcome::Success { latency }),
-                Err(_) => CANCELLED,
+                Ok(()) => Ended::Replied { begun },
+                Err(_) => Ended::Unwanted,
             },
             Err(error) => {
                 let error: SharedError = error.into().into();
                 responder.fail(MaybeSentReason::ServiceFailed(Arc::clone(&error)));
-                ConnectionEvent::Failed { latency, error }
+                Ended::Failed { begun, error }
             }
-        }))
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pool_driver::{BoxError, ConnectionEvent};
+use pool_driver::{BoxError, ConnectionEvent, Instant};
 use tower_service::Service;
 
 use super::gone_callers::{GoneCallers, PolledCalls};
@@ -26,6 +26,8 @@ pub(super) struct ServiceCalls<S: Service<Request>, Request> {
     gone_callers: GoneCallers,
     /// What became of calls, for a pool that polls for it.
     news: VecDeque<CallNews>,
+    /// By the pool's runtime.
+    now: Instant,
 }
 
 impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
@@ -36,6 +38,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             in_flight_max: IN_FLIGHT_MAX,
             gone_callers: GoneCallers::new(),
             news: VecDeque::new(),
+            now: Instant::ZERO,
         }
     }
 
@@ -46,6 +49,10 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
     /// Calls are finished without their callers from now on.
     pub(super) fn finish_abandoned(&mut self) {
         self.gone_callers.finish_abandoned();
+    }
+
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.now = now;
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -106,7 +113,8 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
             return;
         };
         let response = self.service.as_mut().expect("the service is ready").call(request);
-        self.in_flight.push(InFlight::new(response, responder, orphan, self.gone_callers.orphans()));
+        let in_flight = InFlight::new(response, responder, orphan, self.gone_callers.orphans(), self.now);
+        self.in_flight.push(in_flight);
     }
 
     /// Fails all calls in flight.
@@ -128,7 +136,7 @@ where
         while let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(cx) {
             polled.add(&ended);
             if keeps_news {
-                self.news.push_back(ended.news);
+                self.news.push_back(ended.news(self.now));
             }
         }
         self.gone_callers.on_polled(&polled);

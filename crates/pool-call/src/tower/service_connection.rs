@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 use pin_project::pin_project;
-use pool_driver::{BoxError, Connection, ConnectionEvent};
+use pool_driver::{BoxError, Connection, ConnectionEvent, Instant};
 use tower_service::Service;
 
 use super::service_calls::ServiceCalls;
@@ -216,6 +216,10 @@ where
             self.as_mut().drive(cx);
         }
         self.next_event().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn set_now(self: Pin<&mut Self>, now: Instant) {
+        self.project().calls.set_now(now);
     }
 
     fn give_up(self: Pin<&mut Self>) {

@@ -7,5 +7,5 @@ mod server;
 mod watchdog;
 
 pub(crate) use crowd::{Crowd, IN_FLIGHT_MAX, Plan, WRITE_BUFFER_LEN};
-pub(crate) use frames::{ClientCodec, id_of, stamp};
+pub(crate) use frames::{ClientCodec, Reply, Request, id_of, stamp};
 pub(crate) use server::Order;

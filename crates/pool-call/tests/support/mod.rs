@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_core::Stream;
 use futures_sink::Sink;
 use pool_call::{Call, CallError, ConnectionError, MaybeSentReason, NotSentReason, ReplyFuture};
-use pool_driver::{Connection, ConnectionEvent, Outcome};
+use pool_driver::{Connection, ConnectionEvent, Instant, Outcome};
 
 /// Asks for its own number.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -311,6 +311,10 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
 
     pub(crate) fn close(&mut self) -> Poll<Result<(), ConnectionError>> {
         self.poll(Sink::poll_close)
+    }
+
+    pub(crate) fn set_now(&mut self, now: Instant) {
+        self.connection.as_mut().set_now(now);
     }
 
     pub(crate) fn give_up(&mut self) {

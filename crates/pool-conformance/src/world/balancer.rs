@@ -58,7 +58,7 @@ impl ScriptedBalancer {
         });
     }
 
-    fn check_ring(&self, ring: &Ring<'_>) {
+    fn check_ring(&self, ring: Ring<'_>) {
         for member in ring.members() {
             self.enter(member.id, "is in the ring", |account| {
                 let is_as_told = member.is_ready == account.is_ready && member.in_flight == account.in_flight;
@@ -73,7 +73,7 @@ impl Balance for ScriptedBalancer {
         if self.panics.load(Ordering::Relaxed) {
             self.calls.panic("of the balancer");
         }
-        self.check_ring(ring);
+        self.check_ring(*ring);
         RoundRobin::new().pick(ring, pick, now)
     }
 

@@ -72,6 +72,7 @@ impl<'a> Ring<'a> {
     }
 
     /// All connected addresses, by position.
+    #[must_use]
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member> {
         self.rings.active.members.iter().map(|&address| self.member(address))
     }
@@ -111,7 +112,7 @@ impl<'a> Ring<'a> {
         Random::nth(self.rings.seed, self.rings.sends)
     }
 
-    pub(crate) fn contains(&self, id: AddressId) -> bool {
+    pub(crate) fn contains(self, id: AddressId) -> bool {
         self.rings.nodes.get(id.0.index as usize).is_some_and(|node| {
             node.generation == id.0.generation
                 && node.position != NONE
@@ -119,11 +120,11 @@ impl<'a> Ring<'a> {
         })
     }
 
-    fn id(&self, address: u32) -> AddressId {
+    fn id(self, address: u32) -> AddressId {
         AddressId(SlabKey { index: address, generation: self.rings.node(address).generation })
     }
 
-    fn member(&self, address: u32) -> Member {
+    fn member(self, address: u32) -> Member {
         let node = self.rings.node(address);
         Member {
             id: self.id(address),

@@ -1,6 +1,7 @@
 //! All deadlines meet here, each with its reason. What each of them means has a file of its own:
 //! `dialling`, `failures`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
 
+use core::mem;
 use core::time::Duration;
 
 use super::Uniform;
@@ -27,8 +28,12 @@ enum Reason {
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    /// The nearest deadline of a slot.
+    /// The nearest deadline of a slot, at the end of time at the latest.
     fn slot_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
+        self.next_of_slot(index).map(|(at, reason)| (at.min(Instant::LAST), reason))
+    }
+
+    fn next_of_slot(&self, index: u32) -> Option<(Instant, Reason)> {
         let (slot, config) = (&self.slots[index], &self.config);
         match slot.state {
             SlotState::Dropping => None,
@@ -54,19 +59,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Sets a slot's timer to what its deadline is now.
     pub(super) fn update_deadline(&mut self, index: u32) {
-        let slot = &self.slots[index];
-        let due = self.slot_deadline(index).map(|(at, _)| at);
-        if slot.armed {
-            if due == Some(slot.deadline) {
-                return;
-            }
-            self.deadlines.disarm(slot.deadline, DeadlineKind::Slot(index));
+        let due = self.slot_deadline(index).map_or(Instant::NEVER, |(at, _)| at);
+        if due == self.slots[index].deadline {
+            return;
         }
-        let slot = &mut self.slots[index];
-        slot.armed = due.is_some();
-        if let Some(at) = due {
-            slot.deadline = at;
-            self.deadlines.arm(at, DeadlineKind::Slot(index));
+        self.disarm_slot(index);
+        if due != Instant::NEVER {
+            self.slots[index].deadline = due;
+            self.deadlines.arm(due, DeadlineKind::Slot(index));
+        }
+    }
+
+    /// Takes a slot's timer away, if it is set.
+    pub(super) fn disarm_slot(&mut self, index: u32) {
+        let deadline = mem::replace(&mut self.slots[index].deadline, Instant::NEVER);
+        if deadline != Instant::NEVER {
+            self.deadlines.disarm(deadline, DeadlineKind::Slot(index));
         }
     }
 
@@ -75,7 +83,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         while let Some((_, timer)) = self.deadlines.pop_due(self.now) {
             match timer {
                 DeadlineKind::Slot(index) => {
-                    self.slots[index].armed = false;
+                    self.slots[index].deadline = Instant::NEVER;
                     self.on_slot_deadline(index);
                 }
                 DeadlineKind::Backoff(index) => {

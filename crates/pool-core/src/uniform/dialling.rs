@@ -14,7 +14,7 @@ use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
-use crate::slot::{Evidence, Slot};
+use crate::slot::{Slot, Trust};
 
 /// The dials in flight, and the addresses that wait for one.
 #[derive(Clone, Debug, Default)]
@@ -100,14 +100,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
         known.dials.last = self.now;
-        let evidence = Evidence {
-            is_probe: known.is_failing(),
-            is_proven: false,
-            episode: known.episode,
-            connected_episode: known.episode,
-        };
+        let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
+        let episode = known.episode;
         let address = known.address.clone();
-        let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));
+        let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episode, self.now));
         self.join_siblings(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });

@@ -10,7 +10,7 @@ use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
 use crate::output::{Event, Output};
 use crate::slab::SlabKey;
-use crate::slot::{Slot, SlotState};
+use crate::slot::{Slot, SlotState, Trust};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether the end of a slot is held against its address. A failure always is. A close in
@@ -28,14 +28,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn is_stable(&self, slot: &Slot) -> bool {
-        slot.evidence.is_proven || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
+        slot.trust == Trust::Proven
+            || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
     }
 
     /// Whether a connection can still show that its address works again: it came up after the last failure.
     pub(super) fn may_clear(&self, slot: &Slot) -> bool {
         let known = self.addresses.get(slot.address);
         let is_later = known.episode == slot.evidence.connected_episode;
-        !slot.evidence.is_proven && known.is_failing() && is_later
+        slot.trust != Trust::Proven && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
@@ -67,11 +68,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection has shown that its address works. Only one that came up after the last failure
     /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
-        let Slot { address: index, evidence, .. } = &mut self.slots[slot];
-        if evidence.is_proven {
+        let Slot { address: index, trust, evidence, .. } = &mut self.slots[slot];
+        if *trust == Trust::Proven {
             return;
         }
-        evidence.is_proven = true;
+        *trust = Trust::Proven;
         let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {

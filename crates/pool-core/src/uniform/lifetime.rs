@@ -113,7 +113,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let mut slot = first;
         while slot != NONE {
             self.update_deadline(slot);
-            slot = Some(self.slots[slot].siblings.next).filter(|next| *next != first).unwrap_or(NONE);
+            slot = Some(self.slots[slot].links.siblings.next).filter(|next| *next != first).unwrap_or(NONE);
         }
     }
 }

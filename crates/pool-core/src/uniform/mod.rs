@@ -33,7 +33,7 @@ use crate::output::Output;
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Slot, SlotEvent, Transition, transition};
+use crate::slot::{Handled, Slot, SlotEvent, Transition, Trust, transition};
 
 use closing::Phase;
 use dialling::Dials;
@@ -277,7 +277,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         let address = slot.address;
-        if !slot.evidence.is_proven {
+        if slot.trust != Trust::Proven {
             self.on_rare_outcome(id, true);
         }
         self.balancer.on_answered(self.addresses.id(address), latency, self.now);
@@ -298,7 +298,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let latency = slot.count_outcome(&outcome, self.now);
         let is_due_sooner = slot.unreported == 0 && slot.is_due_sooner(self.config.idle_timeout);
-        let proves = matches!(outcome, Outcome::Success { .. }) && !slot.evidence.is_proven;
+        let proves = matches!(outcome, Outcome::Success { .. }) && slot.trust != Trust::Proven;
         let address = self.rings.count_outcomes(slot.address, 1);
         if is_due_sooner || proves {
             self.on_rare_outcome(id, proves);

@@ -4,14 +4,13 @@ use alloc::vec::Vec;
 
 use super::Uniform;
 use crate::balance::Balance;
-use crate::deadline_queue::DeadlineKind;
 use crate::links::{Linked, NONE, ring};
-use crate::slot::{Dropped, Siblings, SlotState, Turns};
+use crate::slot::{Dropped, Siblings, SlotState, Trust, Turns};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The slots of an address, the latest first.
     pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
-        ring(self.addresses.get(address).slots, |slot| self.slots[slot].siblings.next)
+        ring(self.addresses.get(address).slots, |slot| self.slots[slot].links.siblings.next)
     }
 
     /// The same, to change them meanwhile.
@@ -66,7 +65,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Counts a slot in, in its present state.
     pub(super) fn count_entry(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
+        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
         let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
         let known = self.addresses.get_mut(address);
         known.awaits_failure |= awaits_failure;
@@ -95,11 +94,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Takes a slot out of all counts, before it changes.
     pub(super) fn count_exit(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.is_probe);
-        if slot.armed {
-            self.deadlines.disarm(slot.deadline, DeadlineKind::Slot(index));
-            self.slots[index].armed = false;
-        }
+        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
+        self.disarm_slot(index);
         self.clear_fresh(index);
         if state == SlotState::Ready {
             self.leave_turns(index);

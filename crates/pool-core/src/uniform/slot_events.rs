@@ -26,7 +26,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return self.commit_sent_out_of_turn(id);
         }
         slot.count_sent(self.now);
-        let (address, next) = (slot.address, slot.turns.next);
+        let (address, next) = (slot.address, slot.links.turns.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
         let address = self.rings.commit_turn(address, next);
         self.balancer.on_sent(address, self.now);

@@ -72,9 +72,11 @@ impl Bookkeeper {
         assert_eq!(member.is_ready, account.is_ready, "{member:?}");
     }
 
-    fn check_ring(&self, ring: &Ring<'_>) {
+    fn check_ring(&self, ring: Ring<'_>) {
         let members: Vec<Member> = ring.members().collect();
-        members.iter().for_each(|member| self.check_member(member));
+        for member in &members {
+            self.check_member(member);
+        }
         let ready: Vec<bool> = members.iter().map(|member| member.is_ready).collect();
         assert!(ring.ready_len() > 0 && ready.is_sorted_by(|one, next| one >= next), "{ready:?}");
         assert_eq!(ring.ready_len(), ready.iter().filter(|is_ready| **is_ready).count());
@@ -104,7 +106,7 @@ impl Bookkeeper {
 impl Balance for Bookkeeper {
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId> {
         assert!(now >= self.now);
-        self.check_ring(ring);
+        self.check_ring(*ring);
         self.check_draw(ring.draw());
         RoundRobin::new().pick(ring, args, now)
     }

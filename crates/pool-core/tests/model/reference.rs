@@ -78,8 +78,8 @@ pub(crate) struct Occupant {
     pub(crate) in_flight: u32,
     /// Items in flight that it has answered.
     answered: u32,
-    /// Whether it ever answered one before it was finished.
-    has_answered: bool,
+    /// Items that it ever answered before they were finished.
+    answered_ever: u32,
     /// Whether its address was failing when it was dialled.
     probe: bool,
     /// Whether it is new, and neither ready nor busy was reported.
@@ -126,14 +126,14 @@ impl Occupant {
     }
 
     fn owes_outcomes(&self, config: &Config) -> bool {
-        let reports = self.has_answered || !self.outcomes.is_empty() || config.outcome_timeout.is_some();
+        let reports = self.answered_ever > 0 || !self.outcomes.is_empty() || config.outcome_timeout.is_some();
         reports && self.in_flight > 0
     }
 
     /// Whether it has sent anything, as far as can be told.
     fn has_sent(&self) -> bool {
         let has_told = self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent);
-        self.in_flight > 0 || self.has_answered || has_told
+        self.in_flight > 0 || self.answered_ever > 0 || has_told
     }
 
     fn idle_since(&self) -> Instant {
@@ -801,7 +801,7 @@ impl Reference {
             return Handled::Invalid;
         }
         slot.answered += 1;
-        slot.has_answered = true;
+        slot.answered_ever += 1;
         slot.spoke = self.now;
         self.known.get_mut(&slot.address).expect("known").tally.answered += 1;
         self.on_proof(id);
@@ -918,7 +918,7 @@ impl Reference {
             sent: 0,
             in_flight: 0,
             answered: 0,
-            has_answered: false,
+            answered_ever: 0,
             probe: known.failures > 0,
             fresh: false,
             episode: known.episode,

@@ -44,6 +44,7 @@ struct HeapEntry {
 struct Timer {
     /// In the heap. `OUTSIDE` if it has fired or is not in use.
     place: usize,
+    /// There while it is in the heap.
     waker: Option<Waker>,
 }
 
@@ -131,10 +132,8 @@ impl TimerQueue {
         let mut state = self.state.lock();
         let Some(waker) = state.pop_due(now) else { return false };
         drop(state);
-        if let Some(waker) = waker {
-            // One that panics keeps nobody else asleep.
-            let _ = guard(|| waker.wake());
-        }
+        // One that panics keeps nobody else asleep.
+        let _ = guard(|| waker.wake());
         true
     }
 
@@ -158,15 +157,12 @@ impl TimerQueueState {
     fn insert(&mut self, deadline: Instant, waker: Waker) -> u32 {
         let place = self.heap.len();
         let new = Timer { place, waker: Some(waker) };
-        let timer = match self.unused.pop() {
-            Some(timer) => {
-                self.timers[timer as usize] = new;
-                timer
-            }
-            None => {
-                self.timers.push(new);
-                u32::try_from(self.timers.len() - 1).expect("memory ends before the numbers do")
-            }
+        let timer = if let Some(timer) = self.unused.pop() {
+            self.timers[timer as usize] = new;
+            timer
+        } else {
+            self.timers.push(new);
+            u32::try_from(self.timers.len() - 1).expect("memory ends before the numbers do")
         };
         self.heap.push(HeapEntry { deadline, timer });
         self.move_up(place);
@@ -187,7 +183,7 @@ impl TimerQueueState {
     }
 
     /// Takes out a timer whose time has come. It has to be stopped all the same.
-    fn pop_due(&mut self, now: Instant) -> Option<Option<Waker>> {
+    fn pop_due(&mut self, now: Instant) -> Option<Waker> {
         if self.alarm.is_some_and(|alarm| alarm <= now) {
             self.alarm = None;
         }
@@ -198,7 +194,7 @@ impl TimerQueueState {
         self.remove_at(0);
         let timer = &mut self.timers[timer as usize];
         timer.place = OUTSIDE;
-        Some(timer.waker.take())
+        timer.waker.take()
     }
 
     fn set_alarm(&mut self) -> Option<Instant> {
@@ -322,7 +318,9 @@ mod tests {
         let mut state = state();
         let timers: Vec<_> =
             (0..10_000).map(|nanos| state.insert(at(nanos), Waker::noop().clone())).collect();
-        timers.into_iter().for_each(|timer| drop(state.remove(timer)));
+        for timer in timers {
+            drop(state.remove(timer));
+        }
         assert_eq!((state.heap.capacity(), state.timers.capacity(), state.unused.capacity()), (0, 0, 0));
     }
 }

@@ -82,7 +82,7 @@ where
     type Future = WrappedDial<C::Future, W>;
 
     fn connect(&mut self, address: A, context: &DialContext) -> Self::Future {
-        WrappedDial { dial: self.connector.connect(address, context), wrap: Some(self.wrap.clone()) }
+        WrappedDial::new(self.connector.connect(address, context), self.wrap.clone())
     }
 }
 
@@ -94,6 +94,13 @@ pub struct WrappedDial<F, W> {
     dial: F,
     /// Until the connection is there.
     wrap: Option<W>,
+}
+
+impl<F, W> WrappedDial<F, W> {
+    /// Wraps what `dial` makes by `wrap`: for a connector of your own whose wrapping depends on the address.
+    pub fn new(dial: F, wrap: W) -> Self {
+        Self { dial, wrap: Some(wrap) }
+    }
 }
 
 impl<F, W, K, E> Future for WrappedDial<F, W>

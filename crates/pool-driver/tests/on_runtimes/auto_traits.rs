@@ -69,7 +69,7 @@ fn a_runtime_is_send_sync_clone_and_debug() {
 #[test]
 fn builders_can_be_shared_and_made_drivers_be_sent() {
     let connector = |_: SocketAddr| async { Ok::<_, String>(drain::<RefCell<u32>>()) };
-    let builder = sink_pool_for(connector).connect_to_fixed([]);
+    let builder = sink_pool_for(connector).connect_to_fixed([] as [SocketAddr; 0]);
     is_shared_value(&builder);
     let followed = stream::unfold(Cell::new(0), |cell| async move { Some((PoolConfig::default(), cell)) });
     let builder = builder.config_from(followed);
@@ -77,6 +77,7 @@ fn builders_can_be_shared_and_made_drivers_be_sent() {
     let (pool, driver) = builder.build::<RefCell<u32>>().expect("the settings make sense");
     is_shared_value(&pool);
     is_sent(&driver);
-    let creator = |_: &String| sink_pool_for(connector).connect_to_fixed([]).spawn::<RefCell<u32>>();
+    let creator =
+        |_: &String| sink_pool_for(connector).connect_to_fixed([] as [SocketAddr; 0]).spawn::<RefCell<u32>>();
     is_shared_value(&pool_map(creator));
 }

@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use super::adapter::{
-    CALLS, Connection, Pipelined, Tagged, Transport, block_on, call_pool_for, dial, run_all,
+    CALLS, Call, Connection, Pipelined, Tagged, Transport, block_on, call_pool_for, dial, run_all,
 };
-use super::loopback::{Crowd, IN_FLIGHT_MAX, Item, Order, Plan, WRITE_BUFFER_LEN, id_of, stamp};
+use super::loopback::{Crowd, IN_FLIGHT_MAX, Order, Plan, Reply, Request, WRITE_BUFFER_LEN, id_of, stamp};
 
 /// Longer than any test: what is queued is always delivered.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3600);
 
 fn run<K>(plan: Plan, connect: fn(Transport) -> K)
 where
-    K: Connection<Item> + Send + 'static,
+    K: Connection<Call<Request, Reply>> + Send + 'static,
 {
     let crowd = Crowd::new(plan);
     let connector = move |address| async move {
@@ -24,7 +24,7 @@ where
     };
     let settings = crowd.settings(call_pool_for(connector));
     let ended = block_on(async {
-        let pool = settings.spawn::<Item>().expect("the settings make sense");
+        let pool = settings.spawn().expect("the settings make sense");
         run_all(crowd.callers(&pool)).await;
         pool.shutdown(SHUTDOWN_TIMEOUT).await
     });

@@ -8,14 +8,15 @@ use futures_util::FutureExt;
 use futures_util::sink::Drain;
 
 use super::adapter::{
-    AsPlain, EndReason, FixedAddresses, Pool, PoolBuilder, Runtime, UndeliveredReason, Wrapped, sink_pool_for,
+    AsPlain, EndReason, FixedAddresses, Items, Pool, PoolBuilder, Runtime, UndeliveredReason, Wrapped,
+    sink_pool_for,
 };
 
 type NoDial = fn(u16) -> Pending<Result<Drain<u32>, String>>;
 type OnUndelivered = Box<dyn FnMut(u32, UndeliveredReason) + Send>;
 /// The builder of a pool whose dials never end.
 pub(crate) type Unconnected =
-    PoolBuilder<Wrapped<NoDial, AsPlain>, Runtime, FixedAddresses<u16>, OnUndelivered>;
+    PoolBuilder<Wrapped<NoDial, AsPlain>, Runtime, FixedAddresses<u16>, Items<OnUndelivered>>;
 
 /// Queued items are given back and all who wait are told, when the executor that `spawn` has given the driver
 /// to is dropped.

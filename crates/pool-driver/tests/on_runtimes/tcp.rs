@@ -10,9 +10,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_util::codec::LinesCodec;
 
 use super::adapter::{
-    AsPipelined, AsReadDriven, AsTagged, Call, CallExt, Listener, Peer, Plain, Pool, ReadyError,
-    TcpConnector, TcpTransport, Wrapped, block_on, call_pool_for, frame, listen, pool_for, sink_pool_for,
-    socket, tcp, yield_now,
+    AsPipelined, AsReadDriven, AsTagged, Call, Listener, Peer, Plain, Pool, ReadyError, TcpConnector,
+    TcpTransport, Wrapped, block_on, call_pool_for, frame, listen, pool_for, sink_pool_for, socket, tcp,
+    yield_now,
 };
 
 /// So long that a test which waits for it has failed.
@@ -188,7 +188,7 @@ fn calls_are_answered_in_their_order_over_a_pipelined_connector() {
     block_on(async {
         let (listener, address) = server().await;
         let builder = call_pool_for(tcp(lines()).pipelined()).connect_to_fixed([address]);
-        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let pool = builder.spawn().expect("the settings make sense");
         let calls = async {
             let (first, second) = join(pool.call("a".to_owned()), pool.call("b".to_owned())).await;
             pool.shutdown(TIMEOUT).await;
@@ -204,10 +204,13 @@ fn calls_are_answered_also_where_their_connection_counts_as_a_plain_sink() {
     block_on(async {
         let (listener, address) = server().await;
         let builder = sink_pool_for(tcp(lines()).pipelined()).connect_to_fixed([address]);
-        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
-        let calls = join(pool.call("a".to_owned()), pool.call("b".to_owned()));
+        let pool = builder.spawn().expect("the settings make sense");
         let ask = async {
-            let (first, second) = calls.await;
+            let (first, first_reply) = Call::<String, String>::new("a".to_owned());
+            let (second, second_reply) = Call::new("b".to_owned());
+            pool.send(first).await.expect("it is open");
+            pool.send(second).await.expect("it is open");
+            let (first, second) = join(first_reply, second_reply).await;
             pool.shutdown(TIMEOUT).await;
             (first.expect("it is answered"), second.expect("it is answered"))
         };
@@ -223,7 +226,7 @@ fn calls_are_answered_in_any_order_over_a_tagged_connector() {
     block_on(async {
         let (listener, address) = server().await;
         let builder = call_pool_for(tcp(lines()).tagged(stamp, id_of)).connect_to_fixed([address]);
-        let pool = builder.spawn::<Call<String, String>>().expect("the settings make sense");
+        let pool = builder.spawn().expect("the settings make sense");
         let calls = async {
             let (first, second) = join(pool.call("a".to_owned()), pool.call("b".to_owned())).await;
             pool.shutdown(TIMEOUT).await;
@@ -293,7 +296,7 @@ impl Options {
             let (_listener, address) = server().await;
             let builder = pool_for(connector).connect_to_fixed([address]);
             let pool = builder.spawn::<String>().expect("the settings make sense");
-            pool.ready().await.expect("the server listens");
+            pool.ready(1).await.expect("the server listens");
         });
         seen.try_recv().expect("it has connected").expect("the system has these options")
     }

@@ -132,7 +132,7 @@ mod tests {
         let pool = ThreadPool::new(NoThreads);
         let (kept, dropped) = mpsc::channel::<()>();
         let refused = pool.run(Box::new(move || drop(kept)));
-        assert!(refused.expect_err("no thread").to_string().contains("`pool-blocking` could not be started"));
+        assert!(refused.expect_err("no thread").to_string().contains("`pool-lookup` could not be started"));
         assert_eq!(dropped.recv(), Err(mpsc::RecvError));
     }
 

@@ -11,13 +11,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use pool_tokio::{
-    CallError, CallTimeoutExt, Connection, Pipelined, Pool, Tagged,
-    call::{Call, CallExt, ConnectionError, MaybeSentReason, NotSentReason},
-    call_pool_for,
-    driver::Backoff,
-    events::AddressSnapshot,
-};
+use pool_tokio::call::{Call, ConnectionError, MaybeSentReason, NotSentReason};
+use pool_tokio::driver::Backoff;
+use pool_tokio::events::AddressSnapshot;
+use pool_tokio::{CallError, CallPool, Connection, Pipelined, Tagged, call_pool_for};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking, yield_now};
 use tokio::time::{advance, pause};
@@ -116,7 +113,7 @@ pub(crate) fn each() -> usize {
 pub(crate) type Ends = BTreeMap<u32, End>;
 
 pub(crate) struct Bench {
-    pub(crate) pool: Pool<Item>,
+    pub(crate) pool: CallPool<Request, Reply>,
     pub(crate) good: Server,
     pub(crate) bad: Server,
     next: u32,
@@ -143,7 +140,7 @@ impl Bench {
             .backoff(backoff())
             .outcome_timeout(settings.outcome_timeout)
             .seed(1)
-            .spawn::<Item>()
+            .spawn()
             .expect("the settings make sense");
         Self { pool, good, bad, next: 0, _watchdog: Watchdog::start("a bad peer".to_owned()) }
     }
@@ -178,9 +175,10 @@ impl Bench {
         for number in self.next..self.next + count {
             let (pool, request) = (self.pool.clone(), Request { number, padding, ..Request::default() });
             let handle = calls.under_way.spawn(async move {
+                let call = pool.call(request);
                 let answered = match timeout {
-                    Some(timeout) => pool.call_timeout(request, timeout).await,
-                    None => pool.call(request).await,
+                    Some(timeout) => call.timeout(timeout).await,
+                    None => call.await,
                 };
                 (number, end_of(number, answered))
             });
