@@ -45,7 +45,8 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// Makes the call, if there is none yet, in a slot of this shard. With a waker the caller waits for the reply
     /// from now on, and need not be polled before it has come.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call")]
     pub(crate) fn make_call(
         &mut self,
         shard: Option<&Shard<Request, Reply>>,

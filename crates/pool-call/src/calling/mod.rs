@@ -154,7 +154,8 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// Puts a call into the queue, or lets it wait for room there. Returns whether it is in the queue: then the
     /// answer wakes the caller.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call")]
     fn send(&mut self, call: Call<P::Request, P::Reply>) -> bool {
         match self.handle.pool().pool.try_send(call) {
             Ok(()) => true,

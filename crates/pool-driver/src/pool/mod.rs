@@ -101,6 +101,8 @@ impl<T, A> Pool<T, A> {
     /// # Errors
     ///
     /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every item")]
     pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
         self.shared.queue.try_push(item)
     }
