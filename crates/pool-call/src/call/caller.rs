@@ -73,11 +73,10 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         Some((Call { slot: Some(slot) }, expiry))
     }
 
-    /// What tells of the end of the call's time, if it is limited.
-    pub(crate) fn expiry(&self) -> Option<Arc<Expiry>> {
-        match &self.stage {
-            CallerStage::Waiting(slot, _) | CallerStage::Called(slot) => slot.shared_expiry(),
-            CallerStage::Asked(_) | CallerStage::Done | CallerStage::Failed(_) => None,
+    /// Wakes this caller, too, when the time of its call is over.
+    pub(crate) fn watch_expiry(&self, waker: &Waker) {
+        if let CallerStage::Waiting(slot, _) | CallerStage::Called(slot) = &self.stage {
+            slot.watch_expiry(waker);
         }
     }
 
