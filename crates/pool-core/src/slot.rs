@@ -271,7 +271,7 @@ impl Slot {
     #[inline]
     pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
         self.quiet_since = now;
-        if self.answered > 0 || *outcome == Outcome::Unsent {
+        if self.answered > 0 || matches!(outcome, Outcome::Unsent) {
             return self.count_outcome_among_answered(outcome);
         }
         self.unreported = self.unreported.wrapping_sub(1);

@@ -40,6 +40,8 @@ enum CallStage<Request, Reply> {
     Empty,
     /// The request has not been begun.
     Queued(Request),
+    /// The request has not been begun, and can be only before its time is over.
+    Limited(Request),
     /// A connection has the request, and counts its orphans here.
     Begun(Option<Arc<Orphans>>),
     /// The reply has come, and the caller hasn't seen it yet.
@@ -58,14 +60,13 @@ pub(super) enum GivenUp<Request, Reply> {
 
 impl<Request, Reply> CallSlot<Request, Reply> {
     /// A slot that holds a request. It is the recycled one, if there is one.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs 3 % of one")]
     pub(super) fn with(recycled: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
         let mut slot = recycled.unwrap_or_else(Self::new_empty);
         let Self { state, last_address, expiry } =
             Arc::get_mut(&mut slot).expect("a recycled slot has one owner");
-        if expiry.is_some() {
-            renew(expiry);
-        }
+        debug_assert!(expiry.is_none(), "the time of another call is not this one's");
         let state = state.get_mut();
         debug_assert!(
             matches!(state.stage, CallStage::Empty) && state.waker.is_none(),
@@ -77,27 +78,30 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         slot
     }
 
+    /// A new slot that holds a request.
+    pub(super) fn new(request: Request) -> Arc<Self> {
+        Self::with(None, request, None)
+    }
+
     #[cold]
     pub(super) fn new_empty() -> Arc<Self> {
         let state = Mutex::new(SlotState { stage: CallStage::Empty, waker: None });
         Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE), expiry: None })
     }
 
-    /// The expiry for a call in a slot that nobody else has yet.
-    pub(super) fn expiry(self: &mut Arc<Self>) -> Option<Arc<Expiry>> {
-        Some(Arc::clone(Arc::get_mut(self)?.expiry.get_or_insert_default()))
-    }
-
-    pub(super) fn watch_expiry(&self, waker: &Waker) {
-        if let Some(expiry) = &self.expiry {
-            expiry.watch(waker);
+    /// Limits the time of a call that nobody else has yet.
+    pub(super) fn limit(self: &mut Arc<Self>, by: Arc<Expiry>) {
+        let Some(slot) = Arc::get_mut(self) else { return };
+        let state = slot.state.get_mut();
+        if let CallStage::Queued(request) = mem::replace(&mut state.stage, CallStage::Empty) {
+            state.stage = CallStage::Limited(request);
+            slot.expiry = Some(by);
         }
     }
 
-    /// Whether its time is over.
-    #[inline]
-    fn has_expired(&self) -> bool {
-        self.expiry.as_ref().is_some_and(|expiry| expiry.is_over())
+    /// The call is over, and its slot may serve another. Not if somebody else still has it.
+    pub(super) fn clear(self: &mut Arc<Self>) -> bool {
+        Arc::get_mut(self).map(|slot| slot.expiry = None).is_some()
     }
 
     /// The address that the request was given to last, be it in an earlier attempt.
@@ -115,15 +119,33 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     /// Takes the request, to send it. `None` if the caller has gone, or its time is over.
     #[inline]
     pub(super) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
-        if self.has_expired() {
-            return None;
-        }
         let mut state = self.state.lock();
-        let CallStage::Queued(_) = state.stage else { return None };
         match mem::replace(&mut state.stage, CallStage::Begun(orphans)) {
             CallStage::Queued(request) => Some(request),
-            _ => None,
+            other => {
+                let unused = mem::replace(&mut state.stage, other);
+                self.begin_limited(state, unused)
+            }
         }
+    }
+
+    /// If there is time left.
+    #[cold]
+    #[inline(never)]
+    fn begin_limited(
+        &self,
+        mut state: MutexGuard<'_, SlotState<Request, Reply>>,
+        begun: CallStage<Request, Reply>,
+    ) -> Option<Request> {
+        let has_time = !self.expiry.as_ref().is_some_and(|expiry| expiry.is_over());
+        if has_time && let CallStage::Limited(_) = state.stage {
+            return match mem::replace(&mut state.stage, begun) {
+                CallStage::Limited(request) => Some(request),
+                _ => None,
+            };
+        }
+        drop(state);
+        None
     }
 
     /// Takes a begun request back, so that it can be begun again. Returns the request if the caller has gone.
@@ -135,7 +157,8 @@ impl<Request, Reply> CallSlot<Request, Reply> {
             return Err(request);
         };
         let orphans = orphans.take();
-        state.stage = CallStage::Queued(request);
+        state.stage =
+            if self.expiry.is_some() { CallStage::Limited(request) } else { CallStage::Queued(request) };
         drop(state);
         drop(orphans);
         Ok(())
@@ -144,7 +167,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     /// The request, while it has not been begun. The caller can't give the call up as long as this is looked at.
     pub(super) fn request(&self) -> Option<MappedMutexGuard<'_, Request>> {
         let request = MutexGuard::try_map(self.state.lock(), |state| match &mut state.stage {
-            CallStage::Queued(request) => Some(request),
+            CallStage::Queued(request) | CallStage::Limited(request) => Some(request),
             _ => None,
         });
         request.ok()
@@ -152,7 +175,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
 
     /// Whether the request has not been begun.
     pub(super) fn is_queued(&self) -> bool {
-        matches!(self.state.lock().stage, CallStage::Queued(_))
+        matches!(self.state.lock().stage, CallStage::Queued(_) | CallStage::Limited(_))
     }
 
     /// Gives the request back to the caller.
@@ -160,7 +183,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     pub(super) fn give_back(self: Arc<Self>, reason: NotSentReason) {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, CallStage::Empty) {
-            CallStage::Queued(request) => {
+            CallStage::Queued(request) | CallStage::Limited(request) => {
                 state.stage = CallStage::Failed(Box::new(CallError::NotSent { request, reason }));
             }
             other => state.stage = other,
@@ -259,7 +282,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         drop(state);
         drop(waker);
         match left {
-            CallStage::Queued(request) => GivenUp::NotSent(request),
+            CallStage::Queued(request) | CallStage::Limited(request) => GivenUp::NotSent(request),
             CallStage::Replied(reply) => GivenUp::Settled(Ok(reply)),
             CallStage::Failed(error) => GivenUp::Settled(Err(*error)),
             CallStage::Begun(orphans) => {
@@ -279,7 +302,9 @@ impl<Request, Reply> SlotState<Request, Reply> {
         match self.stage {
             CallStage::Replied(_) => {}
             CallStage::Failed(_) => return Poll::Ready(None),
-            CallStage::Empty | CallStage::Queued(_) | CallStage::Begun(_) => return Poll::Pending,
+            CallStage::Empty | CallStage::Queued(_) | CallStage::Limited(_) | CallStage::Begun(_) => {
+                return Poll::Pending;
+            }
         }
         match mem::replace(&mut self.stage, CallStage::Empty) {
             CallStage::Replied(reply) => Poll::Ready(Some(reply)),
@@ -288,17 +313,8 @@ impl<Request, Reply> SlotState<Request, Reply> {
     }
 }
 
-/// The next call has its own time, or all of it.
-fn renew(expiry: &mut Option<Arc<Expiry>>) {
-    match expiry.as_mut().and_then(Arc::get_mut) {
-        Some(unused) => unused.renew(),
-        // A timer still has it.
-        None => *expiry = None,
-    }
-}
-
 /// Overwrites a value that has nothing to drop. The compiler can't know that, and would look.
 #[inline]
-pub(super) fn overwrite<T>(target: &mut T, value: T) {
+fn overwrite<T>(target: &mut T, value: T) {
     mem::forget(mem::replace(target, value));
 }

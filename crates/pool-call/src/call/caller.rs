@@ -1,31 +1,36 @@
 //! The caller's end of a call, from the request to the reply.
 
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pool_driver::AddressId;
 
 use super::Call;
-use super::call_slot::{CallSlot, GivenUp, overwrite};
+use super::call_slot::{CallSlot, GivenUp};
 use super::expiry::Expiry;
 use super::free_list::Shard;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
 /// Makes a call and waits for its reply. `Sending` is how the call waits for a permit.
 ///
-/// All that a call may have to drop is in one enum: a call that is over costs its drop one comparison.
+/// All that a call may have to drop is in one enum, and in the stages of a call that is over there is nothing: its drop
+/// is one comparison.
 pub(crate) struct Caller<Request: 'static, Reply: 'static, Sending> {
-    stage: CallerStage<Request, Reply, Sending>,
+    stage: ManuallyDrop<CallerStage<Request, Reply, Sending>>,
 }
 
 enum CallerStage<Request, Reply, Sending> {
     /// There is no call yet.
     Asked(Request),
+    /// There is no call yet, and something is special about it.
+    AskedSpecially(Request),
     /// The call waits for a permit.
     Waiting(Arc<CallSlot<Request, Reply>>, Sending),
     /// The call is on its way.
     Called(Arc<CallSlot<Request, Reply>>),
+    /// The call is on its way, and something is special about it. So that the last look at a plain call need not ask.
+    CalledSpecially(Arc<CallSlot<Request, Reply>>),
     /// There is nothing left to wait for.
     Done,
     /// There is no reply, from this address.
@@ -33,104 +38,134 @@ enum CallerStage<Request, Reply, Sending> {
 }
 
 impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> {
+    /// What was there before has been taken.
+    #[inline]
+    fn set_stage(&mut self, stage: CallerStage<Request, Reply, Sending>) {
+        self.stage = ManuallyDrop::new(stage);
+    }
+
+    #[inline]
+    fn at(stage: CallerStage<Request, Reply, Sending>) -> Self {
+        Self { stage: ManuallyDrop::new(stage) }
+    }
+
     /// The caller of a call that is still to be [made](Self::make_call).
     pub(crate) fn of_request(request: Request) -> Self {
-        Self { stage: CallerStage::Asked(request) }
+        Self::at(CallerStage::Asked(request))
     }
 
     /// The caller of the call in this slot.
     pub(super) fn of_call(slot: Arc<CallSlot<Request, Reply>>) -> Self {
-        Self { stage: CallerStage::Called(slot) }
+        Self::at(CallerStage::Called(slot))
     }
 
-    /// Makes the call, if there is none yet, in a slot of this shard. With a waker the caller waits for the reply
-    /// from now on, and need not be polled before it has come.
+    /// Makes the call, if there is none yet, in a slot of this shard. The caller waits for the reply from now on, and
+    /// need not be polled before it has come.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call")]
     pub(crate) fn make_call(
         &mut self,
-        shard: Option<&Shard<Request, Reply>>,
-        waker: Option<&Waker>,
+        shard: &Shard<Request, Reply>,
+        waker: &Waker,
     ) -> Option<Call<Request, Reply>> {
-        let CallerStage::Asked(_) = self.stage else { return None };
+        let CallerStage::Asked(_) = *self.stage else { return None };
         let CallerStage::Asked(request) = self.take_stage() else { return None };
-        let slot = CallSlot::with(shard.and_then(Shard::take), request, waker.cloned());
-        overwrite(&mut self.stage, CallerStage::Called(Arc::clone(&slot)));
+        let slot = CallSlot::with(shard.take(), request, Some(waker.clone()));
+        self.set_stage(CallerStage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
     }
 
-    /// As [`make_call`](Self::make_call), for a call whose time is limited. Its timer is to wake the expiry.
-    pub(crate) fn make_call_with_expiry(
-        &mut self,
-        shard: &Shard<Request, Reply>,
-        waker: Option<&Waker>,
-    ) -> Option<(Call<Request, Reply>, Arc<Expiry>)> {
-        let CallerStage::Asked(_) = self.stage else { return None };
+    /// As [`make_call`](Self::make_call), in a slot of its own. Nobody is woken before the caller is polled.
+    pub(crate) fn make_lone_call(&mut self) -> Option<Call<Request, Reply>> {
+        let CallerStage::Asked(_) = *self.stage else { return None };
         let CallerStage::Asked(request) = self.take_stage() else { return None };
-        let mut slot = CallSlot::with(shard.take(), request, waker.cloned());
-        let expiry = slot.expiry()?;
-        self.stage = CallerStage::Called(Arc::clone(&slot));
-        Some((Call { slot: Some(slot) }, expiry))
+        let slot = CallSlot::new(request);
+        self.set_stage(CallerStage::Called(Arc::clone(&slot)));
+        Some(Call { slot: Some(slot) })
     }
 
-    /// Wakes this caller, too, when the time of its call is over.
-    pub(crate) fn watch_expiry(&self, waker: &Waker) {
-        if let CallerStage::Waiting(slot, _) | CallerStage::Called(slot) = &self.stage {
-            slot.watch_expiry(waker);
+    /// Something is special about the call that is still to be made.
+    pub(crate) fn ask_specially(&mut self) {
+        if let CallerStage::Asked(_) = *self.stage
+            && let CallerStage::Asked(request) = self.take_stage()
+        {
+            self.set_stage(CallerStage::AskedSpecially(request));
         }
+    }
+
+    /// As [`make_call`](Self::make_call), for a call that is special: its time may be limited.
+    pub(crate) fn make_special_call(
+        &mut self,
+        shard: &Shard<Request, Reply>,
+        waker: &Waker,
+        expiry: Option<Arc<Expiry>>,
+    ) -> Option<Call<Request, Reply>> {
+        let (CallerStage::Asked(request) | CallerStage::AskedSpecially(request)) = self.take_stage() else {
+            return None;
+        };
+        let mut slot = CallSlot::with(shard.take(), request, Some(waker.clone()));
+        if let Some(expiry) = expiry {
+            slot.limit(expiry);
+        }
+        self.set_stage(CallerStage::CalledSpecially(Arc::clone(&slot)));
+        Some(Call { slot: Some(slot) })
     }
 
     /// The request, while there is no call yet.
     pub(crate) fn request(&self) -> Option<&Request> {
-        if let CallerStage::Asked(request) = &self.stage { Some(request) } else { None }
+        match &*self.stage {
+            CallerStage::Asked(request) | CallerStage::AskedSpecially(request) => Some(request),
+            _ => None,
+        }
     }
 
     /// Whether there is no call yet.
     pub(crate) fn is_asked(&self) -> bool {
-        matches!(self.stage, CallerStage::Asked(_))
+        matches!(*self.stage, CallerStage::Asked(_) | CallerStage::AskedSpecially(_))
     }
 
     /// Whether the call is on its way.
     pub(crate) fn is_called(&self) -> bool {
-        matches!(self.stage, CallerStage::Called(_))
+        matches!(*self.stage, CallerStage::Called(_) | CallerStage::CalledSpecially(_))
     }
 
     /// Whether the request has not been begun.
     pub(crate) fn is_unsent(&self) -> bool {
-        match &self.stage {
-            CallerStage::Asked(_) | CallerStage::Waiting(..) => true,
-            CallerStage::Called(slot) => slot.is_queued(),
+        match &*self.stage {
+            CallerStage::Asked(_) | CallerStage::AskedSpecially(_) | CallerStage::Waiting(..) => true,
+            CallerStage::Called(slot) | CallerStage::CalledSpecially(slot) => slot.is_queued(),
             CallerStage::Done | CallerStage::Failed(_) => false,
         }
     }
 
     /// Whether there is nothing left to wait for.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.stage, CallerStage::Done | CallerStage::Failed(_))
+        matches!(*self.stage, CallerStage::Done | CallerStage::Failed(_))
     }
 
     /// How the call waits for its permit, if it does.
     pub(crate) fn sending(&mut self) -> Option<&mut Sending> {
-        if let CallerStage::Waiting(_, sending) = &mut self.stage { Some(sending) } else { None }
+        if let CallerStage::Waiting(_, sending) = &mut *self.stage { Some(sending) } else { None }
     }
 
     /// The call has to wait for its permit.
     pub(crate) fn begin_sending(&mut self, sending: Sending) {
-        if let CallerStage::Called(slot) = self.take_stage() {
-            self.stage = CallerStage::Waiting(slot, sending);
+        if let CallerStage::Called(slot) | CallerStage::CalledSpecially(slot) = self.take_stage() {
+            self.set_stage(CallerStage::Waiting(slot, sending));
         }
     }
 
     /// The call has had its permit.
-    pub(crate) fn end_sending(&mut self) {
+    pub(crate) fn end_sending(&mut self, is_special: bool) {
         if let CallerStage::Waiting(slot, _) = self.take_stage() {
-            self.stage = CallerStage::Called(slot);
+            let called = if is_special { CallerStage::CalledSpecially } else { CallerStage::Called };
+            self.set_stage(called(slot));
         }
     }
 
     /// The address that the request was given to, if the call failed.
     pub(crate) fn failed_at(&self) -> Option<AddressId> {
-        if let CallerStage::Failed(address) = self.stage { address } else { None }
+        if let CallerStage::Failed(address) = *self.stage { address } else { None }
     }
 
     /// The reply, if it has come and its giver has released the call. The slot goes to the shard.
@@ -140,19 +175,19 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         reason = "the last step of every call; outlined, a call costs a third more"
     )]
     pub(crate) fn take_reply(&mut self, shard: &Shard<Request, Reply>) -> Option<Reply> {
-        let CallerStage::Called(_) = self.stage else { return None };
+        let CallerStage::Called(_) = *self.stage else { return None };
         let CallerStage::Called(mut slot) = self.take_stage() else { return None };
         if let Some(reply) = slot.take_reply() {
             shard.keep(slot);
             return Some(reply);
         }
-        self.stage = CallerStage::Called(slot);
+        self.set_stage(CallerStage::Called(slot));
         None
     }
 
     /// The reply, or why there is none. After a reply the call is to be [finished](Self::finish).
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
-        let CallerStage::Called(slot) = &mut self.stage else {
+        let (CallerStage::Called(slot) | CallerStage::CalledSpecially(slot)) = &mut *self.stage else {
             panic!("a call is polled after it was ready")
         };
         match ready!(slot.poll(cx.waker())) {
@@ -163,9 +198,9 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// Ends a call whose reply has been taken. The slot goes to the shard unless its connection still has it.
     pub(crate) fn finish(&mut self, shard: Option<&Shard<Request, Reply>>) {
-        if let CallerStage::Called(slot) = self.take_stage()
+        if let CallerStage::Called(mut slot) | CallerStage::CalledSpecially(mut slot) = self.take_stage()
             && let Some(shard) = shard
-            && Arc::strong_count(&slot) == 1
+            && slot.clear()
         {
             shard.keep(slot);
         }
@@ -187,12 +222,12 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     /// Moves the caller out, and leaves one that is done.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
-        Self { stage: self.take_stage() }
+        Self::at(self.take_stage())
     }
 
     #[inline]
     fn take_stage(&mut self) -> CallerStage<Request, Reply, Sending> {
-        mem::replace(&mut self.stage, CallerStage::Done)
+        mem::replace(&mut *self.stage, CallerStage::Done)
     }
 
     /// Stops waiting. Returns whether the call was on its way and will never be begun.
@@ -203,13 +238,15 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     #[cold]
     fn take_error(&mut self) -> CallError<Request> {
         let error = match self.take_stage() {
-            CallerStage::Called(slot) => {
-                self.stage = CallerStage::Failed(slot.last_address());
+            CallerStage::Called(slot) | CallerStage::CalledSpecially(slot) => {
+                self.set_stage(CallerStage::Failed(slot.last_address()));
                 slot.take_error()
             }
-            CallerStage::Asked(_) | CallerStage::Waiting(..) | CallerStage::Done | CallerStage::Failed(_) => {
-                None
-            }
+            CallerStage::Asked(_)
+            | CallerStage::AskedSpecially(_)
+            | CallerStage::Waiting(..)
+            | CallerStage::Done
+            | CallerStage::Failed(_) => None,
         };
         error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
     }
@@ -219,8 +256,8 @@ impl<Request, Reply, Sending> CallerStage<Request, Reply, Sending> {
     /// What has become of the call by now is known for certain.
     fn give_up(self) -> GivenUp<Request, Reply> {
         match self {
-            Self::Asked(request) => GivenUp::NotSent(request),
-            Self::Waiting(slot, _) | Self::Called(slot) => slot.give_up(),
+            Self::Asked(request) | Self::AskedSpecially(request) => GivenUp::NotSent(request),
+            Self::Waiting(slot, _) | Self::Called(slot) | Self::CalledSpecially(slot) => slot.give_up(),
             Self::Done | Self::Failed(_) => GivenUp::MaybeSent,
         }
     }
@@ -229,7 +266,7 @@ impl<Request, Reply, Sending> CallerStage<Request, Reply, Sending> {
     #[cold]
     #[inline(never)]
     fn abandon(self) -> bool {
-        let is_called = matches!(self, Self::Called(_));
+        let is_called = matches!(self, Self::Called(_) | Self::CalledSpecially(_));
         matches!(self.give_up(), GivenUp::NotSent(_)) && is_called
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 /// Whether the time of a call is over. It is the waker of the call's timer, which the pool's driver fires before it
 /// sends items: a call whose time is over is not begun, however late its caller is told.
 ///
-/// It belongs to a slot, and is used again with it.
+/// It is used again.
 #[derive(Default)]
 pub(crate) struct Expiry {
     is_over: AtomicBool,
@@ -30,10 +30,16 @@ impl Expiry {
         drop(previous);
     }
 
-    /// An expiry that no timer has, to be used again.
-    pub(super) fn renew(&mut self) {
-        *self.is_over.get_mut() = false;
-        drop(self.waker.get_mut().take());
+    /// Makes it one for another call.
+    pub(crate) fn renew(this: &mut Arc<Self>) {
+        match Arc::get_mut(this) {
+            Some(unused) => {
+                *unused.is_over.get_mut() = false;
+                drop(unused.waker.get_mut().take());
+            }
+            // A timer may be just about to wake it, or a slot still has it.
+            None => *this = Arc::default(),
+        }
     }
 }
 

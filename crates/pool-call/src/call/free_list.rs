@@ -1,4 +1,4 @@
-//! Slots of finished calls, kept so that the next calls need not allocate.
+//! Slots of finished calls, and what was special about these, kept so that the next calls need not allocate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::call_slot::CallSlot;
+use crate::calling::Special;
 use crate::policy::{FREE_SLOT_BYTES_MAX, FREE_SLOTS_MAX};
 
 /// The number of shards that the handles of a pool share.
@@ -22,11 +23,14 @@ pub(crate) struct FreeList<Request, Reply> {
 #[repr(align(64))]
 pub(crate) struct Shard<Request, Reply> {
     slots: Mutex<Vec<Arc<CallSlot<Request, Reply>>>>,
+    /// Few calls have any.
+    specials: Mutex<Vec<Box<Special<Request>>>>,
 }
 
 impl<Request, Reply> FreeList<Request, Reply> {
     pub(crate) fn new() -> Self {
-        let shards = std::array::from_fn(|_| Arc::new(Shard { slots: Mutex::new(Vec::new()) }));
+        let shards =
+            std::array::from_fn(|_| Arc::new(Shard { slots: Mutex::default(), specials: Mutex::default() }));
         Self { shards, handles: AtomicUsize::new(0) }
     }
 
@@ -39,7 +43,8 @@ impl<Request, Reply> FreeList<Request, Reply> {
 
 impl<Request, Reply> Shard<Request, Reply> {
     /// Takes the slot that was kept last.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs 1 % of one")]
     pub(super) fn take(&self) -> Option<Arc<CallSlot<Request, Reply>>> {
         self.slots.lock().pop()
     }
@@ -62,7 +67,7 @@ impl<Request, Reply> Shard<Request, Reply> {
         mut slots: MutexGuard<'_, Vec<Arc<CallSlot<Request, Reply>>>>,
         slot: Arc<CallSlot<Request, Reply>>,
     ) {
-        let max = (FREE_SLOT_BYTES_MAX / size_of::<CallSlot<Request, Reply>>()).clamp(1, FREE_SLOTS_MAX);
+        let max = kept_max::<CallSlot<Request, Reply>>();
         if slots.len() < max {
             let growth = slots.len().max(4).min(max - slots.len());
             slots.reserve_exact(growth);
@@ -71,6 +76,36 @@ impl<Request, Reply> Shard<Request, Reply> {
             drop(slots);
             drop(slot);
         }
+    }
+}
+
+impl<Request, Reply> Shard<Request, Reply> {
+    pub(crate) fn take_special(&self) -> Box<Special<Request>> {
+        let kept = self.specials.lock().pop();
+        kept.unwrap_or_else(|| Box::new(Special::new()))
+    }
+
+    /// Keeps what is cleared, or drops it if there is enough.
+    pub(crate) fn keep_special(&self, special: Box<Special<Request>>) {
+        let mut specials = self.specials.lock();
+        let mut unused = None;
+        if specials.len() < kept_max::<Special<Request>>() {
+            specials.push(special);
+        } else {
+            unused = Some(special);
+        }
+        drop(specials);
+        drop(unused);
+    }
+}
+
+/// How many of this size a shard keeps.
+const fn kept_max<T>() -> usize {
+    let in_bytes_max = FREE_SLOT_BYTES_MAX / size_of::<T>();
+    match in_bytes_max {
+        0 => 1,
+        1..FREE_SLOTS_MAX => in_bytes_max,
+        FREE_SLOTS_MAX.. => FREE_SLOTS_MAX,
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use pool_driver::AddressId;
 
 pub(crate) use caller::Caller;
+pub(crate) use expiry::Expiry;
 pub(crate) use free_list::{FreeList, Shard};
 pub use reply_future::ReplyFuture;
 pub use responder::Responder;
@@ -56,7 +57,7 @@ pub struct Call<Request, Reply> {
 impl<Request: 'static, Reply: 'static> Call<Request, Reply> {
     /// Makes a call, and the future of its reply.
     pub fn new(request: Request) -> (Self, ReplyFuture<Request, Reply>) {
-        let slot = CallSlot::with(None, request, None);
+        let slot = CallSlot::new(request);
         let caller = Caller::of_call(Arc::clone(&slot));
         (Self { slot: Some(slot) }, ReplyFuture { caller })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::calling::CallTimer;
+use crate::calling::Special;
 use crate::retry::Retry;
 
 /// Settings of calls that don't say otherwise.
@@ -13,15 +13,13 @@ pub(crate) struct CallDefaults {
 }
 
 impl CallDefaults {
-    /// Limits the time of a call that does not do so itself.
-    pub(crate) fn complete(&self, timer: &mut CallTimer) {
-        if let Some(timeout) = self.timeout.filter(|_| timer.is_none()) {
-            timer.set_timeout(timeout);
+    /// Adds what a call that has not begun does not say itself.
+    pub(crate) fn complete<Request>(&self, special: &mut Special<Request>) {
+        if let Some(timeout) = self.timeout.filter(|_| special.timer_mut().is_none()) {
+            special.timer_mut().set_timeout(timeout);
         }
-    }
-
-    /// Whether calls may be repeated that say nothing of it.
-    pub(crate) fn has_retry(&self) -> bool {
-        self.retry.is_some()
+        if special.retry.is_none() {
+            special.retry.clone_from(&self.retry);
+        }
     }
 }

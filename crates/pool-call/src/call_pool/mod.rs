@@ -20,7 +20,7 @@ pub use policy::ReturnToCaller;
 pub use weak::WeakCallPool;
 
 use crate::call::{Call, FreeList, Shard};
-use crate::calling::{Attempts, Calling};
+use crate::calling::{Calling, Special};
 use crate::retry::Retry;
 
 /// A handle to a pool that answers: ask it, and forget about addresses.
@@ -77,27 +77,20 @@ impl<Request: 'static, Reply: 'static, A> CallPool<Request, Reply, A> {
         Calling::new(self, request)
     }
 
-    /// An attempt of a call is about to begin.
-    pub(crate) fn prepare(&self, attempts: &mut Attempts<Request>) {
-        if !attempts.is_new() {
+    /// An attempt of a call that is special is about to begin.
+    pub(crate) fn prepare(&self, special: &mut Special<Request>) {
+        if !special.is_new() {
             return;
         }
-        let own = attempts.retry.take();
-        let retry = own.unwrap_or_else(|| self.rules(attempts.copy.is_some()));
-        retry.deposit(self.now());
-        attempts.retry = Some(retry);
-        // Without this it is not known which address failed a call.
-        self.shared.policy.ask_calls();
-    }
-
-    /// How a call is repeated that has no rules of its own. Without a word on repetition only idempotent calls
-    /// are.
-    fn rules(&self, is_idempotent: bool) -> Retry {
-        let of_handle = self.defaults.as_ref().and_then(|defaults| defaults.retry.clone());
-        of_handle.unwrap_or_else(|| {
+        let is_idempotent = special.copy.is_some();
+        // Without a word on repetition only idempotent calls are repeated.
+        let retry = special.retry.get_or_insert_with(|| {
             let retry = self.shared.retry.clone();
             if is_idempotent { retry } else { retry.attempts_max(1) }
-        })
+        });
+        retry.deposit(self.now());
+        // Without this it is not known which address failed a call.
+        self.shared.policy.ask_calls();
     }
 }
 

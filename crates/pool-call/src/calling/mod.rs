@@ -1,14 +1,15 @@
 //! A call under way, from the request to the reply: [`Calling`] says what is special about it and waits,
 //! [`CallingUntil`] ends it by any future, [`SinkCalling`] goes through a sink instead of a pool.
 
-mod attempts;
 mod handle;
 mod sink_calling;
+mod special;
 mod timer;
 mod until;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -22,8 +23,7 @@ pub use until::CallingUntil;
 use crate::call::{Call, Caller};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
-pub(crate) use attempts::Attempts;
-pub(crate) use timer::CallTimer;
+pub(crate) use special::Special;
 
 /// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
 /// takes settings:
@@ -50,16 +50,20 @@ pub(crate) use timer::CallTimer;
 pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     handle: P,
     caller: Caller<P::Request, P::Reply, P::Waiting>,
-    timer: CallTimer,
-    /// Anything else that is special about the call. Most calls are plain.
-    attempts: Option<Box<Attempts<P::Request>>>,
+    /// Most calls are plain. It is recycled wherever a call ends, so nothing is to be looked at when a plain one is
+    /// dropped.
+    special: ManuallyDrop<Option<Box<Special<P::Request>>>>,
     error: PhantomData<fn() -> E>,
 }
 
 impl<P: CallHandle, E> Calling<P, E> {
     pub(crate) fn new(handle: P, request: P::Request) -> Self {
-        let caller = Caller::of_request(request);
-        Self { handle, caller, timer: CallTimer::None, attempts: None, error: PhantomData }
+        Self {
+            handle,
+            caller: Caller::of_request(request),
+            special: ManuallyDrop::new(None),
+            error: PhantomData,
+        }
     }
 
     /// The time that the call has, from the moment when this is polled first: the wait for room and for a connection,
@@ -69,13 +73,13 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// A call that is on the wire is [`MaybeSent`](CallError::MaybeSent), unless its reply has come. Without any time,
     /// nothing is sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timer.set_timeout(timeout);
+        self.special_mut().timer.set_timeout(timeout);
         self
     }
 
     /// Repeats the call by these rules, instead of the pool's.
     pub fn retry(mut self, retry: &Retry) -> Self {
-        self.attempts_mut().retry = Some(retry.clone());
+        self.special_mut().retry = Some(retry.clone());
         self
     }
 
@@ -91,7 +95,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
     /// which this returns `None` is not repeated once it may have been sent.
     pub fn copy(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
-        self.attempts_mut().copy = Some(copy);
+        self.special_mut().copy = Some(copy);
         self
     }
 
@@ -101,7 +105,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     where
         P::Address: PartialEq,
     {
-        self.attempts_mut().avoided = self.handle.pool().address_id(address);
+        self.special_mut().avoided = self.handle.pool().address_id(address);
         self
     }
 
@@ -114,49 +118,40 @@ impl<P: CallHandle, E> Calling<P, E> {
         CallingUntil::new(self, deadline)
     }
 
-    fn attempts_mut(&mut self) -> &mut Attempts<P::Request> {
-        self.attempts.get_or_insert_with(|| Box::new(Attempts::new()))
-    }
-
-    /// Whether it is sent once, and has as long as it takes.
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.timer.is_none() && self.attempts.is_none()
+    fn special_mut(&mut self) -> &mut Special<P::Request> {
+        self.caller.ask_specially();
+        self.special.get_or_insert_with(|| self.handle.pool().shard.take_special())
     }
 
     /// The reply, if it takes no more than a look.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the last step of every call")]
     fn take_reply(&mut self) -> Option<P::Reply> {
-        let reply = self.caller.take_reply(&self.handle.pool().shard)?;
-        if !self.timer.is_none() {
-            self.stop_timer();
-        }
-        Some(reply)
+        self.caller.take_reply(&self.handle.pool().shard)
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the first step of every call")]
     fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
-        if self.start(Some(cx.waker())) { Poll::Pending } else { self.poll_answer(cx) }
+        if self.start(cx.waker()) { Poll::Pending } else { self.poll_answer(cx) }
     }
 
     /// Makes a plain call and brings it on its way, if that takes no waiting. It is apart from what may follow,
     /// which seldom does.
     #[inline(never)]
-    fn start(&mut self, waker: Option<&Waker>) -> bool {
+    fn start(&mut self, waker: &Waker) -> bool {
         let pool = self.handle.pool();
-        if !self.is_plain() || pool.defaults.is_some() {
+        if pool.defaults.is_some() {
             return false;
         }
-        let Some(call) = self.caller.make_call(Some(&pool.shard), waker) else { return false };
+        let Some(call) = self.caller.make_call(&pool.shard, waker) else { return false };
         self.send(call)
     }
 
     /// Brings the call on its way before it is polled, as far as that takes no waiting.
     #[cfg(feature = "tower")]
     pub(crate) fn start_now(&mut self) {
-        if !self.start(None) && self.caller.is_asked() {
+        if !self.start(Waker::noop()) && self.caller.is_asked() {
             self.start_attempt(&mut Context::from_waker(Waker::noop()));
         }
     }
@@ -179,12 +174,12 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// Goes on bringing the call on its way, and polls for the reply.
     #[inline(never)]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
-        if self.is_plain() && !self.caller.is_asked() {
+        if self.special.is_none() && !self.caller.is_asked() {
             return self.poll_attempt(cx);
         }
         let polled = self.poll_attempts(cx);
         if polled.is_ready() {
-            self.stop_timer();
+            Self::recycle(&self.handle, self.special.take());
         }
         polled
     }
@@ -193,7 +188,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
         if let Some(waiting) = self.caller.sending() {
             let sent = ready!(P::poll_waiting(waiting, cx));
-            self.caller.end_sending();
+            self.caller.end_sending(self.special.is_some());
             if let Err(SendError { item, reason }) = sent {
                 item.give_back(NotSentReason::Refused { reason, last_error: None });
             }
@@ -211,10 +206,13 @@ impl<P: CallHandle, E> Calling<P, E> {
         loop {
             if self.caller.is_asked() {
                 self.start_attempt(cx);
-            } else {
-                self.caller.watch_expiry(cx.waker());
+            } else if let Some(special) = &*self.special {
+                special.watch(cx.waker());
             }
-            if self.caller.is_asked() || self.timer.is_over(self.handle.pool().pool.timers()) {
+            let timers = self.handle.pool().pool.timers();
+            if self.caller.is_asked()
+                || self.special.as_ref().is_some_and(|special| special.timer.is_over(timers))
+            {
                 return Poll::Ready(self.end_now(cx));
             }
             let error = match ready!(self.poll_attempt(cx)) {
@@ -222,8 +220,8 @@ impl<P: CallHandle, E> Calling<P, E> {
                 Err(error) => error,
             };
             let (failed_at, handle) = (self.caller.failed_at(), &self.handle);
-            let Some(attempts) = &mut self.attempts else { return Poll::Ready(Err(error)) };
-            match attempts.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
+            let Some(special) = &mut *self.special else { return Poll::Ready(Err(error)) };
+            match special.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
                 Ok(request) => self.caller = Caller::of_request(request),
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -233,52 +231,36 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// Makes the call of an attempt, if there is time for it.
     fn start_attempt(&mut self, cx: &mut Context<'_>) {
         let pool = self.handle.pool();
+        let special = self.special.get_or_insert_with(|| pool.shard.take_special());
         if let Some(defaults) = &pool.defaults {
-            defaults.complete(&mut self.timer);
-            if defaults.has_retry() {
-                self.attempts.get_or_insert_with(|| Box::new(Attempts::new()));
-            }
+            defaults.complete(special);
         }
-        if let (Some(attempts), Some(request)) = (&mut self.attempts, self.caller.request()) {
-            pool.prepare(attempts);
-            attempts.begin(request);
-        }
-        if self.timer.is_none() {
-            let call = self.caller.make_call(Some(&pool.shard), Some(cx.waker()));
-            return self.send_attempt(call);
+        if special.wants_attempts()
+            && let Some(request) = self.caller.request()
+        {
+            pool.prepare(special);
+            special.begin(request);
         }
         let timers = pool.pool.timers();
-        if self.timer.begin(timers) {
+        if special.timer.begin(timers) {
             return;
         }
-        let made = self.caller.make_call_with_expiry(&pool.shard, Some(cx.waker()));
-        let Some((call, expiry)) = made else { return };
-        expiry.watch(cx.waker());
-        self.timer.arm(timers, &Waker::from(expiry));
-        self.send_attempt(Some(call));
-    }
-
-    fn send_attempt(&mut self, call: Option<Call<P::Request, P::Reply>>) {
-        let Some(call) = call else { return };
-        if let Some(avoided) = self.attempts.as_ref().and_then(|attempts| attempts.avoided) {
+        let expiry = special.limit(timers, cx.waker());
+        let Some(call) = self.caller.make_special_call(&pool.shard, cx.waker(), expiry) else { return };
+        if let Some(avoided) = special.avoided {
             call.set_last_address(avoided);
         }
         self.send(call);
     }
 
-    #[cold]
-    fn stop_timer(&mut self) {
-        self.timer.stop(self.handle.pool().pool.timers());
-    }
-
     /// Ends the call. What was not begun never will be; if the call was begun, a reply that has come wins.
     fn end_now(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
-        let ended = self.end_attempt(cx);
-        self.stop_timer();
-        match &mut self.attempts {
-            Some(attempts) => ended.map_err(|error| attempts.last(error)),
-            None => ended,
+        let mut ended = self.end_attempt(cx);
+        if let Some(special) = &mut *self.special {
+            ended = ended.map_err(|error| special.last(error));
         }
+        Self::recycle(&self.handle, self.special.take());
+        ended
     }
 
     fn end_attempt(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
@@ -296,12 +278,27 @@ impl<P: CallHandle, E> Calling<P, E> {
         self.explain(result)
     }
 
+    /// By value, so that the compiler knows that nothing is left to drop.
     #[cold]
     #[inline(never)]
-    fn abandon(&mut self) {
-        self.stop_timer();
-        if self.caller.take().abandon() {
-            self.handle.pool().pool.report_unwanted();
+    fn abandon(
+        handle: &P,
+        caller: Caller<P::Request, P::Reply, P::Waiting>,
+        special: Option<Box<Special<P::Request>>>,
+    ) {
+        Self::recycle(handle, special);
+        if caller.abandon() {
+            handle.pool().pool.report_unwanted();
+        }
+    }
+
+    /// What was special about the call may serve another.
+    #[cold]
+    fn recycle(handle: &P, special: Option<Box<Special<P::Request>>>) {
+        if let Some(mut special) = special {
+            let pool = handle.pool();
+            special.clear(pool.pool.timers());
+            pool.shard.keep_special(special);
         }
     }
 
@@ -326,7 +323,7 @@ impl<P: CallHandle, E> Drop for Calling<P, E> {
     #[inline]
     fn drop(&mut self) {
         if !self.caller.is_done() {
-            self.abandon();
+            Self::abandon(&self.handle, self.caller.take(), self.special.take());
         }
     }
 }

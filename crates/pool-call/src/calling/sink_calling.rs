@@ -86,7 +86,7 @@ where
         let mut sink = Pin::new(&mut *self.sink);
         if self.caller.is_asked() {
             ready!(sink.as_mut().poll_ready(cx)).map_err(shared)?;
-            if let Some(call) = self.caller.make_call(None, None) {
+            if let Some(call) = self.caller.make_lone_call() {
                 sink.as_mut().start_send(call).map_err(shared)?;
             }
         }

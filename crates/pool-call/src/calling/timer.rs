@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use pool_driver::{Instant, TimerKey, Timers};
 
-/// The time of a call. It has nothing to drop, so that calls without one pay nothing for it: a timer that runs is to
-/// be [stopped](Self::stop).
+/// The time of a call. A timer that runs is to be [stopped](Self::stop).
 pub(crate) enum CallTimer {
     /// As long as it takes.
     None,
@@ -45,10 +44,13 @@ impl CallTimer {
         self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Wakes this waker at the deadline, instead of another.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    /// Wakes this waker at the deadline. The timer is stopped before.
     pub(super) fn arm(&mut self, timers: &Timers, waker: &Waker) {
         let Some(deadline) = self.deadline() else { return };
-        self.stop(timers);
         if let Some(timer) = timers.start(deadline, waker) {
             *self = Self::Running { deadline, timer };
         }

@@ -56,6 +56,7 @@ impl Timers {
     /// }
     /// # }
     /// ```
+    #[must_use]
     pub fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
         self.queue.start(deadline, waker)
     }

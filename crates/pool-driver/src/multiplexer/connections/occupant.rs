@@ -75,12 +75,17 @@ impl<P: Seams> Occupant<P> {
         let (mut connection, mut cx) = self.connection()?;
         connection.as_mut().set_now(now);
         while *left > 0 {
-            let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
-            *left -= 1;
-            match event {
-                Ok(ConnectionEvent::Finished(outcome)) => on_outcome(outcome),
-                Ok(event) => return Some(Ok(event)),
-                Err(error) => return Some(Err(error.into())),
+            // In one match: an event that has a name of its own is copied.
+            match connection.as_mut().poll_event(&mut cx) {
+                Poll::Ready(Ok(ConnectionEvent::Finished(outcome))) => {
+                    *left -= 1;
+                    on_outcome(outcome);
+                }
+                Poll::Pending => return None,
+                Poll::Ready(other) => {
+                    *left -= 1;
+                    return Some(other.map_err(Into::into));
+                }
             }
         }
         None
