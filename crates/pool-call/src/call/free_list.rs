@@ -80,6 +80,7 @@ impl<Request, Reply> Shard<Request, Reply> {
 }
 
 impl<Request, Reply> Shard<Request, Reply> {
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is recycled")]
     pub(crate) fn take_special(&self) -> Box<Special<Request>> {
         let kept = self.specials.lock().pop();
         kept.unwrap_or_else(|| Box::new(Special::new()))

@@ -227,6 +227,7 @@ impl<Request, Reply, A> PoolHandle for CallPool<Request, Reply, A> {
 
 impl<Request, Reply, A> fmt::Debug for CallPool<Request, Reply, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallPool").field("pool", &self.pool).field("defaults", &self.defaults).finish()
+        let mut debug = f.debug_struct("CallPool");
+        debug.field("pool", &self.pool).field("defaults", &self.defaults).finish_non_exhaustive()
     }
 }

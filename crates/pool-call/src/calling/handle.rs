@@ -94,8 +94,11 @@ impl<Request, Reply, A> OwnedSending<Request, Reply, A> {
         let ready = ready!(Pin::new(&mut self.pool).poll_ready(cx));
         let Some(call) = self.call.take() else { return Poll::Ready(Ok(())) };
         Poll::Ready(match ready {
-            // A call that is refused after all is dropped, and so comes back to its caller.
-            Ok(()) => Ok(drop(Pin::new(&mut self.pool).start_send(call))),
+            Ok(()) => {
+                // A call that is refused after all is dropped, and so comes back to its caller.
+                drop(Pin::new(&mut self.pool).start_send(call));
+                Ok(())
+            }
             Err(Refused { reason }) => Err(SendError { item: call, reason }),
         })
     }

@@ -82,10 +82,11 @@ use crate::error::{BoxError, SharedError};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connection for items of type `{T}`",
     label = "the connector makes no connections for `{T}`",
-    note = "for a plain sink: use `sink_pool_for` (`PoolBuilder::plain`)",
-    note = "for a sink that is a stream too, like `Framed`: `read_driven(transport, |item| …)`, or \
-            `tcp(codec).on_item(|item| …)`",
-    note = "for calls: wrap the transport by `Pipelined::new` or `Tagged::new`, or `tcp(codec).pipelined()`"
+    note = "for calls, which are replied to: `tcp(codec).pipelined()`, or wrap the transport by `Pipelined::new` or \
+            `Tagged::new`, in `call_pool_for`",
+    note = "for items that are only sent, over a plain sink: use `sink_pool_for` (`PoolBuilder::plain`)",
+    note = "for items that are only sent, over a sink that is a stream too, like `Framed`: \
+            `read_driven(transport, |item| …)`, or `tcp(codec).on_item(|item| …)`"
 )]
 pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     /// Whether the connection tells what became of each item it was sent, by
