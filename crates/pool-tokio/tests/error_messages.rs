@@ -9,7 +9,8 @@ use std::process::Command;
 
 /// The programs, with what the compiler must say of each.
 fn cases(folder: &Path) -> BTreeMap<String, String> {
-    let files = fs::read_dir(folder).expect("the programs are there").map(|file| file.expect("a file").path());
+    let files =
+        fs::read_dir(folder).expect("the programs are there").map(|file| file.expect("a file").path());
     let case = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("it can be read");
         let expected = text.lines().next().and_then(|line| line.strip_prefix("//! expect: "));
@@ -64,7 +65,8 @@ fn compile(package: &Path) -> BTreeMap<String, String> {
 fn the_compiler_names_the_right_verb() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here.parent().and_then(Path::parent).expect("a crate of the workspace");
-    let (folder, package) = (here.join("tests/misuse"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("misuse"));
+    let (folder, package) =
+        (here.join("tests/misuse"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("misuse"));
     let cases = cases(&folder);
     write_package(root, &package, &folder, &cases);
     let said = compile(&package);

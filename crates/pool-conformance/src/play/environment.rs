@@ -33,6 +33,9 @@ pub(crate) fn play_server(step: &ServerStep, servers: &Servers) -> Result<(), Fa
         ServerStep::Finish(address, items, outcome) => {
             each_open_link(servers, *address, |link| link.finish(*items, *outcome))
         }
+        ServerStep::BeginReplies(address, items) => {
+            each_open_link(servers, *address, |link| link.begin_replies(*items))
+        }
         ServerStep::GiveBack(address) => each_open_link(servers, *address, Link::give_back),
         ServerStep::WakeStaleWakers(address) => wake_stale_wakers(servers, *address),
     }
