@@ -97,7 +97,11 @@ pub(crate) fn play_harness<R: Runtime>(
         HarnessStep::PanicUndelivered => ledger.spoil(),
         HarnessStep::MarkPolls => users.lock().polls_mark = driver.polls().count,
         HarnessStep::MarkCalls => world.servers.mark_calls(),
-        HarnessStep::MarkTime => users.lock().time_mark = world.driver_clock.now(),
+        HarnessStep::MarkTime => {
+            // The driver may not have looked at its clock yet.
+            let now = fixture.pool().map_or_else(|| world.driver_clock.now(), |pool| pool.now());
+            users.lock().time_mark = now;
+        }
         HarnessStep::SetTimer(duration) => timer.set(*duration),
     }
     Ok(())

@@ -29,8 +29,8 @@ pub(crate) fn r6_sleepers_wake_in_the_order_of_their_times() -> Script {
 pub(crate) fn r6_a_crowd_of_sleepers_wakes_at_once() -> Script {
     // More than a driver wakes in one poll.
     Script::new()
-        .start_sleeps(0..3000, secs(1))
-        .expect_within(secs(1), WokenCount, 3000)
+        .start_sleeps(0..2000, secs(1))
+        .expect_within(secs(1), WokenCount, 2000)
         .expect(Sleeping, 0)
         .expect(StrayWakes, 0)
 }

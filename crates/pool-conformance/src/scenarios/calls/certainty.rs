@@ -1,4 +1,4 @@
-//! Q2: not sent is certain, and maybe sent is said only where nobody can know.
+//! Q2: not sent is certain; maybe sent, only where nobody can know.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Q6: retries avoid the address that failed, and stay within their budget.
+//! Q6: retries avoid the failed address, and keep to their budget.
 
 use super::on_the_wire;
 use crate::scenarios::shared::{FAILURE, SUCCESS, connected, secs};
