@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::on_the_wire;
+use super::{blocked, on_the_wire};
 use crate::scenarios::shared::{FAILURE, SUCCESS, connected, secs};
 use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
@@ -17,10 +17,7 @@ pub(crate) fn q2_a_call_that_no_connection_had_is_not_sent() -> Script {
 }
 
 pub(crate) fn q2_a_call_that_waits_when_the_pool_ends_is_not_sent() -> Script {
-    Script::of_calls()
-        .stall(1)
-        .set_addresses([1])
-        .expect(Connected(1), 1)
+    blocked()
         .call(0)
         .expect(PermitsInUse, 1)
         .shutdown(Duration::ZERO)

@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
-use super::on_the_wire;
+use super::{blocked, on_the_wire};
 use crate::scenarios::shared::{AN_HOUR, SUCCESS, connected, millis, secs};
 use crate::script::{Conduct, Observation::*, Script};
 
 const NOT_SENT: &str = "the request was not sent: its time was over before a connection could take it";
 const MAYBE_SENT: &str = "the request may have been executed: no reply came in time";
-
-/// A pool of calls whose one connection takes none yet.
-fn blocked() -> Script {
-    Script::of_calls().stall(1).set_addresses([1]).expect(Connected(1), 1)
-}
 
 pub(crate) fn q4_a_call_whose_time_is_over_in_the_queue_is_not_sent() -> Script {
     blocked()

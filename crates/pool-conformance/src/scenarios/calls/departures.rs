@@ -1,13 +1,8 @@
 //! Q3: a caller that goes leaves nothing behind.
 
-use super::on_the_wire;
+use super::{blocked, on_the_wire};
 use crate::scenarios::shared::{SUCCESS, secs};
 use crate::script::{Conduct, Observation::*, Script, Setting::*};
-
-/// A pool of calls whose one connection takes none yet.
-fn blocked() -> Script {
-    Script::of_calls().stall(1).set_addresses([1]).expect(Connected(1), 1)
-}
 
 /// The connection takes calls, and answers them.
 fn answering(script: Script) -> Script {

@@ -17,6 +17,11 @@ pub(super) use retries::*;
 use crate::scenarios::shared::connected;
 use crate::script::{Conduct, Observation, Script};
 
+/// A pool of calls whose one connection takes none yet.
+fn blocked() -> Script {
+    Script::of_calls().stall(1).set_addresses([1]).expect(Observation::Connected(1), 1)
+}
+
 /// A pool of calls with one connection, whose peer has these calls and keeps them.
 fn on_the_wire(calls: std::ops::Range<u32>) -> Script {
     let (first, count) = (calls.start, calls.len() as u64);
