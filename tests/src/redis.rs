@@ -107,8 +107,8 @@ pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others(
     mut servers: Vec<RealServer>,
     pool_of: PoolOf,
 ) -> TestResult {
-    let pool = &pool_of(&servers)?;
     const CALLS_PER_SERVER: u32 = 4;
+    let pool = &pool_of(&servers)?;
     all_up(pool, servers.len() * CONNECTIONS_PER_SERVER).await;
     let addresses: Vec<SocketAddr> = servers.iter().map(RealServer::address).collect();
     let (victim, survivors) = (addresses[0], &addresses[1..]);

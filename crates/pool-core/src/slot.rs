@@ -270,9 +270,20 @@ impl Slot {
     /// no answer to another is ever refused.
     #[inline]
     pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
+        self.quiet_since = now;
+        if self.answered > 0 || *outcome == Outcome::Unsent {
+            return self.count_outcome_among_answered(outcome);
+        }
+        self.unreported = self.unreported.wrapping_sub(1);
+        self.reported = Reported::Finished;
+        outcome.latency()
+    }
+
+    /// Some that are in flight were answered before, or the item comes back.
+    #[cold]
+    fn count_outcome_among_answered(&mut self, outcome: &Outcome) -> Option<Duration> {
         let may_be_answered = self.in_flight() > self.answered.into();
         self.unreported = self.unreported.wrapping_sub(1);
-        self.quiet_since = now;
         if *outcome == Outcome::Unsent {
             if self.reported == Reported::Nothing {
                 self.reported = Reported::Unsent;

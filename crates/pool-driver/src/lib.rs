@@ -43,7 +43,7 @@ pub use error::{
 pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
 pub use panic::Panicked;
-pub use pool::{Closed, Pool, PoolSleep, Ready, Sending, Timers, WeakPool};
+pub use pool::{Closed, Pool, PoolSleep, Ready, Sending, TimerKey, Timers, WeakPool};
 pub use pool_map::{
     Creator, GetError, GetErrorReason, NameSnapshot, PoolHandle, PoolMap, PoolMapBuilder, PoolMapDriver,
     PoolMapEnded, PoolMapSnapshot,

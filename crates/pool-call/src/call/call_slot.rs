@@ -88,8 +88,10 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         Some(Arc::clone(Arc::get_mut(self)?.expiry.get_or_insert_default()))
     }
 
-    pub(super) fn shared_expiry(&self) -> Option<Arc<Expiry>> {
-        self.expiry.clone()
+    pub(super) fn watch_expiry(&self, waker: &Waker) {
+        if let Some(expiry) = &self.expiry {
+            expiry.watch(waker);
+        }
     }
 
     /// Whether its time is over.

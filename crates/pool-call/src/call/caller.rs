@@ -45,7 +45,8 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
 
     /// Makes the call, if there is none yet, in a slot of this shard. With a waker the caller waits for the reply
     /// from now on, and need not be polled before it has come.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call")]
     pub(crate) fn make_call(
         &mut self,
         shard: Option<&Shard<Request, Reply>>,
@@ -72,11 +73,10 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         Some((Call { slot: Some(slot) }, expiry))
     }
 
-    /// What tells of the end of the call's time, if it is limited.
-    pub(crate) fn expiry(&self) -> Option<Arc<Expiry>> {
-        match &self.stage {
-            CallerStage::Waiting(slot, _) | CallerStage::Called(slot) => slot.shared_expiry(),
-            CallerStage::Asked(_) | CallerStage::Done | CallerStage::Failed(_) => None,
+    /// Wakes this caller, too, when the time of its call is over.
+    pub(crate) fn watch_expiry(&self, waker: &Waker) {
+        if let CallerStage::Waiting(slot, _) | CallerStage::Called(slot) = &self.stage {
+            slot.watch_expiry(waker);
         }
     }
 

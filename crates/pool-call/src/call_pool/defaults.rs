@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::calling::Plan;
+use crate::calling::CallTimer;
 use crate::retry::Retry;
 
 /// Settings of calls that don't say otherwise.
@@ -13,13 +13,15 @@ pub(crate) struct CallDefaults {
 }
 
 impl CallDefaults {
-    /// Adds what a call that has not begun does not say itself.
-    pub(crate) fn complete<Request>(&self, plan: &mut Plan<Request>) {
-        if self.retry.is_some() {
-            plan.attempts();
+    /// Limits the time of a call that does not do so itself.
+    pub(crate) fn complete(&self, timer: &mut CallTimer) {
+        if let Some(timeout) = self.timeout.filter(|_| timer.is_none()) {
+            timer.set_timeout(timeout);
         }
-        if let Some(timeout) = self.timeout.filter(|_| !plan.has_timeout()) {
-            plan.set_timeout(timeout);
-        }
+    }
+
+    /// Whether calls may be repeated that say nothing of it.
+    pub(crate) fn has_retry(&self) -> bool {
+        self.retry.is_some()
     }
 }

@@ -1,9 +1,10 @@
 //! A call under way, from the request to the reply: [`Calling`] says what is special about it and waits,
 //! [`CallingUntil`] ends it by any future, [`SinkCalling`] goes through a sink instead of a pool.
 
+mod attempts;
 mod handle;
-mod plan;
 mod sink_calling;
+mod timer;
 mod until;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use pool_driver::{PoolSleep, SendError};
+use pool_driver::SendError;
 
 pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
@@ -21,7 +22,8 @@ pub use until::CallingUntil;
 use crate::call::{Call, Caller};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
-pub(crate) use plan::{Attempts, Plan};
+pub(crate) use attempts::Attempts;
+pub(crate) use timer::CallTimer;
 
 /// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
 /// takes settings:
@@ -48,13 +50,16 @@ pub(crate) use plan::{Attempts, Plan};
 pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     handle: P,
     caller: Caller<P::Request, P::Reply, P::Waiting>,
-    plan: Plan<P::Request>,
+    timer: CallTimer,
+    /// Anything else that is special about the call. Most calls are plain.
+    attempts: Option<Box<Attempts<P::Request>>>,
     error: PhantomData<fn() -> E>,
 }
 
 impl<P: CallHandle, E> Calling<P, E> {
     pub(crate) fn new(handle: P, request: P::Request) -> Self {
-        Self { handle, caller: Caller::of_request(request), plan: Plan::Plain, error: PhantomData }
+        let caller = Caller::of_request(request);
+        Self { handle, caller, timer: CallTimer::None, attempts: None, error: PhantomData }
     }
 
     /// The time that the call has, from the moment when this is polled first: the wait for room and for a connection,
@@ -64,13 +69,13 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// A call that is on the wire is [`MaybeSent`](CallError::MaybeSent), unless its reply has come. Without any time,
     /// nothing is sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.plan.set_timeout(timeout);
+        self.timer.set_timeout(timeout);
         self
     }
 
     /// Repeats the call by these rules, instead of the pool's.
     pub fn retry(mut self, retry: &Retry) -> Self {
-        self.plan.attempts().retry = Some(retry.clone());
+        self.attempts_mut().retry = Some(retry.clone());
         self
     }
 
@@ -86,7 +91,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
     /// which this returns `None` is not repeated once it may have been sent.
     pub fn copy(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
-        self.plan.attempts().copy = Some(copy);
+        self.attempts_mut().copy = Some(copy);
         self
     }
 
@@ -96,7 +101,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     where
         P::Address: PartialEq,
     {
-        self.plan.attempts().avoided = self.handle.pool().address_id(address);
+        self.attempts_mut().avoided = self.handle.pool().address_id(address);
         self
     }
 
@@ -109,13 +114,23 @@ impl<P: CallHandle, E> Calling<P, E> {
         CallingUntil::new(self, deadline)
     }
 
+    fn attempts_mut(&mut self) -> &mut Attempts<P::Request> {
+        self.attempts.get_or_insert_with(|| Box::new(Attempts::new()))
+    }
+
+    /// Whether it is sent once, and has as long as it takes.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.timer.is_none() && self.attempts.is_none()
+    }
+
     /// The reply, if it takes no more than a look.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the last step of every call")]
     fn take_reply(&mut self) -> Option<P::Reply> {
         let reply = self.caller.take_reply(&self.handle.pool().shard)?;
-        if !self.plan.is_plain() {
-            self.plan = Plan::Plain;
+        if !self.timer.is_none() {
+            self.stop_timer();
         }
         Some(reply)
     }
@@ -130,15 +145,9 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// which seldom does.
     #[inline(never)]
     fn start(&mut self, waker: Option<&Waker>) -> bool {
-        if !self.plan.is_plain() || !self.caller.is_asked() {
-            return false;
-        }
         let pool = self.handle.pool();
-        if let Some(defaults) = &pool.defaults {
-            defaults.complete(&mut self.plan);
-            if !self.plan.is_plain() {
-                return false;
-            }
+        if !self.is_plain() || pool.defaults.is_some() {
+            return false;
         }
         let Some(call) = self.caller.make_call(Some(&pool.shard), waker) else { return false };
         self.send(call)
@@ -154,7 +163,8 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// Puts a call into the queue, or lets it wait for room there. Returns whether it is in the queue: then the
     /// answer wakes the caller.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call")]
     fn send(&mut self, call: Call<P::Request, P::Reply>) -> bool {
         match self.handle.pool().pool.try_send(call) {
             Ok(()) => true,
@@ -169,7 +179,14 @@ impl<P: CallHandle, E> Calling<P, E> {
     /// Goes on bringing the call on its way, and polls for the reply.
     #[inline(never)]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
-        if self.plan.is_plain() { self.poll_attempt(cx) } else { self.poll_attempts(cx) }
+        if self.is_plain() && !self.caller.is_asked() {
+            return self.poll_attempt(cx);
+        }
+        let polled = self.poll_attempts(cx);
+        if polled.is_ready() {
+            self.stop_timer();
+        }
+        polled
     }
 
     /// Polls a call that is made.
@@ -194,13 +211,10 @@ impl<P: CallHandle, E> Calling<P, E> {
         loop {
             if self.caller.is_asked() {
                 self.start_attempt(cx);
-            } else if let Some(timer) = self.plan.timer()
-                && Self::is_over(&self.caller, timer, cx)
-            {
-                return Poll::Ready(self.end_now(cx));
+            } else {
+                self.caller.watch_expiry(cx.waker());
             }
-            if self.caller.is_asked() {
-                // There is no time for an attempt.
+            if self.caller.is_asked() || self.timer.is_over(self.handle.pool().pool.timers()) {
                 return Poll::Ready(self.end_now(cx));
             }
             let error = match ready!(self.poll_attempt(cx)) {
@@ -208,7 +222,7 @@ impl<P: CallHandle, E> Calling<P, E> {
                 Err(error) => error,
             };
             let (failed_at, handle) = (self.caller.failed_at(), &self.handle);
-            let Some(attempts) = self.plan.as_attempts() else { return Poll::Ready(Err(error)) };
+            let Some(attempts) = &mut self.attempts else { return Poll::Ready(Err(error)) };
             match attempts.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
                 Ok(request) => self.caller = Caller::of_request(request),
                 Err(error) => return Poll::Ready(Err(error)),
@@ -218,55 +232,50 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// Makes the call of an attempt, if there is time for it.
     fn start_attempt(&mut self, cx: &mut Context<'_>) {
-        let Some(request) = self.caller.request() else { return };
         let pool = self.handle.pool();
         if let Some(defaults) = &pool.defaults {
-            defaults.complete(&mut self.plan);
+            defaults.complete(&mut self.timer);
+            if defaults.has_retry() {
+                self.attempts.get_or_insert_with(|| Box::new(Attempts::new()));
+            }
         }
-        if let Some(attempts) = self.plan.as_attempts() {
+        if let (Some(attempts), Some(request)) = (&mut self.attempts, self.caller.request()) {
             pool.prepare(attempts);
             attempts.begin(request);
         }
-        let Some(timer) = self.plan.start_timer(|timeout| pool.pool.sleep(timeout)) else {
+        if self.timer.is_none() {
             let call = self.caller.make_call(Some(&pool.shard), Some(cx.waker()));
             return self.send_attempt(call);
-        };
-        if timer.deadline() <= pool.now() {
+        }
+        let timers = pool.pool.timers();
+        if self.timer.begin(timers) {
             return;
         }
         let made = self.caller.make_call_with_expiry(&pool.shard, Some(cx.waker()));
         let Some((call, expiry)) = made else { return };
         expiry.watch(cx.waker());
-        // The timer of earlier attempts wakes the expiry of this one from now on.
-        let waker = Waker::from(expiry);
-        let _ = Pin::new(timer).poll(&mut Context::from_waker(&waker));
+        self.timer.arm(timers, &Waker::from(expiry));
         self.send_attempt(Some(call));
     }
 
     fn send_attempt(&mut self, call: Option<Call<P::Request, P::Reply>>) {
         let Some(call) = call else { return };
-        if let Some(avoided) = self.plan.as_attempts().and_then(|attempts| attempts.avoided) {
+        if let Some(avoided) = self.attempts.as_ref().and_then(|attempts| attempts.avoided) {
             call.set_last_address(avoided);
         }
         self.send(call);
     }
 
-    /// Whether the time of the call is over. If not, the caller is woken when it is.
-    fn is_over(
-        caller: &Caller<P::Request, P::Reply, P::Waiting>,
-        timer: &mut PoolSleep,
-        cx: &Context<'_>,
-    ) -> bool {
-        let Some(expiry) = caller.expiry() else { return false };
-        expiry.watch(cx.waker());
-        let waker = Waker::from(expiry);
-        Pin::new(timer).poll(&mut Context::from_waker(&waker)).is_ready()
+    #[cold]
+    fn stop_timer(&mut self) {
+        self.timer.stop(self.handle.pool().pool.timers());
     }
 
     /// Ends the call. What was not begun never will be; if the call was begun, a reply that has come wins.
     fn end_now(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
         let ended = self.end_attempt(cx);
-        match self.plan.as_attempts() {
+        self.stop_timer();
+        match &mut self.attempts {
             Some(attempts) => ended.map_err(|error| attempts.last(error)),
             None => ended,
         }
@@ -289,9 +298,10 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     #[cold]
     #[inline(never)]
-    fn abandon(handle: &P, caller: Caller<P::Request, P::Reply, P::Waiting>) {
-        if caller.abandon() {
-            handle.pool().pool.report_unwanted();
+    fn abandon(&mut self) {
+        self.stop_timer();
+        if self.caller.take().abandon() {
+            self.handle.pool().pool.report_unwanted();
         }
     }
 
@@ -316,7 +326,7 @@ impl<P: CallHandle, E> Drop for Calling<P, E> {
     #[inline]
     fn drop(&mut self) {
         if !self.caller.is_done() {
-            Self::abandon(&self.handle, self.caller.take());
+            self.abandon();
         }
     }
 }

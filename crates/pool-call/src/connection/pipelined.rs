@@ -39,9 +39,8 @@ use crate::policy::IN_FLIGHT_MAX;
 /// # Ok::<(), pool_call::CallError<String>>(()) }.now_or_never().unwrap().unwrap();
 /// ```
 ///
-/// In a pool, make one in the connector:
-/// `pool_for(|address| async move { Ok(Pipelined::new(dial(address).await?)) })`.
-/// Its settings and what it does otherwise are those of every [`CallConnection`]. A reply that nobody waits
+/// In a pool of calls its transport is dialled and wrapped: `call_pool_for(tcp(codec).pipelined())`, or by a connector of
+/// your own, `call_pool_for(|address| async move { Ok(Pipelined::new(dial(address).await?)) })`. Its settings and what it does otherwise are those of every [`CallConnection`]. A reply that nobody waits
 /// for breaks it: the replies after it would go to the wrong callers.
 pub type Pipelined<T, Request, Reply> = CallConnection<T, Request, Reply, InOrder<Request, Reply>>;
 

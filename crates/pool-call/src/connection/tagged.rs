@@ -30,6 +30,9 @@ use crate::policy::IN_FLIGHT_MAX;
 /// );
 /// ```
 ///
+/// In a pool of calls: `call_pool_for(tcp(codec).tagged(stamp, id_of))`, or by a connector of your own,
+/// `call_pool_for(|address| async move { Ok(Tagged::new(dial(address).await?, stamp, id_of)) })`.
+///
 /// Its settings and what it does otherwise are those of every [`CallConnection`], and in addition:
 ///
 /// - The id of a call whose caller has gone stays in use until its reply comes, however late.

@@ -33,7 +33,7 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
     /// It serves services between it and the pool. Without any, a pool [with rules](CallPool::with_retry) of its own
     /// does more: its retries avoid the address that failed, and requests need not be copied to be sent again.
     pub fn retry_layer(&self, retry: Retry) -> RetryLayer {
-        RetryLayer { timers: self.pool.timers(), retry, is_idempotent: false }
+        RetryLayer { timers: self.pool.timers().clone(), retry, is_idempotent: false }
     }
 }
 

@@ -30,7 +30,7 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
     /// It limits what is below it, without knowing how far the request got: an error says
     /// [`MaybeSent`](ServiceError::MaybeSent). A pool [with a timeout](CallPool::with_timeout) of its own knows.
     pub fn timeout_layer(&self, timeout: Duration) -> TimeoutLayer {
-        TimeoutLayer { timers: self.pool.timers(), timeout }
+        TimeoutLayer { timers: self.pool.timers().clone(), timeout }
     }
 }
 

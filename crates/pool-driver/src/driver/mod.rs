@@ -243,7 +243,7 @@ impl<P: Seams> Driver<P> {
         self.multiplexer.tell_end(ended);
         self.shared.tell_of_connections();
         self.shared.tell_of_end();
-        self.shared.timers.close();
+        self.shared.timers.queue().close();
         self.shared.tell_keeper();
         ended
     }
@@ -257,9 +257,11 @@ impl<P: Seams> Future for Driver<P> {
         if let Some(ended) = this.ended {
             return Poll::Ready(ended);
         }
-        let now = this.multiplexer.start_poll(cx);
         // First of all: a call whose time is over is not begun, neither by a connection that has it nor by another.
-        this.shared.timers.fire(now);
+        if !this.shared.timers.queue().fire(this.multiplexer.read_time()) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let handles_woken = this.multiplexer.progress(cx);
         if handles_woken {
             this.shared.signal.clear();
@@ -275,7 +277,7 @@ impl<P: Seams> Future for Driver<P> {
         this.multiplexer.set_demand(this.demand());
         this.multiplexer.flush();
         this.update_closing();
-        let polled = this.multiplexer.finish_poll(this.shared.timers.alarm());
+        let polled = this.multiplexer.finish_poll(this.shared.timers.queue().alarm());
         this.tell_of_connections();
         this.shared.tell_maybe_idle();
         match polled {

@@ -182,9 +182,8 @@ impl<P: Seams> Multiplexer<P> {
 
     // The pump.
 
-    /// Begins a poll: takes what has been woken, and reads the time.
-    pub(crate) fn start_poll(&mut self, cx: &Context<'_>) -> Instant {
-        self.wakes.start_poll(cx.waker(), &mut self.woken);
+    /// Reads the time of a poll, which is to be done before anything else.
+    pub(crate) fn read_time(&mut self) -> Instant {
         self.now = self.timer.now();
         self.now
     }
@@ -192,6 +191,7 @@ impl<P: Seams> Multiplexer<P> {
     /// Polls what has been woken. Returns whether the handles were among it.
     pub(crate) fn progress(&mut self, cx: &mut Context<'_>) -> bool {
         let mut woken = mem::take(&mut self.woken);
+        self.wakes.start_poll(cx.waker(), &mut woken);
         self.reporter.tell_start();
         let mut handles_woken = false;
         for wake_up in &woken {
@@ -334,7 +334,7 @@ impl<P: Seams> Multiplexer<P> {
     /// Ready once the multiplexer is closed and all its connections are gone; the counts then say
     /// what became of the items. Pending otherwise, and the waker is kept.
     pub fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        self.start_poll(cx);
+        self.read_time();
         self.progress(cx);
         self.dispatch_held(0);
         self.flush();
@@ -487,7 +487,7 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
     type Error = Refused;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
-        self.start_poll(cx);
+        self.read_time();
         self.progress(cx);
         // A lazy pool dials because somebody asks.
         self.dispatch_held(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pool_core::{FailureKind, Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
-use super::connections::{Advanced, End, Failure, ItemNews};
+use super::connections::{Advanced, End, Failure};
 use crate::error::{EndReason, SharedError};
 use crate::panic::{Panicked, discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
@@ -98,12 +98,9 @@ impl<P: Seams> Multiplexer<P> {
             // One guard serves for many outcomes, and this says whose code panicked.
             let mut is_in_core = false;
             let read = guard(|| {
-                connections.read(slot, *now, left, |news| {
+                connections.read(slot, *now, left, |outcome| {
                     is_in_core = true;
-                    match news {
-                        ItemNews::Answered(latency) => core.handle_answered(slot, latency, *now),
-                        ItemNews::Finished(outcome) => core.handle_outcome(slot, outcome, *now),
-                    };
+                    core.handle_outcome(slot, outcome, *now);
                     is_in_core = false;
                 })
             });
@@ -112,6 +109,7 @@ impl<P: Seams> Multiplexer<P> {
                     unsent.push(item);
                     self.on_unsent(slot);
                 }
+                Ok(Some(Ok(ConnectionEvent::Answered { latency }))) => self.on_answered_item(slot, latency),
                 Ok(Some(Ok(ConnectionEvent::Failed { latency, error }))) => {
                     self.on_failed_item(slot, latency, error);
                 }
@@ -119,6 +117,13 @@ impl<P: Seams> Multiplexer<P> {
                 Err(panic) if is_in_core => self.on_balancer_panic(panic),
                 Err(panic) => return Some(Err(panic.into())),
             }
+        }
+    }
+
+    /// The reply to an item has begun to come.
+    fn on_answered_item(&mut self, slot: SlotId, latency: Duration) {
+        if let Err(panic) = guard(|| self.core.handle_answered(slot, latency, self.now)) {
+            self.on_balancer_panic(panic);
         }
     }
 

@@ -29,7 +29,7 @@ pub use self::closed::Closed;
 pub use self::ready::Ready;
 pub use self::sending::Sending;
 pub(crate) use self::shared::Shared;
-pub use self::sleep::{PoolSleep, Timers};
+pub use self::sleep::{PoolSleep, TimerKey, Timers};
 pub use self::weak::WeakPool;
 
 /// A handle to a pool of connections: send to it and forget about addresses.
@@ -101,6 +101,8 @@ impl<T, A> Pool<T, A> {
     /// # Errors
     ///
     /// A [`SendError`] with the item, when the queue is full, or the pool is closed or fails fast.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every item")]
     pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
         self.shared.queue.try_push(item)
     }
@@ -287,18 +289,18 @@ impl<T, A> Pool<T, A> {
     ///
     /// Time runs from this call. A driver that is not polled wakes nobody.
     pub fn sleep(&self, duration: Duration) -> PoolSleep {
-        PoolSleep::new(&self.shared.timers, self.now() + duration, duration.is_zero())
+        self.shared.timers.sleep(duration)
     }
 
     /// As [`sleep`](Self::sleep), until a time by [`now`](Self::now).
     pub fn sleep_until(&self, deadline: Instant) -> PoolSleep {
-        PoolSleep::new(&self.shared.timers, deadline, deadline <= self.now())
+        self.shared.timers.sleep_until(deadline)
     }
 
-    /// The time of the pool's runtime, and its timers, for code that is to wait by them without a handle.
+    /// The time of the pool's runtime, and its timers. A clone serves code that is to wait by them without a handle.
     #[must_use]
-    pub fn timers(&self) -> Timers {
-        Timers::new(&self.shared.timers)
+    pub fn timers(&self) -> &Timers {
+        &self.shared.timers
     }
 
     /// Lets an address that is in backoff be dialled at once, for a caller who knows that it is up. Of more

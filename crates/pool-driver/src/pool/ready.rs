@@ -97,8 +97,7 @@ impl<T, A> Ready<T, A> {
     /// Gives up with [`ReadyError::TimedOut`] this long after this call, by the pool's time. Zero is a look that
     /// doesn't wait. Of several calls the last one counts.
     pub fn timeout(mut self, duration: Duration) -> Self {
-        let deadline = self.shared.clock.now() + duration;
-        let sleep = PoolSleep::new(&self.shared.timers, deadline, duration.is_zero());
+        let sleep = self.shared.timers.sleep(duration);
         self.timeout = Some(Timeout { sleep, duration });
         self
     }

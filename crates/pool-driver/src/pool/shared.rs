@@ -12,6 +12,7 @@ use crate::config::PoolConfig;
 use crate::error::{EndReason, Ended, SharedError};
 use crate::panic::{discard, guard};
 use crate::pool::handle_count::HandleCount;
+use crate::pool::sleep::Timers;
 use crate::pool::timer_queue::TimerQueue;
 use crate::queue::Queue;
 use crate::snapshot::{PoolStatus, Snapshot};
@@ -24,7 +25,7 @@ pub(crate) struct Shared<T, A> {
     pub(crate) signal: Arc<Signal>,
     /// By the pool's runtime.
     pub(crate) clock: Clock,
-    pub(crate) timers: Arc<TimerQueue>,
+    pub(crate) timers: Timers,
     pool_status: Arc<PoolStatus<A>>,
     handles: HandleCount,
     /// Tasks that wait for connections: a lazy pool connects for them as for an item.
@@ -81,7 +82,7 @@ impl<T, A> Shared<T, A> {
             Control { shutdown: None, config, is_config_new: false, retries: Vec::new(), keeper: None };
         Self {
             queue,
-            timers: Arc::new(TimerQueue::new(Arc::clone(&signal), clock.clone())),
+            timers: Timers::new(TimerQueue::new(Arc::clone(&signal), clock.clone())),
             signal,
             clock,
             pool_status,

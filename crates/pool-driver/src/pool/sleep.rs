@@ -3,14 +3,16 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pool_core::Instant;
 
-use super::timer_queue::{TimerKey, TimerQueue};
+use super::timer_queue::TimerQueue;
 
-/// The time of a pool's runtime, and timers that its driver keeps; made by [`Pool::timers`](crate::Pool::timers). It
+pub use super::timer_queue::TimerKey;
+
+/// The time of a pool's runtime, and timers that its driver keeps; see [`Pool::timers`](crate::Pool::timers). It
 /// is no handle of the pool.
 #[derive(Clone)]
 pub struct Timers {
@@ -18,8 +20,12 @@ pub struct Timers {
 }
 
 impl Timers {
-    pub(super) fn new(queue: &Arc<TimerQueue>) -> Self {
-        Self { queue: Arc::clone(queue) }
+    pub(super) fn new(queue: TimerQueue) -> Self {
+        Self { queue: Arc::new(queue) }
+    }
+
+    pub(super) fn sleep_until(&self, deadline: Instant) -> PoolSleep {
+        PoolSleep::new(&self.queue, deadline, deadline <= self.now())
     }
 
     /// As [`Pool::now`](crate::Pool::now).
@@ -31,6 +37,50 @@ impl Timers {
     /// As [`Pool::sleep`](crate::Pool::sleep).
     pub fn sleep(&self, duration: Duration) -> PoolSleep {
         PoolSleep::new(&self.queue, self.now() + duration, duration.is_zero())
+    }
+
+    /// Starts a timer that wakes this waker at a time by [`now`](Self::now). `None` if the pool is over.
+    ///
+    /// It is what [`sleep`](Self::sleep) is made of, for futures that hold the timers otherwise.
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use std::time::Duration;
+    ///
+    /// # fn example(timers: &pool_driver::Timers, waker: &Waker) {
+    /// if let Some(timer) = timers.start(timers.now() + Duration::from_secs(1), waker) {
+    ///     // … until it is woken, for whatever reason:
+    ///     let is_over = timers.has_fired(&timer, waker);
+    ///     timers.stop(timer);
+    ///     # let _ = is_over;
+    /// }
+    /// # }
+    /// ```
+    pub fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
+        self.queue.start(deadline, waker)
+    }
+
+    /// Whether a timer of this pool has fired. If not, this waker is woken when it does.
+    ///
+    /// # Panics
+    ///
+    /// Perhaps, if the timer is another pool's.
+    #[must_use]
+    pub fn has_fired(&self, timer: &TimerKey, waker: &Waker) -> bool {
+        self.queue.poll(timer, waker)
+    }
+
+    /// Ends a timer of this pool, fired or not.
+    ///
+    /// # Panics
+    ///
+    /// Perhaps, if the timer is another pool's.
+    pub fn stop(&self, timer: TimerKey) {
+        self.queue.stop(timer);
+    }
+
+    pub(crate) fn queue(&self) -> &TimerQueue {
+        &self.queue
     }
 }
 
@@ -48,7 +98,6 @@ pub struct PoolSleep {
     stage: SleepStage,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum SleepStage {
     New,
     Waiting(TimerKey),
@@ -56,7 +105,7 @@ enum SleepStage {
 }
 
 impl PoolSleep {
-    pub(super) fn new(timers: &Arc<TimerQueue>, deadline: Instant, is_over: bool) -> Self {
+    fn new(timers: &Arc<TimerQueue>, deadline: Instant, is_over: bool) -> Self {
         let stage = if is_over { SleepStage::Over } else { SleepStage::New };
         Self { timers: Arc::clone(timers), deadline, stage }
     }
@@ -79,7 +128,7 @@ impl Future for PoolSleep {
 
     /// It stays ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stage {
+        match &self.stage {
             SleepStage::New => match self.timers.start(self.deadline, cx.waker()) {
                 Some(timer) => {
                     self.stage = SleepStage::Waiting(timer);

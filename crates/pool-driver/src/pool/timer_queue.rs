@@ -56,9 +56,10 @@ const IDLE_CAPACITY_MAX: usize = 256;
 /// More timers than this that are due at once are left to the next poll, so that others run in between.
 const WAKES_PER_POLL_MAX: usize = 1024;
 
-/// A timer that was started, to be stopped by its owner.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct TimerKey(u32);
+/// A timer that was [started](crate::Timers::start), and is to be [stopped](crate::Timers::stop) by its owner.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a timer that is not stopped takes its place for as long as the pool lives"]
+pub struct TimerKey(u32);
 
 impl TimerQueue {
     pub(crate) fn new(signal: Arc<Signal>, clock: Clock) -> Self {
@@ -96,10 +97,10 @@ impl TimerQueue {
     }
 
     /// Whether a timer has fired. If not, the waker is woken when it does.
-    pub(crate) fn poll(&self, TimerKey(timer): TimerKey, waker: &Waker) -> bool {
+    pub(crate) fn poll(&self, TimerKey(timer): &TimerKey, waker: &Waker) -> bool {
         let waker = waker.clone();
         let mut state = self.state.lock();
-        let timer = &mut state.timers[timer as usize];
+        let timer = &mut state.timers[*timer as usize];
         let has_fired = timer.place == OUTSIDE;
         let unused = if has_fired { Some(waker) } else { timer.waker.replace(waker) };
         drop(state);
@@ -115,16 +116,9 @@ impl TimerQueue {
         drop(waker);
     }
 
-    /// Wakes tasks whose time has come, as many as one poll of the driver may. The [`alarm`](Self::alarm) is due at
-    /// once for the others.
-    pub(crate) fn fire(&self, now: Instant) {
-        if self.is_used.load(Ordering::Acquire) {
-            for _ in 0..WAKES_PER_POLL_MAX {
-                if !self.fire_one(now) {
-                    return;
-                }
-            }
-        }
+    /// Wakes tasks whose time has come, as many as one poll of the driver may. Returns whether these are all.
+    pub(crate) fn fire(&self, now: Instant) -> bool {
+        !self.is_used.load(Ordering::Acquire) || (0..WAKES_PER_POLL_MAX).any(|_| !self.fire_one(now))
     }
 
     /// Returns whether there was a timer whose time has come.

@@ -9,7 +9,6 @@ mod occupant;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use futures_sink::Sink;
 use pool_core::{AddressId, FailureKind, Instant, Outcome, SlotEvent, SlotId};
@@ -39,12 +38,6 @@ pub(super) struct Connections<P: Seams> {
 pub(super) enum Failure {
     Error(BoxError),
     Panicked(Panicked),
-}
-
-/// What a connection has to tell of an item, once or twice for each.
-pub(super) enum ItemNews {
-    Answered(Duration),
-    Finished(Outcome),
 }
 
 /// How a connection came to its end.
@@ -189,7 +182,7 @@ impl<P: Seams> Connections<P> {
         self.get_mut(slot)?.poll_dial()
     }
 
-    /// Gives `on_news` what a connection tells of items. Returns the first other event, or nothing
+    /// Gives `on_outcome` what a connection tells of items. Returns the first other event, or nothing
     /// after `left` events or when there are no more now.
     ///
     /// It is not guarded, so that one guard of the caller's serves for many outcomes.
@@ -198,9 +191,9 @@ impl<P: Seams> Connections<P> {
         slot: SlotId,
         now: Instant,
         left: &mut usize,
-        on_news: impl FnMut(ItemNews),
+        on_outcome: impl FnMut(Outcome),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
-        self.get_mut(slot)?.read(now, left, on_news)
+        self.get_mut(slot)?.read(now, left, on_outcome)
     }
 
     /// Does what a woken connection waits for besides reading.

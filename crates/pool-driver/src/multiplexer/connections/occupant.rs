@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_sink::Sink;
-use pool_core::{AddressId, Instant, SlotId};
+use pool_core::{AddressId, Instant, Outcome, SlotId};
 
-use super::{Advanced, End, Failure, ItemNews, Readiness};
+use super::{Advanced, End, Failure, Readiness};
 use crate::error::BoxError;
 use crate::panic::{discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
@@ -64,13 +64,13 @@ impl<P: Seams> Occupant<P> {
         }
     }
 
-    /// Gives `on_news` what the connection tells of items. Returns the first other event, or
+    /// Gives `on_outcome` the outcomes that the connection reports. Returns the first other event, or
     /// nothing after `left` events or when there are no more now. Not guarded: its caller is.
     pub(super) fn read(
         &mut self,
         now: Instant,
         left: &mut usize,
-        mut on_news: impl FnMut(ItemNews),
+        mut on_outcome: impl FnMut(Outcome),
     ) -> Option<Result<ConnectionEvent<P::Item>, BoxError>> {
         let (mut connection, mut cx) = self.connection()?;
         connection.as_mut().set_now(now);
@@ -78,8 +78,7 @@ impl<P: Seams> Occupant<P> {
             let Poll::Ready(event) = connection.as_mut().poll_event(&mut cx) else { return None };
             *left -= 1;
             match event {
-                Ok(ConnectionEvent::Answered { latency }) => on_news(ItemNews::Answered(latency)),
-                Ok(ConnectionEvent::Finished(outcome)) => on_news(ItemNews::Finished(outcome)),
+                Ok(ConnectionEvent::Finished(outcome)) => on_outcome(outcome),
                 Ok(event) => return Some(Ok(event)),
                 Err(error) => return Some(Err(error.into())),
             }
