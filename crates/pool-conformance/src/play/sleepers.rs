@@ -54,7 +54,7 @@ impl Sleeper {
         fixture.users.lock().sleepers.sleeping.insert(number, Arc::clone(&stop));
         let (is_woken, task, fixture) = (AtomicBool::new(true), Mutex::default(), Arc::clone(fixture));
         let waker = Arc::new(SleepWaker { number, is_woken, task, fixture });
-        let timers = pool.timers();
+        let timers = pool.timers().clone();
         Self { started: timers.now(), sleep: pool.sleep(duration), timers, waker, stop }
     }
 
