@@ -8,8 +8,8 @@
 //! ```
 //!
 //! That makes a `#[test]` of every [scenario](scenarios()). Its name says which promise it is about:
-//! addresses (A1 to A8), connections (C1 to C6), items (I1 to I6), the end (D1 to D3), faults (F1 to
-//! F5), and the runtime seam itself (R1 to R5).
+//! addresses (A1 to A8), connections (C1 to C6), items (I1 to I6), calls (Q1 to Q6), the end (D1 to D3),
+//! faults (F1 to F5), and the runtime seam itself (R1 to R6).
 //!
 //! A scenario is a [`Script`]: steps as data, in one vocabulary. It is played on servers in memory
 //! ([`world`]), which can be slow, stall, refuse, hang, close, die and panic. Where time is

@@ -43,6 +43,10 @@ fn servers(observation: Observation, world: &World) -> Option<Value> {
         }
         O::Unflushed(address) => count(servers.links(address).iter().map(Link::unflushed).sum()),
         O::UnflushedOver(address, link) => count(servers.links(address).get(link).map_or(0, Link::unflushed)),
+        O::LatencyMillis(address, n) => {
+            let latencies: Vec<_> = servers.links(address).iter().flat_map(Link::latencies).collect();
+            latencies.get(n).copied().map_or(Value::Nothing, millis)
+        }
         O::UnreadEvents(address) => count(servers.links(address).iter().map(Link::untold).sum()),
         O::CallsSinceMark(address) => count(servers.calls_since_mark(address)),
         O::EmptyEventPollsMax(address) => {
@@ -219,9 +223,19 @@ fn users(observation: Observation, fixture: &Fixture) -> Value {
 
     let Fixture { world, driver, .. } = fixture;
     let users = fixture.users.lock();
+    let sleepers = &users.sleepers;
     match observation {
         O::RefusedReason => Value::Text(users.refusals.last().map(ToString::to_string).unwrap_or_default()),
         O::Sending => count(users.sending.len()),
+        O::Answer(number) => Value::Text(users.answers.get(&number).cloned().unwrap_or_default()),
+        O::Replies => count(users.answers.values().filter(|answer| answer.starts_with("reply ")).count()),
+        O::Sleeping => count(sleepers.sleeping.len()),
+        O::Woken => Value::Items(sleepers.woken.clone()),
+        O::WokenCount => count(sleepers.woken.len()),
+        O::SleptMillis(number) => sleepers.slept.get(&number).copied().map_or(Value::Nothing, millis),
+        O::StrayWakes => count(sleepers.stray_wakes),
+        O::Upgrades => count(users.upgrades),
+        O::ReconfigureError => Value::Text(users.settings_error.clone().unwrap_or_default()),
         O::ReadyAnswer => Value::Text(users.ready.clone().unwrap_or_default()),
         O::BuildError => Value::Text(users.build_error.clone().unwrap_or_default()),
         O::EndsSeen => count(users.seen_ends.len()),

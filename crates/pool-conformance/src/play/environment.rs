@@ -33,6 +33,9 @@ pub(crate) fn play_server(step: &ServerStep, servers: &Servers) -> Result<(), Fa
         ServerStep::Finish(address, items, outcome) => {
             each_open_link(servers, *address, |link| link.finish(*items, *outcome))
         }
+        ServerStep::BeginReplies(address, items) => {
+            each_open_link(servers, *address, |link| link.begin_replies(*items))
+        }
         ServerStep::GiveBack(address) => each_open_link(servers, *address, Link::give_back),
         ServerStep::WakeStaleWakers(address) => wake_stale_wakers(servers, *address),
     }
@@ -94,7 +97,11 @@ pub(crate) fn play_harness<R: Runtime>(
         HarnessStep::PanicUndelivered => ledger.spoil(),
         HarnessStep::MarkPolls => users.lock().polls_mark = driver.polls().count,
         HarnessStep::MarkCalls => world.servers.mark_calls(),
-        HarnessStep::MarkTime => users.lock().time_mark = world.driver_clock.now(),
+        HarnessStep::MarkTime => {
+            // The driver may not have looked at its clock yet.
+            let now = fixture.pool().map_or_else(|| world.driver_clock.now(), |pool| pool.now());
+            users.lock().time_mark = now;
+        }
         HarnessStep::SetTimer(duration) => timer.set(*duration),
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! Plays a script, step by step.
 
+mod callers;
 mod checks;
 mod clock_sync;
 mod environment;
 mod failure;
+mod sleepers;
 mod timer_probe;
 mod users;
 mod waiting;
@@ -57,7 +59,7 @@ impl<A: Adapter + 'static> Player<A> {
     pub(crate) async fn play(mut self, script: Script, seed: u64) -> Result<(), Failure> {
         let driver_clock = &self.fixture.world.driver_clock;
         let runtime = ObservedRuntime::new(self.adapter.runtime(), A::TIME.speed(), driver_clock);
-        match self.fixture.build(runtime, &script.settings, seed) {
+        match self.fixture.build(runtime, &script, seed) {
             Ok(driver) => self.adapter.spawn(Task::driver(driver, &self.fixture, &self.invariants)),
             Err(error) => {
                 if !script.expects_build_error() {

@@ -5,15 +5,19 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_driver::Pool;
+use pool_call::CallPool;
+use pool_driver::{Pool, Ready};
 
+use super::callers::{self, OwnedCall};
 use super::failure::Failure;
+use super::sleepers;
 use super::waiting::Waiting;
 use crate::adapter::Adapter;
-use crate::fixture::{CancelSignal, Fixture};
-use crate::script::{UserStep, WaitStep};
+use crate::fixture::{CancelSignal, Fixture, ScenarioPool, WeakScenarioPool};
+use crate::script::{CallWay, Goal, Setting, UserStep, WaitStep};
 use crate::task::Task;
 use crate::world::{End, Item};
 
@@ -28,6 +32,10 @@ pub(crate) struct PoolUsers<A: Adapter> {
     waiting: Waiting,
     /// A handle that has reserved a permit, or waits for one.
     reserver: Option<Pin<Box<Pool<Item, u16>>>>,
+    /// A look at the pool that the script keeps.
+    weak: Option<WeakScenarioPool>,
+    /// Calls that nobody looks at.
+    neglected: Vec<OwnedCall>,
     /// The number of the next item whose number doesn't matter.
     next_item: u32,
 }
@@ -39,6 +47,8 @@ impl<A: Adapter + 'static> PoolUsers<A> {
             fixture: Arc::clone(fixture),
             waiting: waiting.clone(),
             reserver: None,
+            weak: None,
+            neglected: Vec::new(),
             next_item: SOME_ITEM,
         }
     }
@@ -61,12 +71,25 @@ impl<A: Adapter + 'static> PoolUsers<A> {
             UserStep::SendReserved(item) => self.send_reserved(*item)?,
             UserStep::ReleaseReserved => drop(self.reserver.take().ok_or("no permit is reserved")?),
             UserStep::AskReady => self.ask_ready()?,
+            UserStep::WaitFor(goal, timeout) => self.wait_for(*goal, *timeout)?,
             UserStep::WaitForEnd => self.wait_for_end()?,
             UserStep::RetryNow(address) => self.pool()?.retry_now(*address),
-            UserStep::Shutdown(timeout) => drop(self.pool()?.shutdown(*timeout)),
+            UserStep::Reconfigure(settings) => self.reconfigure(settings)?,
+            UserStep::Shutdown(timeout) => self.any_pool()?.shut_down(*timeout),
             UserStep::DropHandles => {
-                drop(self.pool()?);
+                drop(self.any_pool()?);
                 self.drop_handles();
+            }
+            UserStep::KeepWeakHandle => self.weak = Some(self.pool()?.downgrade()),
+            UserStep::Upgrade => self.upgrade()?,
+            UserStep::StartSleep(numbers, duration) => {
+                let sleep = sleepers::sleep(numbers, *duration, &self.pool()?, &self.fixture);
+                self.adapter.spawn(Task::user(sleep));
+            }
+            UserStep::StopSleep(number) => self.stop_sleep(*number)?,
+            UserStep::Call(number, way) => self.call(*number, *way)?,
+            UserStep::NeglectCall(number, timeout) => {
+                self.neglected.push(callers::neglect(*number, *timeout, self.call_pool()?));
             }
         }
         Ok(())
@@ -89,23 +112,80 @@ impl<A: Adapter + 'static> PoolUsers<A> {
     /// Drops the handles that the script has.
     pub(crate) fn drop_handles(&mut self) {
         self.reserver = None;
+        self.neglected.clear();
         self.fixture.drop_pool();
     }
 
-    fn pool(&self) -> Result<Pool<Item, u16>, Failure> {
+    fn any_pool(&self) -> Result<ScenarioPool, Failure> {
         self.fixture.pool().ok_or_else(|| NO_HANDLE.into())
     }
 
+    fn pool(&self) -> Result<Pool<Item, u16>, Failure> {
+        match self.any_pool()? {
+            ScenarioPool::Items(pool) => Ok(pool),
+            ScenarioPool::Calls(_) => Err("a pool of calls is called".into()),
+        }
+    }
+
+    fn call_pool(&self) -> Result<CallPool<u32, u32, u16>, Failure> {
+        match self.any_pool()? {
+            ScenarioPool::Calls(pool) => Ok(pool),
+            ScenarioPool::Items(_) => Err("a pool of items is sent to".into()),
+        }
+    }
+
+    fn call(&self, number: u32, way: CallWay) -> Result<(), Failure> {
+        let call = callers::call(number, way, self.call_pool()?, &self.fixture);
+        self.adapter.spawn(Task::user(call));
+        Ok(())
+    }
+
+    fn upgrade(&self) -> Result<(), Failure> {
+        let weak = self.weak.as_ref().ok_or("the script has no weak handle")?;
+        if let Some(pool) = weak.upgrade() {
+            self.fixture.users.lock().upgrades += 1;
+            self.fixture.set_pool(ScenarioPool::Items(pool));
+        }
+        Ok(())
+    }
+
+    fn stop_sleep(&self, number: u32) -> Result<(), Failure> {
+        let sleeper = self.fixture.users.lock().sleepers.sleeping.get(&number).cloned();
+        sleeper.ok_or("it doesn't sleep")?.cancel();
+        Ok(())
+    }
+
+    fn reconfigure(&self, settings: &[Setting]) -> Result<(), Failure> {
+        let changed = self.pool()?.reconfigure(Setting::config(settings));
+        self.fixture.users.lock().settings_error = changed.err().map(|error| error.to_string());
+        Ok(())
+    }
+
     fn ask_ready(&self) -> Result<(), Failure> {
-        let (pool, fixture) = (self.pool()?, Arc::clone(&self.fixture));
+        let ready = self.pool()?.ready(1).unless_failing();
+        self.spawn_ready(ready);
+        Ok(())
+    }
+
+    fn wait_for(&self, goal: Goal, timeout: Duration) -> Result<(), Failure> {
+        let pool = self.pool()?;
+        let ready = match goal {
+            Goal::Connections(connections) => pool.ready(connections),
+            Goal::Address(address) => pool.ready_at(address),
+        };
+        self.spawn_ready(ready.timeout(timeout));
+        Ok(())
+    }
+
+    /// Waits on a task of its own, without a handle.
+    fn spawn_ready(&self, ready: Ready<Item, u16>) {
+        let fixture = Arc::clone(&self.fixture);
         self.adapter.spawn(Task::user(async move {
-            let ready = pool.ready(1).unless_failing().await;
-            drop(pool);
+            let ready = ready.await;
             let ready = ready.map_or_else(|error| error.to_string(), |()| "ready".into());
             fixture.users.lock().ready = Some(ready);
             fixture.script.wake();
         }));
-        Ok(())
     }
 
     fn wait_for_end(&self) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Users};
 
 /// A hash of all that happened: what the observer was told and when, each call into each connection
 /// and what came of it, the end of every item, what users were told, and who ran in which order.
@@ -20,6 +20,8 @@ pub(super) fn trace_hash(fixture: &Fixture, history: u64) -> u64 {
     hasher.write(format!("{:?}", world.ledger).as_bytes());
     let users = fixture.users.lock();
     hasher.write(format!("{:?} {:?} {:?}", users.refusals, users.ready, users.seen_ends).as_bytes());
+    let Users { sleepers, answers, .. } = &*users;
+    hasher.write(format!("{:?} {:?} {answers:?}", sleepers.woken, sleepers.slept).as_bytes());
     hasher.write_u64(history);
     hasher.finish()
 }

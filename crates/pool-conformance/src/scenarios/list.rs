@@ -104,6 +104,8 @@ macro_rules! for_each_scenario {
             c1_connections_that_there_are_too_many_of_finish_what_they_hold
             c1_dials_that_there_are_too_many_of_are_dropped_and_are_no_failures
             c1_the_limit_of_dials_changes_with_the_settings
+            c1_connections_come_and_go_when_a_handle_says_so
+            c1_the_last_settings_count_wherever_they_come_from
             c2_an_eager_pool_opens_all_connections_without_traffic_and_no_more
             c2_a_lazy_pool_opens_nothing_before_an_item_waits
             c2_a_lazy_pool_opens_no_more_while_an_open_connection_takes_the_items
@@ -117,6 +119,7 @@ macro_rules! for_each_scenario {
             c3_delays_grow_from_failure_to_failure_up_to_the_cap
             c3_delays_are_jittered_at_the_cap_too
             c3_an_address_that_refuses_slows_no_other
+            c3_a_wait_for_connections_outlasts_failures
             c3_a_dial_that_hangs_slows_no_other_address
             c3_a_dial_that_hangs_has_failed_at_its_timeout_and_has_waited_already
             c3_a_restart_is_one_failure_however_many_connections_it_ends
@@ -139,6 +142,7 @@ macro_rules! for_each_scenario {
             c4_a_connection_that_owes_nothing_may_be_silent
             c4_only_the_connections_that_died_are_replaced
             c4_a_drain_is_cut_off_by_a_shorter_timeout_at_once
+            c4_a_plain_sink_that_notices_a_dead_peer_in_its_flush_is_replaced_without_traffic
             c5_a_connection_that_dies_young_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_hangs_up_backs_off_like_a_failed_dial
             c5_a_peer_that_accepts_and_sends_away_backs_off_like_a_failed_dial
@@ -205,13 +209,47 @@ macro_rules! for_each_scenario {
             i5_a_queue_that_grows_lets_those_in_who_wait_in_line
             i5_a_queue_that_shrinks_drops_nothing_and_takes_nothing_until_it_has_room
             i5_the_last_of_several_sizes_at_once_counts
+            i5_a_queue_that_a_handle_enlarges_lets_those_in_who_wait_in_line
             i6_every_connection_that_a_batch_has_touched_is_flushed
             i6_a_single_item_is_flushed_without_another_to_follow
             i6_a_connection_that_takes_an_item_for_each_flush_gets_them_all
             i6_a_flush_that_was_pushed_back_goes_on_when_the_connection_wakes
             i6_a_slow_flush_ends_without_another_item
             i6_what_a_connection_holds_leaves_before_it_closes
+            i6_a_plain_sink_is_flushed_whenever_it_wakes
+            i6_what_a_plain_sink_holds_back_leaves_when_it_wakes
             i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items
+
+            // calls/
+            q1_every_caller_of_a_crowd_gets_its_own_reply
+            q1_replies_that_come_late_go_to_their_callers_in_order
+            q1_a_caller_that_has_gone_shifts_nobodys_reply
+            q2_a_call_that_no_connection_had_is_not_sent
+            q2_a_call_that_waits_when_the_pool_ends_is_not_sent
+            q2_a_call_that_a_closed_pool_gets_is_not_sent
+            q2_a_call_that_a_connection_had_when_it_broke_may_have_been_sent
+            q2_a_call_that_the_peer_refuses_goes_to_another_address
+            q2_a_call_that_the_peer_refuses_while_nobody_else_is_there_is_not_sent
+            q2_a_call_that_has_failed_is_not_repeated_without_a_word
+            q3_a_caller_that_goes_while_its_call_is_queued_sends_nothing
+            q3_a_caller_that_goes_while_its_call_is_on_the_wire_takes_no_place_for_good
+            q3_a_caller_that_goes_leaves_its_place_in_the_queue
+            q4_a_call_whose_time_is_over_in_the_queue_is_not_sent
+            q4_a_call_without_time_is_not_sent
+            q4_a_call_whose_time_is_over_is_not_sent_though_its_caller_never_looks
+            q4_a_call_that_has_begun_may_have_been_sent_when_its_time_is_over
+            q4_a_call_that_is_answered_in_time_has_its_reply
+            q4_a_deadline_comes_when_it_was_said_to
+            q5_an_item_that_is_answered_is_in_flight_until_it_is_finished
+            q5_a_drain_waits_for_an_item_that_is_answered_and_not_finished
+            q5_a_shutdown_waits_for_an_item_that_is_answered_and_not_finished
+            q5_a_connection_that_answers_and_then_is_silent_is_replaced
+            q5_a_connection_tells_latencies_by_the_time_of_the_runtime
+            q6_retries_avoid_the_address_that_failed
+            q6_a_retry_goes_to_another_address_when_a_server_dies
+            q6_retries_are_no_more_than_the_budget_allows
+            q6_a_budget_forgets_by_the_time_of_the_runtime
+            q6_attempts_are_limited
 
             // closing/
             d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends
@@ -221,6 +259,10 @@ macro_rules! for_each_scenario {
             d1_the_pool_lives_as_long_as_one_handle_does
             d1_what_is_queued_before_the_first_connection_is_delivered_after_the_last_handle
             d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_back
+            d1_a_weak_handle_keeps_no_pool_alive
+            d1_a_weak_handle_gives_no_handle_to_a_pool_that_nobody_has
+            d1_a_handle_of_a_weak_one_counts_like_any_other
+            d1_a_wait_for_connections_keeps_no_pool_alive
             d2_a_shutdown_stops_the_intake_at_once_and_delivers_the_queue
             d2_senders_in_line_have_their_items_back_at_once
             d2_what_is_queued_is_delivered_until_the_deadline_and_the_rest_is_undelivered
@@ -238,6 +280,7 @@ macro_rules! for_each_scenario {
             d2_a_shorter_drain_timeout_ends_a_shutdown_that_hangs
             d3_everybody_who_waits_for_the_end_is_told_of_it_once
             d3_the_end_comes_once_however_many_reasons_there_are
+            d3_a_wait_for_connections_ends_with_the_pool
             d3_a_driver_that_is_dropped_loses_nothing_silently
             d3_every_waiter_wakes_when_the_driver_is_dropped
             d3_after_the_end_everybody_has_an_answer_at_once
@@ -321,6 +364,7 @@ macro_rules! for_each_scenario {
             f5_a_backoff_that_explodes_is_refused
             f5_the_extremes_that_make_sense_are_taken_and_work
             f5_settings_of_a_running_pool_that_make_no_sense_change_nothing
+            f5_settings_of_a_handle_that_make_no_sense_are_refused_to_it
 
             // runtime.rs
             r1_the_clock_never_goes_back_while_a_driver_looks_at_it
@@ -339,6 +383,20 @@ macro_rules! for_each_scenario {
             r4_a_task_that_nobody_wakes_is_not_polled
             r5_a_driver_that_has_ended_is_left_alone
             r5_a_driver_that_ends_in_its_first_poll_is_left_alone
+
+            // timers.rs
+            r6_a_sleeper_wakes_when_its_time_has_come
+            r6_sleepers_wake_in_the_order_of_their_times
+            r6_a_crowd_of_sleepers_wakes_at_once
+            r6_a_shorter_sleep_ends_first_although_a_longer_one_was_begun_before
+            r6_a_sleeper_that_stops_wakes_nobody
+            r6_a_pool_whose_users_sleep_is_not_polled
+            r6_sleepers_end_with_the_pool
+            r6_sleepers_end_with_a_driver_that_is_dropped
+            r6_a_sleeper_keeps_no_pool_alive
+            r6_a_wait_for_connections_ends_in_time_and_says_how_far_it_came
+            r6_a_wait_for_an_address_ends_in_time_also_if_nobody_knows_the_address
+            r6_a_wait_for_an_address_ends_when_the_address_has_come_and_is_up
         }
     };
 }

@@ -7,6 +7,7 @@
 )]
 
 mod addresses;
+mod calls;
 mod closing;
 mod connections;
 mod faults;
@@ -15,15 +16,18 @@ mod list;
 mod promises;
 mod runtime;
 mod shared;
+mod timers;
 
 use crate::script::Script;
 
 use addresses::*;
+use calls::*;
 use closing::*;
 use connections::*;
 use faults::*;
 use items::*;
 use runtime::*;
+use timers::*;
 
 pub use promises::{PROMISES, Promise};
 

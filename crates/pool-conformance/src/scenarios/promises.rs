@@ -38,6 +38,12 @@ promises! {
     I4: "a busy connection delays nobody else";
     I5: "the queue is strictly bounded, and first come first served";
     I6: "when the driver sleeps nothing is unflushed";
+    Q1: "everybody gets their own reply";
+    Q2: "not sent is certain; maybe sent, only where nobody can know";
+    Q3: "a caller that goes leaves nothing behind";
+    Q4: "a deadline that is over sends nothing";
+    Q5: "an item is in flight until nothing of its reply is owed";
+    Q6: "retries avoid the failed address, and keep to their budget";
     D1: "the last handle's drop is a shutdown";
     D2: "a shutdown delivers while there is time";
     D3: "the end comes once, and everybody sees it";
@@ -51,4 +57,5 @@ promises! {
     R3: "a timer can be set again";
     R4: "a spawned task runs by itself";
     R5: "a task that is over is left alone";
+    R6: "tasks that use a pool wait by its timer";
 }

@@ -1,4 +1,4 @@
-//! R1 to R5: what a driver needs of a runtime adapter.
+//! R1 to R5: what a driver needs of a runtime adapter. R6 is in `timers.rs`.
 
 use std::time::Duration;
 

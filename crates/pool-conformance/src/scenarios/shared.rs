@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pool_driver::{Backoff, Endpoint, Outcome};
+use pool_driver::{Backoff, Endpoint, FailureKind, Outcome};
 
 use crate::script::{Observation, Script};
 
@@ -17,6 +17,8 @@ pub(super) const fn secs(secs: u64) -> Duration {
 /// Longer than any scenario lasts.
 pub(super) const AN_HOUR: Duration = secs(3600);
 pub(super) const SUCCESS: Outcome = Outcome::Success { latency: Some(Duration::ZERO) };
+pub(super) const FAILURE: Outcome =
+    Outcome::Failure { latency: Some(Duration::ZERO), kind: FailureKind::Error };
 
 /// Waits until a connection to each of the addresses is ready.
 pub(super) fn connected(script: Script, addresses: std::ops::RangeInclusive<u16>) -> Script {

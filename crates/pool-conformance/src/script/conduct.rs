@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pool_driver::Outcome;
+
 use crate::world::{Behaviour, Call, Fault};
 
 /// How the connections of a server behave from now on, including those that are open.
@@ -24,6 +26,10 @@ pub enum Conduct {
     WakesItself,
     /// They keep items until the script finishes them.
     KeepsItems,
+    /// As `KeepsItems`, and a close waits for what is kept.
+    KeepsItemsAndWaits,
+    /// They work as they should, and each item has this outcome as soon as it is flushed.
+    Answers(Outcome),
     /// When they break, they give back the items that they have not flushed.
     ReturnsUnflushed,
     /// This call returns an error.
@@ -45,6 +51,10 @@ impl Conduct {
             Self::NeverCloses => behaviour.closes = false,
             Self::WakesItself => behaviour.wakes_itself = true,
             Self::KeepsItems => behaviour.keeps_items = true,
+            Self::KeepsItemsAndWaits => (behaviour.keeps_items, behaviour.closes_when_done) = (true, true),
+            Self::Answers(outcome) => {
+                *behaviour = Behaviour { outcome: Some(outcome), ..Behaviour::default() };
+            }
             Self::ReturnsUnflushed => behaviour.returns_unflushed = true,
             Self::Fails(call) => behaviour.fault = Some((call, Fault::Error)),
             Self::FailsAndReturns(call) => {

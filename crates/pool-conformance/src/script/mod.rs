@@ -22,7 +22,9 @@ pub use setting::Setting;
 pub use value::Value;
 
 pub(crate) use crate::world::{Call, Dial};
-pub(crate) use step::{CheckStep, HarnessStep, ServerStep, Step, StreamStep, UserStep, WaitStep};
+pub(crate) use step::{
+    CallWay, CheckStep, Goal, HarnessStep, ServerStep, Step, StreamStep, UserStep, WaitStep,
+};
 
 /// A scenario's settings and steps, in order. Addresses are numbers, and so are items.
 ///
@@ -47,8 +49,21 @@ pub(crate) use step::{CheckStep, HarnessStep, ServerStep, Step, StreamStep, User
 #[derive(Clone, Debug, Default)]
 #[must_use = "a script does nothing unless it is played"]
 pub struct Script {
+    pub(crate) kind: PoolKind,
     pub(crate) settings: Vec<Setting>,
     pub(crate) steps: Vec<Step>,
+}
+
+/// What the pool of a script is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum PoolKind {
+    /// Items, over connections that report outcomes.
+    #[default]
+    Items,
+    /// Items, over sinks that are nothing else.
+    PlainSinks,
+    /// Calls.
+    Calls,
 }
 
 impl Script {
@@ -57,6 +72,18 @@ impl Script {
     /// of them.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A pool over sinks that tell nothing, as `sink_pool_for` makes it. Otherwise as [`new`](Self::new).
+    pub fn of_plain_sinks() -> Self {
+        Self { kind: PoolKind::PlainSinks, ..Self::default() }
+    }
+
+    /// A pool of calls, as `call_pool_for` makes it. A request is a number, and its reply is the same number. Servers
+    /// reply to an item when it is [finished](Self::finish), and refuse it when it is [given
+    /// back](Self::give_back). Otherwise as [`new`](Self::new).
+    pub fn of_calls() -> Self {
+        Self { kind: PoolKind::Calls, ..Self::default() }
     }
 
     /// Sets a setting of the pool.
@@ -195,6 +222,11 @@ impl Script {
         self.step(ServerStep::Finish(address, items, outcome))
     }
 
+    /// The replies to the oldest items of each connection begin to come, so many of those that were not answered yet.
+    pub fn begin_replies(self, address: u16, items: usize) -> Self {
+        self.step(ServerStep::BeginReplies(address, items))
+    }
+
     /// The server's connections give back all items that they took and have not finished.
     pub fn give_back(self, address: u16) -> Self {
         self.step(ServerStep::GiveBack(address))
@@ -225,7 +257,7 @@ impl Script {
         self.step(UserStep::StartSend(item))
     }
 
-    /// The sender of this item is cancelled. It must be sending.
+    /// The sender of this item, or the caller with this number, is cancelled. It must be waiting.
     pub fn cancel(self, item: u32) -> Self {
         self.step(UserStep::Cancel(item))
     }
@@ -260,6 +292,16 @@ impl Script {
         self.step(UserStep::AskReady)
     }
 
+    /// A user waits for so many connections, for this long, on a task of its own.
+    pub fn wait_for_connections(self, connections: usize, timeout: Duration) -> Self {
+        self.step(UserStep::WaitFor(Goal::Connections(connections), timeout))
+    }
+
+    /// A user waits for a connection to the address, for this long, on a task of its own.
+    pub fn wait_for_address(self, address: u16, timeout: Duration) -> Self {
+        self.step(UserStep::WaitFor(Goal::Address(address), timeout))
+    }
+
     /// A user waits for the end of the pool on a task of its own.
     pub fn wait_for_end(self) -> Self {
         self.step(UserStep::WaitForEnd)
@@ -270,6 +312,47 @@ impl Script {
         self.step(UserStep::RetryNow(address))
     }
 
+    /// A user gives the pool other settings by its handle: these and the defaults of a scenario, in place of all that
+    /// it has.
+    pub fn reconfigure(self, settings: impl IntoIterator<Item = Setting>) -> Self {
+        self.step(UserStep::Reconfigure(settings.into_iter().collect()))
+    }
+
+    /// A user sleeps by the pool's timer, on a task of its own.
+    pub fn start_sleep(self, number: u32, duration: Duration) -> Self {
+        self.start_sleeps([number], duration)
+    }
+
+    /// Users sleep by the pool's timer, all on one task.
+    pub fn start_sleeps(self, numbers: impl IntoIterator<Item = u32>, duration: Duration) -> Self {
+        self.step(UserStep::StartSleep(numbers.into_iter().collect(), duration))
+    }
+
+    /// The user with this number sleeps no more.
+    pub fn stop_sleep(self, number: u32) -> Self {
+        self.step(UserStep::StopSleep(number))
+    }
+
+    /// A user calls with this number, on a task of its own.
+    pub fn call(self, number: u32) -> Self {
+        self.step(UserStep::Call(number, CallWay::Plainly))
+    }
+
+    /// A user calls with this number, and the call has this long.
+    pub fn call_within(self, number: u32, timeout: Duration) -> Self {
+        self.step(UserStep::Call(number, CallWay::Within(timeout)))
+    }
+
+    /// A user calls with this number, and it does no harm to execute it twice.
+    pub fn call_idempotently(self, number: u32) -> Self {
+        self.step(UserStep::Call(number, CallWay::Idempotently))
+    }
+
+    /// A user begins a call that has this long, and doesn't look at it again.
+    pub fn neglect_call(self, number: u32, timeout: Duration) -> Self {
+        self.step(UserStep::NeglectCall(number, timeout))
+    }
+
     /// A user shuts the pool down with this timeout.
     pub fn shutdown(self, timeout: Duration) -> Self {
         self.step(UserStep::Shutdown(timeout))
@@ -278,6 +361,16 @@ impl Script {
     /// The script drops its handles. It can't send any more.
     pub fn drop_handles(self) -> Self {
         self.step(UserStep::DropHandles)
+    }
+
+    /// The script keeps a weak handle, which is none.
+    pub fn keep_weak_handle(self) -> Self {
+        self.step(UserStep::KeepWeakHandle)
+    }
+
+    /// The script has the handle that its weak one gives, if it gives one, in place of the one it has.
+    pub fn upgrade(self) -> Self {
+        self.step(UserStep::Upgrade)
     }
 
     /// The driver is dropped, also in the middle of its work.
@@ -372,6 +465,9 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind != PoolKind::Items {
+            writeln!(f, "      a pool of {:?}", self.kind)?;
+        }
         self.settings.iter().try_for_each(|setting| writeln!(f, "      with {setting:?}"))?;
         let mut steps = self.steps.iter().enumerate();
         steps.try_for_each(|(index, step)| writeln!(f, "  {:>3} {step:?}", index + 1))

@@ -23,6 +23,9 @@ pub enum Observation {
     UnflushedOver(u16, usize),
     /// The failures in the `DialContext` of the latest dial.
     DialContextFailures(u16),
+    /// How long the n-th reply was waited for that has begun to come, in milliseconds, by the times that its connection
+    /// was told.
+    LatencyMillis(u16, usize),
     /// Events of connections that the driver has not read yet.
     UnreadEvents(u16),
     /// Polls of dials to the address and calls into its connections since the mark.
@@ -166,10 +169,28 @@ pub enum Observation {
     Doubled,
 
     // What users of the pool see.
-    /// Senders that have no answer yet.
+    /// Senders and callers that have no answer yet.
     Sending,
+    /// What the call with this number came to: `reply` and a number, or why there is none.
+    Answer(u32),
+    /// Calls that got their replies.
+    Replies,
+    /// Users that wait by the pool's timer.
+    Sleeping,
+    /// Those that are awake again, in the order in which they were woken.
+    Woken,
+    /// How many they are.
+    WokenCount,
+    /// How long the sleeper of this number slept, in milliseconds.
+    SleptMillis(u32),
+    /// How often somebody was woken who slept no more.
+    StrayWakes,
     /// What `ready()` said.
     ReadyAnswer,
+    /// How often a weak handle gave a handle.
+    Upgrades,
+    /// Why the pool did not take other settings from a handle: the field.
+    ReconfigureError,
     /// Why the pool could not be built: the field.
     BuildError,
     /// Users that waited for the end of the pool and were told.
@@ -199,7 +220,12 @@ impl Observation {
     pub(crate) fn is_time(self) -> bool {
         matches!(
             self,
-            Self::DrainMillis(..) | Self::DialGapMillis(..) | Self::BackOffMillis(..) | Self::SinceMarkMillis
+            Self::DrainMillis(..)
+                | Self::DialGapMillis(..)
+                | Self::BackOffMillis(..)
+                | Self::LatencyMillis(..)
+                | Self::SleptMillis(..)
+                | Self::SinceMarkMillis
         )
     }
 }

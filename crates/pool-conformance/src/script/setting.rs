@@ -44,6 +44,8 @@ pub enum Setting {
     ItemsPerTurn(u32),
     /// `on_addresses_end(Keep)`
     KeepAddresses,
+    /// `CallPool::with_retry`, with a budget of this share in percent and so many a second.
+    RetryBudget(u32, u32),
 }
 
 /// Longer than any scenario lasts.
@@ -65,6 +67,11 @@ impl Setting {
         settings: &[Self],
     ) -> PoolBuilder<C, R, S, U, O, B> {
         Self::far_away().iter().chain(settings).fold(builder, Self::apply)
+    }
+
+    /// The share and the number per second of a retry budget.
+    pub(crate) fn retry_budget(&self) -> Option<(u32, u32)> {
+        if let Self::RetryBudget(percent, per_second) = *self { Some((percent, per_second)) } else { None }
     }
 
     /// The configuration that a builder makes of them.
@@ -99,6 +106,8 @@ impl Setting {
             Self::AddressesMax(addresses) => builder.addresses_max(addresses),
             Self::ItemsPerTurn(items) => builder.items_per_turn(items),
             Self::KeepAddresses => builder.on_addresses_end(OnAddressesEnd::Keep),
+            // It is the handle's.
+            Self::RetryBudget(..) => builder,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) enum ServerStep {
     HangUp(u16),
     GoAway(u16),
     Finish(u16, usize, Outcome),
+    BeginReplies(u16, usize),
     GiveBack(u16),
     WakeStaleWakers(u16),
 }
@@ -80,10 +81,37 @@ pub(crate) enum UserStep {
     ReleaseReserved,
 
     AskReady,
+    WaitFor(Goal, Duration),
     WaitForEnd,
     RetryNow(u16),
+    Reconfigure(Vec<Setting>),
     Shutdown(Duration),
     DropHandles,
+    KeepWeakHandle,
+    Upgrade,
+
+    StartSleep(Vec<u32>, Duration),
+    StopSleep(u32),
+
+    Call(u32, CallWay),
+    NeglectCall(u32, Duration),
+}
+
+/// What a user waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// So many connections.
+    Connections(usize),
+    /// One to this address.
+    Address(u16),
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CallWay {
+    Plainly,
+    Within(Duration),
+    Idempotently,
 }
 
 /// Steps that wait for the pool, or for time to pass.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pool_driver::Outcome;
+
 /// A call into a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the methods of a connection, and its drop")]
@@ -49,6 +51,10 @@ pub struct Behaviour {
     pub wakes_itself: bool,
     /// It keeps the items that it sent until a test finishes them.
     pub keeps_items: bool,
+    /// A close waits until the items that it keeps are finished.
+    pub closes_when_done: bool,
+    /// What becomes of each item as soon as it is flushed, if the peer says so.
+    pub outcome: Option<Outcome>,
     /// When it breaks, it gives back the items that it has not flushed.
     pub returns_unflushed: bool,
     /// It gives back the item of a failed `start_send`.
@@ -69,6 +75,8 @@ impl Default for Behaviour {
             closes: true,
             wakes_itself: false,
             keeps_items: false,
+            closes_when_done: false,
+            outcome: None,
             returns_unflushed: false,
             returns_refused: false,
             breaks_when_full: false,

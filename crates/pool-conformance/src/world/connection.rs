@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_driver::{Connection, ConnectionEvent};
+use pool_driver::{Connection, ConnectionEvent, Instant};
 
 use super::behaviour::{Call, Fault};
 use super::ledger::{End, Item, Ledger};
@@ -70,8 +70,7 @@ impl ScriptedConnection {
     fn try_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         let (flushes, flushing, delay) = self.link.with(|state| {
             let flushes = state.behaviour.flushes;
-            let has_items = !state.items.unflushed.is_empty();
-            let delay = if has_items { state.behaviour.flush_delay } else { Duration::ZERO };
+            let delay = if state.has_unflushed() { state.behaviour.flush_delay } else { Duration::ZERO };
             (flushes, if flushes { state.flushing.take() } else { None }, delay)
         });
         if !flushes {
@@ -98,8 +97,7 @@ impl Sink<Item> for ScriptedConnection {
         let _entered = self.calls.enter();
         self.enter(Call::Ready, Some(cx))?;
         let is_ready = self.link.with(|state| {
-            let is_open = state.items.unflushed.len() < state.behaviour.window;
-            let is_ready = state.behaviour.is_ready && is_open;
+            let is_ready = state.behaviour.is_ready && state.has_room();
             state.has_refused = !is_ready;
             state.calls.record_readiness(is_ready);
             is_ready
@@ -114,7 +112,7 @@ impl Sink<Item> for ScriptedConnection {
         self.link.with(|state| {
             state.has_held_back = false;
             if entered.is_ok() {
-                state.items.unflushed.push_back(item);
+                state.push(item);
             } else if state.behaviour.returns_refused {
                 state.incoming.push_back(Incoming::Event(ConnectionEvent::Unsent(item)));
             }
@@ -135,7 +133,11 @@ impl Sink<Item> for ScriptedConnection {
             state.has_held_back |= !state.behaviour.closes;
             state.behaviour.closes
         });
-        if closes { self.flush(cx) } else { Poll::Pending }
+        if !closes {
+            return Poll::Pending;
+        }
+        ready!(self.flush(cx))?;
+        if self.link.with(|state| state.is_owed()) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -155,6 +157,10 @@ impl Connection<Item> for ScriptedConnection {
         match incoming {
             None => Poll::Pending,
             Some(Incoming::Broken(error)) => Poll::Ready(Err(error.into())),
+            Some(Incoming::Answered(sent_at)) => {
+                let latency = self.link.with(|state| state.measure(sent_at));
+                Poll::Ready(Ok(ConnectionEvent::Answered { latency }))
+            }
             Some(Incoming::Event(event)) => {
                 if let ConnectionEvent::Unsent(item) = &event {
                     self.ledger.take_back(item.id);
@@ -162,6 +168,10 @@ impl Connection<Item> for ScriptedConnection {
                 Poll::Ready(Ok(event))
             }
         }
+    }
+
+    fn set_now(self: Pin<&mut Self>, now: Instant) {
+        self.link.with(|state| state.now = now);
     }
 }
 

@@ -70,6 +70,12 @@ impl Ledger {
         Item { id, ledger: self.clone() }
     }
 
+    /// Makes the item of another attempt to send what has this number. What became of the last one is forgotten.
+    pub(super) fn attempt(&self, id: u32) -> Item {
+        self.entries.lock().insert(id, Entry::default());
+        Item { id, ledger: self.clone() }
+    }
+
     /// Records how the item ended.
     pub fn record(&self, id: u32, end: End) {
         self.entries.lock().entry(id).or_default().ends.push(end);

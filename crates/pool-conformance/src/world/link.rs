@@ -7,7 +7,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use std::time::Duration;
 
-use pool_driver::{BoxError, ConnectionEvent, Outcome};
+use pool_driver::{BoxError, ConnectionEvent, Instant, Outcome};
 
 use super::behaviour::{Behaviour, Call, Fault};
 use super::call_log::CallLog;
@@ -39,16 +39,28 @@ pub(super) struct LinkState {
     pub(super) flushing: Option<Sleep>,
     /// It was asked to flush after its latest item, and returned pending.
     pub(super) has_held_back: bool,
+    /// The time, as the driver has told it.
+    pub(super) now: Instant,
+    /// How long each reply was waited for that has begun to come, by the times that were told.
+    latencies: Vec<Duration>,
 }
 
 /// The items of a connection, from `start_send` to their outcome.
 #[derive(Debug, Default)]
 pub(super) struct LinkItems {
-    pub(super) unflushed: VecDeque<Item>,
+    unflushed: VecDeque<SentItem>,
     /// Items that the peer has and keeps.
-    pub(super) in_flight: VecDeque<Item>,
+    in_flight: VecDeque<SentItem>,
     /// The numbers of all items that arrived.
     pub(super) received: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct SentItem {
+    item: Item,
+    sent_at: Instant,
+    /// The reply to it has begun to come.
+    is_answered: bool,
 }
 
 /// The task that polls a connection.
@@ -64,6 +76,8 @@ pub(super) struct LinkTask {
 #[derive(Debug)]
 pub(super) enum Incoming {
     Event(ConnectionEvent<Item>),
+    /// The reply to an item that was sent at this time begins to come.
+    Answered(Instant),
     Broken(&'static str),
 }
 
@@ -79,6 +93,8 @@ impl Link {
             has_refused: false,
             flushing: None,
             has_held_back: false,
+            now: Instant::ZERO,
+            latencies: Vec::new(),
         };
         Self { address, index, state: Arc::new(Mutex::new(state)) }
     }
@@ -162,6 +178,16 @@ impl Link {
         }
     }
 
+    /// The replies to the oldest items that have none begin to come, so many. The connection measures how long that
+    /// took.
+    pub fn begin_replies(&self, count: usize) {
+        self.with(|state| {
+            let answered = state.items.answer(count);
+            state.incoming.extend(answered.into_iter().map(Incoming::Answered));
+        });
+        self.wake();
+    }
+
     /// The oldest item in flight fails with this error.
     pub fn fail_oldest(&self, error: &'static str) {
         drop(self.with(|state| state.items.pop_oldest()));
@@ -172,9 +198,9 @@ impl Link {
     /// All items that it took and has not finished come back.
     pub fn give_back(&self) {
         self.with(|state| {
-            let items = state.items.in_flight.drain(..).chain(state.items.unflushed.drain(..));
+            let [unflushed, in_flight] = state.items.take_held();
             // In one step: items that come back in several polls have another order.
-            state.incoming.extend(items.map(|item| Incoming::Event(ConnectionEvent::Unsent(item))));
+            state.incoming.extend(in_flight.into_iter().chain(unflushed).map(Incoming::unsent));
         });
         self.wake();
     }
@@ -224,6 +250,11 @@ impl Link {
         self.with(|state| state.items.in_flight.len())
     }
 
+    /// How long the replies took that have [begun to come](Self::begin_replies), by the times that the driver told.
+    pub fn latencies(&self) -> Vec<Duration> {
+        self.with(|state| state.latencies.clone())
+    }
+
     /// [`calls_since_mark`](Self::calls_since_mark) is zero now.
     pub fn mark_calls(&self) {
         self.with(|state| state.calls.mark());
@@ -251,35 +282,84 @@ impl LinkState {
         self.calls.record(call);
         let fault = self.behaviour.fault_of(call, self.items.unflushed.len());
         if fault == Some(Fault::Error) && self.behaviour.returns_unflushed {
-            let unflushed = self.items.unflushed.drain(..);
-            self.incoming.extend(unflushed.map(|item| Incoming::Event(ConnectionEvent::Unsent(item))));
+            self.incoming.extend(self.items.unflushed.drain(..).map(Incoming::unsent));
         }
         fault
     }
 
-    /// All items arrive. Returns whether a task waits for that.
+    /// An item is sent.
+    pub(super) fn push(&mut self, item: Item) {
+        self.items.unflushed.push_back(SentItem { item, sent_at: self.now, is_answered: false });
+    }
+
+    /// Whether the window is open.
+    pub(super) fn has_room(&self) -> bool {
+        self.items.unflushed.len() < self.behaviour.window
+    }
+
+    pub(super) fn has_unflushed(&self) -> bool {
+        !self.items.unflushed.is_empty()
+    }
+
+    /// Whether a close has to wait.
+    pub(super) fn is_owed(&self) -> bool {
+        self.behaviour.closes_when_done && !self.items.in_flight.is_empty()
+    }
+
+    /// All items arrive. Returns whether a task is to look at what comes of that.
     pub(super) fn flush(&mut self) -> bool {
-        self.items.flush(self.behaviour.keeps_items);
-        std::mem::take(&mut self.has_refused)
+        let flushed = self.items.flush(self.behaviour.keeps_items);
+        let answers = self.behaviour.outcome.map_or(0, |outcome| {
+            let finished = || Incoming::Event(ConnectionEvent::Finished(outcome));
+            self.incoming.extend(std::iter::repeat_with(finished).take(flushed));
+            flushed
+        });
+        std::mem::take(&mut self.has_refused) || answers > 0
+    }
+
+    /// The reply begins to come to an item that was sent then. Returns the latency.
+    pub(super) fn measure(&mut self, sent_at: Instant) -> Duration {
+        let latency = self.now.saturating_duration_since(sent_at);
+        self.latencies.push(latency);
+        latency
+    }
+}
+
+impl Incoming {
+    fn unsent(SentItem { item, .. }: SentItem) -> Self {
+        Self::Event(ConnectionEvent::Unsent(item))
     }
 }
 
 impl LinkItems {
-    fn pop_oldest(&mut self) -> Option<Item> {
+    fn pop_oldest(&mut self) -> Option<SentItem> {
         self.in_flight.pop_front().or_else(|| self.unflushed.pop_front())
     }
 
-    fn flush(&mut self, keeps_items: bool) {
-        while let Some(item) = self.unflushed.pop_front() {
-            self.received.push(item.id);
+    /// The replies to the oldest items that have none begin to come. Returns when these were sent.
+    fn answer(&mut self, count: usize) -> Vec<Instant> {
+        let unanswered = self.in_flight.iter_mut().filter(|sent| !sent.is_answered).take(count);
+        let answer = |sent: &mut SentItem| {
+            sent.is_answered = true;
+            sent.sent_at
+        };
+        unanswered.map(answer).collect()
+    }
+
+    /// Returns how many items arrive.
+    fn flush(&mut self, keeps_items: bool) -> usize {
+        let flushed = self.unflushed.len();
+        while let Some(sent) = self.unflushed.pop_front() {
+            self.received.push(sent.item.id);
             if keeps_items {
-                self.in_flight.push_back(item);
+                self.in_flight.push_back(sent);
             }
         }
+        flushed
     }
 
     /// Takes the items that the connection holds.
-    pub(super) fn take_held(&mut self) -> [VecDeque<Item>; 2] {
+    pub(super) fn take_held(&mut self) -> [VecDeque<SentItem>; 2] {
         [std::mem::take(&mut self.unflushed), std::mem::take(&mut self.in_flight)]
     }
 }

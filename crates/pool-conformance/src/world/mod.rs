@@ -5,6 +5,7 @@
 
 #![expect(clippy::must_use_candidate, reason = "nearly every function here is a look that changes nothing")]
 
+mod answering;
 mod balancer;
 mod behaviour;
 mod call_log;
@@ -24,6 +25,7 @@ mod user_calls;
 use crate::clock::Clock;
 use crate::observed_runtime::ClockWatch;
 
+pub(crate) use answering::{AsAnswering, NumberedCall};
 pub(crate) use balancer::ScriptedBalancer;
 pub use behaviour::{Behaviour, Call, Fault};
 pub use config_feed::{ConfigEvent, ConfigFeed};

@@ -100,3 +100,16 @@ pub(crate) fn d3_a_driver_that_is_dropped_during_a_shutdown_returns_what_was_to_
         .expect(Open(1), 0)
         .expect(Accounts, "balanced")
 }
+
+pub(crate) fn d3_a_wait_for_connections_ends_with_the_pool() -> Script {
+    // At once, though the pool has something to deliver.
+    blocked()
+        .send([0])
+        .wait_for_connections(2, AN_HOUR)
+        .expect_to_stay(secs(1), ReadyAnswer, "")
+        .shutdown(AN_HOUR)
+        .expect(ReadyAnswer, "the pool is closed: it was shut down")
+        .expect(EndEvents, 0)
+        .resume(1)
+        .expect(EndReason, "it was shut down")
+}

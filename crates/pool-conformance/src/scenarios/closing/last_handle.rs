@@ -1,6 +1,6 @@
 //! D1: the last handle's drop is a shutdown.
 
-use crate::scenarios::shared::{blocked, secs};
+use crate::scenarios::shared::{AN_HOUR, blocked, connected, millis, secs};
 use crate::script::{Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends() -> Script {
@@ -90,4 +90,48 @@ pub(crate) fn d1_a_handle_that_reserved_a_place_is_a_handle_and_gives_the_place_
         .reserve()
         .drop_handles()
         .expect(EndReason, "all its handles were dropped")
+}
+
+pub(crate) fn d1_a_weak_handle_keeps_no_pool_alive() -> Script {
+    connected(Script::new(), 1..=1)
+        .keep_weak_handle()
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+        .expect(Open(1), 0)
+}
+
+pub(crate) fn d1_a_weak_handle_gives_no_handle_to_a_pool_that_nobody_has() -> Script {
+    // It has something to deliver, and goes on living for that.
+    blocked()
+        .send([0])
+        .keep_weak_handle()
+        .drop_handles()
+        .upgrade()
+        .expect(Upgrades, 0)
+        .resume(1)
+        .expect(ReceivedItems(1), [0])
+        .expect(EndReason, "all its handles were dropped")
+        .upgrade()
+        .expect(Upgrades, 0)
+}
+
+pub(crate) fn d1_a_handle_of_a_weak_one_counts_like_any_other() -> Script {
+    connected(Script::new(), 1..=1)
+        .keep_weak_handle()
+        .upgrade()
+        .expect(Upgrades, 1)
+        .expect_to_stay(secs(1), EndEvents, 0)
+        .send(0..3)
+        .expect(ReceivedItems(1), 0..3)
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+}
+
+pub(crate) fn d1_a_wait_for_connections_keeps_no_pool_alive() -> Script {
+    Script::new()
+        .wait_for_connections(1, AN_HOUR)
+        .advance(millis(100))
+        .drop_handles()
+        .expect(EndReason, "all its handles were dropped")
+        .expect(ReadyAnswer, "the pool is closed: all its handles were dropped")
 }

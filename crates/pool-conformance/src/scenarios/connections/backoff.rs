@@ -1,6 +1,6 @@
 //! C3: an address that fails backs off and slows no other.
 
-use crate::scenarios::shared::{AN_HOUR, constant_backoff, millis, secs};
+use crate::scenarios::shared::{AN_HOUR, connected, constant_backoff, millis, secs};
 use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn c3_delays_grow_from_failure_to_failure_up_to_the_cap() -> Script {
@@ -196,4 +196,14 @@ pub(crate) fn c3_a_dial_that_hangs_is_cut_off_by_a_shorter_timeout_at_once() -> 
         .advance(secs(2))
         .change_settings([DialTimeout(secs(1))])
         .expect_at_least(BackOffs(1), 1)
+}
+
+pub(crate) fn c3_a_wait_for_connections_outlasts_failures() -> Script {
+    connected(Script::new().serve(2, Dial::Refuse), 1..=1)
+        .wait_for_connections(2, AN_HOUR)
+        .set_addresses([1, 2])
+        .expect_at_least(BackOffs(2), 3)
+        .expect(ReadyAnswer, "")
+        .serve(2, Dial::Accept)
+        .expect(ReadyAnswer, "ready")
 }

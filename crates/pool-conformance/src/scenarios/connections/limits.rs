@@ -226,3 +226,29 @@ pub(crate) fn c1_the_limit_of_dials_changes_with_the_settings() -> Script {
         .expect(ConfigApplied, 2)
         .expect_to_stay(millis(300), Dialling, 5)
 }
+
+pub(crate) fn c1_connections_come_and_go_when_a_handle_says_so() -> Script {
+    connected(Script::new(), 1..=1)
+        .never_above(SlotsMax(1), 3)
+        .reconfigure([ConnectionsPerAddress(3)])
+        .expect(Ready(1), 3)
+        .expect(ConfigApplied, 1)
+        .expect(ReconfigureError, "")
+        .expect(OpenLink(1, 0), 1)
+        .reconfigure([ConnectionsPerAddress(1)])
+        .expect(Open(1), 1)
+        .expect(ConfigApplied, 2)
+        .expect(DrainReasons(1), "Surplus, Surplus")
+        .expect_to_stay(secs(10), Connections(1), 3)
+}
+
+pub(crate) fn c1_the_last_settings_count_wherever_they_come_from() -> Script {
+    connected(Script::new(), 1..=1)
+        .change_settings([ConnectionsPerAddress(4)])
+        .expect(Ready(1), 4)
+        .reconfigure([ConnectionsPerAddress(2)])
+        .expect(Open(1), 2)
+        .change_settings([ConnectionsPerAddress(3)])
+        .expect(Ready(1), 3)
+        .expect(ConfigApplied, 3)
+}

@@ -1,7 +1,7 @@
 //! C4: a connection that dies while idle is noticed and replaced.
 
 use crate::scenarios::shared::{connected, millis, secs};
-use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
+use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic() -> Script {
     Script::new()
@@ -133,4 +133,13 @@ pub(crate) fn c4_a_drain_is_cut_off_by_a_shorter_timeout_at_once() -> Script {
         .advance(secs(2))
         .change_settings([DrainTimeout(secs(1))])
         .expect(Ends(1), "DrainTimedOut")
+}
+
+pub(crate) fn c4_a_plain_sink_that_notices_a_dead_peer_in_its_flush_is_replaced_without_traffic() -> Script {
+    connected(Script::of_plain_sinks().with(Backoff(secs(1), secs(1))), 1..=1)
+        .behave(1, Conduct::Fails(Call::Flush))
+        .expect(Ends(1), "Failed")
+        .resume(1)
+        .expect_at_least(Connections(1), 2)
+        .expect(Ready(1), 1)
 }

@@ -182,3 +182,15 @@ pub(crate) fn f5_settings_of_a_running_pool_that_make_no_sense_change_nothing() 
         .send_some(10)
         .expect(Received(1), 10)
 }
+
+pub(crate) fn f5_settings_of_a_handle_that_make_no_sense_are_refused_to_it() -> Script {
+    connected(Script::new(), 1..=1)
+        .reconfigure([ConnectionsPerAddress(0)])
+        .expect(ReconfigureError, "connections_per_address must be from 1 to 4096, but is 0")
+        .expect_at_least(Ready(1), 1)
+        .expect_to_stay(secs(1), ConfigApplied, 0)
+        .expect(ConfigRefused, 0)
+        .reconfigure([ConnectionsPerAddress(2)])
+        .expect(ReconfigureError, "")
+        .expect(Ready(1), 2)
+}

@@ -81,3 +81,18 @@ pub(crate) fn i6_a_flush_that_fails_costs_the_connection_and_not_the_next_items(
         .expect(ReceivedItems(1), [2, 3])
         .expect(Sent, 3)
 }
+
+pub(crate) fn i6_a_plain_sink_is_flushed_whenever_it_wakes() -> Script {
+    // The flush is all that a driver asks of it.
+    connected(Script::of_plain_sinks(), 1..=1)
+        .advance(millis(100))
+        .repeat(3, |script| script.mark_calls().resume(1).expect_at_least(CallsSinceMark(1), 1))
+}
+
+pub(crate) fn i6_what_a_plain_sink_holds_back_leaves_when_it_wakes() -> Script {
+    connected(Script::of_plain_sinks().behave(1, Conduct::NeverFlushes), 1..=1)
+        .send(0..5)
+        .expect(Unflushed(1), 5)
+        .resume(1)
+        .expect(ReceivedItems(1), 0..5)
+}

@@ -255,3 +255,16 @@ pub(crate) fn i5_the_last_of_several_sizes_at_once_counts() -> Script {
         .resume(1)
         .expect(ReceivedItems(1), 0..3)
 }
+
+pub(crate) fn i5_a_queue_that_a_handle_enlarges_lets_those_in_who_wait_in_line() -> Script {
+    blocked()
+        .with(QueueSize(1))
+        .send([0])
+        .start_send(1)
+        .expect(Waiting, 1)
+        .reconfigure([QueueSize(2)])
+        .expect(Waiting, 0)
+        .expect(Capacity, 2)
+        .resume(1)
+        .expect(ReceivedItems(1), [0, 1])
+}
