@@ -3,13 +3,15 @@
 mod support;
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use pool_call::{CallPool, Calling, NotSentReason, Retry};
-use pool_conformance::simulated::Spawned;
-use pool_driver::Runtime;
-use support::bench::Bench;
+use pool_call::{CallPool, Calling, NotSentReason, Retry, call_pool_builder};
+use pool_conformance::simulated::{Clock, Executor, ManualTimer, Spawned};
+use pool_driver::{Instant, Runtime};
+use support::bench::{Bench, Peers};
 use support::{Answered, End, Reply, Request, end_of, request};
 
 type Pool = CallPool<Request, Reply, u16>;
@@ -217,4 +219,53 @@ fn an_error_at_its_time_says_why_there_was_no_connection() {
     bench.executor.run();
     let error = task.output().flatten().expect("it is known");
     assert_eq!(error.to_string(), "no route to host");
+}
+
+/// A clock that goes on by a millisecond whenever somebody looks at it.
+#[derive(Clone, Default)]
+struct Ticking {
+    clock: Clock,
+    looks: Arc<AtomicU64>,
+}
+
+impl Runtime for Ticking {
+    type Timer = ManualTimer;
+
+    fn now(&self) -> Instant {
+        self.clock.now() + Duration::from_millis(self.looks.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn timer(&self) -> ManualTimer {
+        self.clock.timer()
+    }
+}
+
+/// How a call ends that has this long and is repeated by a peer that never answers.
+fn end_of_repeated(timeout: Duration) -> End {
+    let (peers, runtime, mut executor) = (Peers::default(), Ticking::default(), Executor::default());
+    let builder = call_pool_builder(peers.connector(256), runtime.clone()).fail_fast_after(None);
+    let (pool, driver) =
+        builder.outcome_timeout(None).connect_to_fixed([1, 2]).seed(1).build().expect("it is one");
+    let _driver = executor.spawn(driver);
+    executor.run();
+    let call = async move { pool.call(request(0)).timeout(timeout).idempotent().await };
+    let calling: Spawned<Answered> = executor.spawn(call);
+    executor.run();
+    let asked = peers.all().iter().find(|peer| !peer.received().is_empty()).cloned();
+    if let Some(asked) = asked {
+        asked.send_garbage();
+    }
+    for second in 0..3 {
+        runtime.clock.set(Instant::ZERO + second * SECOND);
+        executor.run();
+    }
+    calling.output().map_or(End::Waiting, End::from)
+}
+
+#[test]
+fn a_repeated_call_ends_in_time_also_if_its_time_is_over_while_it_is_repeated() {
+    for millis in 1..50 {
+        let end = end_of_repeated(Duration::from_millis(millis));
+        assert_ne!(end, End::Waiting, "a call that has {millis} ms");
+    }
 }
