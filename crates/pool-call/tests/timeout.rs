@@ -12,11 +12,12 @@ use pool_call::{CallPool, Calling, NotSentReason, Retry, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, ManualTimer, Spawned};
 use pool_driver::{Instant, Runtime};
 use support::bench::{Bench, Peers};
-use support::{Answered, End, Reply, Request, end_of, request};
+use support::{Answered, End, Peer, Reply, Request, end_of, request};
 
 type Pool = CallPool<Request, Reply, u16>;
 
 const SECOND: Duration = Duration::from_secs(1);
+const ALMOST_A_SECOND: Duration = Duration::from_nanos(999_999_999);
 
 fn call(
     bench: &mut Bench,
@@ -42,7 +43,7 @@ fn received(bench: &Bench) -> usize {
 fn a_call_on_the_wire_ends_at_its_time_and_its_connection_lives_on() {
     let mut bench = Bench::up();
     let calling = call_for_a_second(&mut bench, 0);
-    bench.advance(SECOND - Duration::from_nanos(1));
+    bench.advance(ALMOST_A_SECOND);
     assert_eq!(bench.end(&calling), End::Waiting);
     bench.advance(Duration::from_nanos(1));
     assert_eq!(bench.end(&calling), End::MaybeSent("timed out"));
@@ -88,14 +89,14 @@ fn a_call_is_never_begun_after_its_time_however_late_its_caller_looks() {
         let mut late = pin!(pool.call(request(0)).timeout(SECOND));
         assert_eq!(end_of(&mut late), End::Waiting);
         let other = bench.call(1);
-        bench.advance(SECOND - Duration::from_nanos(1));
+        bench.advance(ALMOST_A_SECOND);
         // In one poll the driver finds the time over and a connection that writes, and the caller sleeps on.
         bench.peers.all().iter().for_each(|peer| peer.block(false));
         bench.peers.welcome();
         bench.clock.set(bench.clock.now() + SECOND);
         bench.executor.run();
         bench.advance(60 * SECOND);
-        let got: Vec<_> = bench.peers.all().iter().flat_map(|peer| peer.received()).collect();
+        let got: Vec<_> = bench.peers.all().iter().flat_map(Peer::received).collect();
         assert_eq!(got, [1], "only the call that has time");
         assert_eq!(end_of(&mut late), End::NotSent(0, "timed out"));
         assert_eq!(bench.end(&other), End::Waiting);
@@ -132,6 +133,7 @@ fn a_handle_limits_the_time_of_its_calls_unless_they_say_otherwise() {
     let unlimited = bench.call(0);
     bench.pool = bench.pool.clone().with_timeout(SECOND);
     let (limited, longer) = (bench.call(1), call(&mut bench, 2, |call| call.timeout(3 * SECOND)));
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime")]
     let repeated = call(&mut bench, 3, |call| call.idempotent());
     bench.advance(2 * SECOND);
     assert_eq!(bench.end(&limited), End::MaybeSent("timed out"));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,16 +24,18 @@ fn cases(folder: &Path) -> BTreeMap<String, String> {
 /// A package whose programs these are, outside of the workspace but with its versions.
 fn write_package(root: &Path, package: &Path, folder: &Path, cases: &BTreeMap<String, String>) {
     let crate_path = root.join("crates/pool-tokio");
+    let crate_path = crate_path.display();
     let mut manifest = format!(
         "[package]\nname = \"misuse\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         pool-tokio = {{ path = {crate_path:?} }}\n\
+         pool-tokio = {{ path = \"{crate_path}\" }}\n\
          futures-util = {{ version = \"0.3\", default-features = false, features = [\"sink\"] }}\n\
          tokio = {{ version = \"1\", features = [\"net\"] }}\n\
          tokio-util = {{ version = \"0.7\", features = [\"codec\"] }}\n"
     );
     for case in cases.keys() {
         let path = folder.join(case).with_extension("rs");
-        manifest += &format!("\n[[bin]]\nname = \"{case}\"\npath = {path:?}\n");
+        let path = path.display();
+        writeln!(manifest, "\n[[bin]]\nname = \"{case}\"\npath = \"{path}\"").expect("a String takes all");
     }
     fs::create_dir_all(package).expect("the target folder can be written");
     fs::write(package.join("Cargo.toml"), manifest).expect("the target folder can be written");
