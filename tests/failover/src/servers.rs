@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec};
-use pool_tokio::{BoxError, call::CallExt, Pipelined};
+use pool_tokio::{BoxError, Pipelined, call::CallExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::codec::Framed;

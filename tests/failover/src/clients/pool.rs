@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec};
-use pool_tokio::{BoxError, call_pool_for, CallError, CallPool, events::AddressSnapshot, tcp};
+use pool_tokio::{BoxError, CallError, CallPool, call_pool_for, events::AddressSnapshot, tcp};
 
 use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
 
