@@ -185,7 +185,7 @@ pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, SmolRu
 /// # let address = server.local_addr()?;
 /// # smol::spawn(async move {
 /// #     while let Ok((peer, _)) = server.accept().await {
-/// #         smol::spawn(async move { smol::io::copy(&peer, &peer).await }).detach();
+/// #         smol::spawn(async move { smol::io::copy(peer.clone(), peer).await }).detach();
 /// #     }
 /// # })
 /// # .detach();
