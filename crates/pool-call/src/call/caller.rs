@@ -69,8 +69,10 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         waker: &Waker,
     ) -> Option<Call<Request, Reply>> {
         let CallerStage::Asked(_) = *self.stage else { return None };
+        // Before the request is moved: it moves once.
+        let (recycled, waker) = (shard.take(), waker.clone());
         let CallerStage::Asked(request) = self.take_stage() else { return None };
-        let slot = CallSlot::with(shard.take(), request, Some(waker.clone()));
+        let slot = CallSlot::with(recycled, request, Some(waker));
         self.set_stage(CallerStage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
     }
