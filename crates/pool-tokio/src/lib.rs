@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`pool_for`] | [`Connection`](connect::Connection)s: they read too, as those of [`tcp`] with `on_item` | [`Pool`]: `send` |
 //! | [`sink_pool_for`] | any `Sink` | [`Pool`]: `send` |
-//! | [`call_pool_for`] | [`Pipelined`], [`Tagged`], [`ServiceConnection`](tower::ServiceConnection) | [`CallPool`]: `call` |
+//! | [`call_pool_for`] | [`Pipelined`], [`Tagged`], `ServiceConnection` | [`CallPool`]: `call` |
 //! | [`pool_map`] | up to its pools | [`PoolMap`](map::PoolMap): a pool for each name |
 //!
 //! ```
