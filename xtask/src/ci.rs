@@ -41,6 +41,9 @@ pub(crate) fn run() -> Result<()> {
         let check = format!("cargo check -p {library} --no-default-features");
         steps.run(&format!("{library} without features"), &mut command(&check));
     }
+    let mut named = command("cargo check -p pool-tokio --features task-names");
+    named.env("RUSTFLAGS", "--cfg tokio_unstable").env("CARGO_TARGET_DIR", target_dir().join("unstable"));
+    steps.run("pool-tokio with names of tasks", &mut named);
     let dns = "cargo check -p pool-resolve --no-default-features --features dns";
     steps.run("pool-resolve with dns alone", &mut command(dns));
     steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));

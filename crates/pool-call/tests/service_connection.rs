@@ -606,13 +606,7 @@ fn pool_of_one(
 }
 
 fn advance(clock: &Clock, time: Duration, executor: &mut Executor) {
-    let end = clock.now() + time;
-    while let Some(next) = clock.next().filter(|next| *next <= end) {
-        clock.set(next);
-        executor.run();
-    }
-    clock.set(end);
-    executor.run();
+    clock.advance(time, || executor.run());
 }
 
 #[test]

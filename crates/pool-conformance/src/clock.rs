@@ -47,6 +47,18 @@ impl Clock {
         due.into_values().for_each(Waker::wake);
     }
 
+    /// Lets time pass, from timer to timer. `run` runs what is woken: at first, and after each step.
+    pub fn advance(&self, duration: Duration, mut run: impl FnMut()) {
+        run();
+        let end = self.now() + duration;
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.set(next);
+            run();
+        }
+        self.set(end);
+        run();
+    }
+
     /// A future that is ready when this much time has passed from now on.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let mut timer = self.timer();

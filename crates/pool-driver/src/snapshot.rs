@@ -188,11 +188,13 @@ impl<A> PoolStatus<A> {
         self.lock().added
     }
 
-    /// All addresses that are known.
-    pub(crate) fn addresses(&self) -> Vec<(AddressId, Arc<A>)> {
+    /// The id of an address, while it is known. Addresses are compared outside of the lock: that is user code.
+    pub(crate) fn find(&self, is_sought: impl Fn(&A) -> bool) -> Option<AddressId> {
         let state = self.lock();
         let known = state.records.iter().flatten();
-        known.map(|record| (record.status.id, Arc::clone(&record.address))).collect()
+        let known: Vec<_> = known.map(|record| (record.status.id, Arc::clone(&record.address))).collect();
+        drop(state);
+        known.iter().find(|(_, address)| is_sought(address)).map(|(id, _)| *id)
     }
 
     pub(crate) fn last_error_of(&self, id: AddressId) -> Option<SharedError> {

@@ -15,7 +15,7 @@ use futures_util::future::{Ready, ready};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
 use pool_driver::{
     AddressUpdate, BoxError, Connection, ConnectionEvent, EndReason, Ended, Event, OnAddressesEnd, Pool,
-    PoolBuilder, Runtime,
+    PoolBuilder,
 };
 
 /// What can panic.
@@ -234,13 +234,7 @@ impl Story {
     }
 
     fn advance(&mut self, duration: Duration) {
-        let end = self.clock.now() + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
+        self.clock.advance(duration, || self.executor.run());
     }
 
     /// All that can happen to addresses and to errors.

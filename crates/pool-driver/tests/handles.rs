@@ -11,7 +11,7 @@ use futures_util::future::ready;
 use futures_util::sink::{SinkExt, drain};
 use pool_driver::{
     BoxError, EndReason, Ended, Event, Pool, PoolBuilder, PoolConfig, PoolHandle, PoolMap, PoolMapBuilder,
-    RefusedReason, Runtime, Spawn,
+    RefusedReason, Spawn,
 };
 use support::{A, B, Bench, Clock, Executor, Item, Outside, Task, secs};
 
@@ -324,14 +324,7 @@ impl TwoTenants {
     }
 
     fn advance(&mut self, duration: Duration) {
-        self.executor.run();
-        let end = self.clock.now() + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
+        self.clock.advance(duration, || self.executor.run());
     }
 }
 

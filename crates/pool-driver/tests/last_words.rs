@@ -137,14 +137,7 @@ impl Room {
     }
 
     fn advance(&mut self, duration: Duration) {
-        self.executor.run();
-        let end = pool_driver::Runtime::now(&self.clock) + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
+        self.clock.advance(duration, || self.executor.run());
     }
 
     /// How the connection ended: its end, how many items it was sent, and how many it took with it.

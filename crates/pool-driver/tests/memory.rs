@@ -7,7 +7,7 @@ use futures_util::future::ready;
 use futures_util::sink::drain;
 use pool_conformance::simulated::{Clock, Executor};
 use pool_conformance::world::{Calls, Feed};
-use pool_driver::{PoolBuilder, Runtime};
+use pool_driver::PoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -36,13 +36,7 @@ fn f3_a_year_of_flapping_addresses_leaves_memory_where_it_was() {
             feed.push_set((0..20).map(|address| (address * 7 + day) % 31));
             executor.run();
             pool.try_send(0).expect("there is room");
-            let end = clock.now() + Duration::from_secs(24 * 60 * 60);
-            while let Some(next) = clock.next().filter(|next| *next < end) {
-                clock.set(next);
-                executor.run();
-            }
-            clock.set(end);
-            executor.run();
+            clock.advance(Duration::from_secs(24 * 60 * 60), || executor.run());
         }
         live_bytes()
     };

@@ -51,7 +51,7 @@
 //! | `tower` | no | the module `tower`: pools as services, services as connections, layers |
 //! | `resolve` | no | the module `resolve`: host names and files as sources of addresses |
 //! | `dns`, `etcd` | no | these as sources of addresses, in the module `resolve` |
-//! | `task-names` | no | names for the tasks of drivers, where Tokio is built with `--cfg tokio_unstable` |
+//! | `task-names` | no | names for the tasks of drivers but local ones, where Tokio is built with `--cfg tokio_unstable` |
 //!
 //! What most programs need is here; the rest has its module, and all of the layer below is in [`driver`].
 

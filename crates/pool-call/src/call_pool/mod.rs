@@ -10,9 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_driver::{
-    AddressId, Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready, SharedError, Snapshot,
-};
+use pool_driver::{Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready, SharedError, Snapshot};
 
 pub use builder::{Calls, call_pool_builder};
 pub(crate) use defaults::CallDefaults;
@@ -192,16 +190,6 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
     #[must_use]
     pub fn now(&self) -> Instant {
         self.pool.now()
-    }
-
-    /// What the core calls an address, if the pool knows it.
-    pub(crate) fn address_id(&self, address: &A) -> Option<AddressId>
-    where
-        A: PartialEq,
-    {
-        let snapshot = self.pool.snapshot();
-        let known = snapshot.addresses.iter().find(|known| *known.address == *address);
-        known.map(|known| known.status.id)
     }
 }
 

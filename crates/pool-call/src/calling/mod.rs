@@ -100,12 +100,12 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Rather not to this address, if another can take the call: for what has just failed there, or is to be asked
-    /// again elsewhere. An address that the pool doesn't know is no wish.
+    /// again elsewhere. An address that the pool doesn't know is no wish. Every address of the pool is looked at.
     pub fn avoiding(mut self, address: &P::Address) -> Self
     where
         P::Address: PartialEq,
     {
-        self.special_mut().avoided = self.handle.pool().address_id(address);
+        self.special_mut().avoided = self.handle.pool().pool.address_id(address);
         self
     }
 

@@ -87,6 +87,7 @@ impl<Request> Special<Request> {
     pub(crate) fn is_new(&self) -> bool {
         self.begun == 0
     }
+
     /// An attempt begins with this request.
     pub(crate) fn begin(&mut self, request: &Request) {
         self.begun += 1;

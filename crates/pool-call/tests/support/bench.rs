@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pool_call::{CallPool, Calls, Pipelined, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
-use pool_driver::{Ended, FixedAddresses, PoolBuilder, Runtime, Snapshot};
+use pool_driver::{Ended, FixedAddresses, PoolBuilder, Snapshot};
 
 use super::{Answered, End, Peer, Reply, Request, Transport, request};
 
@@ -108,13 +108,7 @@ impl Bench {
     }
 
     pub(crate) fn advance(&mut self, duration: Duration) {
-        let end = self.clock.now() + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
+        self.clock.advance(duration, || self.executor.run());
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot<u16> {

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use pool_core::{ConfigError, Instant};
+use pool_core::{AddressId, ConfigError, Instant};
 
 use crate::config::PoolConfig;
 use crate::error::{Refused, RefusedReason, SendError, SharedError};
@@ -256,6 +256,14 @@ impl<T, A> Pool<T, A> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<A> {
         self.shared.snapshot()
+    }
+
+    /// The id of an address, while the pool knows it: what events and item policies call it. Looks at every address.
+    pub fn address_id(&self, address: &A) -> Option<AddressId>
+    where
+        A: PartialEq,
+    {
+        self.shared.pool_status().find(|known| known == address)
     }
 
     /// The latest error of any dial or connection, however long ago; a panic counts as one.

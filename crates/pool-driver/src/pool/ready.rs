@@ -189,13 +189,11 @@ impl<A> SoughtAddress<A> {
         if let Some(reach) = self.id.and_then(|id| status.reach_of(id)) {
             return reach;
         }
-        // Addresses are compared outside of the lock, and only when there are others than last time.
+        // Only when there are others than last time.
         let added = status.added();
         if self.searched != Some(added) {
             self.searched = Some(added);
-            let known = status.addresses();
-            let found = known.iter().find(|(_, address)| (self.is_same)(address, &self.address));
-            self.id = found.map(|(id, _)| *id);
+            self.id = status.find(|address| (self.is_same)(address, &self.address));
         }
         self.id.and_then(|id| status.reach_of(id)).unwrap_or_default()
     }

@@ -1,7 +1,8 @@
 //! What tasks that use a pool wait for until a time. The pool's driver keeps it, so that it works on every
 //! runtime, in every task, and in virtual time.
 //!
-//! A binary heap of deadlines, in which every timer knows its place: one that is stopped leaves nothing behind.
+//! A binary heap of deadlines, in which every timer knows its place: one that is stopped leaves nothing behind, and
+//! unlike in a tree nothing is allocated at a steady number of timers.
 //! Wakers are never cloned, woken or dropped under the lock: that is user code.
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use pool_core::Instant;
+use slab::Slab;
 
 use crate::clock::Clock;
 use crate::panic::guard;
@@ -24,11 +26,11 @@ pub(crate) struct TimerQueue {
     signal: Arc<Signal>,
 }
 
+#[derive(Default)]
 struct TimerQueueState {
     /// The earliest first; the children of the deadline at `n` are at `2n + 1` and `2n + 2`.
     heap: Vec<HeapEntry>,
-    timers: Vec<Timer>,
-    unused: Vec<u32>,
+    timers: Slab<Timer>,
     /// When the driver polls next for the sake of this queue. It may be earlier than the earliest deadline: it is
     /// cheaper to be polled once in vain than to set the runtime's timer for each of many short waits.
     alarm: Option<Instant>,
@@ -38,7 +40,7 @@ struct TimerQueueState {
 #[derive(Clone, Copy)]
 struct HeapEntry {
     deadline: Instant,
-    timer: u32,
+    timer: usize,
 }
 
 struct Timer {
@@ -59,18 +61,12 @@ const WAKES_PER_POLL_MAX: usize = 1024;
 /// A timer that was [started](crate::Timers::start), and is to be [stopped](crate::Timers::stop) by its owner.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a timer that is not stopped takes its place for as long as the pool lives"]
-pub struct TimerKey(u32);
+pub struct TimerKey(usize);
 
 impl TimerQueue {
     pub(crate) fn new(signal: Arc<Signal>, clock: Clock) -> Self {
-        let state = TimerQueueState {
-            heap: Vec::new(),
-            timers: Vec::new(),
-            unused: Vec::new(),
-            alarm: None,
-            is_closed: false,
-        };
-        Self { state: Mutex::new(state), is_used: AtomicBool::new(false), clock, signal }
+        let state = Mutex::new(TimerQueueState::default());
+        Self { state, is_used: AtomicBool::new(false), clock, signal }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -100,7 +96,7 @@ impl TimerQueue {
     pub(crate) fn poll(&self, TimerKey(timer): &TimerKey, waker: &Waker) -> bool {
         let waker = waker.clone();
         let mut state = self.state.lock();
-        let timer = &mut state.timers[*timer as usize];
+        let timer = &mut state.timers[*timer];
         let has_fired = timer.place == OUTSIDE;
         let unused = if has_fired { Some(waker) } else { timer.waker.replace(waker) };
         drop(state);
@@ -148,30 +144,21 @@ impl TimerQueue {
 }
 
 impl TimerQueueState {
-    fn insert(&mut self, deadline: Instant, waker: Waker) -> u32 {
+    fn insert(&mut self, deadline: Instant, waker: Waker) -> usize {
         let place = self.heap.len();
-        let new = Timer { place, waker: Some(waker) };
-        let timer = if let Some(timer) = self.unused.pop() {
-            self.timers[timer as usize] = new;
-            timer
-        } else {
-            self.timers.push(new);
-            u32::try_from(self.timers.len() - 1).expect("memory ends before the numbers do")
-        };
+        let timer = self.timers.insert(Timer { place, waker: Some(waker) });
         self.heap.push(HeapEntry { deadline, timer });
         self.move_up(place);
         timer
     }
 
-    fn remove(&mut self, timer: u32) -> Option<Waker> {
-        let Timer { place, waker } = &mut self.timers[timer as usize];
-        let (place, waker) = (std::mem::replace(place, OUTSIDE), waker.take());
+    fn remove(&mut self, timer: usize) -> Option<Waker> {
+        let Timer { place, waker } = self.timers.remove(timer);
         if place != OUTSIDE {
             self.remove_at(place);
         }
-        self.unused.push(timer);
-        if self.unused.len() == self.timers.len() && self.timers.capacity() > IDLE_CAPACITY_MAX {
-            (self.heap, self.timers, self.unused) = (Vec::new(), Vec::new(), Vec::new());
+        if self.timers.is_empty() && self.timers.capacity() > IDLE_CAPACITY_MAX {
+            (self.heap, self.timers) = (Vec::new(), Slab::new());
         }
         waker
     }
@@ -186,7 +173,7 @@ impl TimerQueueState {
             return None;
         }
         self.remove_at(0);
-        let timer = &mut self.timers[timer as usize];
+        let timer = &mut self.timers[timer];
         timer.place = OUTSIDE;
         timer.waker.take()
     }
@@ -202,7 +189,7 @@ impl TimerQueueState {
     fn remove_at(&mut self, place: usize) {
         self.heap.swap_remove(place);
         if place < self.heap.len() {
-            self.timers[self.heap[place].timer as usize].place = place;
+            self.timers[self.heap[place].timer].place = place;
             self.move_up(place);
             self.move_down(place);
         }
@@ -234,7 +221,7 @@ impl TimerQueueState {
     fn swap(&mut self, one: usize, other: usize) {
         self.heap.swap(one, other);
         for place in [one, other] {
-            self.timers[self.heap[place].timer as usize].place = place;
+            self.timers[self.heap[place].timer].place = place;
         }
     }
 }
@@ -244,16 +231,6 @@ mod tests {
     use super::*;
     use pool_core::Random;
 
-    fn state() -> TimerQueueState {
-        TimerQueueState {
-            heap: Vec::new(),
-            timers: Vec::new(),
-            unused: Vec::new(),
-            alarm: None,
-            is_closed: false,
-        }
-    }
-
     fn at(nanos: u64) -> Instant {
         Instant::from_nanos(nanos)
     }
@@ -261,7 +238,7 @@ mod tests {
     #[test]
     fn timers_fire_in_the_order_of_time_and_stopped_ones_never() {
         for seed in 0..50 {
-            let (mut random, mut state) = (Random::new(seed), state());
+            let (mut random, mut state) = (Random::new(seed), TimerQueueState::default());
             let mut expected = Vec::new();
             for _ in 0..200 {
                 let deadline = at(random.up_to(1_000));
@@ -284,18 +261,18 @@ mod tests {
 
     #[test]
     fn a_fired_timer_is_known_as_such_until_it_is_stopped() {
-        let mut state = state();
+        let mut state = TimerQueueState::default();
         let timer = state.insert(at(5), Waker::noop().clone());
         assert!(state.pop_due(at(4)).is_none());
         assert!(state.pop_due(at(5)).is_some());
-        assert_eq!(state.timers[timer as usize].place, OUTSIDE);
+        assert_eq!(state.timers[timer].place, OUTSIDE);
         assert!(state.remove(timer).is_none());
         assert_eq!(state.insert(at(9), Waker::noop().clone()), timer);
     }
 
     #[test]
     fn the_alarm_is_not_set_again_for_later_deadlines() {
-        let mut state = state();
+        let mut state = TimerQueueState::default();
         let first = state.insert(at(5), Waker::noop().clone());
         assert_eq!(state.set_alarm(), Some(at(5)));
         state.remove(first);
@@ -309,12 +286,12 @@ mod tests {
 
     #[test]
     fn a_burst_of_timers_leaves_no_memory_behind() {
-        let mut state = state();
+        let mut state = TimerQueueState::default();
         let timers: Vec<_> =
             (0..10_000).map(|nanos| state.insert(at(nanos), Waker::noop().clone())).collect();
         for timer in timers {
             drop(state.remove(timer));
         }
-        assert_eq!((state.heap.capacity(), state.timers.capacity(), state.unused.capacity()), (0, 0, 0));
+        assert_eq!((state.heap.capacity(), state.timers.capacity()), (0, 0));
     }
 }

@@ -161,14 +161,8 @@ impl Bench {
 
     /// Lets time pass, from timer to timer.
     pub(crate) fn advance(&mut self, duration: Duration) {
-        self.run();
-        let end = self.clock.now() + duration;
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.run();
-        }
-        self.clock.set(end);
-        self.run();
+        let clock = self.clock.clone();
+        clock.advance(duration, || self.executor.run());
     }
 
     /// The name service has a new answer.

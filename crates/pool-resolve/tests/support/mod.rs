@@ -167,14 +167,7 @@ where
 
     /// Lets time pass, timer by timer.
     pub(crate) fn advance(&mut self, duration: Duration) {
-        let end = self.clock.now() + duration;
-        self.executor.run();
-        while let Some(next) = self.clock.next().filter(|next| *next <= end) {
-            self.clock.set(next);
-            self.executor.run();
-        }
-        self.clock.set(end);
-        self.executor.run();
+        self.clock.advance(duration, || self.executor.run());
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot<S::Address> {
