@@ -244,12 +244,20 @@ impl Slot {
         }
     }
 
-    /// It was sent an item.
+    /// It was sent an item. Returns whether its timer is now set too late for the timeout of its outcomes.
+    ///
+    /// A new item gives no more time to a connection that owes outcomes already. One that owes none has to report on
+    /// this one before long.
     #[inline]
-    pub(crate) fn count_sent(&mut self, now: Instant) {
+    pub(crate) fn count_sent(&mut self, outcome_timeout: Option<Duration>, now: Instant) -> bool {
+        let is_watched = outcome_timeout.is_some() && self.unreported > 0;
         self.sent += 1;
         self.unreported = self.unreported.wrapping_add(1);
+        if is_watched {
+            return false;
+        }
         self.quiet_since = now;
+        self.is_due_sooner(outcome_timeout)
     }
 
     /// The reply to one of its items has begun to come. Returns whether there was one to come.

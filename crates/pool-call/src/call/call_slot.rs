@@ -59,28 +59,34 @@ pub(super) enum GivenUp<Request, Reply> {
 }
 
 impl<Request, Reply> CallSlot<Request, Reply> {
-    /// A slot that holds a request. It is the recycled one, if there is one.
+    /// A new slot that holds a request.
+    pub(super) fn new(request: Request) -> Arc<Self> {
+        let mut slot = Self::new_empty();
+        Self::vacant(&mut slot).fill(request, None);
+        slot
+    }
+
+    /// A slot that is new or recycled, to be filled.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs 3 % of one")]
-    pub(super) fn with(recycled: Option<Arc<Self>>, request: Request, waker: Option<Waker>) -> Arc<Self> {
-        let mut slot = recycled.unwrap_or_else(Self::new_empty);
-        let Self { state, last_address, expiry } =
-            Arc::get_mut(&mut slot).expect("a recycled slot has one owner");
-        debug_assert!(expiry.is_none(), "the time of another call is not this one's");
-        let state = state.get_mut();
+    pub(super) fn vacant(slot: &mut Arc<Self>) -> &mut Self {
+        let slot = Arc::get_mut(slot).expect("a recycled slot has one owner");
+        debug_assert!(slot.expiry.is_none(), "the time of another call is not this one's");
+        slot
+    }
+
+    /// Puts a request into a slot that is vacant. It can't panic.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub(super) fn fill(&mut self, request: Request, waker: Option<Waker>) {
+        let state = self.state.get_mut();
         debug_assert!(
             matches!(state.stage, CallStage::Empty) && state.waker.is_none(),
             "a recycled slot is empty"
         );
         overwrite(&mut state.stage, CallStage::Queued(request));
         overwrite(&mut state.waker, waker);
-        *last_address.get_mut() = NOWHERE;
-        slot
-    }
-
-    /// A new slot that holds a request.
-    pub(super) fn new(request: Request) -> Arc<Self> {
-        Self::with(None, request, None)
+        *self.last_address.get_mut() = NOWHERE;
     }
 
     #[cold]

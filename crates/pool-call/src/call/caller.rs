@@ -69,10 +69,18 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         waker: &Waker,
     ) -> Option<Call<Request, Reply>> {
         let CallerStage::Asked(_) = *self.stage else { return None };
-        // Before the request is moved: it moves once.
-        let (recycled, waker) = (shard.take(), waker.clone());
-        let CallerStage::Asked(request) = self.take_stage() else { return None };
-        let slot = CallSlot::with(recycled, request, Some(waker));
+        // All that may panic is before the request is moved: so it moves once, into the slot.
+        let mut slot = shard.take().unwrap_or_else(CallSlot::new_empty);
+        let (vacant, waker) = (CallSlot::vacant(&mut slot), waker.clone());
+        let request = match self.take_stage() {
+            CallerStage::Asked(request) => request,
+            // Put back, not dropped: then it stays in registers.
+            other => {
+                self.set_stage(other);
+                return None;
+            }
+        };
+        vacant.fill(request, Some(waker));
         self.set_stage(CallerStage::Called(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })
     }
@@ -105,7 +113,8 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         let (CallerStage::Asked(request) | CallerStage::AskedSpecially(request)) = self.take_stage() else {
             return None;
         };
-        let mut slot = CallSlot::with(shard.take(), request, Some(waker.clone()));
+        let mut slot = shard.take().unwrap_or_else(CallSlot::new_empty);
+        CallSlot::vacant(&mut slot).fill(request, Some(waker.clone()));
         if let Some(expiry) = expiry {
             slot.limit(expiry);
         }
@@ -178,7 +187,14 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     )]
     pub(crate) fn take_reply(&mut self, shard: &Shard<Request, Reply>) -> Option<Reply> {
         let CallerStage::Called(_) = *self.stage else { return None };
-        let CallerStage::Called(mut slot) = self.take_stage() else { return None };
+        let mut slot = match self.take_stage() {
+            CallerStage::Called(slot) => slot,
+            // As above.
+            other => {
+                self.set_stage(other);
+                return None;
+            }
+        };
         if let Some(reply) = slot.take_reply() {
             shard.keep(slot);
             return Some(reply);

@@ -1,5 +1,7 @@
 //! What events do to slots: items sent, connections made, drains, drops and ends.
 
+use core::time::Duration;
+
 use super::Uniform;
 use crate::balance::Balance;
 use crate::ids::SlotId;
@@ -13,23 +15,32 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
     pub(super) fn on_sent(&mut self, id: SlotId) -> Handled {
         if self.config.outcome_timeout.is_some() {
-            return self.on_sent_watched(id);
+            self.on_sent_watched(id)
+        } else {
+            self.commit_sent(id, None)
         }
-        self.commit_sent(id)
+    }
+
+    #[inline(never)]
+    fn on_sent_watched(&mut self, id: SlotId) -> Handled {
+        self.commit_sent(id, self.config.outcome_timeout)
     }
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    pub(super) fn commit_sent(&mut self, id: SlotId) -> Handled {
+    #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
+    fn commit_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
         if slot.state != SlotState::Ready {
             return self.commit_sent_out_of_turn(id);
         }
-        slot.count_sent(self.now);
+        let is_due_sooner = slot.count_sent(outcome_timeout, self.now);
         let (address, next) = (slot.address, slot.links.turns.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
         let address = self.rings.commit_turn(address, next);
         self.balancer.on_sent(address, self.now);
+        if is_due_sooner {
+            self.update_deadline(id.0.index);
+        }
         Handled::Applied
     }
 
@@ -40,9 +51,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if transition(slot.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
-        slot.count_sent(self.now);
+        let is_due_sooner = slot.count_sent(self.config.outcome_timeout, self.now);
         let address = self.rings.count_sent(slot.address);
         self.balancer.on_sent(address, self.now);
+        if is_due_sooner {
+            self.update_deadline(id.0.index);
+        }
         Handled::Applied
     }
 
