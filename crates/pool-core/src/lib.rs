@@ -62,7 +62,7 @@ pub use ids::{AddressId, SlotId};
 pub use instant::Instant;
 pub use into_endpoint::IntoEndpoint;
 pub use known_address::LastOutcome;
-pub use outcome::{FailureKind, Outcome};
+pub use outcome::{FailureKind, Outcome, Verdict};
 pub use output::{Availability, Event, Output};
 pub use random::Random;
 pub use reason::{DrainReason, SlotEnd};

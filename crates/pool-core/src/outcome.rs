@@ -21,6 +21,19 @@ pub enum Outcome {
         /// How.
         kind: FailureKind,
     },
+    /// The address has too much to do: it is to get less, and no connection dies of it.
+    Overloaded {
+        /// From sending to the begin of the reply, unless that was told before.
+        latency: Option<Duration>,
+        /// For how long it is to get none, if it said so.
+        pause: Option<Duration>,
+    },
+    /// The address can't do what it is asked to, as a replica that only reads: it is to rest, and its connections
+    /// stay.
+    Unfit {
+        /// From sending to the begin of the reply, unless that was told before.
+        latency: Option<Duration>,
+    },
     /// Nobody wants to know any more, and its place on the wire is free again.
     Cancelled,
     /// It provably never left and was given back, to be sent again.
@@ -42,8 +55,59 @@ impl Outcome {
     #[inline]
     pub const fn latency(&self) -> Option<Duration> {
         match self {
-            Self::Success { latency } | Self::Failure { latency, .. } => *latency,
+            Self::Success { latency }
+            | Self::Failure { latency, .. }
+            | Self::Overloaded { latency, .. }
+            | Self::Unfit { latency } => *latency,
             Self::Cancelled | Self::Unsent => None,
+        }
+    }
+}
+
+/// What a reply means for its connection and its address.
+///
+/// | verdict | the caller | the connection | the address |
+/// |---|---|---|---|
+/// | `Success` | gets the reply | - | is cleared of failures |
+/// | `Failure` | gets the reply | - | the reply counts against its health |
+/// | `Overloaded` | gets the reply, or repeats the call | - | gets no items for the pause, while others can take them |
+/// | `Goodbye` | gets the reply | drains, and is replaced | - |
+/// | `Unfit` | gets the reply, or repeats the call | stays | rests as in backoff, then one item tries it |
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It was done.
+    #[default]
+    Success,
+    /// It failed, for a reason that lies with the address.
+    Failure,
+    /// The address has too much to do.
+    Overloaded {
+        /// For how long it asks to be left alone; `None`: it didn't say.
+        pause: Option<Duration>,
+    },
+    /// It was done, and the connection is about to close.
+    Goodbye,
+    /// The address can't do what it is asked to.
+    Unfit,
+}
+
+impl Verdict {
+    /// The outcome of an item with such a reply.
+    ///
+    /// ```
+    /// use pool_core::{Outcome, Verdict};
+    ///
+    /// assert_eq!(Verdict::Goodbye.outcome(None), Outcome::Success { latency: None });
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn outcome(self, latency: Option<Duration>) -> Outcome {
+        match self {
+            Self::Success | Self::Goodbye => Outcome::Success { latency },
+            Self::Failure => Outcome::Failure { latency, kind: FailureKind::Error },
+            Self::Overloaded { pause } => Outcome::Overloaded { latency, pause },
+            Self::Unfit => Outcome::Unfit { latency },
         }
     }
 }

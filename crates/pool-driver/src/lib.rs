@@ -73,7 +73,7 @@ pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Attributes, Availability, Backoff, Balance, Config,
     ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening,
-    Outcome, PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState,
+    Outcome, PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState, Verdict,
 };
 
 /// How connections are made, and what a connection is.
@@ -84,7 +84,7 @@ pub mod connect {
     pub use crate::{AsFramed, framed};
     pub use crate::{
         AsPlain, AsReadDriven, Connect, Connection, ConnectionEvent, DialContext, FailureKind, MapItems,
-        Outcome, Plain, ReadDriven, Wrap, Wrapped, WrappedDial, map_items, read_driven,
+        Outcome, Plain, ReadDriven, Verdict, Wrap, Wrapped, WrappedDial, map_items, read_driven,
     };
 }
 
