@@ -1,6 +1,6 @@
 //! What the name service says now.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -138,8 +138,30 @@ impl<A> AddressSet<A> {
     }
 
     /// Whether both are clones of one set, which needs no comparison of addresses.
-    pub(crate) fn is_same_allocation(&self, other: &Self) -> bool {
+    fn is_same_allocation(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.endpoints, &other.endpoints)
+    }
+
+    pub(crate) fn identity(&self) -> SetIdentity<A> {
+        SetIdentity { endpoints: Arc::downgrade(&self.endpoints) }
+    }
+}
+
+/// Which set it was, without the memory of its endpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct SetIdentity<A> {
+    endpoints: Weak<Vec<Endpoint<A>>>,
+}
+
+impl<A> SetIdentity<A> {
+    /// Of no set at all.
+    pub(crate) const fn none() -> Self {
+        Self { endpoints: Weak::new() }
+    }
+
+    /// Whether it was a clone of this one.
+    pub(crate) fn is_of(&self, set: &AddressSet<A>) -> bool {
+        self.endpoints.as_ptr() == Arc::as_ptr(&set.endpoints)
     }
 }
 

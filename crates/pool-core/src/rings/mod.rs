@@ -41,6 +41,10 @@ impl Node {
         u64::from(high) << u32::BITS | u64::from(low)
     }
 
+    pub(crate) fn attributes(&self) -> Attributes {
+        Attributes { weight: self.weight, priority: self.priority, hash: self.hash() }
+    }
+
     fn set_attributes(&mut self, attributes: &Attributes) {
         let Attributes { weight, priority, hash } = *attributes;
         (self.weight, self.priority, self.hash) = (weight, priority, halves(hash));

@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use core::mem;
 
 use super::Uniform;
-use crate::address_set::{AddressSet, Endpoint};
+use crate::address_set::{AddressSet, Endpoint, SetIdentity};
 use crate::balance::Balance;
 use crate::config::Opening;
 use crate::deadline_queue::DeadlineKind;
@@ -23,9 +23,9 @@ const SLOTS_RESERVED_MAX: usize = 1 << 20;
 /// The addresses of the set, and those that left it and are not forgotten yet.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses<A> {
-    /// The set in force.
-    set: AddressSet<A>,
-    /// Where its endpoints are in `known`, in the same order.
+    /// Which set is in force.
+    set: SetIdentity<A>,
+    /// Where its addresses are in `known`, in their order.
     members: Vec<u32>,
     known: Slab<KnownAddress<A>>,
     /// Those that left, while they drain or are in backoff.
@@ -37,7 +37,7 @@ pub(super) struct Addresses<A> {
 impl<A: Clone + Ord> Addresses<A> {
     pub(super) fn new() -> Self {
         Self {
-            set: AddressSet::default(),
+            set: SetIdentity::none(),
             members: Vec::new(),
             known: Slab::new(),
             departed: BTreeMap::new(),
@@ -66,7 +66,7 @@ impl<A: Clone + Ord> Addresses<A> {
     }
 
     pub(super) fn find(&self, address: &A) -> Option<u32> {
-        let found = self.set.endpoints().binary_search_by(|endpoint| endpoint.address.cmp(address));
+        let found = self.members.binary_search_by(|&index| self.known[index].address.cmp(address));
         found.map_or_else(|_| self.departed.get(address).copied(), |place| Some(self.members[place]))
     }
 
@@ -92,29 +92,27 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// One pass over the old and the new set, both sorted. Whether the set is taken.
     pub(super) fn apply_addresses(&mut self, set: &AddressSet<A>) -> bool {
-        if self.addresses.set.is_same_allocation(set) {
+        if self.addresses.set.is_of(set) {
             return true;
         }
         if !self.admits(set.len()) {
             return false;
         }
         self.reserve(set.len());
-        let old_set = mem::replace(&mut self.addresses.set, set.clone());
+        self.addresses.set = set.identity();
         let members_before = mem::take(&mut self.addresses.members);
         let mut members = Vec::with_capacity(set.len());
-        let (mut old, mut old_members) = (old_set.endpoints(), &members_before[..]);
+        let mut old = &members_before[..];
         for endpoint in set.endpoints() {
             let mut stays = None;
-            while let ([before, old_rest @ ..], [index, members_rest @ ..]) = (old, old_members) {
-                let order = before.address.cmp(&endpoint.address);
+            while let [index, rest @ ..] = old {
+                let order = self.addresses.get(*index).address.cmp(&endpoint.address);
                 if order == Ordering::Greater {
                     break;
                 }
-                (old, old_members) = (old_rest, members_rest);
+                old = rest;
                 if order == Ordering::Equal {
-                    if before.attributes() != endpoint.attributes() {
-                        self.change_endpoint(*index, endpoint);
-                    }
+                    self.update_endpoint(*index, endpoint);
                     stays = Some(*index);
                     break;
                 }
@@ -122,7 +120,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             members.push(stays.unwrap_or_else(|| self.arrive(endpoint)));
         }
-        for index in old_members {
+        for index in old {
             self.depart(*index);
         }
         self.addresses.members = members;
@@ -162,8 +160,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         index
     }
 
-    fn change_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
+    fn update_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
         let attributes = endpoint.attributes();
+        if self.rings.node(index).attributes() == attributes {
+            return;
+        }
         let is_other_priority = self.rings.node(index).priority != endpoint.priority;
         let connected = self.addresses.get(index).count.connected();
         self.rings.change_address(index, &attributes, connected.into(), &mut self.random);
