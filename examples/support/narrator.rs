@@ -144,6 +144,7 @@ impl Voice {
             Event::BackedOff { address, failures, retry_after, .. } => {
                 self.backed_off(*address, *failures, *retry_after);
             }
+            Event::Paced { address, short_lives: 1.., retry_after, .. } => self.paced(*address, *retry_after),
             _ => {}
         }
     }
@@ -179,6 +180,10 @@ impl Voice {
 
     fn closed(&self, address: SocketAddr) {
         self.tell(Note::Change(format!("{address}: connection closed")));
+    }
+
+    fn paced(&self, address: SocketAddr, retry_after: Duration) {
+        self.tell(Note::Change(format!("{address}: short-lived, next dial in {retry_after:.0?}")));
     }
 
     fn backed_off(&self, address: SocketAddr, failures: u32, retry_after: Duration) {

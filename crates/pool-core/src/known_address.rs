@@ -15,8 +15,9 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) present: bool,
     /// A connection was made at least once.
     pub(crate) answered: bool,
-    /// One of its connections has reached its lifetime and waits for its replacement.
-    pub(crate) is_replacing: bool,
+    pub(crate) replacement: Replacement,
+    /// The last dial that failed took long to do so.
+    pub(crate) fails_slowly: bool,
     /// Whether the end of its backoff is set in the timers.
     pub(crate) backoff_armed: bool,
     pub(crate) last_outcome: Option<LastOutcome>,
@@ -28,6 +29,7 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) episode: u16,
     /// One of its slots timed out and is dropping: its failure counts when that ends.
     pub(crate) awaits_failure: bool,
+    pub(crate) pace: Pace,
     pub(crate) dials: DialTimes,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
@@ -43,8 +45,28 @@ pub(crate) struct KnownAddress<A> {
 pub(crate) struct DialTimes {
     /// When the last dial started.
     pub(crate) last: Instant,
-    /// No dial before this.
+    /// No dial before this: the later of backoff and pace.
     pub(crate) earliest: Instant,
+}
+
+/// How fast an address may be dialled, by the lives of its connections.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Pace {
+    /// Short lives in a row, each episode counted once.
+    pub(crate) short_lives: u8,
+    /// Episodes ever, modulo 2^8: short lives of connections that were dialled in one count once.
+    pub(crate) episode: u8,
+}
+
+/// Where the replacement of a connection at the end of its life is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Replacement {
+    /// No connection is at the end of its life.
+    None,
+    /// It is to be made before the old connection drains.
+    Awaited,
+    /// It was refused, so the old connection drains first.
+    AfterDrain,
 }
 
 /// How many slots of an address are in each state.
@@ -84,7 +106,7 @@ pub enum LastOutcome {
 /// Who is dialled first when not all can be: the order of the fields is the policy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct DialRank {
-    pub(crate) failing: bool,
+    pub(crate) class: DialClass,
     /// In an eager pool failures and priority: no number of dead addresses of a good priority may
     /// keep the pool from the others. In a lazy pool priority and failures: a connection of a
     /// worse priority would get no items.
@@ -92,6 +114,25 @@ pub(crate) struct DialRank {
     pub(crate) connections: u16,
     /// Drawn, so that many clients don't dial in the same order.
     pub(crate) tie: u16,
+}
+
+/// What is known of an address that waits for a dial.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum DialClass {
+    Working,
+    /// Working, and it is dialled before its time only for items that nobody else can take.
+    Early,
+    Failing,
+    /// Failing, and its last dial took long: many of these must not keep the pool from those that come back.
+    FailingSlowly,
+}
+
+impl DialClass {
+    pub(crate) const ALL: [Self; 4] = [Self::Working, Self::Early, Self::Failing, Self::FailingSlowly];
+
+    pub(crate) fn is_failing(self) -> bool {
+        self >= Self::Failing
+    }
 }
 
 impl<A> Generational for KnownAddress<A> {
@@ -107,18 +148,24 @@ impl<A> KnownAddress<A> {
             address,
             present: true,
             answered: false,
-            is_replacing: false,
+            replacement: Replacement::None,
+            fails_slowly: false,
             backoff_armed: false,
             last_outcome: None,
             failures: 0,
             episode: 0,
             awaits_failure: false,
+            pace: Pace::default(),
             dials: DialTimes { last: Instant::ZERO, earliest: Instant::ZERO },
             since: now,
             rank: None,
             slots: crate::links::NONE,
             count: SlotCounts::default(),
         }
+    }
+
+    pub(crate) fn is_replacing(&self) -> bool {
+        self.replacement == Replacement::Awaited
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -129,11 +176,11 @@ impl<A> KnownAddress<A> {
     /// gone, so that its replacement is dialled before it drains.
     pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
         // A dial would forestall the backoff that follows from a failure about to be counted.
-        if !self.present || self.awaits_failure {
+        if !self.present || self.awaits_failure || self.replacement == Replacement::AfterDrain {
             return 0;
         }
         // That one may just have gone, a moment before its replacement is called off.
-        let held = self.count.held().saturating_sub(u16::from(self.is_replacing));
+        let held = self.count.held().saturating_sub(u16::from(self.is_replacing()));
         let missing = connections_per_address.saturating_sub(held);
         if self.answered && !self.is_failing() {
             missing

@@ -1,5 +1,7 @@
 //! What the machine wants done, and what it has to tell.
 
+use core::time::Duration;
+
 use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
 use crate::reason::{DrainReason, SlotEnd};
@@ -141,6 +143,8 @@ pub enum Event<A> {
         end: SlotEnd,
         /// Items it was sent in its life.
         sent: u64,
+        /// How long it lived, from the start of its dial.
+        lived: Duration,
         /// Items it may have taken with it: sent, and not known to have succeeded, failed or
         /// come back. All it was sent, if its kind of connection doesn't report outcomes.
         in_flight: u32,
@@ -153,6 +157,18 @@ pub enum Event<A> {
         id: AddressId,
         /// Failure episodes since the last reset.
         failures: u32,
+        /// When it may be dialled again.
+        until: Instant,
+    },
+    /// A connection to the address was short-lived (again), and no other is dialled before `until`, but for items
+    /// that nobody else can take. No failure. Or the row of short lives has ended.
+    Paced {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+        /// Short lives in a row; 0 at its end.
+        short_lives: u32,
         /// When it may be dialled again.
         until: Instant,
     },

@@ -147,8 +147,16 @@ pub(crate) struct Slot {
     pub(crate) state: SlotState,
     pub(crate) trust: Trust,
     pub(crate) evidence: Evidence,
+    /// The address's row of short lives, as it was when the dial started.
+    pub(crate) pace_episode: u8,
+    /// Items that were in flight at its first success and have not succeeded since, once it has had one; no more
+    /// than 65,535 are counted.
+    pub(crate) owed_at_success: Option<u16>,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
+    /// It said goodbye when it was young and had no success.
+    pub(crate) hung_up: bool,
+    pub(crate) dialled: Instant,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
@@ -184,14 +192,16 @@ pub(crate) struct Evidence {
     pub(crate) connected_episode: u16,
 }
 
-/// How much is known of whether the address works.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How much is known of whether the address works, less first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Trust {
     /// The address had an unreset failure when the dial started.
     Probe,
     /// It had none.
     Ordinary,
     /// The connection has shown that the address works.
+    Works,
+    /// And that it goes on working: one success came after another, or the connection has lived for long.
     Proven,
 }
 
@@ -210,20 +220,28 @@ impl Dropped {
     }
 }
 
-/// What a connection has told of the items it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a connection has told of the items it was sent, less first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Reported {
     /// It may be of the kind that never does.
     Nothing,
     /// Only that items came back.
     Unsent,
-    /// That items went out, whatever became of them.
+    /// Only that items came back, or that nobody wanted to know of them any more.
+    Cancelled,
+    /// That items were answered, or failed.
     Finished,
 }
 
 impl Slot {
     /// A dial that starts now, to the address with this index.
-    pub(crate) fn new(key: SlabKey, address: u32, trust: Trust, episode: u16, now: Instant) -> Self {
+    pub(crate) fn new(
+        key: SlabKey,
+        address: u32,
+        trust: Trust,
+        (episode, pace_episode): (u16, u8),
+        now: Instant,
+    ) -> Self {
         let evidence = Evidence { episode, connected_episode: episode };
         Self {
             generation: key.generation,
@@ -231,7 +249,11 @@ impl Slot {
             state: SlotState::Dialling,
             trust,
             evidence,
+            pace_episode,
+            owed_at_success: None,
             fresh: false,
+            hung_up: false,
+            dialled: now,
             since: now,
             quiet_since: now,
             deadline: Instant::NEVER,
@@ -279,28 +301,27 @@ impl Slot {
     #[inline]
     pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
         self.quiet_since = now;
-        if self.answered > 0 || matches!(outcome, Outcome::Unsent) {
-            return self.count_outcome_among_answered(outcome);
+        if self.answered > 0 || matches!(outcome, Outcome::Unsent | Outcome::Cancelled) {
+            return self.count_rare_outcome(outcome);
         }
         self.unreported = self.unreported.wrapping_sub(1);
         self.reported = Reported::Finished;
         outcome.latency()
     }
 
-    /// Some that are in flight were answered before, or the item comes back.
+    /// Some that are in flight were answered before, or this one has no answer.
     #[cold]
-    fn count_outcome_among_answered(&mut self, outcome: &Outcome) -> Option<Duration> {
+    fn count_rare_outcome(&mut self, outcome: &Outcome) -> Option<Duration> {
         let may_be_answered = self.in_flight() > self.answered.into();
         self.unreported = self.unreported.wrapping_sub(1);
         if *outcome == Outcome::Unsent {
-            if self.reported == Reported::Nothing {
-                self.reported = Reported::Unsent;
-            }
+            self.reported = self.reported.max(Reported::Unsent);
             self.answered =
                 u16::try_from(self.unreported).map_or(self.answered, |most| self.answered.min(most));
             return None;
         }
-        self.reported = Reported::Finished;
+        let reported = if *outcome == Outcome::Cancelled { Reported::Cancelled } else { Reported::Finished };
+        self.reported = self.reported.max(reported);
         let latency = outcome.latency().filter(|_| may_be_answered);
         if latency.is_none() {
             self.answered = self.answered.saturating_sub(1);
@@ -312,25 +333,39 @@ impl Slot {
     pub(crate) fn in_flight(&self) -> u32 {
         match self.reported {
             Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
-            Reported::Unsent | Reported::Finished => self.unreported,
+            Reported::Unsent | Reported::Cancelled | Reported::Finished => self.unreported,
         }
     }
 
     /// Whether it is known that it will report on items it has.
     pub(crate) fn owes_outcomes(&self, config: &Config) -> bool {
-        let reports = self.reported != Reported::Nothing || config.outcome_timeout.is_some();
-        reports && self.unreported > 0
+        self.reports_outcomes(config) && self.unreported > 0
+    }
+
+    fn reports_outcomes(&self, config: &Config) -> bool {
+        self.reported != Reported::Nothing || config.outcome_timeout.is_some()
+    }
+
+    /// A first success, or the begin of one.
+    pub(crate) fn mark_success(&mut self) {
+        self.owed_at_success = Some(u16::try_from(self.unreported).unwrap_or(u16::MAX));
+    }
+
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.owed_at_success.is_some()
+    }
+
+    /// Whether it was sent items, and it is known that none of them was done.
+    pub(crate) fn was_of_no_use(&self, config: &Config) -> bool {
+        let all_came_back = self.reported == Reported::Unsent && self.unreported == 0;
+        let none_is_done = self.reports_outcomes(config) && self.reported != Reported::Finished;
+        self.sent > 0 && none_is_done && !all_came_back
     }
 
     /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set
     /// too early does no harm.
     pub(crate) fn is_due_sooner(&self, timeout: Option<Duration>) -> bool {
         timeout.is_some_and(|timeout| self.quiet_since + timeout < self.deadline)
-    }
-
-    /// Whether it has, or may have, sent anything to its peer.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.in_flight() > 0 || self.reported == Reported::Finished
     }
 }
 

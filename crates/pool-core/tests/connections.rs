@@ -230,14 +230,37 @@ fn c2_a_lazy_pool_opens_nothing_before_an_item_waits() {
 
 #[test]
 fn c2_a_lazy_pool_dials_while_more_items_wait_than_dials_are_in_flight() {
-    let mut bench = Bench::new(lazy(2));
-    bench.set([A, B, C]);
-    bench.demand(2);
-    assert_eq!(bench.dials().len(), 2);
+    let mut bench = Bench::new(lazy(9));
+    bench.set([A]);
     bench.demand(3);
-    assert_eq!(bench.dials().len(), 3);
+    for _ in 0..2 {
+        let dial = bench.dials()[0];
+        bench.connect(dial);
+        bench.busy(dial);
+    }
+    assert_eq!(bench.dials().len(), 2, "as many as there are connections");
+    bench.demand(2);
+    let dial = bench.dials()[0];
+    bench.connect(dial);
+    bench.busy(dial);
+    assert_eq!(bench.dials().len(), 2, "one is on its way, and one more is missing");
+    bench.demand(1);
+    bench.connect(bench.dials()[0]);
+    assert_eq!(bench.dials().len(), 1, "the other one may be of use");
+}
+
+#[test]
+fn c2_k11_a_lazy_pool_dials_no_more_at_a_time_than_it_has_connections() {
+    let mut bench = Bench::new(lazy(50));
+    bench.set([A]);
     bench.demand(50);
-    assert_eq!(bench.dials().len(), 3, "one each, as none of them has ever answered");
+    for dials in [1, 1, 2, 4, 8, 16] {
+        assert_eq!(bench.dials().len(), dials);
+        for dial in bench.dials() {
+            bench.connect(dial);
+            bench.busy(dial);
+        }
+    }
 }
 
 #[test]
@@ -366,16 +389,47 @@ fn c1_a_connection_at_the_end_of_its_life_is_replaced_before_it_drains() {
 }
 
 #[test]
-fn c1_an_old_connection_lives_on_while_its_replacement_fails() {
+fn c1_an_old_connection_lives_on_while_dials_to_its_replacement_time_out() {
     let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
     let old = bench.open(A)[0];
-    bench.peer(A, Peer::Refuses);
     bench.advance(secs(300));
     assert!(bench.status(A).failures > 5);
     assert_eq!(bench.sends(2), [A; 2]);
     bench.peer(A, Peer::Up);
     bench.advance(secs(37));
     assert!(bench.open(A).len() == 1 && bench.open(A)[0] != old, "replaced at last");
+}
+
+#[test]
+fn c7_k5_an_old_connection_drains_first_if_its_replacement_is_refused() {
+    let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
+    let old = bench.open(A)[0];
+    bench.sent(old);
+    while bench.dials().is_empty() {
+        bench.advance(millis(100));
+    }
+    bench.fail(bench.dial(A));
+    assert_eq!((bench.draining(A), bench.dials_to(A).len()), (vec![old], 0), "its peer lets nobody else in");
+    assert_eq!(bench.status(A).failures, 0, "a refusal is not held against what works");
+    bench.advance(millis(999));
+    assert_eq!(bench.dials_to(A).len(), 0);
+    bench.closed(old);
+    bench.connect(bench.dial(A));
+    bench.advance(secs(50));
+    assert_eq!(bench.status(A).failures, 0);
+}
+
+#[test]
+fn c7_k5_a_drain_before_the_replacement_leaves_the_address_dark_for_a_second_at_most() {
+    let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
+    let old = bench.open(A)[0];
+    bench.sent(old);
+    while bench.dials().is_empty() {
+        bench.advance(millis(100));
+    }
+    bench.fail(bench.dial(A));
+    bench.advance(secs(1));
+    assert_eq!((bench.draining(A), bench.dials_to(A).len()), (vec![old], 1));
 }
 
 #[test]
@@ -573,6 +627,7 @@ fn at_most_n_connections_drain_per_address_and_the_oldest_is_dropped_first() {
 #[test]
 fn a_connection_that_goes_away_is_replaced_at_once() {
     let mut bench = Bench::up(eager(2), [A]);
+    bench.advance(secs(4));
     let slot = bench.open(A)[0];
     bench.sent(slot);
     bench.going_away(slot);

@@ -280,6 +280,18 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
+    /// [`Config::pace_max`]: 4 s by default; `None`: no pace.
+    pub fn pace_max(mut self, duration: impl Into<Option<Duration>>) -> Self {
+        self.untyped.settings.config.pace_max = duration.into();
+        self
+    }
+
+    /// [`Config::redial_spread`]: 50 ms by default; `None`: what is due is dialled at once.
+    pub fn redial_spread(mut self, duration: impl Into<Option<Duration>>) -> Self {
+        self.untyped.settings.config.redial_spread = duration.into();
+        self
+    }
+
     /// [`Config::stable_after`]: 10 s by default.
     pub fn stable_after(mut self, duration: Duration) -> Self {
         self.untyped.settings.config.stable_after = duration;

@@ -386,7 +386,8 @@ fn events_name_an_address_by_its_id_too() {
         | Event::Connected { address, id, .. }
         | Event::Draining { address, id, .. }
         | Event::SlotEnded { address, id, .. }
-        | Event::BackedOff { address, id, .. }) = event
+        | Event::BackedOff { address, id, .. }
+        | Event::Paced { address, id, .. }) = event
         else {
             continue;
         };

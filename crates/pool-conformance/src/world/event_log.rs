@@ -120,6 +120,7 @@ fn address_of(event: &Event<u16>) -> Option<u16> {
         | Event::Draining { address, .. }
         | Event::SlotEnded { address, .. }
         | Event::BackedOff { address, .. }
+        | Event::Paced { address, .. }
         | Event::Recovered { address, .. } => Some(*address),
         _ => None,
     }

@@ -167,6 +167,11 @@ impl Rings {
         (self.active.connected_slots > 0).then_some(self.active.priority)
     }
 
+    /// How many slots of that priority are connected.
+    pub(crate) fn active_connections(&self) -> usize {
+        self.active.connected_slots as usize
+    }
+
     pub(crate) fn add_address(&mut self, key: SlabKey, attributes: &Attributes) {
         let Attributes { weight, priority, hash } = *attributes;
         self.enter_tier(priority, 0);

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config_error::ConfigError;
 use crate::deadline_queue::DeadlineKind;
 use crate::instant::Instant;
+use crate::known_address::Replacement;
 use crate::reason::SlotEnd;
 use crate::slot::{Slot, SlotState};
 
@@ -118,15 +119,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Takes from an address what it has too much of.
     fn remove_surplus(&mut self, address: u32, before: &Config) {
         let usual = self.connections_per_address();
-        let known = self.addresses.get(address);
+        let known = self.addresses.get_mut(address);
+        if known.replacement == Replacement::AfterDrain {
+            known.replacement = Replacement::None;
+        }
         // With one too many there is no need for a replacement; a connection that stays and is old enough
         // gets one when its deadline is found to be over.
         let has_too_many = known.count.connected() > usual;
-        if known.is_replacing && (has_too_many || !self.has_outlived_connection(address)) {
-            self.addresses.get_mut(address).is_replacing = false;
+        if known.is_replacing() && (has_too_many || !self.has_outlived_connection(address)) {
+            self.addresses.get_mut(address).replacement = Replacement::None;
         }
         let known = self.addresses.get(address);
-        let allowed = usual + u16::from(known.is_replacing);
+        let allowed = usual + u16::from(known.is_replacing());
         let surplus = usize::from(known.count.held().saturating_sub(allowed));
         if surplus == 0 {
             return;

@@ -1,5 +1,5 @@
 //! All deadlines meet here, each with its reason. What each of them means has a file of its own:
-//! `dialling`, `failures`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
+//! `dialling`, `failures`, `pace`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
 
 use core::mem;
 use core::time::Duration;
@@ -8,6 +8,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
 use crate::instant::{Instant, duration_nanos};
+use crate::known_address::Replacement;
 use crate::outcome::FailureKind;
 use crate::random::Random;
 use crate::reason::SlotEnd;
@@ -18,6 +19,8 @@ use crate::slot::SlotState;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Reason {
     DialTimeout,
+    /// The connection has been up for long enough to end a row of short lives.
+    Long,
     /// The connection has been up for long enough to clear its address of failures.
     Stable,
     /// It owes outcomes and reports none.
@@ -41,8 +44,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
             SlotState::Busy | SlotState::Ready => {
                 let known = self.addresses.get(slot.address);
+                let long = self.long_life_at(slot).map(|at| (at, Reason::Long));
                 let stable = self.may_clear(slot).then(|| (slot.since + config.stable_after, Reason::Stable));
-                let lifetime = self.lifetime_end(index).filter(|_| !known.is_replacing);
+                let lifetime = self.lifetime_end(index).filter(|_| known.replacement == Replacement::None);
                 let lifetime = lifetime.map(|at| (at, Reason::Lifetime));
                 let quiet = if slot.owes_outcomes(config) {
                     let timeout = config.outcome_timeout;
@@ -52,7 +56,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                     let idle = config.idle_timeout;
                     idle.map(|timeout| (idle_since + self.shortened(timeout, index), Reason::Idle))
                 };
-                [stable, lifetime, quiet].into_iter().flatten().min()
+                [long, stable, lifetime, quiet].into_iter().flatten().min()
             }
         }
     }
@@ -88,6 +92,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 }
                 DeadlineKind::Backoff(index) => {
                     self.addresses.get_mut(index).backoff_armed = false;
+                    self.replace_after_drain(index);
                     self.update_dialling(index);
                     self.forget_if_done(index);
                 }
@@ -104,6 +109,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             Some((_, Reason::DialTimeout | Reason::Silent)) => {
                 self.drop_slot(index, SlotEnd::Failed(FailureKind::TimedOut));
             }
+            Some((_, Reason::Long)) => self.end_pace(index),
             Some((_, Reason::Stable)) => self.prove(index),
             Some((_, Reason::Lifetime)) => self.on_lifetime_end(index),
             Some((_, Reason::Idle)) => self.on_idle(index),

@@ -4,17 +4,22 @@
 //! Those that wait are ranked ([`DialRank`]) and dialled in that order while the pool's limits
 //! allow: [`Config::dials_max`](crate::Config::dials_max) in all, half of that to addresses that
 //! have failed, and in a lazy pool no more than there are items that nothing open can take
-//! (dials to addresses that have failed don't count against those to addresses that work).
+//! (dials to addresses that have failed don't count against those to addresses that work), or than there are
+//! connections. Items that nothing open can take also draw dials before the pace allows them, unless the address fails.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
-use crate::known_address::DialRank;
+use crate::known_address::{DialClass, DialRank};
 use crate::output::{Availability, Output};
 use crate::slot::{Slot, Trust};
+
+/// A dial that fails after this long was not refused: it may have been swallowed.
+const SLOW_DIAL: Duration = Duration::from_secs(1);
 
 /// The dials in flight, and the addresses that wait for one.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,12 @@ pub(super) struct Dials {
     /// Connections so new that nobody knows yet whether they can take an item.
     pub(super) fresh: usize,
     waiting: BTreeSet<(DialRank, u32)>,
+}
+
+impl Dials {
+    pub(super) fn is_any_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -42,12 +53,21 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
-        if known.dials.earliest > self.now || known.dials_missing(connections_per_address) == 0 {
+        let is_early =
+            known.dials.earliest > self.now || (known.pace.short_lives > 0 && known.count.dialling > 0);
+        let class = match (known.is_failing(), is_early) {
+            (false, false) => DialClass::Working,
+            (false, true) => DialClass::Early,
+            (true, false) if known.fails_slowly => DialClass::FailingSlowly,
+            (true, false) => DialClass::Failing,
+            (true, true) => return,
+        };
+        if known.dials_missing(connections_per_address) == 0 {
             return;
         }
         let failures = u16::try_from(known.failures).unwrap_or(u16::MAX);
         let rank = DialRank {
-            failing: known.is_failing(),
+            class,
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
             connections: known.count.held(),
             tie: self.random.next_u16(),
@@ -66,30 +86,35 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if !self.phase.keeps_connections() || self.dials.in_flight >= self.config.dials_max as usize {
             return None;
         }
-        let working = self.dials.waiting.first().filter(|(rank, _)| !rank.failing && self.is_wanted(*rank));
-        let chosen = working.or_else(|| {
-            let failing = (DialRank { failing: true, order: (0, 0), connections: 0, tie: 0 }, 0);
-            let may_probe = self.dials.probes < self.config.probes_max();
-            self.dials.waiting.range(failing..).next().filter(|(rank, _)| may_probe && self.is_wanted(*rank))
+        let may_probe = self.dials.probes < self.config.probes_max();
+        let classes = DialClass::ALL.into_iter().filter(|class| may_probe || !class.is_failing());
+        let firsts = classes.filter_map(|class| {
+            let least = (DialRank { class, order: (0, 0), connections: 0, tie: 0 }, 0);
+            self.dials.waiting.range(least..).next().filter(|(rank, _)| rank.class == class)
         });
-        chosen.map(|(_, index)| *index)
+        let mut wanted = firsts.filter(|(rank, _)| self.is_wanted(*rank));
+        wanted.next().map(|(_, index)| *index)
     }
 
-    /// Whether the pool wants a connection of this rank now. Eager pools always do; lazy ones when
-    /// more items wait than there are dials in flight and connections not yet heard of, and no
-    /// connection that could take them is ready. A dial to an address that has failed is no
-    /// reason to wait with one that works.
+    /// Whether the pool wants a connection of this rank now. Eager pools do, unless it is too early; else there must
+    /// be more items than dials in flight and connections not yet heard of, and no
+    /// connection that could take them ready. A dial to an address that has failed is no
+    /// reason to wait with one that works. A lazy pool dials no more at a time than it has connections: those may
+    /// have taken all that waits before the dials are done.
     fn is_wanted(&self, rank: DialRank) -> bool {
-        if !self.is_lazy() {
+        if !self.is_lazy() && rank.class != DialClass::Early {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
         let demand = self.demand.max(usize::from(self.fail_fast.availability == Availability::FailingFast));
-        let hopeless = if rank.failing { 0 } else { self.dials.probes };
-        if demand <= self.dials.in_flight - hopeless + self.dials.fresh {
+        let hopeful = self.dials.in_flight - if rank.class.is_failing() { 0 } else { self.dials.probes };
+        if demand <= hopeful + self.dials.fresh {
             return false;
         }
-        let (priority, _) = rank.order;
+        if self.is_lazy() && hopeful >= self.rings.active_connections().max(1) {
+            return false;
+        }
+        let priority = if self.is_lazy() { rank.order.0 } else { rank.order.1 };
         let is_ready = self.rings.active().ready_len() > 0;
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
@@ -101,12 +126,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(index);
         known.dials.last = self.now;
         let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
-        let episode = known.episode;
+        let episodes = (known.episode, known.pace.episode);
         let address = known.address.clone();
-        let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episode, self.now));
+        let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episodes, self.now));
+        self.keep_pace(index);
         self.join_siblings(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });
+    }
+
+    /// Whether a dial that has failed now has held its place for long.
+    pub(super) fn took_long(&self, slot: &Slot) -> bool {
+        self.now.saturating_duration_since(slot.dialled) >= SLOW_DIAL
     }
 
     pub(super) fn connections_per_address(&self) -> u16 {

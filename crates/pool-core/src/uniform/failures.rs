@@ -4,39 +4,66 @@
 //! failure opens a new episode, and the failure of a slot whose dial belongs to an earlier episode
 //! doesn't raise the delay.
 
+use core::time::Duration;
+
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
+use crate::instant::Instant;
 use crate::output::{Event, Output};
 use crate::slab::SlabKey;
 use crate::slot::{Slot, SlotState, Trust};
 
+/// A connection that ends in good order before this age, without a success, was hung up on.
+const HANG_UP_AGE: Duration = Duration::from_secs(1);
+
+/// How a connection goes, by its peer's doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Departure {
+    /// By an error.
+    Broken,
+    /// It is closed in good order.
+    Closed,
+    /// The peer asks for no more items.
+    Goodbye,
+}
+
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    /// Whether the end of a slot is held against its address. A failure always is. A close in
-    /// good order is not, once the connection has sent something (what came back unsent doesn't
-    /// count) or has been up for `stable_after`: before that it looks like a peer that accepts and
-    /// hangs up.
-    pub(super) fn is_failure(&self, slot: &Slot, in_good_order: bool) -> bool {
+    /// Whether the end of a slot, or its wish to go, is held against its address.
+    ///
+    /// A failed dial always is, and so is an end by error. An orderly end is, if the peer owed replies, or has hung
+    /// up: on a connection that had no success and was young, or of no use for what it was sent. So is an early
+    /// goodbye, but what is in flight may still be done: then the end of the drain decides.
+    pub(super) fn is_failure(&self, slot: &Slot, departure: Departure) -> bool {
         match slot.state {
             SlotState::Dialling => true,
-            SlotState::Busy | SlotState::Ready => {
-                !(in_good_order && (slot.has_sent() || self.is_stable(slot)))
-            }
-            SlotState::Draining | SlotState::Dropping => false,
+            SlotState::Busy | SlotState::Ready => match departure {
+                Departure::Broken => true,
+                Departure::Closed => {
+                    slot.owes_outcomes(&self.config)
+                        || self.is_hang_up(slot)
+                        || slot.was_of_no_use(&self.config)
+                }
+                Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,
+            },
+            SlotState::Draining => slot.hung_up && !slot.has_succeeded() && slot.was_of_no_use(&self.config),
+            SlotState::Dropping => false,
         }
     }
 
-    fn is_stable(&self, slot: &Slot) -> bool {
-        slot.trust == Trust::Proven
-            || self.now.saturating_duration_since(slot.since) >= self.config.stable_after
+    /// Whether a connection that goes in good order goes so early that it looks like a peer that accepts and hangs
+    /// up.
+    pub(super) fn is_hang_up(&self, slot: &Slot) -> bool {
+        let young = HANG_UP_AGE.min(self.config.stable_after);
+        !slot.has_succeeded() && self.now.saturating_duration_since(slot.since) < young
     }
 
     /// Whether a connection can still show that its address works again: it came up after the last failure.
     pub(super) fn may_clear(&self, slot: &Slot) -> bool {
         let known = self.addresses.get(slot.address);
         let is_later = known.episode == slot.evidence.connected_episode;
-        slot.trust != Trust::Proven && known.is_failing() && is_later
+        slot.trust < Trust::Works && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
@@ -49,9 +76,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.failures = known.failures.saturating_add(1);
         let (failures, is_first) = (known.failures, known.failures == 1);
         let until = known.dials.last + self.config.backoff.jittered(failures, &mut self.random);
-        self.clear_backoff(index);
+        self.postpone_dials(index, until);
         let known = self.addresses.get_mut(index);
-        known.dials.earliest = until;
         let address = known.address.clone();
         let is_present = known.present;
         let id = AddressId(SlabKey { index, generation: known.generation });
@@ -69,10 +95,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
         let Slot { address: index, trust, evidence, .. } = &mut self.slots[slot];
-        if *trust == Trust::Proven {
+        if *trust >= Trust::Works {
             return;
         }
-        *trust = Trust::Proven;
+        *trust = Trust::Works;
         let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {
@@ -84,9 +110,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 self.addresses.failing -= 1;
             }
             self.end_backoff(index);
+            self.keep_pace(index);
             self.outputs.push_back(Output::Event(Event::Recovered { address, id }));
         }
         self.update_deadline(slot);
+    }
+
+    /// No dial before this time, or before what is set already.
+    pub(super) fn postpone_dials(&mut self, index: u32, until: Instant) {
+        if until > self.addresses.get(index).dials.earliest.max(self.now) {
+            self.clear_backoff(index);
+            self.addresses.get_mut(index).dials.earliest = until;
+            self.update_dialling(index);
+        }
     }
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.

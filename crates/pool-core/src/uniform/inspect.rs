@@ -21,7 +21,7 @@ pub enum AddressState {
     Busy,
     /// It is being dialled and has no connection yet.
     Dialling,
-    /// It has no connection and waits for a dial: for its turn, or in a lazy pool for items.
+    /// It has no connection and waits for a dial: for its turn, its pace, or in a lazy pool for items.
     Waiting,
     /// It has failed and is left alone for a while.
     Backoff,
@@ -70,7 +70,7 @@ pub struct AddressStatus {
     pub in_flight: u32,
     /// Failure episodes since the last reset.
     pub failures: u32,
-    /// The end of its backoff, if it is in one.
+    /// When it may be dialled again, if not now: the later of backoff and pace.
     pub retry_at: Option<Instant>,
     /// The latest it has shown of itself.
     pub last_outcome: Option<LastOutcome>,
@@ -158,7 +158,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
-        let in_backoff = known.dials.earliest > self.now;
+        let waits = known.dials.earliest > self.now;
         let state = if !known.present {
             AddressState::Departed
         } else if known.count.ready > 0 {
@@ -167,7 +167,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             AddressState::Busy
         } else if known.count.dialling > 0 {
             AddressState::Dialling
-        } else if in_backoff {
+        } else if waits && known.is_failing() {
             AddressState::Backoff
         } else {
             AddressState::Waiting
@@ -190,7 +190,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dropping,
             in_flight,
             failures: known.failures,
-            retry_at: in_backoff.then_some(known.dials.earliest),
+            retry_at: waits.then_some(known.dials.earliest),
             last_outcome: known.last_outcome,
         }
     }

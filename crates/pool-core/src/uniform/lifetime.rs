@@ -6,8 +6,14 @@ use core::time::Duration;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::instant::Instant;
+use crate::known_address::Replacement;
 use crate::links::NONE;
-use crate::reason::DrainReason;
+use crate::outcome::FailureKind;
+use crate::reason::{DrainReason, SlotEnd};
+
+/// A connection that drains before its replacement is dialled has this long for it: while it drains, its peer lets
+/// nobody else in, and the address may be the only one.
+const DRAIN_FIRST_MAX: Duration = Duration::from_secs(1);
 
 /// The ends of lifetimes that don't follow from the settings in force alone.
 #[derive(Clone, Debug)]
@@ -73,7 +79,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if self.is_lazy() {
             return self.drain_slot(index, DrainReason::Lifetime);
         }
-        self.addresses.get_mut(address).is_replacing = true;
+        self.addresses.get_mut(address).replacement = Replacement::Awaited;
         self.update_siblings_deadlines(address);
         self.update_dialling(address);
     }
@@ -82,14 +88,47 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// or another whose end came before.
     pub(super) fn finish_replacement(&mut self, address: u32) {
         let known = self.addresses.get(address);
-        if !known.is_replacing || known.count.connected() <= self.connections_per_address() {
+        if !known.is_replacing() || known.count.connected() <= self.connections_per_address() {
             return;
         }
-        let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
-        let first = connected.min_by_key(|&slot| (self.lifetime_end(slot), self.slots[slot].since));
-        if let Some(first) = first {
+        if let Some(first) = self.first_to_be_replaced(address) {
             self.stop_replacing(address);
             self.drain_slot(first, DrainReason::Lifetime);
+        }
+    }
+
+    fn first_to_be_replaced(&self, address: u32) -> Option<u32> {
+        let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
+        connected.min_by_key(|&slot| (self.lifetime_end(slot), self.slots[slot].since))
+    }
+
+    /// A dial has failed. If it was refused, and was to replace a connection that works, the peer may let no more
+    /// connections in: then that one drains first, and this returns true. A dial that timed out says less, and is
+    /// no reason to give up what works.
+    pub(super) fn is_replacement_refused(&mut self, address: u32, end: SlotEnd) -> bool {
+        let known = self.addresses.get(address);
+        let is_whole = known.count.connected() >= self.connections_per_address();
+        let is_refused = matches!(end, SlotEnd::Failed(kind) if kind != FailureKind::TimedOut);
+        if !(known.is_replacing() && is_whole && is_refused) {
+            return false;
+        }
+        let Some(first) = self.first_to_be_replaced(address) else { return false };
+        self.addresses.get_mut(address).replacement = Replacement::AfterDrain;
+        self.drain_slot(first, DrainReason::Lifetime);
+        self.postpone_dials(address, self.now + DRAIN_FIRST_MAX);
+        self.update_siblings_deadlines(address);
+        true
+    }
+
+    /// A connection has drained, or has taken too long for it.
+    pub(super) fn replace_after_drain(&mut self, address: u32) {
+        if self.addresses.get(address).replacement == Replacement::AfterDrain {
+            self.stop_replacing(address);
+            if !self.addresses.get(address).is_failing() {
+                self.end_backoff(address);
+                self.keep_pace(address);
+            }
+            self.update_dialling(address);
         }
     }
 
@@ -98,13 +137,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn cancel_replacement(&mut self, address: u32) {
         let (known, usual) = (self.addresses.get(address), self.connections_per_address());
         let is_usual = known.count.connected() < usual && known.count.held() <= usual;
-        if known.is_replacing && is_usual {
+        if known.is_replacing() && is_usual {
             self.stop_replacing(address);
         }
     }
 
     fn stop_replacing(&mut self, address: u32) {
-        self.addresses.get_mut(address).is_replacing = false;
+        self.addresses.get_mut(address).replacement = Replacement::None;
         self.update_siblings_deadlines(address);
     }
 

@@ -11,7 +11,7 @@ use crate::balance::Balance;
 use crate::config::Opening;
 use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
-use crate::known_address::KnownAddress;
+use crate::known_address::{KnownAddress, Replacement};
 use crate::links::NONE;
 use crate::output::{Event, Output};
 use crate::reason::{DrainReason, SlotEnd};
@@ -181,7 +181,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let key = self.addresses.known.key(index);
         let known = self.addresses.get_mut(index);
         known.present = false;
-        known.is_replacing = false;
+        known.replacement = Replacement::None;
         known.since = self.now;
         let address = known.address.clone();
         self.addresses.failing -= usize::from(self.addresses.get(index).is_failing());

@@ -12,6 +12,7 @@ mod inspect;
 mod lateness;
 mod lifetime;
 mod membership;
+mod pace;
 mod re_resolution;
 mod slot_counts;
 mod slot_events;
@@ -277,8 +278,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         let address = slot.address;
-        if slot.trust != Trust::Proven {
-            self.on_rare_outcome(id, true);
+        if !slot.has_succeeded() {
+            self.count_first_success(id.0.index);
+            self.settle();
         }
         self.balancer.on_answered(self.addresses.id(address), latency, self.now);
         Handled::Applied
@@ -314,7 +316,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn on_rare_outcome(&mut self, id: SlotId, proves: bool) {
         self.update_deadline(id.0.index);
         if proves {
-            self.prove(id.0.index);
+            self.count_success(id.0.index);
             self.settle();
         }
     }

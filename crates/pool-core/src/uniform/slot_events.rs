@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::Uniform;
+use super::failures::Departure;
 use crate::balance::Balance;
 use crate::ids::SlotId;
 use crate::known_address::LastOutcome;
@@ -66,8 +67,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotEvent::GoingAway => self.on_going_away(index),
             _ => {
                 self.flip_ready(index, state);
-                // Only a lazy pool acts on the difference between busy and ready.
-                if self.is_lazy() {
+                // Only dials on demand depend on the difference between busy and ready.
+                if self.is_lazy() || self.dials.is_any_waiting() {
                     self.settle();
                 }
             }
@@ -78,6 +79,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = self.slots[index].address;
         let known = self.addresses.get_mut(address);
         known.answered = true;
+        known.fails_slowly = false;
         known.last_outcome = Some(LastOutcome::Connected);
         self.slots[index].evidence.connected_episode = known.episode;
         self.change_state(index, SlotState::Busy);
@@ -103,12 +105,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn on_going_away(&mut self, index: u32) {
         let slot = &self.slots[index];
         let (address, episode) = (slot.address, slot.evidence.episode);
-        let is_failure = self.is_failure(slot, true);
+        let is_failure = self.is_failure(slot, Departure::Goodbye);
+        self.slots[index].hung_up = self.is_hang_up(slot);
         self.drain_slot(index, DrainReason::GoingAway);
         if is_failure {
             self.count_failure(address, episode);
-            self.update_dialling(address);
         }
+        self.count_life(&self.slots[index].clone());
+        self.update_dialling(address);
         self.settle();
     }
 
@@ -216,14 +220,25 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if slot.unreported > 0 {
             self.balancer.on_lost(address, slot.unreported, self.now);
         }
+        let departure = if end == SlotEnd::Closed { Departure::Closed } else { Departure::Broken };
         let is_failure = match slot.dropped {
             Some(dropped) => dropped.is_failure(),
-            None => self.is_failure(&slot, end == SlotEnd::Closed),
+            None => self.is_failure(&slot, departure),
         };
         self.tell_end(id, &slot, end);
+        let last = slot.dropped.map_or(slot.state, |dropped| dropped.from);
+        let is_refused = last == SlotState::Dialling && self.is_replacement_refused(slot.address, end);
         if is_failure {
             self.stop_awaiting_failure(slot.address);
-            self.count_failure(slot.address, slot.evidence.episode);
+            if !is_refused {
+                self.count_failure(slot.address, slot.evidence.episode);
+            }
+        }
+        match last {
+            SlotState::Dialling => self.addresses.get_mut(slot.address).fails_slowly = self.took_long(&slot),
+            SlotState::Draining => self.replace_after_drain(slot.address),
+            SlotState::Busy | SlotState::Ready => self.count_life(&slot),
+            SlotState::Dropping => {}
         }
         self.cancel_replacement(slot.address);
         self.update_dialling(slot.address);
@@ -244,6 +259,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             id: address_id,
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
+            lived: self.now.saturating_duration_since(slot.dialled),
             sent: slot.sent,
             in_flight: slot.in_flight(),
         });

@@ -56,9 +56,7 @@ impl Pair {
                 Answer::Nothing
             }
             Input::Config(config) => {
-                let answer = Answer::Configured(self.uniform.handle_config(config.clone(), now).is_ok());
-                self.compare_backoffs();
-                answer
+                Answer::Configured(self.uniform.handle_config(config.clone(), now).is_ok())
             }
             Input::Slot(slot, event) => Answer::Handled(self.uniform.handle_slot(*slot, *event, now)),
             Input::Outcome(slot, outcome) => {
@@ -91,6 +89,7 @@ impl Pair {
             }
             self.trace.push(output);
         }
+        self.compare_backoffs();
         self.reference.end_step(self.wake_at);
         let selected = self.uniform.select(&PickArgs::any(), self.now);
         self.reference.on_selected(selected);

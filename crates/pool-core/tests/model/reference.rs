@@ -47,6 +47,7 @@ pub(crate) enum Phase {
 
 /// An address that is in the set, drains, or is in backoff.
 #[derive(Clone, Default, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Known {
     pub(crate) priority: u16,
     pub(crate) weight: u32,
@@ -65,15 +66,32 @@ pub(crate) struct Known {
     draining_max: usize,
     dialled_at: Instant,
     retry_at: Instant,
+    /// Within what the machine may have drawn when it may be dialled again, if this step has changed that.
+    drawn: Option<(Instant, Instant)>,
+    /// Connections in a row that were short-lived.
+    short_lives: u32,
+    /// The row that a new connection belongs to.
+    pace_episode: u32,
+    /// Its last dial that failed took long.
+    fails_slowly: bool,
+    /// A replacement was refused, and the old connection drains first.
+    after_drain: bool,
     /// The ready slots, the one whose turn it is first.
     ready: Vec<SlotId>,
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "as above")]
 pub(crate) struct Occupant {
     pub(crate) address: u32,
     pub(crate) state: SlotState,
+    dialled: Instant,
     pub(crate) since: Instant,
+    pace_episode: u32,
+    /// How many of its items have to succeed before the next success is one after another, once it has had one.
+    owed_at_success: Option<u32>,
+    /// It said goodbye when it was young and without a success.
+    hung_up: bool,
     pub(crate) sent: u64,
     pub(crate) in_flight: u32,
     /// Items in flight that it has answered.
@@ -130,10 +148,19 @@ impl Occupant {
         reports && self.in_flight > 0
     }
 
-    /// Whether it has sent anything, as far as can be told.
-    fn has_sent(&self) -> bool {
-        let has_told = self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent);
-        self.in_flight > 0 || self.answered_ever > 0 || has_told
+    /// Items that it has not told of: all, if it has told of none.
+    fn told_in_flight(&self) -> u64 {
+        let has_told = self.answered_ever > 0 || !self.outcomes.is_empty();
+        if has_told { self.in_flight.into() } else { self.sent }
+    }
+
+    /// Whether it took items, and is known to have done none of them.
+    fn was_of_no_use(&self, config: &Config) -> bool {
+        let came_back = self.outcomes.iter().filter(|outcome| **outcome == Outcome::Unsent).count();
+        let took = self.sent > came_back as u64;
+        let is_done = |outcome: &Outcome| !matches!(outcome, Outcome::Unsent | Outcome::Cancelled);
+        let reports = !self.outcomes.is_empty() || self.answered_ever > 0 || config.outcome_timeout.is_some();
+        took && reports && self.answered_ever == 0 && !self.outcomes.iter().any(is_done)
     }
 
     fn idle_since(&self) -> Instant {
@@ -240,6 +267,12 @@ struct Pending {
     fails_fast: bool,
     going_away: Option<SlotId>,
     backed_off: Option<u32>,
+    /// Whose connection has gone, and whether it was short-lived.
+    paced: Option<(u32, bool)>,
+    /// Whose replacement was refused.
+    drains_first: Option<u32>,
+    /// Who has had one success after another.
+    may_end_pace: BTreeSet<u32>,
     recovered: Option<u32>,
     connected: Option<SlotId>,
     added: BTreeSet<u32>,
@@ -410,7 +443,7 @@ impl Reference {
         let known = &self.known[&address];
         let timed_out = SlotEnd::Failed(FailureKind::TimedOut);
         let mut dropped = self.occupants(address).filter_map(|(_, slot)| slot.dropped.as_ref());
-        if dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
+        if known.after_drain || dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
             return 0;
         }
         let dialling = self.count(address, SlotState::Dialling);
@@ -423,8 +456,15 @@ impl Reference {
         }
     }
 
+    /// Whether it may be dialled only for items that nobody else can take.
+    fn is_early(&self, address: u32) -> bool {
+        let known = &self.known[&address];
+        let is_one_at_a_time = known.short_lives > 0 && self.count(address, SlotState::Dialling) > 0;
+        self.retry_at(address).is_some() || is_one_at_a_time
+    }
+
     fn is_wanted(&self, address: u32) -> bool {
-        if !self.is_lazy() {
+        if !self.is_lazy() && !self.is_early(address) {
             return true;
         }
         let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
@@ -433,7 +473,10 @@ impl Reference {
         let priority = known.priority;
         // A dial to a failing address is not counted upon where another works.
         let hopeful = self.dialling() - if known.failures > 0 { 0 } else { self.probes() };
+        let active = self.set.iter().filter(|other| Some(self.known[other].priority) == self.active());
+        let connections: usize = active.map(|other| self.connected(*other)).sum();
         demand > hopeful + fresh
+            && (!self.is_lazy() || hopeful < connections.max(1))
             && self
                 .active()
                 .is_none_or(|active| priority < active || (priority == active && !self.has_ready()))
@@ -443,7 +486,7 @@ impl Reference {
         let failing = self.known[&address].failures > 0;
         matches!(self.phase, Phase::Open | Phase::Closing(_))
             && self.is_present(address)
-            && self.retry_at(address).is_none()
+            && (!failing || self.retry_at(address).is_none())
             && self.missing(address, is_replacing) > 0
             && self.dialling() < self.config.dials_max as usize
             && (!failing || self.probes() < self.probes_max())
@@ -455,13 +498,18 @@ impl Reference {
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
         let (priority, failures) = (u32::from(known.priority), known.failures);
         let order = if self.is_lazy() { (priority, failures) } else { (failures, priority) };
-        (failures > 0, order, connections)
+        let class = match (failures > 0, self.is_early(address)) {
+            (false, is_early) => u8::from(is_early),
+            (true, _) => 2 + u8::from(known.fails_slowly),
+        };
+        (class, order, connections)
     }
 
     /// The addresses that ought to be dialled now.
     pub(crate) fn due_for_a_dial(&self) -> Vec<u32> {
         let set = self.set.iter().copied();
-        set.filter(|&address| self.may_dial(address, self.known[&address].is_replacing)).collect()
+        let certain = set.filter(|address| self.known[address].drawn.is_none());
+        certain.filter(|&address| self.may_dial(address, self.known[&address].is_replacing)).collect()
     }
 
     fn is_older_than_nine_tenths(&self, since: Instant, limit: Option<Duration>) -> bool {
@@ -499,6 +547,11 @@ impl Reference {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
                 }
+                let (now, known) = (self.now, self.known.iter());
+                let late = known.filter(|(_, known)| known.after_drain && known.retry_at <= now);
+                for address in late.map(|(address, _)| *address).collect::<Vec<_>>() {
+                    self.replace_after_drain(address);
+                }
                 self.pending.fails_fast = self.fail_fast_at().is_some_and(|at| at <= self.now);
             }
             Input::RetryNow(address) => {
@@ -508,6 +561,7 @@ impl Reference {
                 {
                     was_in_backoff = known.retry_at > self.now;
                     known.retry_at = Instant::ZERO;
+                    known.after_drain &= !was_in_backoff;
                 }
                 answer = Answer::WasInBackoff(was_in_backoff);
             }
@@ -566,7 +620,9 @@ impl Reference {
             self.counted_failures = 0;
         }
         for address in &self.pending.removed {
-            self.known.get_mut(address).expect("known").stop_replacing();
+            let known = self.known.get_mut(address).expect("known");
+            known.stop_replacing();
+            known.after_drain = false;
         }
         for (priority, turns) in &mut self.rings {
             // Of a priority that nobody stays in it may be forgotten who had the last turn.
@@ -642,6 +698,7 @@ impl Reference {
             .occupants(address)
             .any(|(_, slot)| slot.state.is_connected() && self.has_certainly_outlived(slot));
         let known = self.known.get_mut(&address).expect("known");
+        known.after_drain = false;
         // It is known of only when a replacement is dialled.
         known.may_be_replacing = may;
         known.is_replacing &= may && must;
@@ -650,6 +707,16 @@ impl Reference {
     /// Settings that are taken shorten backoffs that are longer than the new cap, and nothing else. Those
     /// that are refused change none, not even one that its jitter made longer than the cap.
     pub(crate) fn on_retry_at(&mut self, address: u32, found: Option<Instant>) {
+        let drawn = self.known.get_mut(&address).expect("known").drawn.take();
+        if let Some((least, most)) = drawn {
+            let least = least.max(self.known[&address].retry_at);
+            let is_possible = found.map_or(least <= self.now, |found| {
+                self.retry_at(address) == Some(found) || (least <= found && found <= most)
+            });
+            assert!(is_possible, "{address} is dialled at {found:?} instead of {least:?} to {most:?}");
+            self.known.get_mut(&address).expect("known").retry_at = found.unwrap_or(Instant::ZERO);
+            return;
+        }
         let (before, backoff) = (self.retry_at(address), self.config.backoff);
         let is_changed = self.pending.reconfigured.is_some();
         if !is_changed || before.is_none_or(|at| at <= self.now + backoff.cap) {
@@ -717,6 +784,7 @@ impl Reference {
                 slot.occupied_until = self.now;
                 let known = self.known.get_mut(&slot.address).expect("known");
                 known.answered = true;
+                known.fails_slowly = false;
                 slot.connected_episode = known.episode;
                 self.pending.connected = Some(id);
             }
@@ -732,9 +800,12 @@ impl Reference {
             SlotEvent::GoingAway if state != SlotState::Draining => {
                 let slot = self.slots[&id].clone();
                 self.pending.going_away = Some(id);
-                if self.is_failure(&slot, true) && self.known[&slot.address].episode == slot.episode {
+                let is_failure = self.is_hang_up(&slot) && slot.told_in_flight() == 0;
+                if is_failure && self.known[&slot.address].episode == slot.episode {
                     self.pending.backed_off = Some(slot.address);
                 }
+                self.slots.get_mut(&id).expect("live").hung_up = self.is_hang_up(&slot);
+                self.count_life(&slot);
             }
             SlotEvent::Failed(kind) => self.pending.end = Some((id, SlotEnd::Failed(kind))),
             SlotEvent::Closed => self.pending.end = Some((id, SlotEnd::Closed)),
@@ -790,9 +861,23 @@ impl Reference {
             slot.answered = slot.answered.saturating_sub(1);
         }
         if matches!(outcome, Outcome::Success { .. }) {
-            self.on_proof(id);
+            self.on_success(id);
         }
         Handled::Applied
+    }
+
+    /// A success that comes after another, of an item that was sent after that, ends a row of short lives.
+    fn on_success(&mut self, id: SlotId) {
+        self.on_proof(id);
+        let slot = self.slots.get_mut(&id).expect("live");
+        match &mut slot.owed_at_success {
+            None => slot.owed_at_success = Some(slot.in_flight),
+            Some(0) if self.known[&slot.address].pace_episode == slot.pace_episode => {
+                let address = slot.address;
+                self.pending.may_end_pace.insert(address);
+            }
+            Some(owed) => *owed = owed.saturating_sub(1),
+        }
     }
 
     fn on_answered(&mut self, id: SlotId) -> Handled {
@@ -804,6 +889,9 @@ impl Reference {
         slot.answered_ever += 1;
         slot.spoke = self.now;
         self.known.get_mut(&slot.address).expect("known").tally.answered += 1;
+        if slot.owed_at_success.is_none() {
+            slot.owed_at_success = Some(slot.in_flight);
+        }
         self.on_proof(id);
         Handled::Applied
     }
@@ -842,12 +930,56 @@ impl Reference {
     }
 
     fn is_failure(&self, slot: &Occupant, in_good_order: bool) -> bool {
-        let age = self.now.saturating_duration_since(slot.since);
-        let has_worked = slot.has_sent() || slot.was_stable || age >= self.config.stable_after;
+        let is_bad =
+            slot.owes_outcomes(&self.config) || self.is_hang_up(slot) || slot.was_of_no_use(&self.config);
         match slot.state {
             SlotState::Dialling => true,
-            SlotState::Busy | SlotState::Ready => !(in_good_order && has_worked),
-            SlotState::Draining | SlotState::Dropping => false,
+            SlotState::Busy | SlotState::Ready => !in_good_order || is_bad,
+            SlotState::Draining => {
+                slot.hung_up && slot.owed_at_success.is_none() && slot.was_of_no_use(&self.config)
+            }
+            SlotState::Dropping => false,
+        }
+    }
+
+    /// Whether a connection goes that is young and has had no success.
+    fn is_hang_up(&self, slot: &Occupant) -> bool {
+        let age = self.now.saturating_duration_since(slot.since);
+        let is_young = age < Duration::from_secs(1).min(self.config.stable_after);
+        slot.state.is_connected() && slot.owed_at_success.is_none() && is_young
+    }
+
+    /// A connection goes by its peer's doing.
+    fn count_life(&mut self, slot: &Occupant) {
+        let (now, spread) = (self.now, self.config.redial_spread);
+        let is_present = self.is_present(slot.address);
+        let known = self.known.get_mut(&slot.address).expect("known");
+        if let Some(pace_max) = self.config.pace_max
+            && known.pace_episode == slot.pace_episode
+        {
+            let is_short = now.saturating_duration_since(slot.dialled) < pace_max;
+            known.pace_episode += 1;
+            if is_short || known.short_lives > 0 {
+                self.pending.paced = Some((slot.address, is_short));
+            }
+        }
+        // Not if an item waits that nobody else can take once this connection drains.
+        if let Some(spread) = spread.filter(|_| is_present) {
+            known.drawn = Some((now, now + spread));
+        }
+    }
+
+    /// The pace of dials, which is drawn anew for each.
+    fn draw_pace(&mut self, address: u32) {
+        let (backoff, max) = (self.config.backoff, self.config.pace_max.unwrap_or(Duration::ZERO));
+        let known = self.known.get_mut(&address).expect("known");
+        if known.short_lives > 0 {
+            let delay = backoff.delay(known.short_lives).min(max);
+            let jitter = delay * backoff.jitter_percent / 100 + Duration::from_nanos(100);
+            let (least, most) =
+                (known.dialled_at + delay.saturating_sub(jitter), known.dialled_at + (delay + jitter));
+            known.drawn = Some((least.min(self.now.max(least)), most));
+            self.is_out_of_order = true;
         }
     }
 
@@ -911,10 +1043,15 @@ impl Reference {
         }
         let known = self.known.get_mut(&address).expect("known");
         known.dialled_at = self.now;
+        let pace_episode = known.pace_episode;
         let occupant = Occupant {
             address,
             state: SlotState::Dialling,
+            dialled: self.now,
             since: self.now,
+            pace_episode,
+            owed_at_success: None,
+            hung_up: false,
             sent: 0,
             in_flight: 0,
             answered: 0,
@@ -934,6 +1071,7 @@ impl Reference {
         };
         self.used.push(id);
         self.slots.insert(id, occupant);
+        self.draw_pace(address);
     }
 
     fn on_drain(&mut self, id: SlotId) {
@@ -988,9 +1126,10 @@ impl Reference {
                 assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
                 self.on_draining(*slot, *reason);
             }
-            Event::SlotEnded { slot, address, id, state, end, sent, in_flight } => {
+            Event::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } => {
                 assert_eq!(self.ids.get(id), Some(address), "{event:?}");
                 let occupant = self.slots.get(slot).expect("a live slot ends").clone();
+                assert_eq!(*lived, self.now.saturating_duration_since(occupant.dialled), "{event:?}");
                 let found = (*address, *state, *sent, *in_flight);
                 let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
                 assert_eq!(found, (occupant.address, last, occupant.sent, occupant.in_flight));
@@ -1000,6 +1139,10 @@ impl Reference {
                 assert_eq!(self.ids.get(id), Some(address), "{event:?}");
                 assert_eq!(self.pending.backed_off.take(), Some(*address), "{event:?}");
                 self.on_backed_off(*address, *failures, *until);
+            }
+            Event::Paced { address, id, short_lives, until } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
+                self.on_paced(*address, *short_lives, *until);
             }
             Event::Recovered { address, id } => {
                 assert_eq!(self.ids.get(id), Some(address), "{event:?}");
@@ -1023,6 +1166,9 @@ impl Reference {
             DrainReason::Lifetime if self.is_lazy() => {
                 assert!(self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max), "{slot:?}");
                 self.on_tired(id, &slot);
+            }
+            DrainReason::Lifetime if self.known[&address].after_drain => {
+                assert_eq!(self.pending.drains_first.take(), Some(address), "its replacement was refused");
             }
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
@@ -1130,10 +1276,85 @@ impl Reference {
         self.leave(id);
         self.slots.remove(&id);
         self.known.get_mut(&occupant.address).expect("known").tally.lost += u64::from(occupant.in_flight);
-        if is_failure && self.known[&occupant.address].episode == occupant.episode {
+        let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
+        let is_refused = last == SlotState::Dialling && self.is_replacement_refused(occupant.address, end);
+        if is_failure && !is_refused && self.known[&occupant.address].episode == occupant.episode {
             self.pending.backed_off = Some(occupant.address);
         }
+        match last {
+            SlotState::Dialling => {
+                let took = self.now.saturating_duration_since(occupant.dialled);
+                let known = self.known.get_mut(&occupant.address).expect("known");
+                known.fails_slowly = took >= Duration::from_secs(1);
+            }
+            SlotState::Draining => self.replace_after_drain(occupant.address),
+            SlotState::Busy | SlotState::Ready => self.count_life(occupant),
+            SlotState::Dropping => {}
+        }
         self.cancel_replacement(occupant.address);
+    }
+
+    /// Whether the connection that was to be replaced has to drain first.
+    fn is_replacement_refused(&mut self, address: u32, end: SlotEnd) -> bool {
+        let is_whole = self.connected(address) >= self.n();
+        let known = self.known.get_mut(&address).expect("known");
+        let is_refused = known.is_replacing && is_whole && end == SlotEnd::Failed(FailureKind::Error);
+        if is_refused {
+            known.stop_replacing();
+            known.after_drain = true;
+            known.drawn = None;
+            known.retry_at = known.retry_at.max(self.now + Duration::from_secs(1));
+            self.pending.drains_first = Some(address);
+        }
+        is_refused
+    }
+
+    /// The connection that was to drain first is gone, or takes too long.
+    fn replace_after_drain(&mut self, address: u32) {
+        let known = self.known.get_mut(&address).expect("known");
+        if core::mem::take(&mut known.after_drain) && known.failures == 0 {
+            known.retry_at = Instant::ZERO;
+            self.draw_pace(address);
+        }
+    }
+
+    fn on_paced(&mut self, address: u32, short_lives: u32, until: Instant) {
+        let paced = self.pending.paced.take_if(|(paced, _)| *paced == address);
+        if short_lives == 0 {
+            let may_end = self.pending.may_end_pace.remove(&address) || self.has_long_life(address);
+            assert!(may_end || paced == Some((address, false)), "the row of {address} goes on");
+            let known = self.known.get_mut(&address).expect("known");
+            assert!(known.short_lives > 0, "there was no row");
+            known.short_lives = 0;
+            if known.failures == 0 && paced.is_none() {
+                known.retry_at = Instant::ZERO;
+                self.is_out_of_order = true;
+            }
+            return;
+        }
+        assert_eq!(paced, Some((address, true)), "no short life");
+        self.known.get_mut(&address).expect("known").short_lives += 1;
+        self.draw_pace(address);
+        let known = self.known.get_mut(&address).expect("known");
+        assert_eq!(short_lives, known.short_lives);
+        let (least, most) = known.drawn.take().expect("there is a row");
+        let before = known.retry_at.max(self.now);
+        let is_possible = until == before || (least.max(before) <= until && until <= most);
+        assert!(is_possible, "{address} is paced until {until:?} instead of {least:?} to {most:?}");
+        known.retry_at = until;
+        if until <= self.now
+            && let Some(spread) = self.config.redial_spread
+        {
+            known.drawn = Some((self.now, self.now + spread));
+        }
+    }
+
+    /// Whether a connection of the row has lived for long.
+    fn has_long_life(&self, address: u32) -> bool {
+        let Some(pace_max) = self.config.pace_max else { return true };
+        self.occupants(address).any(|(_, slot)| {
+            slot.pace_episode == self.known[&address].pace_episode && slot.dialled + pace_max <= self.now
+        })
     }
 
     fn on_backed_off(&mut self, address: u32, failures: u32, until: Instant) {
@@ -1141,7 +1362,10 @@ impl Reference {
         let known = self.known.get_mut(&address).expect("known");
         known.failures += 1;
         known.episode += 1;
-        known.retry_at = until;
+        known.retry_at = known.retry_at.max(until);
+        if known.retry_at > self.now {
+            known.drawn = None;
+        }
         assert_eq!(failures, known.failures);
         let mut delay = backoff.base.as_secs_f64();
         for _ in 1..failures {
@@ -1175,6 +1399,7 @@ impl Reference {
         assert!(known.failures > 0);
         known.failures = 0;
         known.retry_at = Instant::ZERO;
+        self.draw_pace(address);
         self.is_out_of_order = true;
     }
 
@@ -1232,6 +1457,9 @@ impl Reference {
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
             SlotState::Busy | SlotState::Ready => {
+                let known = &self.known[&slot.address];
+                let is_in_row = known.short_lives > 0 && known.pace_episode == slot.pace_episode;
+                let long = self.config.pace_max.filter(|_| is_in_row).map(|max| slot.dialled + max);
                 let stable = self.may_clear(slot).then(|| slot.since + self.config.stable_after);
                 let lifetime = self.ends_by(slot).filter(|_| self.is_lazy());
                 let idle_since = slot.idle_since().max(slot.occupied_until);
@@ -1239,7 +1467,7 @@ impl Reference {
                 let idle = idle.map(|max| idle_since + max);
                 let silent = self.config.outcome_timeout.filter(|_| slot.owes_outcomes(&self.config));
                 let silent = silent.map(|max| slot.spoke.max(slot.since).max(slot.seen_until) + max);
-                [stable, lifetime, idle, silent].into_iter().flatten().min()
+                [long, stable, lifetime, idle, silent].into_iter().flatten().min()
             }
         }
     }
@@ -1279,6 +1507,8 @@ impl Reference {
     /// Ends a step: nothing may be left to be said, and what is over is forgotten.
     pub(crate) fn end_step(&mut self, wake_at: Option<Instant>) {
         let is_reconfigured = self.pending.reconfigured.take().is_some();
+        // Only a row that there was can end.
+        self.pending.may_end_pace.clear();
         let pending = format!("{:?}", self.pending);
         assert_eq!(pending, format!("{:?}", Pending::default()), "not done: {pending}");
         let (set, slots, now) = (&self.set, &self.slots, self.now);

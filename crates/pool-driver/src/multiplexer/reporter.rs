@@ -170,14 +170,14 @@ impl<P: Seams> Reporter<P> {
             CoreEvent::Draining { slot, address, id, reason } => {
                 self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
             }
-            CoreEvent::SlotEnded { slot, address, id, state, end, sent, in_flight } => {
+            CoreEvent::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } => {
                 if end == SlotEnd::Failed(FailureKind::TimedOut) {
                     self.keep_timeout(slot, id, state);
                 }
                 let error = self.slot_errors.remove(&slot);
                 self.observe(|| {
                     let (address, error) = (address.copy_for_user(), error.clone());
-                    Event::SlotEnded { address, id, slot, state, end, error, sent, in_flight }
+                    Event::SlotEnded { address, id, slot, state, end, error, lived, sent, in_flight }
                 });
                 discard(error);
             }
@@ -187,6 +187,14 @@ impl<P: Seams> Reporter<P> {
                 self.observe(|| {
                     let address = address.copy_for_user();
                     Event::BackedOff { address, id, failures, retry_after }
+                });
+            }
+            CoreEvent::Paced { address, id, short_lives, until } => {
+                let retry_after = until.saturating_duration_since(now);
+                self.touch(id);
+                self.observe(|| {
+                    let address = address.copy_for_user();
+                    Event::Paced { address, id, short_lives, retry_after }
                 });
             }
             CoreEvent::Recovered { address, id } => {

@@ -166,6 +166,8 @@ pub enum Event<A> {
         end: SlotEnd,
         /// The error, if it failed.
         error: Option<SharedError>,
+        /// How long it lived, from the start of its dial.
+        lived: Duration,
         /// Items it was sent in its life.
         sent: u64,
         /// Items it may have taken with it: sent, and neither reported on nor returned, its last words
@@ -180,6 +182,18 @@ pub enum Event<A> {
         id: AddressId,
         /// How often, since it last worked.
         failures: u32,
+        /// For how long from now; zero if it may be dialled at once.
+        retry_after: Duration,
+    },
+    /// A connection to the address was short-lived (again), and no other is dialled for a while, but for items that
+    /// nobody else can take. No failure. Or the row of short lives has ended.
+    Paced {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+        /// Short lives in a row; 0 at its end.
+        short_lives: u32,
         /// For how long from now; zero if it may be dialled at once.
         retry_after: Duration,
     },
