@@ -119,10 +119,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Takes from an address what it has too much of.
     fn remove_surplus(&mut self, address: u32, before: &Config) {
         let usual = self.connections_per_address();
-        let known = self.addresses.get_mut(address);
-        if known.replacement == Replacement::AfterDrain {
-            known.replacement = Replacement::None;
-        }
+        self.stop_draining_first(address);
+        let known = self.addresses.get(address);
         // With one too many there is no need for a replacement; a connection that stays and is old enough
         // gets one when its deadline is found to be over.
         let has_too_many = known.count.connected() > usual;

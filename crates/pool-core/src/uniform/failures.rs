@@ -125,6 +125,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
+    /// Lets an address be dialled at once, whatever it waits for. Returns whether it was in backoff.
+    pub(super) fn retry(&mut self, index: u32) -> bool {
+        self.stop_draining_first(index);
+        self.end_backoff(index)
+    }
+
     /// Lets an address be dialled at once. Returns whether it was in backoff.
     pub(super) fn end_backoff(&mut self, index: u32) -> bool {
         let was_in_backoff = self.addresses.get(index).dials.earliest > self.now;

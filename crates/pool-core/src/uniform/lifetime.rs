@@ -84,6 +84,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.update_dialling(address);
     }
 
+    /// Returns whether a connection drained before its replacement.
+    pub(super) fn stop_draining_first(&mut self, address: u32) -> bool {
+        let drains_first = self.addresses.get(address).replacement == Replacement::AfterDrain;
+        if drains_first {
+            self.stop_replacing(address);
+        }
+        drains_first
+    }
+
     /// A new connection is up: if it was made to replace one at the end of its life, that one drains now,
     /// or another whose end came before.
     pub(super) fn finish_replacement(&mut self, address: u32) {
@@ -122,8 +131,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// A connection has drained, or has taken too long for it.
     pub(super) fn replace_after_drain(&mut self, address: u32) {
-        if self.addresses.get(address).replacement == Replacement::AfterDrain {
-            self.stop_replacing(address);
+        if self.stop_draining_first(address) {
             if !self.addresses.get(address).is_failing() {
                 self.end_backoff(address);
                 self.keep_pace(address);

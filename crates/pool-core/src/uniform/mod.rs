@@ -359,7 +359,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if !self.phase.keeps_connections() {
             return false;
         }
-        let was_in_backoff = self.addresses.find(address).is_some_and(|index| self.end_backoff(index));
+        let was_in_backoff = self.addresses.find(address).is_some_and(|index| self.retry(index));
         self.settle();
         was_in_backoff
     }

@@ -269,6 +269,8 @@ struct Pending {
     backed_off: Option<u32>,
     /// Whose connection has gone, and whether it was short-lived.
     paced: Option<(u32, bool)>,
+    /// Whose replacement was refused, if it was one: a change of the lifetime may have made it one.
+    may_drain_first: Option<u32>,
     /// Whose replacement was refused.
     drains_first: Option<u32>,
     /// Who has had one success after another.
@@ -1155,6 +1157,11 @@ impl Reference {
         let (drained, slot) = self.pending.drained.take().expect("it is told of nobody else");
         assert_eq!(drained, id);
         let address = slot.address;
+        let is_lifetime = reason == DrainReason::Lifetime && self.connected(address) < self.n();
+        if is_lifetime && self.pending.may_drain_first.take_if(|it| *it == address).is_some() {
+            self.drain_first(address);
+            self.pending.backed_off = None;
+        }
         match reason {
             DrainReason::AddressLeft => assert!(!self.is_present(address)),
             DrainReason::GoingAway => assert_eq!(self.pending.going_away.take(), Some(id)),
@@ -1297,16 +1304,23 @@ impl Reference {
     /// Whether the connection that was to be replaced has to drain first.
     fn is_replacement_refused(&mut self, address: u32, end: SlotEnd) -> bool {
         let is_whole = self.connected(address) >= self.n();
-        let known = self.known.get_mut(&address).expect("known");
-        let is_refused = known.is_replacing && is_whole && end == SlotEnd::Failed(FailureKind::Error);
-        if is_refused {
-            known.stop_replacing();
-            known.after_drain = true;
-            known.drawn = None;
-            known.retry_at = known.retry_at.max(self.now + Duration::from_secs(1));
-            self.pending.drains_first = Some(address);
+        let known = &self.known[&address];
+        let is_refused = is_whole && end == SlotEnd::Failed(FailureKind::Error);
+        if is_refused && known.is_replacing {
+            self.drain_first(address);
+        } else if is_refused && known.may_be_replacing {
+            self.pending.may_drain_first = Some(address);
         }
-        is_refused
+        is_refused && self.known[&address].after_drain
+    }
+
+    fn drain_first(&mut self, address: u32) {
+        let known = self.known.get_mut(&address).expect("known");
+        known.stop_replacing();
+        known.after_drain = true;
+        known.drawn = None;
+        known.retry_at = known.retry_at.max(self.now + Duration::from_secs(1));
+        self.pending.drains_first = Some(address);
     }
 
     /// The connection that was to drain first is gone, or takes too long.
@@ -1509,6 +1523,7 @@ impl Reference {
         let is_reconfigured = self.pending.reconfigured.take().is_some();
         // Only a row that there was can end.
         self.pending.may_end_pace.clear();
+        self.pending.may_drain_first = None;
         let pending = format!("{:?}", self.pending);
         assert_eq!(pending, format!("{:?}", Pending::default()), "not done: {pending}");
         let (set, slots, now) = (&self.set, &self.slots, self.now);
