@@ -110,7 +110,7 @@ macro_rules! for_each_scenario {
             c2_a_lazy_pool_opens_nothing_before_an_item_waits
             c2_a_lazy_pool_opens_no_more_while_an_open_connection_takes_the_items
             c2_a_lazy_pool_opens_the_next_connection_to_the_least_connected_address
-            c2_a_lazy_pool_dials_once_for_every_item_that_waits
+            c2_a_lazy_pool_dials_no_more_at_a_time_than_it_has_connections
             c2_a_lazy_pool_does_not_replace_a_connection_before_the_next_item
             c2_a_lazy_pool_connects_for_somebody_who_asks_whether_it_is_ready
             c2_a_sender_that_gives_up_cancels_no_dial
@@ -160,6 +160,17 @@ macro_rules! for_each_scenario {
             c6_the_drain_deadline_of_an_old_connection_does_not_hit_the_new_one
             c6_places_that_change_hands_many_times_are_all_there_in_the_end
 
+            c7_a_server_that_closes_silent_connections_is_redialled_at_once_and_never_blamed
+            c7_a_peer_that_takes_an_item_and_closes_backs_off
+            c7_goodbyes_after_each_reply_are_paced_where_another_address_takes_the_items
+            c7_an_item_that_nobody_else_can_take_does_not_wait_for_the_pace
+            c7_a_long_life_ends_the_row_of_short_ones
+            c7_a_close_that_owes_replies_is_a_failure
+            c7_a_goodbye_that_answers_what_it_owes_is_no_failure
+            c7_an_early_goodbye_that_answers_nothing_is_a_failure
+            c7_a_connection_drains_first_if_its_replacement_is_refused
+            c7_a_server_that_is_down_for_less_than_a_second_is_back_within_a_second
+            c7_redials_that_nobody_waits_for_are_spread_over_50_ms
             // items/
             i1_a_start_send_that_fails_costs_its_connection_and_that_item_alone
             i1_an_item_that_a_failed_start_send_gives_back_is_next_in_line

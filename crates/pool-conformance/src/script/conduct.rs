@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pool_driver::Outcome;
 
-use crate::world::{Behaviour, Call, Fault};
+use crate::world::{Behaviour, Call, Fault, Parting};
 
 /// How the connections of a server behave from now on, including those that are open.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,9 @@ pub enum Conduct {
     KeepsItemsAndWaits,
     /// They work as they should, and each item has this outcome as soon as it is flushed.
     Answers(Outcome),
+    /// They work as they should until their first items are flushed, which have this outcome if there is one; then
+    /// their peer parts with them.
+    Parts(Option<Outcome>, Parting),
     /// When they break, they give back the items that they have not flushed.
     ReturnsUnflushed,
     /// This call returns an error.
@@ -54,6 +57,9 @@ impl Conduct {
             Self::KeepsItemsAndWaits => (behaviour.keeps_items, behaviour.closes_when_done) = (true, true),
             Self::Answers(outcome) => {
                 *behaviour = Behaviour { outcome: Some(outcome), ..Behaviour::default() };
+            }
+            Self::Parts(outcome, parting) => {
+                *behaviour = Behaviour { outcome, parting: Some(parting), ..Behaviour::default() };
             }
             Self::ReturnsUnflushed => behaviour.returns_unflushed = true,
             Self::Fails(call) => behaviour.fault = Some((call, Fault::Error)),

@@ -21,7 +21,7 @@ pub use observation::Observation;
 pub use setting::Setting;
 pub use value::Value;
 
-pub(crate) use crate::world::{Call, Dial};
+pub(crate) use crate::world::{Call, Dial, Parting};
 pub(crate) use step::{
     CallWay, CheckStep, Goal, HarnessStep, ServerStep, Step, StreamStep, UserStep, WaitStep,
 };

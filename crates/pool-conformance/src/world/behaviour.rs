@@ -32,6 +32,16 @@ pub enum Fault {
     Panic,
 }
 
+/// How a peer parts with a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "in good order there are two ways to go")]
+pub enum Parting {
+    /// It asks for no more items.
+    Goodbye,
+    /// It closes in good order.
+    Close,
+}
+
 /// How connections behave.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
@@ -55,6 +65,8 @@ pub struct Behaviour {
     pub closes_when_done: bool,
     /// What becomes of each item as soon as it is flushed, if the peer says so.
     pub outcome: Option<Outcome>,
+    /// What the peer does after the first flush with items, and after what has become of these.
+    pub parting: Option<Parting>,
     /// When it breaks, it gives back the items that it has not flushed.
     pub returns_unflushed: bool,
     /// It gives back the item of a failed `start_send`.
@@ -77,6 +89,7 @@ impl Default for Behaviour {
             keeps_items: false,
             closes_when_done: false,
             outcome: None,
+            parting: None,
             returns_unflushed: false,
             returns_refused: false,
             breaks_when_full: false,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pool_driver::{BoxError, ConnectionEvent, Instant, Outcome};
 
-use super::behaviour::{Behaviour, Call, Fault};
+use super::behaviour::{Behaviour, Call, Fault, Parting};
 use super::call_log::CallLog;
 use super::ledger::Item;
 use crate::clock::Sleep;
@@ -314,7 +314,14 @@ impl LinkState {
             self.incoming.extend(std::iter::repeat_with(finished).take(flushed));
             flushed
         });
-        std::mem::take(&mut self.has_refused) || answers > 0
+        let parting = self.behaviour.parting.filter(|_| flushed > 0);
+        self.incoming.extend(parting.map(|parting| {
+            Incoming::Event(match parting {
+                Parting::Goodbye => ConnectionEvent::GoingAway,
+                Parting::Close => ConnectionEvent::Closed,
+            })
+        }));
+        std::mem::take(&mut self.has_refused) || answers > 0 || parting.is_some()
     }
 
     /// The reply begins to come to an item that was sent then. Returns the latency.

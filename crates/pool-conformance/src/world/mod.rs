@@ -27,7 +27,7 @@ use crate::observed_runtime::ClockWatch;
 
 pub(crate) use answering::{AsAnswering, NumberedCall};
 pub(crate) use balancer::ScriptedBalancer;
-pub use behaviour::{Behaviour, Call, Fault};
+pub use behaviour::{Behaviour, Call, Fault, Parting};
 pub use config_feed::{ConfigEvent, ConfigFeed};
 pub use connection::ScriptedConnection;
 pub use connector::Dialling;

@@ -11,6 +11,7 @@ use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
 use crate::instant::Instant;
+use crate::known_address::Replacement;
 use crate::output::{Event, Output};
 use crate::slab::SlabKey;
 use crate::slot::{Slot, SlotState, Trust};
@@ -109,7 +110,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 known.since = self.now;
                 self.addresses.failing -= 1;
             }
-            self.end_backoff(index);
+            self.free_dials(index);
             self.keep_pace(index);
             self.outputs.push_back(Output::Event(Event::Recovered { address, id }));
         }
@@ -129,6 +130,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn retry(&mut self, index: u32) -> bool {
         self.stop_draining_first(index);
         self.end_backoff(index)
+    }
+
+    /// Lets an address be dialled at once, unless a drain comes first.
+    pub(super) fn free_dials(&mut self, index: u32) {
+        if self.addresses.get(index).replacement != Replacement::AfterDrain {
+            self.end_backoff(index);
+        }
     }
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.

@@ -88,7 +88,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             let known = self.addresses.get_mut(index);
             known.pace.short_lives = 0;
             if !known.is_failing() {
-                self.end_backoff(index);
+                self.free_dials(index);
             }
             self.tell_pace(index);
         }

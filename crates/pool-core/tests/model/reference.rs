@@ -1340,7 +1340,7 @@ impl Reference {
             let known = self.known.get_mut(&address).expect("known");
             assert!(known.short_lives > 0, "there was no row");
             known.short_lives = 0;
-            if known.failures == 0 && paced.is_none() {
+            if known.failures == 0 && paced.is_none() && !known.after_drain {
                 known.retry_at = Instant::ZERO;
                 self.is_out_of_order = true;
             }
@@ -1412,7 +1412,9 @@ impl Reference {
         let known = self.known.get_mut(&address).expect("known");
         assert!(known.failures > 0);
         known.failures = 0;
-        known.retry_at = Instant::ZERO;
+        if !known.after_drain {
+            known.retry_at = Instant::ZERO;
+        }
         self.draw_pace(address);
         self.is_out_of_order = true;
     }

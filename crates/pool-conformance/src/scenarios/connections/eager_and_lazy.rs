@@ -58,19 +58,22 @@ pub(crate) fn c2_a_lazy_pool_opens_the_next_connection_to_the_least_connected_ad
         .for_each(1..=3, |script, address| script.expect(Dials(address), 2))
 }
 
-pub(crate) fn c2_a_lazy_pool_dials_once_for_every_item_that_waits() -> Script {
-    let script = Script::new()
+pub(crate) fn c2_a_lazy_pool_dials_no_more_at_a_time_than_it_has_connections() -> Script {
+    Script::new()
         .with(Lazy)
-        .with(ConnectionsPerAddress(3))
-        .for_each(1..=3, |script, address| script.serve(address, Dial::Hang))
-        .set_addresses([1, 2, 3]);
-    (1..=3)
-        .fold(script, |script, item| {
-            script.send([item]).expect_to_stay(millis(200), Dialling, u64::from(item))
-        })
-        .for_each(1..=3, |script, address| script.serve(address, Dial::Accept))
-        .expect(Sent, 3)
-        .expect(DiallingMax, 3)
+        .with(ConnectionsPerAddress(4))
+        .behave(1, Conduct::Window(1))
+        .behave(1, Conduct::NeverFlushes)
+        .serve(1, Dial::AcceptAfter(millis(100)))
+        .set_addresses([1])
+        .send(1..=4)
+        .expect_to_stay(millis(90), Dialling, 1)
+        .expect(Connected(1), 1)
+        .expect_to_stay(millis(90), Dialling, 1)
+        .expect(Connected(1), 2)
+        .expect_to_stay(millis(90), Dialling, 2)
+        .expect(Sent, 4)
+        .expect(Connections(1), 4)
 }
 
 pub(crate) fn c2_a_lazy_pool_does_not_replace_a_connection_before_the_next_item() -> Script {

@@ -1,10 +1,11 @@
-//! C1 to C6: connections, from their dials to their replacement.
+//! C1 to C7: connections, from their dials to their replacement.
 
 mod backoff;
 mod eager_and_lazy;
 mod flapping;
 mod late_events;
 mod limits;
+mod pace;
 mod replacement;
 
 pub(super) use backoff::*;
@@ -12,4 +13,5 @@ pub(super) use eager_and_lazy::*;
 pub(super) use flapping::*;
 pub(super) use late_events::*;
 pub(super) use limits::*;
+pub(super) use pace::*;
 pub(super) use replacement::*;
