@@ -271,8 +271,48 @@ pub struct OutcomeTimedOut;
 
 impl fmt::Display for OutcomeTimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the peer doesn't answer")
+        f.write_str("the peer owes replies, and has been silent for too long")
     }
 }
 
 impl Error for OutcomeTimedOut {}
+
+/// Why an address has lost a connection in good order: its peer closed it. No failure, unless it came too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionClosed {
+    /// How long it lived, from the start of its dial.
+    pub lived: Duration,
+    /// Items that it was sent.
+    pub sent: u64,
+}
+
+impl fmt::Display for ConnectionClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "closed by the peer after {:.1} s, ", self.lived.as_secs_f64())?;
+        match self.sent {
+            0 => f.write_str("unused"),
+            1 => f.write_str("and one item"),
+            sent => write!(f, "and {sent} items"),
+        }
+    }
+}
+
+impl Error for ConnectionClosed {}
+
+/// The error of a connection that was dropped while it drained: for longer than
+/// [`drain_timeout`](crate::PoolBuilder::drain_timeout), or when too many drained at its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainCutOff {
+    /// Items that it was sent in its life.
+    pub sent: u64,
+}
+
+impl fmt::Display for DrainCutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection took too long to drain")
+    }
+}
+
+impl Error for DrainCutOff {}

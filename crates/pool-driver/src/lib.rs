@@ -37,8 +37,8 @@ pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
-    BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
-    SendError, SharedError, UndeliveredReason,
+    BoxError, ConnectionClosed, Counts, DialTimedOut, DrainCutOff, EndReason, Ended, OutcomeTimedOut,
+    ReadyError, Refused, RefusedReason, SendError, SharedError, UndeliveredReason,
 };
 pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
@@ -91,9 +91,9 @@ pub mod connect {
 /// What can go wrong, and why things end.
 pub mod errors {
     pub use crate::{
-        BoxError, BuildError, ConfigError, DialTimedOut, EndReason, Ended, GetError, GetErrorReason,
-        OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError, SharedError,
-        TooManyAddresses, UndeliveredReason,
+        BoxError, BuildError, ConfigError, ConnectionClosed, DialTimedOut, DrainCutOff, EndReason, Ended,
+        GetError, GetErrorReason, OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError,
+        SharedError, TooManyAddresses, UndeliveredReason,
     };
 }
 

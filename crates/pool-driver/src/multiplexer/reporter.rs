@@ -10,7 +10,10 @@ use pool_core::{
 };
 
 use super::Core;
-use crate::error::{Counts, DialTimedOut, Ended, OutcomeTimedOut, SharedError, UndeliveredReason};
+use crate::error::{
+    ConnectionClosed, Counts, DialTimedOut, DrainCutOff, Ended, OutcomeTimedOut, SharedError,
+    UndeliveredReason,
+};
 use crate::panic::{discard, guard};
 use crate::seams::Seams;
 use crate::seams::observer::{Event, Observer};
@@ -171,8 +174,8 @@ impl<P: Seams> Reporter<P> {
                 self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
             }
             CoreEvent::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } => {
-                if end == SlotEnd::Failed(FailureKind::TimedOut) {
-                    self.keep_timeout(slot, id, state);
+                if let Some(error) = explain_end(end, state, lived, sent) {
+                    self.keep_error(id, slot, error);
                 }
                 let error = self.slot_errors.remove(&slot);
                 self.observe(|| {
@@ -213,13 +216,6 @@ impl<P: Seams> Reporter<P> {
         self.observe(|| Event::AddressAdded { address: address.copy_for_user(), id });
     }
 
-    /// The only failures that the core knows of before the driver does.
-    fn keep_timeout(&mut self, slot: SlotId, address: AddressId, state: SlotState) {
-        let is_dial = state == SlotState::Dialling;
-        let error: SharedError = if is_dial { Arc::new(DialTimedOut) } else { Arc::new(OutcomeTimedOut) };
-        self.keep_error(address, slot, error);
-    }
-
     /// Writes what has changed since the last publication where it can be read at any time.
     pub(super) fn publish(&mut self, core: &Core<P>, now: Instant) {
         let status = |id: AddressId| core.address(id).map(|(_, status)| status);
@@ -238,6 +234,18 @@ impl<P: Seams> Reporter<P> {
         self.pool_status.set_ended(ended);
         self.observe(|| Event::Ended { ended });
     }
+}
+
+/// Why a slot has ended, where no error of the user's code says so.
+fn explain_end(end: SlotEnd, state: SlotState, lived: Duration, sent: u64) -> Option<SharedError> {
+    Some(match (end, state) {
+        (SlotEnd::Failed(FailureKind::TimedOut), SlotState::Dialling) => Arc::new(DialTimedOut),
+        (SlotEnd::Failed(FailureKind::TimedOut), _) => Arc::new(OutcomeTimedOut),
+        (SlotEnd::DrainTimedOut | SlotEnd::DrainDisplaced, _) => Arc::new(DrainCutOff { sent }),
+        // What drains is to close.
+        (SlotEnd::Closed, SlotState::Busy | SlotState::Ready) => Arc::new(ConnectionClosed { lived, sent }),
+        _ => return None,
+    })
 }
 
 impl<P: Seams> Drop for Reporter<P> {

@@ -11,8 +11,9 @@ use futures_util::sink::drain;
 use futures_util::stream;
 
 use super::adapter::{
-    BuildError, CallError, ConnectionError, DialTimedOut, Ended, OutcomeTimedOut, Pool, PoolConfig,
-    ReadyError, Refused, RefusedReason, Runtime, SendError, UndeliveredReason, pool_map, sink_pool_for,
+    BuildError, CallError, ConnectionClosed, ConnectionError, DialTimedOut, DrainCutOff, Ended,
+    OutcomeTimedOut, Pool, PoolConfig, ReadyError, Refused, RefusedReason, Runtime, SendError,
+    UndeliveredReason, pool_map, sink_pool_for,
 };
 
 fn is_shared<T: Send + Sync>() {}
@@ -55,6 +56,8 @@ fn errors_can_be_passed_on_and_survive_panics() {
     is_error::<BuildError>();
     is_error::<DialTimedOut>();
     is_error::<OutcomeTimedOut>();
+    is_error::<ConnectionClosed>();
+    is_error::<DrainCutOff>();
     is_error::<CallError<String>>();
     is_error::<ConnectionError>();
     survives_panics::<(RefusedReason, UndeliveredReason, Ended)>();

@@ -104,7 +104,7 @@ pub(crate) fn c4_a_connection_that_owes_outcomes_and_is_silent_is_replaced() -> 
         .send([1])
         .expect(Connections(1), 2)
         .expect(Ends(1), "TimedOut")
-        .expect(LastError(1), "the peer doesn't answer")
+        .expect(LastError(1), "the peer owes replies, and has been silent for too long")
         .expect(InFlightAtEnd(1), 1)
         .expect(Ready(1), 1)
 }
