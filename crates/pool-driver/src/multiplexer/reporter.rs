@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pool_core::{
     AddressId, AddressStatus, Availability, Event as CoreEvent, FailureKind, Instant, SlotEnd, SlotId,
