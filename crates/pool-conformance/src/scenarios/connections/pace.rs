@@ -51,10 +51,13 @@ pub(crate) fn c7_a_long_life_ends_the_row_of_short_ones() -> Script {
 }
 
 pub(crate) fn c7_a_close_that_owes_replies_is_a_failure() -> Script {
-    connected(Script::new().with(OutcomeTimeout(secs(30))).behave(1, Conduct::KeepsItems), 1..=1)
-        .advance(secs(5))
+    connected(Script::new().behave(1, Conduct::KeepsItems), 1..=1)
         .send([1])
         .expect(Received(1), 1)
+        .finish(1, 1, SUCCESS)
+        .advance(secs(5))
+        .send([2])
+        .expect(Received(1), 2)
         .hang_up(1)
         .expect(BackOffs(1), 1)
 }
