@@ -73,6 +73,10 @@ impl TimerQueue {
         self.clock.now()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
     /// Starts a timer. `None` if the pool is over.
     pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
         let waker = waker.clone();
