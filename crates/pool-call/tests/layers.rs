@@ -2,6 +2,11 @@
 
 mod support;
 
+use std::cell::Cell;
+use std::future::{Pending, Ready, pending, ready};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pool_call::{CallPool, Retry, ServiceError};
@@ -9,7 +14,7 @@ use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
 use support::{Reply, Request, request};
 use tower::limit::ConcurrencyLimit;
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 type Pool = CallPool<Request, Reply, u16>;
 type Response = Result<Reply, ServiceError>;
@@ -99,6 +104,86 @@ fn attempts_of_a_layer_are_bounded() {
     assert!(!call.is_done());
     bench.advance(SECOND);
     assert!(call.output().expect("there is no third").is_err());
+}
+
+/// A service that has failed, and says so from then on.
+#[derive(Clone, Default)]
+struct Dead {
+    looks: Rc<Cell<usize>>,
+}
+
+impl Service<Request> for Dead {
+    type Response = Reply;
+    type Error = String;
+    type Future = Ready<Result<Reply, String>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        self.looks.set(self.looks.get() + 1);
+        Poll::Ready(if self.looks.get() == 1 { Ok(()) } else { Err("the worker is gone".to_owned()) })
+    }
+
+    fn call(&mut self, _: Request) -> Self::Future {
+        ready(Err("the request failed".to_owned()))
+    }
+}
+
+#[test]
+fn a_request_is_not_repeated_by_a_service_that_is_never_ready_again() {
+    let bench = Bench::up();
+    let dead = Dead::default();
+    let mut stack = bench.pool.retry_layer(Retry::new()).idempotent().layer(dead.clone());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(stack.poll_ready(&mut cx).is_ready());
+    let polled = pin!(stack.call(request(0))).poll(&mut cx);
+    assert!(matches!(polled, Poll::Ready(Err(_))));
+    assert_eq!(dead.looks.get(), 2, "it is asked no third time");
+}
+
+/// A service that never answers, and counts its calls.
+#[derive(Clone, Default)]
+struct Silent {
+    calls: Rc<Cell<usize>>,
+}
+
+impl Service<Request> for Silent {
+    type Response = Reply;
+    type Error = String;
+    type Future = Pending<Result<Reply, String>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request) -> Self::Future {
+        self.calls.set(self.calls.get() + 1);
+        pending()
+    }
+}
+
+#[test]
+fn a_layer_ends_no_request_early_because_its_pool_is_over() {
+    let mut bench = Bench::up();
+    let mut stack = bench.pool.timeout_layer(SECOND).layer(Silent::default());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut earlier = pin!(stack.call(request(0)));
+    assert!(earlier.as_mut().poll(&mut cx).is_pending());
+    bench.executor.cancel(&bench.driver.clone());
+    let mut later = pin!(stack.call(request(1)));
+    assert!(earlier.as_mut().poll(&mut cx).is_pending() && later.as_mut().poll(&mut cx).is_pending());
+    bench.clock.set(bench.pool.now() + SECOND);
+    assert!(earlier.as_mut().poll(&mut cx).is_ready() && later.as_mut().poll(&mut cx).is_ready());
+}
+
+#[test]
+fn a_layer_without_any_time_calls_nothing() {
+    let bench = Bench::up();
+    let silent = Silent::default();
+    let mut stack = bench.pool.timeout_layer(Duration::ZERO).layer(silent.clone());
+    match pin!(stack.call(request(0))).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Err(error)) => assert!(error.is_not_sent(), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(silent.calls.get(), 0);
 }
 
 #[test]

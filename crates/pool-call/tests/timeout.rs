@@ -2,10 +2,11 @@
 
 mod support;
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pool_call::{CallPool, Calling, NotSentReason, Retry, call_pool_builder};
@@ -270,4 +271,85 @@ fn a_repeated_call_ends_in_time_also_if_its_time_is_over_while_it_is_repeated() 
         let end = end_of_repeated(Duration::from_millis(millis));
         assert_ne!(end, End::Waiting, "a call that has {millis} ms");
     }
+}
+
+#[test]
+fn a_timeout_that_is_set_while_the_call_is_under_way_runs_from_the_next_poll() {
+    // In a connection that can't write, or on the wire; and there has been a timeout already, or not.
+    for (place, has_timeout) in [("blocked", true), ("blocked", false), ("wire", true), ("wire", false)] {
+        let mut bench = Bench::up();
+        bench.peers.all().iter().for_each(|peer| peer.block(place == "blocked"));
+        let pool = bench.pool.clone();
+        let task = bench.executor.spawn(async move {
+            let calling = pool.call(request(0));
+            let mut calling = if has_timeout { calling.timeout(SECOND) } else { calling };
+            // The driver runs in between.
+            let mut polls = 0..5;
+            poll_fn(|cx| {
+                assert!(Pin::new(&mut calling).poll(cx).is_pending());
+                cx.waker().wake_by_ref();
+                if polls.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            End::from(calling.timeout(3 * SECOND).await)
+        });
+        bench.executor.run();
+        bench.advance(3 * SECOND - Duration::from_nanos(1));
+        assert!(!task.is_done(), "{place}");
+        bench.advance(Duration::from_nanos(1));
+        let expected =
+            if place == "wire" { End::MaybeSent("timed out") } else { End::NotSent(0, "timed out") };
+        assert_eq!(task.output(), Some(expected), "{place}, with a timeout before: {has_timeout}");
+        assert_eq!(bench.clock.next(), None, "no timer is left");
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_room_takes_a_timeout_late() {
+    let mut bench = Bench::new(256, false, |settings| settings.queue_size(1));
+    let (first, pool) = (bench.call(0), bench.pool.clone());
+    let mut waits = pool.call(request(1));
+    assert_eq!(end_of(&mut waits), End::Waiting);
+    let mut waits = waits.timeout(SECOND);
+    assert_eq!(end_of(&mut waits), End::Waiting);
+    bench.advance(SECOND);
+    assert_eq!(end_of(&mut waits), End::NotSent(1, "timed out"));
+    assert_eq!((bench.end(&first), bench.snapshot().queue.waiting), (End::Waiting, 0));
+}
+
+/// A clock that a caller may see later than the driver does, as where the caller is outside of the driver's runtime.
+#[derive(Clone, Default)]
+struct Skewed {
+    clock: Clock,
+    nanos_behind: Arc<AtomicU64>,
+}
+
+impl Runtime for Skewed {
+    type Timer = ManualTimer;
+
+    fn now(&self) -> Instant {
+        let behind = self.nanos_behind.load(Ordering::Relaxed);
+        Instant::from_nanos(self.clock.now().as_nanos() - behind)
+    }
+
+    fn timer(&self) -> ManualTimer {
+        self.clock.timer()
+    }
+}
+
+#[test]
+fn a_call_whose_timer_has_fired_is_over_also_by_a_clock_that_is_behind() {
+    let (peers, runtime, mut executor) = (Peers::default(), Skewed::default(), Executor::default());
+    let builder = call_pool_builder(peers.connector(256), runtime.clone()).fail_fast_after(None);
+    let (pool, driver) =
+        builder.outcome_timeout(None).connect_to_fixed([1]).seed(1).build().expect("it is one");
+    let _driver = executor.spawn(driver);
+    executor.run();
+    let mut calling = pool.call(request(0)).timeout(SECOND);
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    executor.run();
+    runtime.clock.set(Instant::ZERO + SECOND);
+    executor.run();
+    runtime.nanos_behind.store(500_000_000, Ordering::Relaxed);
+    assert_eq!(end_of(&mut calling), End::MaybeSent("timed out"));
 }

@@ -5,9 +5,11 @@ mod support;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use pool_call::{Pipelined, ReplyFuture};
-use support::{End, Owner, Peer, Reply, Request, end_of};
+use support::bench::Bench;
+use support::{End, Owner, Peer, Reply, Request, end_of, request};
 
 struct Panics;
 
@@ -45,4 +47,29 @@ fn f1_a_connection_can_be_dropped_whatever_the_wakers_of_its_callers_do() {
     assert!(owner.flush().is_ready());
     drop(owner);
     assert!(replies.iter_mut().all(|reply| matches!(end_of(reply), End::MaybeSent(_))));
+}
+
+#[test]
+fn a_timed_call_that_is_over_keeps_no_task_alive() {
+    struct Sleeps;
+
+    impl Wake for Sleeps {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let mut bench = Bench::up();
+    let (pool, task) = (bench.pool.clone(), Arc::new(Sleeps));
+    for is_answered in [true, false] {
+        let mut calling = pool.call(request(0)).timeout(Duration::from_secs(1));
+        let waker = Waker::from(Arc::clone(&task));
+        assert!(Pin::new(&mut calling).poll(&mut Context::from_waker(&waker)).is_pending());
+        bench.executor.run();
+        if is_answered {
+            bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+            bench.executor.run();
+            assert_eq!(end_of(&mut calling), End::Reply(0));
+        }
+        drop((calling, waker));
+        assert_eq!(Arc::strong_count(&task), 1, "answered: {is_answered}");
+    }
 }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use futures_util::future::{join_all, ready};
 use futures_util::sink::drain;
 use pool_driver::{EndReason, Instant, Pool, PoolBuilder, PoolSleep, Runtime};
-use support::{A, Bench, Clock, Executor, Task, millis, secs};
+use support::{A, Bench, Clock, End, Executor, Task, millis, secs};
 
 /// A task that sleeps and says when it wakes.
-fn sleeper(bench: &mut Bench, duration: std::time::Duration) -> Task<Instant> {
+fn sleeper(bench: &mut Bench, duration: Duration) -> Task<Instant> {
     let (clock, sleep) = (bench.clock.clone(), bench.pool().sleep(duration));
     bench.executor.spawn(async move {
         sleep.await;
@@ -215,6 +216,29 @@ fn tasks_that_sleep_until_the_same_time_are_woken_a_bounded_number_a_poll() {
     let polls = bench.driver.polls() - before;
     assert!((MANY / 1024..20).contains(&polls), "{polls} polls");
     bench.finish();
+}
+
+#[test]
+fn f2_tasks_that_sleep_again_as_soon_as_they_wake_keep_no_item_waiting() {
+    const MANY: u32 = 5_000;
+    let mut bench = Bench::up([A], |pool| pool);
+    for _ in 0..MANY {
+        let clock = bench.clock.clone();
+        bench.spawn_with_pool(async move |pool| {
+            loop {
+                pool.sleep(millis(1)).await;
+                // What a task does takes time: when the last has woken, others are due again.
+                clock.set(clock.now() + Duration::from_micros(1));
+            }
+        });
+    }
+    bench.run();
+    bench.try_send(1).expect("there is room");
+    bench.clock.set(bench.now() + millis(1));
+    for _ in 0..3 * MANY {
+        bench.executor.step();
+    }
+    assert_eq!(bench.ledger.ended(End::Sent), [1]);
 }
 
 #[test]

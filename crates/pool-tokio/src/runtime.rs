@@ -27,12 +27,19 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 #[non_exhaustive]
 pub struct TokioRuntime;
 
-/// The first look at the clock, for all pools. It is in a task that uses a pool or runs it: before that, the caller
-/// may be outside of the runtime whose clock it is. A paused clock is never earlier than this.
+/// Zero, for all pools of the process. Every runtime may have a clock of its own: one that is paused stands where it was
+/// when it was made, or has been moved on by hours. So this is earlier than all of them, and none of them is asked.
 static EPOCH: OnceLock<TokioInstant> = OnceLock::new();
 
+/// How long ago the epoch is, if the machine's clock goes back that far.
+const EPOCH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn epoch() -> TokioInstant {
-    *EPOCH.get_or_init(TokioInstant::now)
+    *EPOCH.get_or_init(|| {
+        let now = std::time::Instant::now();
+        let earlier = (0..32).find_map(|halvings| now.checked_sub(EPOCH_AGE / (1 << halvings)));
+        earlier.unwrap_or(now).into()
+    })
 }
 
 impl TokioRuntime {

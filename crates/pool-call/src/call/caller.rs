@@ -94,13 +94,16 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         Some(Call { slot: Some(slot) })
     }
 
-    /// Something is special about the call that is still to be made.
-    pub(crate) fn ask_specially(&mut self) {
-        if let CallerStage::Asked(_) = *self.stage
-            && let CallerStage::Asked(request) = self.take_stage()
-        {
-            self.set_stage(CallerStage::AskedSpecially(request));
-        }
+    /// Something is special about the call. Returns whether it is not over yet.
+    pub(crate) fn ask_specially(&mut self) -> bool {
+        let stage = match self.take_stage() {
+            CallerStage::Asked(request) => CallerStage::AskedSpecially(request),
+            // It is set when it is on its way.
+            CallerStage::Called(slot) => CallerStage::CalledSpecially(slot),
+            other => other,
+        };
+        self.set_stage(stage);
+        !self.is_done()
     }
 
     /// As [`make_call`](Self::make_call), for a call that is special: its time may be limited.
@@ -110,11 +113,16 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         waker: &Waker,
         expiry: Option<Arc<Expiry>>,
     ) -> Option<Call<Request, Reply>> {
+        if !self.is_asked() {
+            return None;
+        }
+        // As there: until the request is in its slot, nothing may panic that leaves the caller without a stage.
+        let mut slot = shard.take().unwrap_or_else(CallSlot::new_empty);
+        let (vacant, waker) = (CallSlot::vacant(&mut slot), waker.clone());
         let (CallerStage::Asked(request) | CallerStage::AskedSpecially(request)) = self.take_stage() else {
             return None;
         };
-        let mut slot = shard.take().unwrap_or_else(CallSlot::new_empty);
-        CallSlot::vacant(&mut slot).fill(request, Some(waker.clone()));
+        vacant.fill(request, Some(waker));
         if let Some(expiry) = expiry {
             slot.limit(expiry);
         }

@@ -19,7 +19,7 @@ pub(crate) struct Expiry {
 
 impl Expiry {
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
     }
 
@@ -37,8 +37,12 @@ impl Expiry {
                 *unused.is_over.get_mut() = false;
                 drop(unused.waker.get_mut().take());
             }
-            // A timer may be just about to wake it, or a slot still has it.
-            None => *this = Arc::default(),
+            // A timer may be just about to wake it, or a slot still has it: for as long as its connection owes the reply.
+            None => {
+                let waker = this.waker.lock().take();
+                drop(waker);
+                *this = Arc::default();
+            }
         }
     }
 }

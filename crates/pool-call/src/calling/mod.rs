@@ -21,12 +21,13 @@ pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
 pub use until::CallingUntil;
 
 use crate::call::{Call, Caller};
+use crate::call_pool::CallPool;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
 pub(crate) use special::Special;
 
-/// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
-/// takes settings:
+/// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future that takes settings before it
+/// is polled:
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,13 +40,14 @@ pub(crate) use special::Special;
 /// }
 /// ```
 ///
-/// What is not set is as [the pool's handle](crate::CallPool) says. Dropping it gives the call up: a call that was
+/// What is not set is as [the pool's handle](crate::CallPool) says. What is set later is for the rest of the call: a
+/// timeout runs from the next poll on, and the other settings are for attempts that follow. Dropping it gives the call up: a call that was
 /// not begun never will be, and the reply of one that was is read and thrown away.
 ///
 /// # Errors
 ///
 /// A [`CallError`] that says how far the request got. As a tower service the pool returns another error `E`, without
-/// the request.
+/// the request; such a call has begun, and takes no settings.
 #[must_use = "nothing is sent unless this is polled"]
 pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     handle: P,
@@ -56,31 +58,21 @@ pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     error: PhantomData<fn() -> E>,
 }
 
-impl<P: CallHandle, E> Calling<P, E> {
-    pub(crate) fn new(handle: P, request: P::Request) -> Self {
-        Self {
-            handle,
-            caller: Caller::of_request(request),
-            special: ManuallyDrop::new(None),
-            error: PhantomData,
-        }
-    }
-
+/// The settings. The call of a tower service has none: it has begun.
+impl<P: CallHandle> Calling<P> {
     /// The time that the call has, from the moment when this is polled first: the wait for room and for a connection,
     /// and all attempts. It is measured by the pool's runtime.
     ///
     /// When it is over, a call that waits is [`NotSent`](CallError::NotSent), for certain: it is never begun later.
     /// A call that is on the wire is [`MaybeSent`](CallError::MaybeSent), unless its reply has come. Without any time,
     /// nothing is sent.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.special_mut().timer.set_timeout(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.set(|special, pool| special.set_timeout(pool.pool.timers(), timeout))
     }
 
     /// Repeats the call by these rules, instead of the pool's.
-    pub fn retry(mut self, retry: &Retry) -> Self {
-        self.special_mut().retry = Some(retry.clone());
-        self
+    pub fn retry(self, retry: &Retry) -> Self {
+        self.set(|special, _| special.retry = Some(retry.clone()))
     }
 
     /// Says that it does no harm to execute the request twice. So the call is repeated also if it may have been
@@ -94,19 +86,17 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
     /// which this returns `None` is not repeated once it may have been sent.
-    pub fn copy(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
-        self.special_mut().copy = Some(copy);
-        self
+    pub fn copy(self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+        self.set(|special, _| special.copy = Some(copy))
     }
 
     /// Rather not to this address, if another can take the call: for what has just failed there, or is to be asked
     /// again elsewhere. An address that the pool doesn't know is no wish. Every address of the pool is looked at.
-    pub fn avoiding(mut self, address: &P::Address) -> Self
+    pub fn avoiding(self, address: &P::Address) -> Self
     where
         P::Address: PartialEq,
     {
-        self.special_mut().avoided = self.handle.pool().pool.address_id(address);
-        self
+        self.set(|special, pool| special.avoided = pool.pool.address_id(address))
     }
 
     /// Ends the call as its [`timeout`](Self::timeout) does, but when `deadline` is ready: any future, such as that of
@@ -114,13 +104,31 @@ impl<P: CallHandle, E> Calling<P, E> {
     ///
     /// The deadline is polled before the call is sent, so one that is over sends nothing. It acts when this is
     /// polled, where a timeout acts by itself.
-    pub fn until<D: Future>(self, deadline: D) -> CallingUntil<P, D, E> {
+    pub fn until<D: Future>(self, deadline: D) -> CallingUntil<P, D> {
         CallingUntil::new(self, deadline)
     }
 
-    fn special_mut(&mut self) -> &mut Special<P::Request> {
-        self.caller.ask_specially();
-        self.special.get_or_insert_with(|| self.handle.pool().shard.take_special())
+    /// Changes what is special about the call, unless it is over.
+    fn set(
+        mut self,
+        change: impl FnOnce(&mut Special<P::Request>, &CallPool<P::Request, P::Reply, P::Address>),
+    ) -> Self {
+        if self.caller.ask_specially() {
+            let pool = self.handle.pool();
+            change(self.special.get_or_insert_with(|| pool.shard.take_special()), pool);
+        }
+        self
+    }
+}
+
+impl<P: CallHandle, E> Calling<P, E> {
+    pub(crate) fn new(handle: P, request: P::Request) -> Self {
+        Self {
+            handle,
+            caller: Caller::of_request(request),
+            special: ManuallyDrop::new(None),
+            error: PhantomData,
+        }
     }
 
     /// The reply, if it takes no more than a look.
@@ -206,12 +214,11 @@ impl<P: CallHandle, E> Calling<P, E> {
         loop {
             if self.caller.is_asked() {
                 self.start_attempt(cx);
-            } else if let Some(special) = &*self.special {
-                special.watch(cx.waker());
+            } else if let Some(special) = &mut *self.special {
+                special.begin_late_time(self.handle.pool().pool.timers(), cx.waker());
             }
             let timers = self.handle.pool().pool.timers();
-            if self.caller.is_asked()
-                || self.special.as_ref().is_some_and(|special| special.timer.is_over(timers))
+            if self.caller.is_asked() || self.special.as_ref().is_some_and(|special| special.is_over(timers))
             {
                 return Poll::Ready(self.end_now(cx));
             }
@@ -242,7 +249,7 @@ impl<P: CallHandle, E> Calling<P, E> {
             special.begin(request);
         }
         let timers = pool.pool.timers();
-        if special.timer.begin(timers) {
+        if special.begin_time(timers) {
             return;
         }
         let expiry = special.limit(timers, cx.waker());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use pool_driver::{AddressId, Timers};
 
@@ -52,6 +53,38 @@ impl<Request> Special<Request> {
         self.timer = CallTimer::None;
         (self.retry, self.copy, self.copied, self.maybe_sent) = (None, None, None, None);
         (self.avoided, self.begun) = (None, 0);
+        // It keeps no task alive, and is over for no other call.
+        Expiry::renew(&mut self.expiry);
+    }
+
+    /// Sets the time of the call, also if another runs.
+    pub(super) fn set_timeout(&mut self, timers: &Timers, timeout: Duration) {
+        self.timer.stop(timers);
+        self.timer.set_timeout(timeout);
+    }
+
+    /// Time runs from now on, if it is limited. Returns whether there is none left.
+    pub(super) fn begin_time(&mut self, timers: &Timers) -> bool {
+        self.timer.begin(timers) || self.has_fired(timers)
+    }
+
+    /// As [`begin_time`](Self::begin_time), for a call that may be on its way already when its time is set.
+    pub(super) fn begin_late_time(&mut self, timers: &Timers, caller: &Waker) {
+        if self.timer.is_set() {
+            self.timer.begin(timers);
+            self.timer.arm(timers, &Waker::from(Arc::clone(&self.expiry)));
+        }
+        self.watch(caller);
+    }
+
+    /// Whether the time is over, by the caller's clock or by the driver's: these may differ.
+    pub(super) fn is_over(&self, timers: &Timers) -> bool {
+        self.timer.is_over(timers) || self.has_fired(timers)
+    }
+
+    /// Whether the driver has found that the time is over. One that ends wakes everybody early.
+    fn has_fired(&self, timers: &Timers) -> bool {
+        self.timer.has_deadline() && self.expiry.is_over() && !timers.is_closed()
     }
 
     /// Limits the time of an attempt that begins now, if it is limited.
@@ -68,7 +101,7 @@ impl<Request> Special<Request> {
     }
 
     /// Wakes this caller, too, when the time is over.
-    pub(super) fn watch(&self, caller: &Waker) {
+    fn watch(&self, caller: &Waker) {
         if self.timer.has_deadline() {
             self.expiry.watch(caller);
         }

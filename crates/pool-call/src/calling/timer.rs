@@ -23,6 +23,11 @@ impl CallTimer {
         matches!(self, Self::None)
     }
 
+    /// Whether it is limited, and does not run yet.
+    pub(super) fn is_set(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         *self = Self::Timeout(timeout);
     }

@@ -144,7 +144,11 @@ where
                     return response.poll(cx).map_err(ServiceError::of_service);
                 }
                 AttemptProjection::Due => {
-                    ready!(this.service.poll_ready(cx)).map_err(ServiceError::of_service)?;
+                    if let Err(error) = ready!(this.service.poll_ready(cx)) {
+                        // It takes no request any more.
+                        *this.copied = None;
+                        return Poll::Ready(Err(ServiceError::of_service(error)));
+                    }
                     let request = this.copied.take().expect("an attempt that is due has a request");
                     *this.copied = (*this.retries_left > 0).then(|| request.clone());
                     this.attempt.set(Attempt::Called(this.service.call(request)));

@@ -1,7 +1,7 @@
 //! A time limit for any service, by a pool's time.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project::pin_project;
@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call_pool::CallPool;
-use crate::error::{MaybeSentReason, ServiceError};
+use crate::error::{MaybeSentReason, NotSentReason, ServiceError};
 
 impl<Request, Reply, A> CallPool<Request, Reply, A> {
     /// A layer that limits the time of each request, by the pool's time: on any runtime, and virtual where that is.
@@ -28,7 +28,10 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
     /// ```
     ///
     /// It limits what is below it, without knowing how far the request got: an error says
-    /// [`MaybeSent`](ServiceError::MaybeSent). A pool [with a timeout](CallPool::with_timeout) of its own knows.
+    /// [`MaybeSent`](ServiceError::MaybeSent). A pool [with a timeout](CallPool::with_timeout) of its own knows. Without
+    /// any time, the service below is not called.
+    ///
+    /// The pool's driver keeps the time. When the pool is over, requests still under way are not limited any more.
     pub fn timeout_layer(&self, timeout: Duration) -> TimeoutLayer {
         TimeoutLayer { timers: self.pool.timers().clone(), timeout }
     }
@@ -70,8 +73,10 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let sleep = self.layer.timers.sleep(self.layer.timeout);
-        TimeoutFuture { response: self.service.call(request), sleep }
+        let TimeoutLayer { timers, timeout } = self.layer.clone();
+        let sleep = timers.sleep(timeout);
+        let response = (!timeout.is_zero()).then(|| self.service.call(request));
+        TimeoutFuture { response, sleep, timers }
     }
 }
 
@@ -79,9 +84,11 @@ where
 #[derive(Debug)]
 #[pin_project]
 pub struct TimeoutFuture<F> {
+    /// `None` if there is no time at all.
     #[pin]
-    response: F,
+    response: Option<F>,
     sleep: PoolSleep,
+    timers: Timers,
 }
 
 impl<F, Response, E> Future for TimeoutFuture<F>
@@ -93,9 +100,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Poll::Ready(response) = this.response.poll(cx) {
+        let Some(response) = this.response.as_pin_mut() else {
+            return Poll::Ready(Err(ServiceError::NotSent(NotSentReason::TimedOut { last_error: None })));
+        };
+        if let Poll::Ready(response) = response.poll(cx) {
             return Poll::Ready(response.map_err(ServiceError::of_service));
         }
-        Pin::new(this.sleep).poll(cx).map(|()| Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
+        ready!(Pin::new(&mut *this.sleep).poll(cx));
+        // A pool that is over wakes everybody early.
+        if this.timers.is_closed() && this.timers.now() < this.sleep.deadline() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
     }
 }

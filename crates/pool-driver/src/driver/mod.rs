@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pool_core::Availability;
+use pool_core::{Availability, Instant};
 
 use crate::error::{Counts, EndReason, Ended, UndeliveredReason};
 use crate::multiplexer::Multiplexer;
@@ -57,6 +57,8 @@ pub struct Driver<P: Seams> {
     is_failing_fast: bool,
     /// A task waits for connections: a lazy pool connects for it.
     is_connection_wanted: bool,
+    /// When the timers began to fire, while one poll is not enough for all that were due then.
+    round_of_timers: Option<Instant>,
     ended: Option<Ended>,
 }
 
@@ -80,8 +82,19 @@ impl<P: Seams> Driver<P> {
             policy,
             is_failing_fast: false,
             is_connection_wanted: false,
+            round_of_timers: None,
             ended: None,
         }
+    }
+
+    /// Wakes tasks whose time has come. Returns whether these are all of the round: those whose time comes while it
+    /// lasts must not keep everything else waiting, however many they are.
+    fn fire_timers(&mut self) -> bool {
+        let now = self.multiplexer.read_time();
+        let round = self.round_of_timers.unwrap_or(now);
+        let is_over = self.shared.timers.queue().fire(round, now);
+        self.round_of_timers = if is_over { None } else { Some(round) };
+        is_over
     }
 
     /// What the handles ask for besides the sending of items.
@@ -258,7 +271,7 @@ impl<P: Seams> Future for Driver<P> {
             return Poll::Ready(ended);
         }
         // First of all: a call whose time is over is not begun, neither by a connection that has it nor by another.
-        if !this.shared.timers.queue().fire(this.multiplexer.read_time()) {
+        if !this.fire_timers() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

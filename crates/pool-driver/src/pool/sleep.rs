@@ -80,6 +80,12 @@ impl Timers {
         self.queue.stop(timer);
     }
 
+    /// Whether the pool is over. Its timers have woken everybody early, and no other can be started.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     pub(crate) fn queue(&self) -> &TimerQueue {
         &self.queue
     }

@@ -73,6 +73,10 @@ impl TimerQueue {
         self.clock.now()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
     /// Starts a timer. `None` if the pool is over.
     pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
         let waker = waker.clone();
@@ -112,9 +116,12 @@ impl TimerQueue {
         drop(waker);
     }
 
-    /// Wakes tasks whose time has come, as many as one poll of the driver may. Returns whether these are all.
-    pub(crate) fn fire(&self, now: Instant) -> bool {
-        !self.is_used.load(Ordering::Acquire) || (0..WAKES_PER_POLL_MAX).any(|_| !self.fire_one(now))
+    /// Wakes tasks whose time has come, the earliest first, as many as one poll of the driver may. Returns whether
+    /// nobody is left whose time had come when this round began.
+    pub(crate) fn fire(&self, round: Instant, now: Instant) -> bool {
+        !self.is_used.load(Ordering::Acquire)
+            || (0..WAKES_PER_POLL_MAX).any(|_| !self.fire_one(now))
+            || !self.state.lock().is_due(round)
     }
 
     /// Returns whether there was a timer whose time has come.
@@ -161,6 +168,11 @@ impl TimerQueueState {
             (self.heap, self.timers) = (Vec::new(), Slab::new());
         }
         waker
+    }
+
+    /// Whether there is a timer whose time has come.
+    fn is_due(&self, now: Instant) -> bool {
+        self.heap.first().is_some_and(|first| first.deadline <= now)
     }
 
     /// Takes out a timer whose time has come. It has to be stopped all the same.
