@@ -13,7 +13,7 @@ use pool_driver::{
     Balance, DropUndelivered, EndReason, Ended, Event, Multiplexer, Refused, RefusedReason, SeamsOf,
 };
 use support::{
-    A, B, Builder, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, World, secs,
+    A, B, Builder, Call, Clock, Dial, End, EventLog, Fault, Feed, Item, Modulo, Outside, World, millis, secs,
 };
 
 /// Counts wake-ups.
@@ -138,6 +138,8 @@ fn poll_progress_drives_names_dials_and_reads_without_traffic() {
     owner.outside.clock.set(owner.outside.now() + secs(60));
     owner.outside.world.link(A).break_off();
     owner.outside.feed.push_set([A, B]);
+    assert!(owner.progress().is_pending());
+    owner.outside.clock.set(owner.outside.now() + millis(50));
     assert!(owner.progress().is_pending());
     assert_eq!((owner.outside.world.dials(A), owner.outside.world.alive(B)), (2, 1));
 }
