@@ -38,7 +38,7 @@ pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
     BoxError, Counts, DialTimedOut, EndReason, Ended, OutcomeTimedOut, ReadyError, Refused, RefusedReason,
-    SendError, SharedError, UndeliveredReason,
+    SendError, SharedError, SleepError, UndeliveredReason,
 };
 pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
@@ -92,7 +92,7 @@ pub mod connect {
 pub mod errors {
     pub use crate::{
         BoxError, BuildError, ConfigError, DialTimedOut, EndReason, Ended, GetError, GetErrorReason,
-        OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError, SharedError,
+        OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError, SharedError, SleepError,
         TooManyAddresses, UndeliveredReason,
     };
 }

@@ -96,6 +96,6 @@ where
         if let Poll::Ready(response) = this.response.poll(cx) {
             return Poll::Ready(response.map_err(ServiceError::of_service));
         }
-        Pin::new(this.sleep).poll(cx).map(|()| Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
+        Pin::new(this.sleep).poll(cx).map(|_| Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
     }
 }

@@ -239,7 +239,7 @@ impl<P: Seams> Driver<P> {
         self.multiplexer.tell_end(ended);
         self.shared.tell_of_connections();
         self.shared.tell_of_end();
-        self.shared.timers.queue().close();
+        self.shared.timers.queue().close(reason);
         self.shared.tell_keeper();
         ended
     }

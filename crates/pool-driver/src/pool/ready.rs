@@ -11,7 +11,7 @@ use pool_core::AddressId;
 
 use super::shared::Shared;
 use super::sleep::PoolSleep;
-use crate::error::ReadyError;
+use crate::error::{ReadyError, SleepError};
 use crate::snapshot::Reach;
 use crate::watchers::Watcher;
 
@@ -119,8 +119,10 @@ impl<T, A> Ready<T, A> {
     /// What came of it, once its time is over: since the last look it may have come about.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReadyError>> {
         let Some(Timeout { sleep, duration }) = &mut self.timeout else { return Poll::Pending };
-        if Pin::new(sleep).poll(cx).is_pending() {
-            return Poll::Pending;
+        match Pin::new(sleep).poll(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(SleepError { reason })) => return Poll::Ready(Err(ReadyError::Closed(reason))),
+            Poll::Ready(Ok(())) => {}
         }
         let seen = self.goal.look(&self.shared, self.is_impatient, Some(*duration));
         seen.map_or(Poll::Pending, Poll::Ready)
