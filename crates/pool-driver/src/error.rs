@@ -185,6 +185,23 @@ pub struct Counts {
     pub undelivered: u64,
 }
 
+/// The error of a [`Pool::sleep`](crate::Pool::sleep) whose time has not come: the pool is over, and keeps no time
+/// any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SleepError {
+    /// Why the pool ended.
+    pub reason: EndReason,
+}
+
+impl fmt::Display for SleepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pool keeps no time any more: {}", self.reason)
+    }
+}
+
+impl Error for SleepError {}
+
 /// Why [`Pool::ready`](crate::Pool::ready) gave up.
 ///
 /// ```

@@ -38,7 +38,7 @@ pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
     BoxError, ConnectionClosed, Counts, DialTimedOut, DrainCutOff, EndReason, Ended, OutcomeTimedOut,
-    ReadyError, Refused, RefusedReason, SendError, SharedError, UndeliveredReason,
+    ReadyError, Refused, RefusedReason, SendError, SharedError, SleepError, UndeliveredReason,
 };
 pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
@@ -93,7 +93,7 @@ pub mod errors {
     pub use crate::{
         BoxError, BuildError, ConfigError, ConnectionClosed, DialTimedOut, DrainCutOff, EndReason, Ended,
         GetError, GetErrorReason, OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError,
-        SharedError, TooManyAddresses, UndeliveredReason,
+        SharedError, SleepError, TooManyAddresses, UndeliveredReason,
     };
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct SharedAddress<A> {
 /// The last address set, as the name service said it and as the core has it.
 pub(crate) struct SharedSet<A> {
     original: AddressSet<A>,
+    /// It lacks the addresses that could not be cloned.
     shared: AddressSet<SharedAddress<A>>,
 }
 
@@ -80,7 +81,9 @@ impl<A: Clone + Ord> SharedSet<A> {
     /// Makes the set one of shared addresses. Those that were in the last one are used again, the others are
     /// cloned. An address whose clone panics is left out: the panics are returned, too.
     pub(crate) fn share(&mut self, set: AddressSet<A>) -> (AddressSet<SharedAddress<A>>, Vec<Panicked>) {
-        if std::ptr::eq(self.original.endpoints(), set.endpoints()) {
+        // One that lacks addresses is not taken for the same when it comes again: they are cloned once more.
+        let is_whole = self.shared.len() == set.len();
+        if is_whole && std::ptr::eq(self.original.endpoints(), set.endpoints()) {
             return (self.shared.clone(), Vec::new());
         }
         let mut panics = Vec::new();
@@ -104,9 +107,7 @@ impl<A: Clone + Ord> SharedSet<A> {
             })
             .collect();
         self.shared = shared.clone();
-        // One that lacks addresses is not taken for the same when it comes again.
-        let original = if panics.is_empty() { set } else { AddressSet::default() };
-        discard_set(std::mem::replace(&mut self.original, original));
+        discard_set(std::mem::replace(&mut self.original, set));
         (shared, panics)
     }
 }

@@ -14,8 +14,8 @@ use futures_sink::Sink;
 use futures_util::future::{Ready, ready};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
 use pool_driver::{
-    AddressUpdate, BoxError, Connection, ConnectionEvent, EndReason, Ended, Event, OnAddressesEnd, Pool,
-    PoolBuilder,
+    AddressSet, AddressUpdate, BoxError, Connection, ConnectionEvent, EndReason, Ended, Event,
+    OnAddressesEnd, Pool, PoolBuilder,
 };
 
 /// What can panic.
@@ -323,6 +323,37 @@ fn f1_sets_whose_addresses_all_panic_when_they_are_dropped_cost_nothing() {
     assert!(has_blown());
     FUSE.set(Some(Fuse { passes_left: usize::MAX, ..fuse }));
     story.end("a set is dropped");
+}
+
+#[test]
+fn a4_an_empty_set_drains_everything_after_one_with_an_address_that_could_not_be_cloned() {
+    let fuse = Fuse { point: Point::CloneAddress, passes_left: 1, is_lasting: false, has_blown: false };
+    let mut story = Story::new(Fuse { passes_left: usize::MAX, ..fuse });
+    FUSE.set(Some(fuse));
+    story.set([1, 2]);
+    let known = |story: &Story| -> Vec<u16> {
+        story.pool.snapshot().addresses.iter().map(|row| row.address.0).collect()
+    };
+    assert_eq!((has_blown(), known(&story)), (true, vec![1]), "the second could not be cloned");
+    story.set([]);
+    assert!(known(&story).is_empty());
+    story.set([1, 2]);
+    assert_eq!(known(&story), [1, 2]);
+    story.end("an empty set came");
+}
+
+#[test]
+fn f1_a_set_that_comes_again_brings_the_address_that_could_not_be_cloned() {
+    let fuse = Fuse { point: Point::CloneAddress, passes_left: 1, is_lasting: false, has_blown: false };
+    let mut story = Story::new(Fuse { passes_left: usize::MAX, ..fuse });
+    let set: AddressSet<Brittle> = [1, 2].map(Brittle).into();
+    FUSE.set(Some(fuse));
+    for expected in [1, 2] {
+        story.service.say(AddressUpdate::Addresses(set.clone()));
+        story.executor.run();
+        assert_eq!(story.pool.snapshot().addresses.len(), expected);
+    }
+    assert!(story.end("the same set came again"));
 }
 
 #[test]

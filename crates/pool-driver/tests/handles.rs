@@ -11,7 +11,7 @@ use futures_util::future::ready;
 use futures_util::sink::{SinkExt, drain};
 use pool_driver::{
     BoxError, EndReason, Ended, Event, Pool, PoolBuilder, PoolConfig, PoolHandle, PoolMap, PoolMapBuilder,
-    RefusedReason, Spawn,
+    RefusedReason, Spawn, WeakPool,
 };
 use support::{A, B, Bench, Clock, Executor, Item, Outside, Task, secs};
 
@@ -313,7 +313,7 @@ impl TwoTenants {
             makes.lock().expect("nothing panics under this lock").push(driver);
             Ok(Numbered(pool))
         };
-        let builder = PoolMapBuilder::new(create, clock.clone()).idle_timeout(secs(60));
+        let builder = PoolMapBuilder::new(create, clock.clone()).names_max(2).idle_timeout(secs(60));
         let (map, driver) = builder.build().expect("the settings make sense");
         executor.spawn(driver);
         let pools = [1, 2].map(|name| map.try_get(&name).expect("there is room")).into();
@@ -325,6 +325,11 @@ impl TwoTenants {
 
     fn advance(&mut self, duration: Duration) {
         self.clock.advance(duration, || self.executor.run());
+    }
+
+    /// Only the map has handles from now on.
+    fn downgrade_all(&mut self) -> Vec<WeakPool<u32, u16>> {
+        self.pools.drain(..).map(|pool| pool.0.downgrade()).collect()
     }
 }
 
@@ -343,7 +348,7 @@ fn a_weak_handle_keeps_no_wrapped_pool_of_a_map_in_use_and_an_upgraded_one_does(
         tenants.map.snapshot().names.iter().map(|name| name.handles).collect()
     };
     assert_eq!(handles(&tenants), [1, 1]);
-    let weak: Vec<_> = tenants.pools.drain(..).map(|pool| pool.0.downgrade()).collect();
+    let weak = tenants.downgrade_all();
     let upgraded = weak[1].upgrade().expect("the map has a handle");
     assert_eq!(handles(&tenants), [0, 1]);
     tenants.advance(secs(200));
@@ -352,4 +357,32 @@ fn a_weak_handle_keeps_no_wrapped_pool_of_a_map_in_use_and_an_upgraded_one_does(
     drop(upgraded);
     tenants.advance(secs(200));
     assert!(tenants.drivers[1].is_done() && tenants.map.is_empty());
+}
+
+#[test]
+fn a_pool_of_a_map_that_upgraded_handles_use_is_closed_when_they_have_used_it_for_the_last_time() {
+    let mut tenants = TwoTenants::new();
+    let weak = tenants.downgrade_all();
+    for item in 0..20 {
+        tenants.advance(secs(10));
+        let pool = weak[0].upgrade().unwrap_or_else(|| panic!("used 10 s ago; item {item}"));
+        pool.try_send(item).expect("there is room");
+        drop(pool);
+        tenants.executor.run();
+    }
+    assert_eq!(tenants.map.names(), [1], "nobody used the other one");
+    tenants.advance(secs(120));
+    assert!(tenants.drivers[0].is_done() && tenants.map.is_empty());
+}
+
+#[test]
+fn a_pool_of_a_map_that_upgraded_handles_have_used_makes_no_room_before_one_that_was_not_used() {
+    let mut tenants = TwoTenants::new();
+    let weak = tenants.downgrade_all();
+    tenants.advance(secs(10));
+    drop(weak[0].upgrade());
+    let map = tenants.map.clone();
+    let third = tenants.executor.spawn(async move { map.get(&3).await.is_ok() });
+    tenants.executor.run();
+    assert_eq!((third.output(), tenants.map.names()), (Some(true), vec![1, 3]));
 }

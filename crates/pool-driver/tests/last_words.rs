@@ -175,6 +175,21 @@ fn the_last_outcomes_of_a_connection_that_is_given_up_reach_the_balancer() {
 }
 
 #[test]
+fn a_driver_that_is_dropped_before_it_began_has_a_beginning_all_the_same() {
+    let mut bench = Bench::new(|pool| pool);
+    assert_eq!(bench.try_send(1), Ok(()));
+    bench.executor.cancel(&bench.driver.clone());
+    let events = bench.take_events();
+    assert!(
+        matches!(
+            events[..],
+            [Event::Started { .. }, Event::Undelivered { count: 1, .. }, Event::Ended { .. }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn a_dial_that_is_dropped_before_it_began_has_a_beginning_all_the_same() {
     let mut bench = Bench::new(PoolBuilder::lazy);
     bench.set([A]);

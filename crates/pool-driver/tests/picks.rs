@@ -48,6 +48,11 @@ impl ScriptedPolicy {
 }
 
 impl ItemPolicy<Item> for ScriptedPolicy {
+    fn has_pick_args(&self) -> bool {
+        self.check("has_pick_args");
+        true
+    }
+
     fn on_undelivered(&mut self, item: Item, reason: UndeliveredReason) {
         self.ledger.on_undelivered(item, reason);
     }
@@ -178,7 +183,7 @@ fn a_policy_without_pick_args_is_not_asked_for_any_until_somebody_has_one() {
 
 #[test]
 fn f1_a_panic_of_the_policy_in_a_choice_is_the_pools_end_and_costs_no_connection_an_item() {
-    for method in ["pick", "on_picked"] {
+    for method in ["has_pick_args", "pick", "on_picked"] {
         let (mut bench, policy) = bench([A], Choice::Change, |pool| pool);
         bench.send([1]);
         policy.panics_in.set(method);

@@ -2,8 +2,15 @@
 
 mod support;
 
-use pool_driver::{EndReason, Pool, PoolBuilder, ReadyError};
-use support::{A, B, Bench, C, Dial, Item, Task, millis, secs};
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures_channel::oneshot;
+use futures_util::sink::drain;
+use pool_driver::{EndReason, Instant, Pool, PoolBuilder, ReadyError, Runtime};
+use support::{A, B, Bench, C, Clock, Dial, Executor, Item, Task, millis, secs};
 
 type Told = Task<Result<(), ReadyError>>;
 
@@ -132,6 +139,56 @@ fn a_deadline_runs_from_its_setting_the_last_one_counts_and_zero_is_a_look() {
     let look = wait(&mut bench, |pool| pool.ready(1).timeout(secs(0)));
     assert!(bench.output(&look).is_ok());
     bench.finish();
+}
+
+thread_local! {
+    /// What takes place when somebody asks for the time.
+    static MEANWHILE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// A runtime on which things take place while somebody asks for the time.
+#[derive(Clone)]
+struct Eventful(Clock);
+
+impl Runtime for Eventful {
+    type Timer = <Clock as Runtime>::Timer;
+
+    fn now(&self) -> Instant {
+        if let Some(meanwhile) = MEANWHILE.take() {
+            meanwhile();
+        }
+        self.0.now()
+    }
+
+    fn timer(&self) -> Self::Timer {
+        self.0.timer()
+    }
+}
+
+#[test]
+fn a_connection_that_comes_up_between_the_look_and_the_deadline_is_in_time() {
+    let (clock, executor) = (Clock::default(), Rc::new(RefCell::new(Executor::default())));
+    let (accept, accepted) = oneshot::channel();
+    let mut accepted = Some(accepted);
+    let connect = move |_: u16| {
+        let accepted = accepted.take().expect("it is dialled once");
+        async move { accepted.await.map(|()| drain::<u32>()) }
+    };
+    let builder = PoolBuilder::plain(connect, Eventful(clock.clone())).connect_to_fixed([A]);
+    let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
+    let _driver = executor.borrow_mut().spawn(driver);
+    let mut ready = pool.ready(1).timeout(secs(1));
+    let mut look = || pin!(&mut ready).poll(&mut Context::from_waker(Waker::noop()));
+    executor.borrow_mut().run();
+    assert!(look().is_pending());
+    clock.set(Instant::ZERO + secs(1));
+    let runs = Rc::clone(&executor);
+    MEANWHILE.set(Some(Box::new(move || {
+        accept.send(()).expect("the dial waits");
+        runs.borrow_mut().run();
+    })));
+    let polled = look();
+    assert!(matches!(polled, Poll::Ready(Ok(()))), "{polled:?}");
 }
 
 #[test]

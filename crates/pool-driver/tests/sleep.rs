@@ -11,18 +11,26 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::future::{join_all, ready};
+use futures_util::future::{FutureExt, join_all, ready};
 use futures_util::sink::drain;
-use pool_driver::{EndReason, Instant, Pool, PoolBuilder, PoolSleep, Runtime};
+use pool_driver::{EndReason, Instant, Pool, PoolBuilder, PoolSleep, Runtime, SleepError};
 use support::{A, Bench, Clock, End, Executor, Task, millis, secs};
 
+/// When a task woke, and why, if its time had not come.
+type Woken = (Instant, Result<(), SleepError>);
+
 /// A task that sleeps and says when it wakes.
-fn sleeper(bench: &mut Bench, duration: Duration) -> Task<Instant> {
+fn sleeper(bench: &mut Bench, duration: Duration) -> Task<Woken> {
     let (clock, sleep) = (bench.clock.clone(), bench.pool().sleep(duration));
     bench.executor.spawn(async move {
-        sleep.await;
-        clock.now()
+        let slept = sleep.await;
+        (clock.now(), slept)
     })
+}
+
+/// What a task is told that still sleeps when the pool is over.
+fn reason(woken: &Woken) -> Option<EndReason> {
+    woken.1.err().map(|error| error.reason)
 }
 
 #[test]
@@ -36,7 +44,7 @@ fn a_sleep_is_over_when_its_time_has_come_and_not_before() {
     assert!(sleepers.iter().all(|(_, sleeper)| !sleeper.is_done()));
     bench.advance(secs(1));
     for (millis_, sleeper) in sleepers {
-        assert_eq!(bench.output(&sleeper), start + millis(millis_));
+        assert_eq!(bench.output(&sleeper), (start + millis(millis_), Ok(())));
     }
     bench.finish();
 }
@@ -51,7 +59,7 @@ fn a_sleep_until_a_time_that_has_come_does_not_wait() {
     {
         let task = bench.executor.spawn(sleep);
         bench.executor.step();
-        assert!(task.is_done(), "without the driver's help");
+        assert_eq!(task.output(), Some(Ok(())), "without the driver's help");
     }
     bench.finish();
 }
@@ -73,15 +81,16 @@ fn time_runs_from_the_call_and_not_from_the_first_poll() {
 #[test]
 fn a_sleep_that_is_over_stays_so() {
     let mut bench = Bench::up([A], |pool| pool);
-    let mut sleep = bench.pool().sleep(secs(1));
-    let polls = bench.executor.spawn(async move {
-        (&mut sleep).await;
-        (&mut sleep).await;
-        sleep.await;
-    });
+    let twice = |bench: &mut Bench, duration| {
+        let mut sleep = bench.pool().sleep(duration);
+        bench.executor.spawn(async move { ((&mut sleep).await, sleep.await) })
+    };
+    let (short, long) = (twice(&mut bench, secs(1)), twice(&mut bench, secs(1_000)));
     bench.advance(secs(1));
-    assert!(polls.is_done());
-    bench.finish();
+    assert_eq!(bench.output(&short), (Ok(()), Ok(())));
+    bench.shut_down(secs(1));
+    let (first, second) = bench.output(&long);
+    assert!(first.is_err() && first == second, "{second:?}");
 }
 
 #[test]
@@ -148,16 +157,50 @@ fn a_sleep_that_moves_to_another_task_wakes_that_one() {
 }
 
 #[test]
-fn a_sleep_is_over_with_the_pool() {
+fn a_sleep_is_over_with_the_pool_and_says_why() {
     let mut bench = Bench::up([A], |pool| pool);
     let sleeping = sleeper(&mut bench, secs(1_000));
     bench.run();
     let start = bench.now();
     let end = bench.shut_down(secs(1));
     assert!(end.is_done());
-    assert_eq!(bench.output(&sleeping), start);
     let late = sleeper(&mut bench, secs(1_000));
-    assert_eq!(bench.output(&late), start, "a pool that is over keeps no time");
+    for sleeper in [sleeping, late] {
+        let woken = bench.output(&sleeper);
+        assert_eq!((woken.0, reason(&woken)), (start, Some(EndReason::Shutdown)));
+    }
+    let error =
+        bench.pool().sleep(secs(1)).now_or_never().expect("it is over").expect_err("nobody keeps time");
+    assert_eq!(error.to_string(), "the pool keeps no time any more: it was shut down");
+}
+
+#[test]
+fn a_sleep_whose_time_has_come_is_none_that_was_cut_short_although_the_pool_is_over() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let [unpolled, mut polled] = [secs(1); 2].map(|duration| bench.pool().sleep(duration));
+    assert!((&mut polled).now_or_never().is_none());
+    // The driver had no time to wake anybody before it was dropped.
+    bench.clock.set(bench.now() + secs(1));
+    bench.executor.cancel(&bench.driver.clone());
+    for sleep in [unpolled, polled, bench.pool().sleep(secs(0))] {
+        assert_eq!(sleep.now_or_never(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn f2_a_loop_of_sleeps_ends_with_the_pool() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let timers = bench.pool().timers().clone();
+    let rounds = bench.executor.spawn(async move {
+        let mut rounds = 0;
+        while timers.sleep(secs(1)).await.is_ok() {
+            rounds += 1;
+        }
+        rounds
+    });
+    bench.advance(secs(5));
+    bench.shut_down(secs(1));
+    assert_eq!(bench.output(&rounds), 5);
 }
 
 #[test]
@@ -181,9 +224,10 @@ fn a_sleep_is_over_when_the_driver_is_dropped() {
     let unpolled = bench.pool().sleep(secs(1_000));
     bench.run();
     bench.executor.cancel(&bench.driver.clone());
-    assert_eq!(bench.output(&sleeping), start);
+    let woken = bench.output(&sleeping);
+    assert_eq!((woken.0, reason(&woken)), (start, Some(EndReason::DriverDropped)));
     let unpolled = bench.executor.spawn(unpolled);
-    bench.output(&unpolled);
+    assert!(bench.output(&unpolled).is_err());
 }
 
 #[test]
@@ -205,7 +249,7 @@ fn tasks_that_sleep_until_the_same_time_are_woken_a_bounded_number_a_poll() {
     for sleep in sleeps {
         let woken = Rc::clone(&woken);
         bench.executor.spawn(async move {
-            sleep.await;
+            assert_eq!(sleep.await, Ok(()));
             woken.set(woken.get() + 1);
         });
     }
@@ -226,7 +270,7 @@ fn f2_tasks_that_sleep_again_as_soon_as_they_wake_keep_no_item_waiting() {
         let clock = bench.clock.clone();
         bench.spawn_with_pool(async move |pool| {
             loop {
-                pool.sleep(millis(1)).await;
+                let _ = pool.sleep(millis(1)).await;
                 // What a task does takes time: when the last has woken, others are due again.
                 clock.set(clock.now() + Duration::from_micros(1));
             }

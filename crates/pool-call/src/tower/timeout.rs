@@ -73,10 +73,10 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let TimeoutLayer { timers, timeout } = self.layer.clone();
-        let sleep = timers.sleep(timeout);
+        let TimeoutLayer { timers, timeout } = &self.layer;
+        let sleep = timers.sleep(*timeout);
         let response = (!timeout.is_zero()).then(|| self.service.call(request));
-        TimeoutFuture { response, sleep, timers }
+        TimeoutFuture { response, sleep }
     }
 }
 
@@ -88,7 +88,6 @@ pub struct TimeoutFuture<F> {
     #[pin]
     response: Option<F>,
     sleep: PoolSleep,
-    timers: Timers,
 }
 
 impl<F, Response, E> Future for TimeoutFuture<F>
@@ -106,11 +105,10 @@ where
         if let Poll::Ready(response) = response.poll(cx) {
             return Poll::Ready(response.map_err(ServiceError::of_service));
         }
-        ready!(Pin::new(&mut *this.sleep).poll(cx));
-        // A pool that is over wakes everybody early.
-        if this.timers.is_closed() && this.timers.now() < this.sleep.deadline() {
-            return Poll::Pending;
+        match ready!(Pin::new(this.sleep).poll(cx)) {
+            Ok(()) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
+            // Nobody keeps the time any more.
+            Err(_) => Poll::Pending,
         }
-        Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut)))
     }
 }

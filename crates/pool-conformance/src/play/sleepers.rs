@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pool_driver::{Instant, Pool, PoolSleep, Timers};
+use pool_driver::{Instant, Pool, PoolSleep, SleepError, Timers};
 
 use crate::fixture::{CancelSignal, Fixture};
 use crate::world::Item;
@@ -70,18 +70,20 @@ impl Sleeper {
             return Poll::Pending;
         }
         let waker = Waker::from(Arc::clone(&self.waker));
-        if Pin::new(&mut self.sleep).poll(&mut Context::from_waker(&waker)).is_pending() {
-            return Poll::Pending;
-        }
-        self.wake_up();
-        Poll::Ready(())
+        Pin::new(&mut self.sleep).poll(&mut Context::from_waker(&waker)).map(|slept| self.wake_up(slept))
     }
 
-    fn wake_up(&self) {
+    fn wake_up(&self, slept: Result<(), SleepError>) {
         let SleepWaker { number, fixture, .. } = &*self.waker;
         let now = self.timers.now();
-        if now < self.sleep.deadline() && fixture.ended().is_none() {
-            fixture.world.calls.contradict(&format!("sleeper {number} woke before its time"));
+        match slept {
+            Ok(()) if now < self.sleep.deadline() => {
+                fixture.world.calls.contradict(&format!("sleeper {number} woke before its time"));
+            }
+            Err(error) if fixture.ended().is_none() => {
+                fixture.world.calls.contradict(&format!("sleeper {number} was told too early: {error}"));
+            }
+            Ok(()) | Err(_) => {}
         }
         let sleepers = &mut fixture.users.lock().sleepers;
         sleepers.sleeping.remove(number);

@@ -303,7 +303,7 @@ impl NamedPools {
         }
     }
 
-    /// A look has shown that the pool is in use.
+    /// A look has shown that the pool is in use, or was used since the last look without a word to the map.
     pub fn handle_in_use(&mut self, name: NameId, now: Instant) {
         let was_searching = self.end_search(name);
         if let Some(entry) = self.open_mut(name) {

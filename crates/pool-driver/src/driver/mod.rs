@@ -13,7 +13,7 @@ use crate::multiplexer::Multiplexer;
 use crate::panic::guard;
 use crate::pool::Shared;
 use crate::seams::Seams;
-use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
+use crate::seams::item_policy::ItemPolicy;
 
 use backlog::Backlog;
 
@@ -144,11 +144,7 @@ impl<P: Seams> Driver<P> {
                 return self.shared.signal.raise();
             }
             let before = self.backlog.len();
-            if self.policy.has_pick_args() {
-                self.multiplexer.dispatch(&mut self.backlog, budget, &self.policy);
-            } else {
-                self.multiplexer.dispatch(&mut self.backlog, budget, &DropUndelivered);
-            }
+            self.multiplexer.dispatch_by(&mut self.backlog, budget, &self.policy);
             sent = before - self.backlog.len();
             budget -= sent;
             if !self.take_back() && sent == 0 {
@@ -256,7 +252,7 @@ impl<P: Seams> Driver<P> {
         self.multiplexer.tell_end(ended);
         self.shared.tell_of_connections();
         self.shared.tell_of_end();
-        self.shared.timers.queue().close();
+        self.shared.timers.queue().close(reason);
         self.shared.tell_keeper();
         ended
     }

@@ -11,7 +11,7 @@ use crate::driver::backlog::{Backlog, Items};
 use crate::error::BoxError;
 use crate::panic::{Panicked, guard};
 use crate::seams::Seams;
-use crate::seams::item_policy::ItemPolicy;
+use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
 
 /// How far a batch has come. It is kept where a panic can't take it away: one `catch_unwind` serves a whole
 /// batch.
@@ -42,6 +42,16 @@ impl Batch {
 }
 
 impl<P: Seams> Multiplexer<P> {
+    /// As [`dispatch`](Self::dispatch), with the policy of the pool, which is left out if it wants nothing.
+    pub(crate) fn dispatch_by(&mut self, items: &mut Backlog<P::Item>, max: usize, policy: &P::Policy) {
+        match guard(|| policy.has_pick_args()) {
+            Ok(true) => self.dispatch(items, max, policy),
+            Ok(false) => self.dispatch(items, max, &DropUndelivered),
+            // The question belongs to the choice, as `pick` does.
+            Err(panic) => self.step(|this| this.on_balancer_panic(panic)),
+        }
+    }
+
     /// Sends items to connections, oldest first, until `max` are sent or no connection can take one, or items
     /// came back. An item leaves `items` in the moment a connection takes it.
     pub(crate) fn dispatch(

@@ -72,8 +72,13 @@ impl<P: Seams> Reporter<P> {
     }
 
     /// Tells the observer, if there is one. An observer that panics is dropped. An event whose address can't be
-    /// cloned is not told.
+    /// cloned is not told. The start is told before everything else, also of a pool that ends before its first poll.
     pub(super) fn observe(&mut self, event: impl FnOnce() -> Event<P::Address>) {
+        self.tell_start();
+        self.tell_observer(event);
+    }
+
+    fn tell_observer(&mut self, event: impl FnOnce() -> Event<P::Address>) {
         let Some(observer) = &mut self.observer else { return };
         match guard(event) {
             Ok(event) => {
@@ -90,7 +95,7 @@ impl<P: Seams> Reporter<P> {
     pub(super) fn tell_start(&mut self) {
         if !mem::replace(&mut self.is_started, true) {
             let name = self.pool_status.shared_name();
-            self.observe(|| Event::Started { name });
+            self.tell_observer(|| Event::Started { name });
         }
     }
 

@@ -278,24 +278,28 @@ impl<T, A> Pool<T, A> {
         self.shared.clock.now()
     }
 
-    /// Waits for a time, by the pool's runtime, or until the pool is over. It works in any task, because the
-    /// pool's driver keeps the time: without a timer of the caller's executor, and without an allocation
-    /// for each wait.
+    /// Waits for a time, by the pool's runtime. It works in any task, because the pool's driver keeps the time:
+    /// without a timer of the caller's executor, and without an allocation for each wait.
     ///
     /// ```
     /// use std::time::Duration;
     ///
     /// use pool_driver::Pool;
     ///
-    /// async fn send_slowly(pool: &Pool<String>, lines: Vec<String>) {
-    ///     for line in lines {
-    ///         pool.sleep(Duration::from_millis(100)).await;
-    ///         let _ = pool.send(line).await;
+    /// async fn send_regularly(pool: &Pool<String>, line: &str) {
+    ///     // Until the pool is over.
+    ///     while pool.sleep(Duration::from_secs(1)).await.is_ok() {
+    ///         let _ = pool.send(line.to_owned()).await;
     ///     }
     /// }
     /// ```
     ///
     /// Time runs from this call. A driver that is not polled wakes nobody.
+    ///
+    /// # Errors
+    ///
+    /// A [`SleepError`](crate::SleepError), at once, when the pool is over before the time has come: a loop of sleeps
+    /// has to look at it, or it spins from then on. A wait whose time has come is none, also if the pool is over.
     pub fn sleep(&self, duration: Duration) -> PoolSleep {
         self.shared.timers.sleep(duration)
     }

@@ -11,7 +11,7 @@ use pool_core::AddressId;
 
 use super::shared::Shared;
 use super::sleep::PoolSleep;
-use crate::error::ReadyError;
+use crate::error::{ReadyError, SleepError};
 use crate::snapshot::Reach;
 use crate::watchers::Watcher;
 
@@ -113,35 +113,19 @@ impl<T, A> Ready<T, A> {
     /// What came of it, once that is known.
     fn poll_reached(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReadyError>> {
         let Self { shared, goal, is_impatient, watcher, .. } = self;
-        watcher.poll(shared.watchers_of_connections(), cx, || {
-            if let Some(reason) = shared.closed_for() {
-                return Some(Err(ReadyError::Closed(reason)));
-            }
-            let Reach { connections, is_failing } = goal.reach(shared);
-            if connections >= goal.wanted() {
-                return Some(Ok(()));
-            }
-            let gives_up = *is_impatient && is_failing;
-            gives_up.then(|| Err(ReadyError::Failing { last_error: goal.last_error(shared) }))
-        })
+        watcher.poll(shared.watchers_of_connections(), cx, || goal.look(shared, *is_impatient, None))
     }
 
-    /// Why it gives up, if its time is over.
-    fn poll_timed_out(&mut self, cx: &mut Context<'_>) -> Poll<ReadyError> {
+    /// What came of it, once its time is over: since the last look it may have come about.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReadyError>> {
         let Some(Timeout { sleep, duration }) = &mut self.timeout else { return Poll::Pending };
-        if Pin::new(sleep).poll(cx).is_pending() {
-            return Poll::Pending;
+        match Pin::new(sleep).poll(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(SleepError { reason })) => return Poll::Ready(Err(ReadyError::Closed(reason))),
+            Poll::Ready(Ok(())) => {}
         }
-        // The timers of a pool end with it.
-        if let Some(reason) = self.shared.closed_for() {
-            return Poll::Ready(ReadyError::Closed(reason));
-        }
-        Poll::Ready(ReadyError::TimedOut {
-            connected: self.goal.reach(&self.shared).connections,
-            wanted: self.goal.wanted(),
-            timeout: *duration,
-            last_error: self.goal.last_error(&self.shared),
-        })
+        let seen = self.goal.look(&self.shared, self.is_impatient, Some(*duration));
+        seen.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Has a lazy pool connect while this waits.
@@ -158,6 +142,30 @@ impl<T, A> Ready<T, A> {
 }
 
 impl<A> Goal<A> {
+    /// What came of it, if that is known; it is when the time is over, after this timeout.
+    fn look<T>(
+        &mut self,
+        shared: &Shared<T, A>,
+        is_impatient: bool,
+        over: Option<Duration>,
+    ) -> Option<Result<(), ReadyError>> {
+        if let Some(reason) = shared.closed_for() {
+            return Some(Err(ReadyError::Closed(reason)));
+        }
+        let Reach { connections, is_failing } = self.reach(shared);
+        let wanted = self.wanted();
+        if connections >= wanted {
+            return Some(Ok(()));
+        }
+        if is_impatient && is_failing {
+            return Some(Err(ReadyError::Failing { last_error: self.last_error(shared) }));
+        }
+        over.map(|timeout| {
+            let last_error = self.last_error(shared);
+            Err(ReadyError::TimedOut { connected: connections, wanted, timeout, last_error })
+        })
+    }
+
     fn wanted(&self) -> usize {
         match self {
             Self::Connections(wanted) => *wanted,
@@ -206,7 +214,7 @@ impl<T, A> Future for Ready<T, A> {
         let this = &mut *self;
         let mut polled = this.poll_reached(cx);
         if polled.is_pending() {
-            polled = this.poll_timed_out(cx).map(Err);
+            polled = this.poll_over(cx);
         }
         this.announce(polled.is_pending());
         polled

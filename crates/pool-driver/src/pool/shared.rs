@@ -28,6 +28,8 @@ pub(crate) struct Shared<T, A> {
     pub(crate) timers: Timers,
     pool_status: Arc<PoolStatus<A>>,
     handles: HandleCount,
+    /// A handle was made that the keeper knows nothing of.
+    was_upgraded: AtomicBool,
     /// Tasks that wait for connections: a lazy pool connects for them as for an item.
     waiting: AtomicUsize,
     control: Mutex<Control<A>>,
@@ -87,6 +89,7 @@ impl<T, A> Shared<T, A> {
             clock,
             pool_status,
             handles: HandleCount::new(),
+            was_upgraded: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             control: Mutex::new(control),
             watchers_of_end: Watchers::new(),
@@ -174,7 +177,18 @@ impl<T, A> Shared<T, A> {
 
     /// Returns whether there is another handle now: none comes after the last one.
     pub(super) fn add_handle_if_any(&self) -> bool {
-        self.handles.add_if_any()
+        let is_added = self.handles.add_if_any();
+        if is_added {
+            // Whoever sees that this handle is gone sees this, too.
+            self.was_upgraded.store(true, Ordering::Relaxed);
+        }
+        is_added
+    }
+
+    /// Whether a handle was made that the keeper knows nothing of, since this was asked last. To be called after the
+    /// look that finds that there is none now.
+    pub(crate) fn take_upgraded(&self) -> bool {
+        self.was_upgraded.load(Ordering::Relaxed) && self.was_upgraded.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn release_handle(&self) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use pool_core::Instant;
 
 use super::timer_queue::TimerQueue;
+use crate::error::SleepError;
 
 pub use super::timer_queue::TimerKey;
 
@@ -25,7 +26,8 @@ impl Timers {
     }
 
     pub(super) fn sleep_until(&self, deadline: Instant) -> PoolSleep {
-        PoolSleep::new(&self.queue, deadline, deadline <= self.now())
+        let (timers, stage) = (Arc::clone(&self.queue), SleepStage::New);
+        PoolSleep { timers, deadline, stage }
     }
 
     /// As [`Pool::now`](crate::Pool::now).
@@ -36,7 +38,7 @@ impl Timers {
 
     /// As [`Pool::sleep`](crate::Pool::sleep).
     pub fn sleep(&self, duration: Duration) -> PoolSleep {
-        PoolSleep::new(&self.queue, self.now() + duration, duration.is_zero())
+        self.sleep_until(self.now() + duration)
     }
 
     /// Starts a timer that wakes this waker at a time by [`now`](Self::now). `None` if the pool is over.
@@ -58,7 +60,7 @@ impl Timers {
     /// ```
     #[must_use]
     pub fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
-        self.queue.start(deadline, waker)
+        self.queue.start(deadline, waker).ok()
     }
 
     /// Whether a timer of this pool has fired. If not, this waker is woken when it does.
@@ -98,6 +100,10 @@ impl fmt::Debug for Timers {
 }
 
 /// A wait by a pool's time; made by [`Pool::sleep`](crate::Pool::sleep). It is no handle of the pool.
+///
+/// # Errors
+///
+/// A [`SleepError`] if the pool is over before the time has come, at once then.
 #[must_use = "nobody waits unless this is polled"]
 pub struct PoolSleep {
     timers: Arc<TimerQueue>,
@@ -108,58 +114,53 @@ pub struct PoolSleep {
 enum SleepStage {
     New,
     Waiting(TimerKey),
-    Over,
+    Over(Result<(), SleepError>),
 }
 
 impl PoolSleep {
-    fn new(timers: &Arc<TimerQueue>, deadline: Instant, is_over: bool) -> Self {
-        let stage = if is_over { SleepStage::Over } else { SleepStage::New };
-        Self { timers: Arc::clone(timers), deadline, stage }
-    }
-
     /// Until when it waits.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    fn stop(&mut self) {
-        if let SleepStage::Waiting(timer) = std::mem::replace(&mut self.stage, SleepStage::Over) {
+    fn end(&mut self, slept: Result<(), SleepError>) {
+        if let SleepStage::Waiting(timer) = std::mem::replace(&mut self.stage, SleepStage::Over(slept)) {
             self.timers.stop(timer);
         }
     }
 }
 
 impl Future for PoolSleep {
-    type Output = ();
+    type Output = Result<(), SleepError>;
 
-    /// It stays ready.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.stage {
-            SleepStage::New => match self.timers.start(self.deadline, cx.waker()) {
-                Some(timer) => {
-                    self.stage = SleepStage::Waiting(timer);
+    /// It stays ready, with the same answer.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let slept = match &this.stage {
+            SleepStage::Over(slept) => return Poll::Ready(*slept),
+            // The driver may be late.
+            _ if this.deadline <= this.timers.now() => Ok(()),
+            SleepStage::New => match this.timers.start(this.deadline, cx.waker()) {
+                Ok(timer) => {
+                    this.stage = SleepStage::Waiting(timer);
                     return Poll::Pending;
                 }
-                None => self.stage = SleepStage::Over,
+                Err(reason) => Err(SleepError { reason }),
             },
-            SleepStage::Waiting(timer) => {
-                // The driver may be late.
-                let is_over = self.deadline <= self.timers.now() || self.timers.poll(timer, cx.waker());
-                if !is_over {
-                    return Poll::Pending;
-                }
-                self.stop();
+            SleepStage::Waiting(timer) if !this.timers.poll(timer, cx.waker()) => return Poll::Pending,
+            SleepStage::Waiting(_) => {
+                this.timers.closed().map_or(Ok(()), |reason| Err(SleepError { reason }))
             }
-            SleepStage::Over => {}
-        }
-        Poll::Ready(())
+        };
+        this.end(slept);
+        Poll::Ready(slept)
     }
 }
 
 impl Drop for PoolSleep {
     fn drop(&mut self) {
-        self.stop();
+        self.end(Ok(()));
     }
 }
 

@@ -13,6 +13,7 @@ use pool_core::Instant;
 use slab::Slab;
 
 use crate::clock::Clock;
+use crate::error::EndReason;
 use crate::panic::guard;
 use crate::sync::Mutex;
 use crate::wake_list::Signal;
@@ -34,7 +35,8 @@ struct TimerQueueState {
     /// When the driver polls next for the sake of this queue. It may be earlier than the earliest deadline: it is
     /// cheaper to be polled once in vain than to set the runtime's timer for each of many short waits.
     alarm: Option<Instant>,
-    is_closed: bool,
+    /// Why the pool is over, once it is.
+    closed: Option<EndReason>,
 }
 
 #[derive(Clone, Copy)]
@@ -74,17 +76,17 @@ impl TimerQueue {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().is_closed
+        self.state.lock().closed.is_some()
     }
 
-    /// Starts a timer. `None` if the pool is over.
-    pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Option<TimerKey> {
+    /// Starts a timer, unless the pool is over: then it says why.
+    pub(crate) fn start(&self, deadline: Instant, waker: &Waker) -> Result<TimerKey, EndReason> {
         let waker = waker.clone();
         let mut state = self.state.lock();
-        if state.is_closed {
+        if let Some(reason) = state.closed {
             drop(state);
             drop(waker);
-            return None;
+            return Err(reason);
         }
         let timer = state.insert(deadline, waker);
         let is_alarm_due = state.alarm.is_none_or(|alarm| deadline < alarm);
@@ -93,7 +95,7 @@ impl TimerQueue {
         if is_alarm_due {
             self.signal.raise();
         }
-        Some(TimerKey(timer))
+        Ok(TimerKey(timer))
     }
 
     /// Whether a timer has fired. If not, the waker is woken when it does.
@@ -134,6 +136,11 @@ impl TimerQueue {
         true
     }
 
+    /// Why the pool is over, once it is.
+    pub(crate) fn closed(&self) -> Option<EndReason> {
+        self.state.lock().closed
+    }
+
     /// When the driver is to be polled next.
     pub(crate) fn alarm(&self) -> Option<Instant> {
         if !self.is_used.load(Ordering::Acquire) {
@@ -143,8 +150,8 @@ impl TimerQueue {
     }
 
     /// The pool is over: nobody waits any longer.
-    pub(crate) fn close(&self) {
-        self.state.lock().is_closed = true;
+    pub(crate) fn close(&self, reason: EndReason) {
+        self.state.lock().closed = Some(reason);
         self.is_used.store(true, Ordering::Release);
         while self.fire_one(Instant::from_nanos(u64::MAX)) {}
     }

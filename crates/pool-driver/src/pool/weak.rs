@@ -38,8 +38,8 @@ impl<T, A> WeakPool<T, A> {
     /// A handle, which keeps the pool alive. `None` once the last handle is gone or the pool is closed: then it
     /// is so for ever.
     ///
-    /// It counts like any other handle. A pool that a [`PoolMap`](crate::PoolMap) keeps is closed for all its
-    /// handles if the map found it idle just before.
+    /// It counts like any other handle. A pool that a [`PoolMap`](crate::PoolMap) keeps is used by it, as by
+    /// [`PoolMap::get`](crate::PoolMap::get); it is closed for all its handles if the map found it idle just before.
     ///
     /// ```
     /// use pool_driver::WeakPool;

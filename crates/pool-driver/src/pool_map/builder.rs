@@ -81,6 +81,9 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
 
     /// A pool that has been idle for this long is closed, at most a quarter of this time later; 5 minutes
     /// by default, never with `None`. From 1 millisecond to 366 days.
+    ///
+    /// After a use by [`WeakPool::upgrade`](crate::WeakPool::upgrade), of which the map learns when it looks, it
+    /// may be all of this time later.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config.idle_timeout = timeout.into();
         self

@@ -106,13 +106,15 @@ impl<N, H: PoolHandle, R: Runtime> PoolMapDriver<N, H, R> {
 }
 
 impl<H: PoolHandle> Look<H> {
-    /// To be called outside of the lock.
+    /// To be called outside of the lock. A pool is in use once more if a handle was upgraded since the last look,
+    /// which the map would not know otherwise.
     fn take(&self) -> Condition {
         let handle = &self.held.handle;
+        let is_idle = || !self.is_claimed && handle.is_idle() && !handle.pool().shared().take_upgraded();
         let look = || match handle.ended() {
             Some(ended) => Condition::Ended(ended),
             None if handle.is_closed() => Condition::Closed,
-            None if !self.is_claimed && handle.is_idle() => Condition::Idle,
+            None if is_idle() => Condition::Idle,
             None => Condition::InUse,
         };
         guard(look).unwrap_or(Condition::Broken)

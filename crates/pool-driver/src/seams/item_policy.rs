@@ -29,8 +29,8 @@ use crate::error::UndeliveredReason;
 /// }
 /// ```
 ///
-/// A panic in [`pick`](Self::pick) or [`on_picked`](Self::on_picked) is one in the choice, and ends the pool
-/// like one in its balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the
+/// A panic in [`has_pick_args`](Self::has_pick_args), [`pick`](Self::pick) or [`on_picked`](Self::on_picked) is one
+/// in the choice, and ends the pool like one in its balancer. After one in [`on_undelivered`](Self::on_undelivered) the pool goes on with the
 /// next item; one in [`is_wanted`](Self::is_wanted) means yes.
 pub trait ItemPolicy<T> {
     /// Whether [`pick`](Self::pick) and [`on_picked`](Self::on_picked) are called at all. If not, items cost
