@@ -173,6 +173,8 @@ pub(crate) struct SlotLinks {
     pub(crate) siblings: Links,
     /// Its address's ready slots, in the order of their turns.
     pub(crate) turns: Links,
+    /// It is ready, and its address doesn't rest: nothing is special about the next item.
+    pub(crate) takes_turns: bool,
 }
 
 /// Of which time a slot can show something of its address.
@@ -182,6 +184,20 @@ pub(crate) struct Evidence {
     pub(crate) episode: u16,
     /// The episode in which it connected: what it shows is about the time after that failure.
     pub(crate) connected_episode: u16,
+    /// Items in flight that it was sent before its address last began to rest: what becomes of them shows nothing of
+    /// the time since. Connections answer in order, or don't: it is the oldest whose ends are counted first.
+    pub(crate) sent_earlier: u32,
+    /// Whether a success is news: the first one is, and each while the address rests.
+    pub(crate) awaits_success: bool,
+}
+
+impl Evidence {
+    /// An item has come to its end. Returns whether it was sent before the address last began to rest.
+    pub(crate) fn take_earlier(&mut self) -> bool {
+        let is_earlier = self.sent_earlier > 0;
+        self.sent_earlier -= u32::from(is_earlier);
+        is_earlier
+    }
 }
 
 /// How much is known of whether the address works.
@@ -224,7 +240,8 @@ pub(crate) enum Reported {
 impl Slot {
     /// A dial that starts now, to the address with this index.
     pub(crate) fn new(key: SlabKey, address: u32, trust: Trust, episode: u16, now: Instant) -> Self {
-        let evidence = Evidence { episode, connected_episode: episode };
+        let evidence =
+            Evidence { episode, connected_episode: episode, sent_earlier: 0, awaits_success: true };
         Self {
             generation: key.generation,
             address,
@@ -240,7 +257,7 @@ impl Slot {
             answered: 0,
             reported: Reported::Nothing,
             dropped: None,
-            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE },
+            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE, takes_turns: false },
         }
     }
 

@@ -14,6 +14,7 @@ use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
 use crate::known_address::DialRank;
 use crate::output::{Availability, Output};
+use crate::rings::Node;
 use crate::slot::{Slot, Trust};
 
 /// The dials in flight, and the addresses that wait for one.
@@ -32,7 +33,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// a rank depends on.
     pub(super) fn update_dialling(&mut self, index: u32) {
         let (connections_per_address, is_lazy) = (self.connections_per_address(), self.is_lazy());
-        let priority = self.addresses.get(index).present.then(|| self.rings.node(index).priority);
+        let Node { priority, standing, .. } = *self.rings.node(index);
+        let priority = self.addresses.get(index).present.then_some(priority);
         let known = self.addresses.get_mut(index);
         if let Some(rank) = known.rank.take() {
             self.dials.waiting.remove(&(rank, index));
@@ -42,6 +44,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
+        // What rests as unfit gets no item, so none is a reason to dial it.
+        if is_lazy && !standing.is_there() {
+            return;
+        }
         if known.dials.earliest > self.now || known.dials_missing(connections_per_address) == 0 {
             return;
         }
@@ -49,6 +55,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let rank = DialRank {
             failing: known.is_failing(),
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
+            rests: !standing.is_well(),
             connections: known.count.held(),
             tie: self.random.next_u16(),
         };
@@ -68,7 +75,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let working = self.dials.waiting.first().filter(|(rank, _)| !rank.failing && self.is_wanted(*rank));
         let chosen = working.or_else(|| {
-            let failing = (DialRank { failing: true, order: (0, 0), connections: 0, tie: 0 }, 0);
+            let failing =
+                (DialRank { failing: true, order: (0, 0), rests: false, connections: 0, tie: 0 }, 0);
             let may_probe = self.dials.probes < self.config.probes_max();
             self.dials.waiting.range(failing..).next().filter(|(rank, _)| may_probe && self.is_wanted(*rank))
         });
@@ -79,18 +87,23 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// more items wait than there are dials in flight and connections not yet heard of, and no
     /// connection that could take them is ready. A dial to an address that has failed is no
     /// reason to wait with one that works.
+    ///
+    /// While items go to addresses that rest for an overload, one dial to another is wanted without an item that
+    /// waits: it is the other that shall take them.
     fn is_wanted(&self, rank: DialRank) -> bool {
         if !self.is_lazy() {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
-        let demand = self.demand.max(usize::from(self.fail_fast.availability == Availability::FailingFast));
+        let is_relief = self.rings.uses_spares() && !rank.rests;
+        let is_failing_fast = self.fail_fast.availability == Availability::FailingFast;
+        let demand = self.demand.max(usize::from(is_failing_fast || is_relief));
         let hopeless = if rank.failing { 0 } else { self.dials.probes };
         if demand <= self.dials.in_flight - hopeless + self.dials.fresh {
             return false;
         }
         let (priority, _) = rank.order;
-        let is_ready = self.rings.active().ready_len() > 0;
+        let is_ready = self.rings.regular_len() > 0;
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
             priority < active || (priority == active && !is_ready)
