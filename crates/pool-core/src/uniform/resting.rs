@@ -34,7 +34,7 @@ const OVERLOAD_REST_MAX: Duration = Duration::from_secs(4);
 /// good.
 const OVERLOAD_PAUSE_MAX: Duration = Duration::from_secs(600);
 
-/// The addresses that rest, and those whose last rest is remembered.
+/// The addresses that rest, and others whose last rest is remembered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rests {
     of: BTreeMap<u32, Rest>,
