@@ -174,6 +174,12 @@ impl Voice {
                 self.backed_off(*address, *failures, until.saturating_duration_since(now));
             }
             Event::Recovered { address, .. } => self.tell(Note::Change(format!("{address}: works again"))),
+            Event::Rested { address, reason, .. } => {
+                self.tell(Note::Change(format!("{address}: rests, as it says that it is {reason}")));
+            }
+            Event::Returned { address, .. } => {
+                self.tell(Note::Change(format!("{address}: has its share again")));
+            }
             _ => {}
         }
     }

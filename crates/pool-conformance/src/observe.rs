@@ -105,6 +105,9 @@ fn address_events(observation: Observation, world: &World) -> Option<Value> {
             Some(first.iter().max()?.saturating_sub(*first.iter().min()?))
         }),
         O::Recovered(address) => of(address, |tally| tally.recovered),
+        O::Rests(address) => of(address, |tally| tally.rests.len()),
+        O::RestMillis(address, n) => time(address, &|tally| tally.rests.get(n).copied()),
+        O::Returned(address) => of(address, |tally| tally.returned),
         O::SentBeforeEnd(address) => Value::Number(log.tally(address, |tally| tally.sent)),
         O::InFlightAtEnd(address) => Value::Number(log.tally(address, |tally| tally.in_flight_at_end)),
         _ => return None,
@@ -265,6 +268,7 @@ fn address_state_name(state: AddressState) -> &'static str {
     match state {
         AddressState::Ready => "ready",
         AddressState::Busy => "busy",
+        AddressState::Resting => "resting",
         AddressState::Dialling => "dialling",
         AddressState::Waiting => "waiting",
         AddressState::Backoff => "backoff",

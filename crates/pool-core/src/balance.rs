@@ -62,7 +62,9 @@ pub struct Attributes {
 ///   [`on_changed`](Self::on_changed) comes in between. An address that returns before the pool has forgotten it
 ///   has the same id, otherwise another. [`AddressId::index`] is small, and good for a table.
 /// - [`on_readiness`](Self::on_readiness) comes with every change. An address that joins can't take
-///   items, and one that leaves can't either.
+///   items, and one that leaves can't either. One that rests for what its replies said can't take any; it can
+///   while one item is to try it. Where no address can take an item, the ring shows those as ready that rest for an
+///   overload, and nothing is told of that: a policy that keeps its own list must believe the ring.
 /// - Each item of [`on_sent`](Self::on_sent) ends once, by [`on_finished`](Self::on_finished) or among those of
 ///   [`on_lost`](Self::on_lost). At any time the items sent are those finished, those lost and those in flight. Before its end an
 ///   item may be answered, once ([`on_answered`](Self::on_answered)).

@@ -12,6 +12,8 @@ pub(crate) enum DeadlineKind {
     Slot(u32),
     /// The end of an address's backoff.
     Backoff(u32),
+    /// The end of an address's rest, or of what follows it.
+    Rest(u32),
     FailFast,
     Close,
 }

@@ -111,6 +111,8 @@ pub(crate) struct DialRank {
     /// keep the pool from the others. In a lazy pool priority and failures: a connection of a
     /// worse priority would get no items.
     pub(crate) order: (u16, u16),
+    /// For what its replies said: another shall take the items.
+    pub(crate) rests: bool,
     pub(crate) connections: u16,
     /// Drawn, so that many clients don't dial in the same order.
     pub(crate) tie: u16,

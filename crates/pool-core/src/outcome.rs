@@ -22,14 +22,25 @@ pub enum Outcome {
         kind: FailureKind,
     },
     /// The address has too much to do: it is to get less, and no connection dies of it.
+    ///
+    /// It rests: other addresses of its priority get its items, while they can take them. When the rest is over, one
+    /// item tries it; the others follow when that one, or one that it had to take meanwhile, has succeeded. An
+    /// overload in return for an item that was sent before the rest began lengthens it only if it asks for a longer
+    /// pause.
     Overloaded {
         /// From sending to the begin of the reply, unless that was told before.
         latency: Option<Duration>,
-        /// For how long it is to get none, if it said so.
+        /// For how long it is to get none, if it said so; ten minutes at most. It rests for no less than it would
+        /// without: [`backoff`](crate::Config::backoff)'s curve over overloads in a row, up to 4 s.
         pause: Option<Duration>,
     },
     /// The address can't do what it is asked to, as a replica that only reads: it is to rest, and its connections
     /// stay.
+    ///
+    /// It rests as in [`backoff`](crate::Config::backoff), and gets nothing, also where no other address is there: for
+    /// items it is as if it were not connected. When the rest is over, one item tries it. If that
+    /// succeeds, it is back; if it says so again, the rest is longer. The length is forgotten when the address
+    /// has been back for as long as it rested.
     Unfit {
         /// From sending to the begin of the reply, unless that was told before.
         latency: Option<Duration>,

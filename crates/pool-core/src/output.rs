@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
-use crate::reason::{DrainReason, SlotEnd};
+use crate::reason::{DrainReason, RestReason, SlotEnd};
 use crate::slot::SlotState;
 
 /// One thing that [`Uniform::poll_output`](crate::Uniform::poll_output) returns.
@@ -174,6 +174,24 @@ pub enum Event<A> {
     },
     /// The address has shown that it works; its failures are forgotten.
     Recovered {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+    },
+    /// The address rests (again) for what its replies said. It keeps its connections.
+    Rested {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+        /// What they said.
+        reason: RestReason,
+        /// When one item may try it.
+        until: Instant,
+    },
+    /// The address rests no more: an item has shown that it is well, or somebody has said so.
+    Returned {
         /// Which.
         address: A,
         /// Its id until it is forgotten.

@@ -1,5 +1,7 @@
 //! Why connections drain, and why they end.
 
+use core::fmt;
+
 use crate::outcome::FailureKind;
 
 /// Why a connection drains.
@@ -38,4 +40,23 @@ pub enum SlotEnd {
     PoolClosing,
     /// It was a dial, and the settings changed: its address needs fewer connections.
     Surplus,
+}
+
+/// Why an address rests: what its replies said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RestReason {
+    /// It has too much to do. It gets what no other address can take.
+    Overloaded,
+    /// It can't do what it is asked to. It gets nothing.
+    Unfit,
+}
+
+impl fmt::Display for RestReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Overloaded => "overloaded",
+            Self::Unfit => "unfit",
+        })
+    }
 }

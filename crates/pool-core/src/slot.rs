@@ -147,15 +147,8 @@ pub(crate) struct Slot {
     pub(crate) state: SlotState,
     pub(crate) trust: Trust,
     pub(crate) evidence: Evidence,
-    /// The address's row of short lives, as it was when the dial started.
-    pub(crate) pace_episode: u8,
-    /// Items that were in flight at its first success and have not succeeded since, once it has had one; no more
-    /// than 65,535 are counted.
-    pub(crate) owed_at_success: Option<u16>,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
-    /// It said goodbye when it was young and had no success.
-    pub(crate) hung_up: bool,
     pub(crate) dialled: Instant,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
@@ -181,6 +174,8 @@ pub(crate) struct SlotLinks {
     pub(crate) siblings: Links,
     /// Its address's ready slots, in the order of their turns.
     pub(crate) turns: Links,
+    /// It is ready, and its address doesn't rest: nothing is special about the next item.
+    pub(crate) takes_turns: bool,
 }
 
 /// Of which time a slot can show something of its address.
@@ -190,6 +185,39 @@ pub(crate) struct Evidence {
     pub(crate) episode: u16,
     /// The episode in which it connected: what it shows is about the time after that failure.
     pub(crate) connected_episode: u16,
+    /// Items in flight that it was sent before its address last began to rest: what becomes of them shows nothing of
+    /// the time since. Connections answer in order, or don't: it is the oldest whose ends are counted first.
+    pub(crate) sent_earlier: u32,
+    /// Whether a success is news: the first ones are, and each while the address rests.
+    pub(crate) awaits_success: bool,
+    /// The address's row of short lives, as it was when the dial started.
+    pub(crate) pace_episode: u8,
+    /// Items that were in flight at its first success and have not succeeded since, once it has had one; no more
+    /// than 65,535 are counted.
+    pub(crate) owed_at_success: Option<u16>,
+    /// It said goodbye when it was young and had no success.
+    pub(crate) hung_up: bool,
+}
+
+impl Evidence {
+    fn of_dial(episode: u16, pace_episode: u8) -> Self {
+        Self {
+            episode,
+            connected_episode: episode,
+            sent_earlier: 0,
+            awaits_success: true,
+            pace_episode,
+            owed_at_success: None,
+            hung_up: false,
+        }
+    }
+
+    /// An item has come to its end. Returns whether it was sent before the address last began to rest.
+    pub(crate) fn take_earlier(&mut self) -> bool {
+        let is_earlier = self.sent_earlier > 0;
+        self.sent_earlier -= u32::from(is_earlier);
+        is_earlier
+    }
 }
 
 /// How much is known of whether the address works, less first.
@@ -242,17 +270,14 @@ impl Slot {
         (episode, pace_episode): (u16, u8),
         now: Instant,
     ) -> Self {
-        let evidence = Evidence { episode, connected_episode: episode };
+        let evidence = Evidence::of_dial(episode, pace_episode);
         Self {
             generation: key.generation,
             address,
             state: SlotState::Dialling,
             trust,
             evidence,
-            pace_episode,
-            owed_at_success: None,
             fresh: false,
-            hung_up: false,
             dialled: now,
             since: now,
             quiet_since: now,
@@ -262,7 +287,7 @@ impl Slot {
             answered: 0,
             reported: Reported::Nothing,
             dropped: None,
-            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE },
+            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE, takes_turns: false },
         }
     }
 
@@ -348,11 +373,11 @@ impl Slot {
 
     /// A first success, or the begin of one.
     pub(crate) fn mark_success(&mut self) {
-        self.owed_at_success = Some(u16::try_from(self.unreported).unwrap_or(u16::MAX));
+        self.evidence.owed_at_success = Some(u16::try_from(self.unreported).unwrap_or(u16::MAX));
     }
 
     pub(crate) fn has_succeeded(&self) -> bool {
-        self.owed_at_success.is_some()
+        self.evidence.owed_at_success.is_some()
     }
 
     /// Whether it was sent items, and it is known that none of them was done.

@@ -73,7 +73,7 @@ pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Attributes, Availability, Backoff, Balance, Config,
     ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening,
-    Outcome, PickArgs, Ring, RoundRobin, SlotEnd, SlotId, SlotState, Verdict,
+    Outcome, PickArgs, RestReason, RestStatus, Ring, RoundRobin, SlotEnd, SlotId, SlotState, Verdict,
 };
 
 /// How connections are made, and what a connection is.
@@ -101,8 +101,8 @@ pub mod errors {
 pub mod events {
     pub use crate::{
         AddressId, AddressSnapshot, AddressState, AddressStatus, Availability, Counts, DrainReason, Event,
-        LastOutcome, NoObserver, Observer, QueueSnapshot, SlotEnd, SlotId, SlotState, Snapshot,
-        SourceSnapshot, SourceState,
+        LastOutcome, NoObserver, Observer, QueueSnapshot, RestReason, RestStatus, SlotEnd, SlotId, SlotState,
+        Snapshot, SourceSnapshot, SourceState,
     };
 }
 

@@ -371,7 +371,7 @@ pub struct AddressSnapshot<A> {
     pub status: AddressStatus,
     /// How long ago it came, left, or last changed between working and failing.
     pub since: Duration,
-    /// How long it is still left alone, if it is in backoff.
+    /// How long it is still left alone, if it is in backoff or rests.
     pub retry_after: Option<Duration>,
     /// Items sent to its connections, less those that came back unsent.
     pub sent: u64,
@@ -387,10 +387,15 @@ impl<A> AddressSnapshot<A> {
             status.state = AddressState::Waiting;
             status.retry_at = None;
         }
+        // Nor is the end of a rest, before an item tries the address.
+        if let Some(rest) = &mut status.rest {
+            rest.until = rest.until.filter(|at| *at > now);
+        }
+        let left_alone_until = status.retry_at.max(status.rest.and_then(|rest| rest.until));
         Self {
             address,
             since: now.saturating_duration_since(status.since),
-            retry_after: status.retry_at.map(|at| at.saturating_duration_since(now)),
+            retry_after: left_alone_until.map(|at| at.saturating_duration_since(now)),
             status,
             sent: count(sent),
             last_error,

@@ -262,6 +262,32 @@ macro_rules! for_each_scenario {
             q6_a_budget_forgets_by_the_time_of_the_runtime
             q6_attempts_are_limited
 
+            // health/
+            h4_an_overloaded_address_gets_no_item_for_its_pause
+            h4_an_overload_costs_no_connection_and_is_no_failure
+            h4_an_overloaded_address_gets_what_nobody_else_can_take
+            h4_no_item_waits_for_an_address_that_is_overloaded_for_years
+            h4_one_item_tries_an_overloaded_address_and_others_follow_its_success
+            h4_one_of_two_servers_that_is_overloaded_for_ever_gets_next_to_nothing
+            h4_a_worse_priority_is_not_drawn_in_for_an_overload
+            h4_an_unfit_address_rests_and_keeps_its_connections
+            h4_items_wait_for_an_unfit_address_where_nobody_else_is
+            h4_a_worse_priority_takes_the_items_of_an_unfit_address
+            h4_one_item_tries_an_unfit_address_and_others_follow_its_success
+            h4_the_item_that_waits_for_an_unfit_address_tries_it_when_its_rest_is_over
+            h4_each_unfit_reply_in_a_row_doubles_the_rest_up_to_the_cap
+            h4_many_bad_replies_at_once_are_one_rest
+            h4_a_success_from_before_the_rest_ends_no_rest_of_an_unfit_address
+            h4_a_success_from_before_the_rest_ends_no_rest_of_an_overloaded_address
+            h4_an_item_that_fails_where_it_was_to_try_an_address_lets_no_other_follow
+            h4_a_connection_that_dies_with_the_item_that_tried_its_address_ends_no_rest
+            h4_a_pool_whose_addresses_are_all_unfit_fails_fast
+            h4_somebody_who_knows_that_an_address_is_well_ends_its_rest
+            h4_a_rest_outlives_the_absence_of_its_address
+            h4_an_unfit_address_of_a_lazy_pool_is_not_dialled_for_items_that_wait
+            h4_a_lazy_pool_dials_another_address_for_what_goes_to_an_overloaded_one
+            h4_an_address_that_says_now_this_and_now_that_stays_within_bounds
+
             // closing/
             d1_the_drop_of_the_last_handle_delivers_the_queue_then_closes_and_ends
             d1_a_pool_without_handles_has_the_default_deadline

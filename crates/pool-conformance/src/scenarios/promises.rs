@@ -45,6 +45,7 @@ promises! {
     Q4: "a deadline that is over sends nothing";
     Q5: "an item is in flight until nothing of its reply is owed";
     Q6: "retries avoid the failed address, and keep to their budget";
+    H4: "an address that is overloaded gets less, one that is unfit rests";
     D1: "the last handle's drop is a shutdown";
     D2: "a shutdown delivers while there is time";
     D3: "the end comes once, and everybody sees it";

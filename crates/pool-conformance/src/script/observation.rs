@@ -83,6 +83,12 @@ pub enum Observation {
     BackOffMillis(u16, usize),
     /// How often its failures were forgotten.
     Recovered(u16),
+    /// How often it was told to rest for what its replies said.
+    Rests(u16),
+    /// How long it was to rest, the n-th time, in milliseconds.
+    RestMillis(u16, usize),
+    /// How often it returned from a rest.
+    Returned(u16),
     /// Items that its connections were sent, of those that ended.
     SentBeforeEnd(u16),
     /// Items that were in flight when their connections ended.

@@ -58,11 +58,15 @@ impl ScriptedBalancer {
         });
     }
 
+    /// Where no address is ready, the ring shows those that rest for an overload, of which nothing is told.
     fn check_ring(&self, ring: Ring<'_>) {
+        let is_told_ready =
+            |address: AddressId| self.accounts.lock().get(&address).is_some_and(|account| account.is_ready);
+        let is_told = ring.members().any(|member| is_told_ready(member.id));
         for member in ring.members() {
             self.enter(member.id, "is in the ring", |account| {
-                let is_as_told = member.is_ready == account.is_ready && member.in_flight == account.in_flight;
-                account.is_member && is_as_told
+                let is_as_told = !is_told || member.is_ready == account.is_ready;
+                account.is_member && is_as_told && member.in_flight == account.in_flight
             });
         }
     }

@@ -121,7 +121,9 @@ fn address_of(event: &Event<u16>) -> Option<u16> {
         | Event::SlotEnded { address, .. }
         | Event::BackedOff { address, .. }
         | Event::Paced { address, .. }
-        | Event::Recovered { address, .. } => Some(*address),
+        | Event::Recovered { address, .. }
+        | Event::Rested { address, .. }
+        | Event::Returned { address, .. } => Some(*address),
         _ => None,
     }
 }

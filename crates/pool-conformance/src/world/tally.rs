@@ -25,6 +25,10 @@ pub struct Tally {
     pub backoffs: Vec<Duration>,
     /// How often the address's failures were forgotten.
     pub recovered: usize,
+    /// How long the address was to rest, each time.
+    pub rests: Vec<Duration>,
+    /// How often the address returned from a rest.
+    pub returned: usize,
     /// How often the address joined the set.
     pub added: usize,
     /// How often the address left the set.
@@ -113,6 +117,8 @@ impl Tally {
                 self.backoffs.push((now + *retry_after).saturating_duration_since(dialled_at));
             }
             Event::Recovered { .. } => self.recovered += 1,
+            Event::Rested { retry_after, .. } => self.rests.push(*retry_after),
+            Event::Returned { .. } => self.returned += 1,
             _ => {}
         }
         self.slots_max = self.slots_max.max(self.dialling.now + self.connected.now);

@@ -4,13 +4,20 @@
 //! access. Those with a ready slot come first in that list, and only they have turns, in a ring. To join either,
 //! to leave it and to pass the turn cost the same at any size ([`Links`]). Priorities are looked up only when
 //! addresses come, go or change theirs.
+//!
+//! Addresses that rest for an overload are in a ring of their own, which is used while the other is empty. Those that
+//! are unfit are in none, and their connections don't count ([`Standing`]).
 
 mod ring;
+mod standing;
+mod tier;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 pub use ring::{Member, Ring};
+pub(crate) use standing::{Place, Standing};
+use tier::Tier;
 
 use crate::balance::Attributes;
 use crate::ids::AddressId;
@@ -33,6 +40,7 @@ pub(crate) struct Node {
     /// In two halves: a whole one would pad every node.
     hash: [u32; 2],
     pub(crate) priority: u16,
+    pub(crate) standing: Standing,
 }
 
 impl Node {
@@ -65,39 +73,6 @@ impl Linked for Vec<Node> {
     }
 }
 
-/// All addresses of one priority.
-#[derive(Clone, Debug)]
-struct Tier {
-    priority: u16,
-    addresses: u32,
-    connected_slots: u32,
-    /// The address whose turn it is.
-    head: u32,
-    /// Items it may still take in this turn.
-    turn_left: u32,
-    /// An item has gone to one of its addresses.
-    has_started: bool,
-    /// The connected addresses, those with a ready slot first.
-    members: Vec<u32>,
-    /// How many have a ready slot.
-    ready: u32,
-}
-
-impl Tier {
-    const fn new(priority: u16) -> Self {
-        Self {
-            priority,
-            addresses: 0,
-            connected_slots: 0,
-            head: NONE,
-            turn_left: 0,
-            has_started: false,
-            members: Vec::new(),
-            ready: 0,
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     nodes: Vec<Node>,
@@ -107,6 +82,8 @@ pub(crate) struct Rings {
     others: BTreeMap<u16, Tier>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
+    /// Connected slots of addresses that don't rest as unfit.
+    fit_slots: u32,
     items_per_turn: u32,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
     sends: u64,
@@ -121,6 +98,7 @@ impl Rings {
             active: Tier::new(0),
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
+            fit_slots: 0,
             items_per_turn,
             sends: 0,
             seed,
@@ -130,10 +108,11 @@ impl Rings {
     /// Turns that have begun are as long as the others: what was taken in them counts.
     pub(crate) fn set_items_per_turn(&mut self, items: u32) {
         let before = core::mem::replace(&mut self.items_per_turn, items);
-        for tier in core::iter::once(&mut self.active).chain(self.others.values_mut()) {
-            let taken = before.saturating_sub(tier.turn_left);
+        let tiers = core::iter::once(&mut self.active).chain(self.others.values_mut());
+        for round in tiers.flat_map(Tier::rounds_mut) {
+            let taken = before.saturating_sub(round.turn_left);
             // One that has had its fill, and more, is over after its next item.
-            tier.turn_left = items.saturating_sub(taken).max(1);
+            round.turn_left = items.saturating_sub(taken).max(1);
         }
     }
 
@@ -145,7 +124,15 @@ impl Rings {
         &self.nodes[address as usize]
     }
 
-    /// The ready slot of an address whose turn it is, while the address is in the ring.
+    /// The ready slot that gets the next item of an address, if the address is one of the active ring that can take
+    /// one.
+    #[inline]
+    pub(crate) fn slot_in_turn(&self, address: u32) -> Option<SlabKey> {
+        let node = self.node(address);
+        (node.position < self.active.round.len).then_some(node.ready_slot)
+    }
+
+    /// The ready slot of an address whose turn it is, while the address has one.
     #[inline]
     pub(crate) fn ready_slot(&self, address: u32) -> Option<SlabKey> {
         let ready_slot = self.node(address).ready_slot;
@@ -172,6 +159,21 @@ impl Rings {
         self.active.connected_slots as usize
     }
 
+    /// How many addresses of the active priority can take an item, those apart that rest for an overload.
+    pub(crate) fn regular_len(&self) -> u32 {
+        self.active.regular_len()
+    }
+
+    /// Whether items go to addresses that rest for an overload, as no other can take them.
+    pub(crate) fn uses_spares(&self) -> bool {
+        self.active.uses_spares
+    }
+
+    /// Whether an address is connected that doesn't rest as unfit.
+    pub(crate) fn is_any_fit(&self) -> bool {
+        self.fit_slots > 0
+    }
+
     pub(crate) fn add_address(&mut self, key: SlabKey, attributes: &Attributes) {
         let Attributes { weight, priority, hash } = *attributes;
         self.enter_tier(priority, 0);
@@ -184,6 +186,7 @@ impl Rings {
             ready_slot: NO_SLOT,
             hash: halves(hash),
             priority,
+            standing: Standing::WELL,
         };
         match self.nodes.get_mut(key.index as usize) {
             Some(place) => *place = node,
@@ -210,7 +213,8 @@ impl Rings {
         connected_slots: u32,
         random: &mut Random,
     ) {
-        let Node { ready_slot, position, priority: before, .. } = *self.node(address);
+        let Node { ready_slot, position, priority: before, standing, .. } = *self.node(address);
+        let connected_slots = if standing.is_there() { connected_slots } else { 0 };
         if before == attributes.priority {
             return self.node_mut(address).set_attributes(attributes);
         }
@@ -232,11 +236,12 @@ impl Rings {
     }
 
     pub(crate) fn slot_connected(&mut self, address: u32) {
-        let Node { priority, position, .. } = *self.node(address);
+        let Node { priority, position, standing, .. } = *self.node(address);
         if position == NONE {
             self.join_members(address);
         }
-        self.tier_mut(priority).connected_slots += 1;
+        self.fit_slots += u32::from(standing.is_fit());
+        self.tier_mut(priority).connected_slots += u32::from(standing.is_there());
         self.update_active(priority);
     }
 
@@ -245,9 +250,43 @@ impl Rings {
         if is_last {
             self.leave_members(address);
         }
-        let priority = self.node(address).priority;
-        self.tier_mut(priority).connected_slots -= 1;
+        let Node { priority, standing, .. } = *self.node(address);
+        self.fit_slots -= u32::from(standing.is_fit());
+        self.tier_mut(priority).connected_slots -= u32::from(standing.is_there());
         self.update_active(priority);
+    }
+
+    /// An address begins to rest, is to be tried, or returns. So many of its slots are connected.
+    pub(crate) fn set_standing(
+        &mut self,
+        address: u32,
+        standing: Standing,
+        connected_slots: u32,
+        random: &mut Random,
+    ) {
+        let Node { ready_slot, priority, standing: before, .. } = *self.node(address);
+        let changes_round = ready_slot != NO_SLOT && before.place() != standing.place();
+        if changes_round {
+            self.leave_round(address);
+        }
+        self.node_mut(address).standing = standing;
+        if connected_slots == 0 {
+            return;
+        }
+        match (before.is_fit(), standing.is_fit()) {
+            (false, true) => self.fit_slots += connected_slots,
+            (true, false) => self.fit_slots -= connected_slots,
+            _ => {}
+        }
+        match (before.is_there(), standing.is_there()) {
+            (false, true) => self.tier_mut(priority).connected_slots += connected_slots,
+            (true, false) => self.tier_mut(priority).connected_slots -= connected_slots,
+            _ => {}
+        }
+        self.update_active(priority);
+        if changes_round {
+            self.enter_round(address, random);
+        }
     }
 
     fn join_members(&mut self, address: u32) {
@@ -279,35 +318,59 @@ impl Rings {
         self.node_mut(address).position = position;
     }
 
-    /// The address has its first ready slot: it joins at the end of the round. Before the first
-    /// item has gone out, each that joins is as likely as any to have the first turn.
+    /// The address has its first ready slot.
     pub(crate) fn link(&mut self, address: u32, ready_slot: SlabKey, random: &mut Random) {
-        let items_per_turn = self.items_per_turn;
-        let tier = self.tier_mut(self.node(address).priority);
-        let (head, position) = (tier.head, tier.ready);
-        tier.ready += 1;
-        let is_first = head == NONE || (!tier.has_started && random.up_to(position.into()) == 0);
-        if is_first {
-            tier.head = address;
-            tier.turn_left = items_per_turn;
-        }
-        self.swap_member(address, position);
         self.node_mut(address).ready_slot = ready_slot;
-        self.nodes.join_ring(head, address);
+        self.enter_round(address, random);
     }
 
     /// The address has no ready slot any more.
     pub(crate) fn unlink(&mut self, address: u32) {
-        let items_per_turn = self.items_per_turn;
-        let priority = self.node(address).priority;
-        let next = self.nodes.leave_ring(address);
+        self.leave_round(address);
         self.node_mut(address).ready_slot = NO_SLOT;
+    }
+
+    /// An address with a ready slot joins its round at the end, if its standing gives it one. Before the first
+    /// item has gone out, each that joins is as likely as any to have the first turn.
+    fn enter_round(&mut self, address: u32, random: &mut Random) {
+        let Node { priority, standing, .. } = *self.node(address);
+        let Some(place) = standing.place() else { return };
+        let items_per_turn = self.items_per_turn;
         let tier = self.tier_mut(priority);
-        tier.ready -= 1;
-        let last_ready = tier.ready;
-        if tier.head == address {
-            tier.head = next;
-            tier.turn_left = items_per_turn;
+        let (first_other, first_spare) = (tier.ready_len(), tier.regular_len());
+        let has_started = tier.has_started;
+        let round = tier.round_of(place);
+        let head = round.head;
+        let is_first = head == NONE || (!has_started && random.up_to(round.len.into()) == 0);
+        round.len += 1;
+        if is_first {
+            round.head = address;
+            round.turn_left = items_per_turn;
+        }
+        tier.choose_round();
+        self.swap_member(address, first_other);
+        if place == Place::Regular {
+            self.swap_member(address, first_spare);
+        }
+        self.nodes.join_ring(head, address);
+    }
+
+    fn leave_round(&mut self, address: u32) {
+        let Node { priority, standing, .. } = *self.node(address);
+        let Some(place) = standing.place() else { return };
+        let items_per_turn = self.items_per_turn;
+        let next = self.nodes.leave_ring(address);
+        let tier = self.tier_mut(priority);
+        let (last_ready, last_regular) = (tier.ready_len() - 1, tier.regular_len().wrapping_sub(1));
+        let round = tier.round_of(place);
+        round.len -= 1;
+        if round.head == address {
+            round.head = next;
+            round.turn_left = items_per_turn;
+        }
+        tier.choose_round();
+        if place == Place::Regular {
+            self.swap_member(address, last_regular);
         }
         self.swap_member(address, last_ready);
     }
@@ -330,33 +393,37 @@ impl Rings {
         let node = &mut self.nodes[address as usize];
         node.unreported = node.unreported.wrapping_add(1);
         let id = AddressId(SlabKey { index: address, generation: node.generation });
-        if self.active.head != address {
+        if self.active.round.head != address {
             self.commit_turn_out_of_order(address, next_slot);
             return id;
         }
         self.active.has_started = true;
-        self.active.turn_left -= 1;
-        if self.active.turn_left == 0 {
-            self.active.turn_left = self.items_per_turn;
-            self.active.head = node.links.next;
+        let round = &mut self.active.round;
+        round.turn_left -= 1;
+        if round.turn_left == 0 {
+            round.turn_left = self.items_per_turn;
+            round.head = node.links.next;
             node.ready_slot = next_slot;
         }
         id
     }
 
-    /// Picked out of turn: that was its turn in this round, and it moves to the end.
+    /// Picked out of turn: that was its turn in this round, and it moves to the end. An address that gets nothing has
+    /// no turn, but its slots do.
     #[cold]
     fn commit_turn_out_of_order(&mut self, address: u32, next_slot: SlabKey) {
         let items_per_turn = self.items_per_turn;
         let node = self.node_mut(address);
         node.ready_slot = next_slot;
-        let (next, priority) = (node.links.next, node.priority);
+        let (next, priority, place) = (node.links.next, node.priority, node.standing.place());
         let tier = self.tier_mut(priority);
         tier.has_started = true;
-        let head = tier.head;
+        let Some(place) = place else { return };
+        let round = tier.round_of(place);
+        let head = round.head;
         if head == address {
-            tier.head = next;
-            tier.turn_left = items_per_turn;
+            round.head = next;
+            round.turn_left = items_per_turn;
             return;
         }
         self.nodes.leave_ring(address);

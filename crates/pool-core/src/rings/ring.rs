@@ -1,6 +1,6 @@
 //! What a balancer sees: the connected addresses, and whose turn it is.
 
-use super::{NO_SLOT, Rings};
+use super::Rings;
 use crate::ids::AddressId;
 use crate::links::{NONE, ring};
 use crate::random::Random;
@@ -11,6 +11,9 @@ use crate::slab::SlabKey;
 /// Each of the [`members`](Self::members) is connected. Those that can take an item now come first,
 /// [`ready_len`](Self::ready_len) of them, and only they have turns ([`first`](Self::first),
 /// [`next_after`](Self::next_after), [`turns`](Self::turns)).
+///
+/// An address that rests for what its replies said is here as one that can't take an item. Where no other can take
+/// one, those can that rest for an overload, and the ring shows them as ready.
 #[derive(Clone, Copy, Debug)]
 pub struct Ring<'a> {
     rings: &'a Rings,
@@ -54,7 +57,7 @@ impl<'a> Ring<'a> {
     /// How many of them can take an item now: those at the positions below this.
     #[must_use]
     pub fn ready_len(&self) -> usize {
-        self.rings.active.ready as usize
+        self.rings.active.round.len as usize
     }
 
     /// The address at a position below [`len`](Self::len), for drawing lots. Those below
@@ -81,7 +84,7 @@ impl<'a> Ring<'a> {
     #[must_use]
     #[inline]
     pub fn first(&self) -> Option<AddressId> {
-        let index = self.rings.active.head;
+        let index = self.rings.active.round.head;
         // `NONE` is beyond the end.
         let node = self.rings.nodes.get(index as usize)?;
         Some(AddressId(SlabKey { index, generation: node.generation }))
@@ -100,7 +103,7 @@ impl<'a> Ring<'a> {
 
     /// The addresses that can take an item now, in the order of their turns.
     pub fn turns(&self) -> impl Iterator<Item = Member> {
-        ring(self.rings.active.head, |address| self.rings.node(address).links.next)
+        ring(self.rings.active.round.head, |address| self.rings.node(address).links.next)
             .map(|address| self.member(address))
     }
 
@@ -131,7 +134,7 @@ impl<'a> Ring<'a> {
             weight: node.weight,
             hash: node.hash(),
             in_flight: node.unreported,
-            is_ready: node.ready_slot != NO_SLOT,
+            is_ready: node.position < self.rings.active.round.len,
         }
     }
 }

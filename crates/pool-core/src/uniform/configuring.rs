@@ -39,7 +39,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///   once: their ends are spread over a tenth of it, so that a change is no storm.
     /// - A pool that fails fast, and would not yet by the new settings, takes items again.
     /// - Addresses in backoff stay there for as long as they were told, but no longer than the new
-    ///   cap from now, less the jitter.
+    ///   cap from now, less the jitter. Addresses that rest do so for as long as they were told.
     /// - [`addresses_max`](Config::addresses_max) is for the next set: the one in force stays whole.
     ///
     /// A pool that closes goes by new settings, too. Takes time in proportion to the number of

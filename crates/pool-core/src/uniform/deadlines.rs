@@ -1,5 +1,5 @@
 //! All deadlines meet here, each with its reason. What each of them means has a file of its own:
-//! `dialling`, `failures`, `pace`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
+//! `dialling`, `failures`, `pace`, `resting`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
 
 use core::mem;
 use core::time::Duration;
@@ -96,6 +96,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                     self.update_dialling(index);
                     self.forget_if_done(index);
                 }
+                DeadlineKind::Rest(index) => self.on_rest_deadline(index),
                 DeadlineKind::FailFast => self.on_fail_fast(),
                 DeadlineKind::Close => self.on_close_deadline(),
             }

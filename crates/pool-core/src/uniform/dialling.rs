@@ -16,6 +16,7 @@ use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
 use crate::known_address::{DialClass, DialRank};
 use crate::output::{Availability, Output};
+use crate::rings::Node;
 use crate::slot::{Slot, Trust};
 
 /// A dial that fails after this long was not refused: it may have been swallowed.
@@ -43,7 +44,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// a rank depends on.
     pub(super) fn update_dialling(&mut self, index: u32) {
         let (connections_per_address, is_lazy) = (self.connections_per_address(), self.is_lazy());
-        let priority = self.addresses.get(index).present.then(|| self.rings.node(index).priority);
+        let Node { priority, standing, .. } = *self.rings.node(index);
+        let priority = self.addresses.get(index).present.then_some(priority);
         let known = self.addresses.get_mut(index);
         if let Some(rank) = known.rank.take() {
             self.dials.waiting.remove(&(rank, index));
@@ -53,6 +55,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
+        // What rests as unfit gets no item, so none is a reason to dial it.
+        if is_lazy && !standing.is_there() {
+            return;
+        }
         let is_early =
             known.dials.earliest > self.now || (known.pace.short_lives > 0 && known.count.dialling > 0);
         let class = match (known.is_failing(), is_early) {
@@ -69,6 +75,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let rank = DialRank {
             class,
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
+            rests: !standing.is_well(),
             connections: known.count.held(),
             tie: self.random.next_u16(),
         };
@@ -89,7 +96,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let may_probe = self.dials.probes < self.config.probes_max();
         let classes = DialClass::ALL.into_iter().filter(|class| may_probe || !class.is_failing());
         let firsts = classes.filter_map(|class| {
-            let least = (DialRank { class, order: (0, 0), connections: 0, tie: 0 }, 0);
+            let least = (DialRank { class, order: (0, 0), rests: false, connections: 0, tie: 0 }, 0);
             self.dials.waiting.range(least..).next().filter(|(rank, _)| rank.class == class)
         });
         let mut wanted = firsts.filter(|(rank, _)| self.is_wanted(*rank));
@@ -101,12 +108,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// connection that could take them ready. A dial to an address that has failed is no
     /// reason to wait with one that works. A lazy pool dials no more at a time than it has connections: those may
     /// have taken all that waits before the dials are done.
+    ///
+    /// While items go to addresses that rest for an overload, one dial to another is wanted without an item that
+    /// waits: it is the other that shall take them. But none before its time.
     fn is_wanted(&self, rank: DialRank) -> bool {
         if !self.is_lazy() && rank.class != DialClass::Early {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.
-        let demand = self.demand.max(usize::from(self.fail_fast.availability == Availability::FailingFast));
+        let is_relief = self.rings.uses_spares() && !rank.rests && rank.class != DialClass::Early;
+        let is_failing_fast = self.fail_fast.availability == Availability::FailingFast;
+        let demand = self.demand.max(usize::from(is_failing_fast || is_relief));
         let hopeful = self.dials.in_flight - if rank.class.is_failing() { 0 } else { self.dials.probes };
         if demand <= hopeful + self.dials.fresh {
             return false;
@@ -115,7 +127,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return false;
         }
         let priority = if self.is_lazy() { rank.order.0 } else { rank.order.1 };
-        let is_ready = self.rings.active().ready_len() > 0;
+        let is_ready = self.rings.regular_len() > 0;
         self.rings.active_priority().is_none_or(|active| {
             // A better priority takes the items over as soon as it is up; a worse one gets none.
             priority < active || (priority == active && !is_ready)

@@ -37,7 +37,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.fail_fast.availability == Availability::Waiting && is_missed && self.phase.is_open();
         if counts {
             self.fail_fast.missed_since.get_or_insert(self.now);
-        } else if self.fail_fast.availability != Availability::FailingFast {
+        } else if self.fail_fast.availability != Availability::FailingFast && !self.is_on_trial() {
             self.fail_fast.missed_since = None;
         }
         let due = self.fail_fast_due().filter(|_| counts);
@@ -50,6 +50,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             self.fail_fast.starts_at = due;
         }
+    }
+
+    /// Whether nothing is usable but what one item may try: unless it succeeds, that was no interruption.
+    fn is_on_trial(&self) -> bool {
+        self.fail_fast.availability == Availability::Usable && !self.rings.is_any_fit()
     }
 
     fn fail_fast_due(&self) -> Option<Instant> {

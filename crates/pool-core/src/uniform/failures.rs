@@ -48,7 +48,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 }
                 Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,
             },
-            SlotState::Draining => slot.hung_up && !slot.has_succeeded() && slot.was_of_no_use(&self.config),
+            SlotState::Draining => {
+                slot.evidence.hung_up && !slot.has_succeeded() && slot.was_of_no_use(&self.config)
+            }
             SlotState::Dropping => false,
         }
     }

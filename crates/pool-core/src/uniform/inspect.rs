@@ -8,6 +8,7 @@ use crate::ids::{AddressId, SlotId};
 use crate::instant::Instant;
 use crate::known_address::{KnownAddress, LastOutcome};
 use crate::output::Availability;
+use crate::reason::RestReason;
 use crate::slab::SlabKey;
 use crate::slot::SlotState;
 
@@ -19,13 +20,15 @@ pub enum AddressState {
     Ready,
     /// It is connected, but can't take items now.
     Busy,
+    /// It is connected, and rests for what its replies said.
+    Resting,
     /// It is being dialled and has no connection yet.
     Dialling,
     /// It has no connection and waits for a dial: for its turn, its pace, or in a lazy pool for items.
     Waiting,
     /// It has failed and is left alone for a while.
     Backoff,
-    /// It has left the set; its connections drain, or its backoff is remembered.
+    /// It has left the set; its connections drain, or its backoff or rest is remembered.
     Departed,
 }
 
@@ -34,6 +37,7 @@ impl fmt::Display for AddressState {
         f.pad(match self {
             Self::Ready => "ready",
             Self::Busy => "busy",
+            Self::Resting => "resting",
             Self::Dialling => "dialling",
             Self::Waiting => "waiting",
             Self::Backoff => "backoff",
@@ -74,6 +78,18 @@ pub struct AddressStatus {
     pub retry_at: Option<Instant>,
     /// The latest it has shown of itself.
     pub last_outcome: Option<LastOutcome>,
+    /// Why it rests and until when, if its replies made it rest.
+    pub rest: Option<RestStatus>,
+}
+
+/// A look at the rest of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct RestStatus {
+    /// What its replies said.
+    pub reason: RestReason,
+    /// When one item may try it; while one tries it, when another may. `None`: one may now.
+    pub until: Option<Instant>,
 }
 
 /// A look at one slot.
@@ -149,18 +165,23 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.phase.keeps_connections()
     }
 
-    /// Whether every address of a set that is not empty has an unreset failure, and none is
-    /// connected: the answer to 'why does nothing go out'.
+    /// Whether every address of a set that is not empty has an unreset failure or rests as unfit, and none is
+    /// usable: the answer to 'why does nothing go out'.
     pub fn is_failing(&self) -> bool {
         let is_usable = self.rings.active_priority().is_some();
-        !is_usable && self.addresses.len() > 0 && self.addresses.failing == self.addresses.len()
+        !is_usable
+            && self.addresses.len() > 0
+            && self.addresses.failing + self.unfit_and_not_failing() == self.addresses.len()
     }
 
     fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
         let waits = known.dials.earliest > self.now;
+        let rest = self.addresses.rests.status(key.index);
         let state = if !known.present {
             AddressState::Departed
+        } else if known.count.connected() > 0 && rest.is_some() {
+            AddressState::Resting
         } else if known.count.ready > 0 {
             AddressState::Ready
         } else if known.count.busy > 0 {
@@ -192,6 +213,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             failures: known.failures,
             retry_at: waits.then_some(known.dials.earliest),
             last_outcome: known.last_outcome,
+            rest,
         }
     }
 }

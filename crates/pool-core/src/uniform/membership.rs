@@ -6,6 +6,7 @@ use core::cmp::Ordering;
 use core::mem;
 
 use super::Uniform;
+use super::resting::Rests;
 use crate::address_set::{AddressSet, Endpoint, SetIdentity};
 use crate::balance::Balance;
 use crate::config::Opening;
@@ -28,8 +29,9 @@ pub(super) struct Addresses<A> {
     /// Where its addresses are in `known`, in their order.
     members: Vec<u32>,
     known: Slab<KnownAddress<A>>,
-    /// Those that left, while they drain or are in backoff.
+    /// Those that left, while they drain, are in backoff or rest.
     departed: BTreeMap<A, u32>,
+    pub(super) rests: Rests,
     /// How many addresses of the set have an unreset failure.
     pub(super) failing: usize,
 }
@@ -41,6 +43,7 @@ impl<A: Clone + Ord> Addresses<A> {
             members: Vec::new(),
             known: Slab::new(),
             departed: BTreeMap::new(),
+            rests: Rests::default(),
             failing: 0,
         }
     }
@@ -190,23 +193,26 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.end_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
         self.rings.remove_address(index);
         self.balancer.on_left(AddressId(key), self.now);
+        self.keep_rest_only(index);
         self.update_dialling(index);
         self.forget_if_done(index);
     }
 
-    /// A departed address is remembered while it drains and while it is in backoff.
+    /// A departed address is remembered while it drains, while it is in backoff and while it rests.
     pub(super) fn forget_if_done(&mut self, index: u32) {
         let known = self.addresses.get(index);
         if known.present || known.slots != NONE {
             return;
         }
         let may_be_remembered = self.addresses.departed.len() <= self.config.addresses_max;
-        if known.dials.earliest > self.now && may_be_remembered {
+        let is_remembered = known.dials.earliest > self.now || self.addresses.rests.of(index).is_some();
+        if is_remembered && may_be_remembered {
             return;
         }
         if known.backoff_armed {
             self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
+        self.forget_rest(index);
         let id = self.addresses.id(index);
         let address = self.addresses.known.remove(index).address;
         self.addresses.departed.remove(&address);

@@ -14,13 +14,14 @@ mod lifetime;
 mod membership;
 mod pace;
 mod re_resolution;
+mod resting;
 mod slot_counts;
 mod slot_events;
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-pub use inspect::{AddressState, AddressStatus, SlotStatus};
+pub use inspect::{AddressState, AddressStatus, RestStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
 use crate::balance::{Balance, PickArgs, RoundRobin};
@@ -34,7 +35,7 @@ use crate::output::Output;
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Slot, SlotEvent, Transition, Trust, transition};
+use crate::slot::{Handled, Slot, SlotEvent, Transition, transition};
 
 use closing::Phase;
 use dialling::Dials;
@@ -279,8 +280,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let address = slot.address;
         if !slot.has_succeeded() {
-            self.count_first_success(id.0.index);
-            self.settle();
+            self.on_first_answer(id);
         }
         self.balancer.on_answered(self.addresses.id(address), latency, self.now);
         Handled::Applied
@@ -290,7 +290,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// dropping may still tell its last. An outcome with a latency says that the item was answered, too, unless
     /// all in flight were answered before.
     ///
-    /// The first success of a connection resets the backoff of its address.
+    /// The first success of a connection resets the backoff of its address. An address whose reply says that it is
+    /// overloaded or unfit rests: see [`Outcome`].
     #[inline]
     pub fn handle_outcome(&mut self, id: SlotId, outcome: Outcome, now: Instant) -> Handled {
         self.advance(now);
@@ -300,10 +301,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let latency = slot.count_outcome(&outcome, self.now);
         let is_due_sooner = slot.unreported == 0 && slot.is_due_sooner(self.config.idle_timeout);
-        let proves = matches!(outcome, Outcome::Success { .. }) && slot.trust != Trust::Proven;
+        let is_usual = matches!(outcome, Outcome::Success { .. }) && !slot.evidence.awaits_success;
         let address = self.rings.count_outcomes(slot.address, 1);
-        if is_due_sooner || proves {
-            self.on_rare_outcome(id, proves);
+        if is_due_sooner || !is_usual {
+            self.on_rare_outcome(id, &outcome);
         }
         if let Some(latency) = latency {
             self.balancer.on_answered(address, latency, self.now);
@@ -313,12 +314,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     #[cold]
-    fn on_rare_outcome(&mut self, id: SlotId, proves: bool) {
+    fn on_first_answer(&mut self, id: SlotId) {
         self.update_deadline(id.0.index);
-        if proves {
+        self.count_first_success(id.0.index);
+        self.settle();
+    }
+
+    #[cold]
+    fn on_rare_outcome(&mut self, id: SlotId, outcome: &Outcome) {
+        self.update_deadline(id.0.index);
+        if matches!(outcome, Outcome::Success { .. }) {
             self.count_success(id.0.index);
-            self.settle();
         }
+        self.judge(id, outcome);
+        self.settle();
     }
 
     /// Tells how many items wait for a connection now: a level, not a change.
@@ -351,17 +360,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Ends the address's backoff now, without forgetting its failures: for an operator or a
+    /// Ends the address's backoff and its rest now, without forgetting its failures: for an operator or a
     /// name service that knows it is up. The limits of dials and laziness still hold, and an
-    /// address that has left the set is forgotten. Returns whether the address was in backoff.
+    /// address that has left the set is forgotten. Returns whether the address was in backoff or rested.
     pub fn retry_now(&mut self, address: &A, now: Instant) -> bool {
         self.advance(now);
         if !self.phase.keeps_connections() {
             return false;
         }
-        let was_in_backoff = self.addresses.find(address).is_some_and(|index| self.retry(index));
+        let was_left_alone = self.addresses.find(address).is_some_and(|index| {
+            let did_rest = self.end_rest_by_hand(index);
+            self.retry(index) || did_rest
+        });
         self.settle();
-        was_in_backoff
+        was_left_alone
     }
 
     /// Closes the pool: connections stay usable until no item waits or the deadline passes, then
@@ -388,7 +400,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         // One that is connected and not ready has none: the item waits.
-        self.rings.ready_slot(address.0.index).map(SlotId)
+        self.rings.slot_in_turn(address.0.index).map(SlotId)
     }
 
     /// The next thing to do or to tell. Call it after every input until it returns

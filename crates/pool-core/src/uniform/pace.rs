@@ -21,7 +21,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let Some(pace_max) = self.config.pace_max else { return self.spread_redial(index) };
         let is_short = self.now.saturating_duration_since(slot.dialled) < pace_max;
         let known = self.addresses.get_mut(index);
-        if slot.pace_episode == known.pace.episode {
+        if slot.evidence.pace_episode == known.pace.episode {
             known.pace.episode = known.pace.episode.wrapping_add(1);
             let before = known.pace.short_lives;
             known.pace.short_lives = if is_short { before.saturating_add(1) } else { 0 };
@@ -78,7 +78,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether its life can end the row: an older one says nothing of those that end.
     fn is_in_row(&self, slot: &Slot) -> bool {
         let pace = self.addresses.get(slot.address).pace;
-        pace.short_lives > 0 && pace.episode == slot.pace_episode
+        pace.short_lives > 0 && pace.episode == slot.evidence.pace_episode
     }
 
     /// A connection has shown that the address may be dialled freely.
@@ -99,7 +99,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// what was in flight at the first one may have been answered before a goodbye.
     pub(super) fn count_success(&mut self, index: u32) {
         let slot = &mut self.slots[index];
-        match &mut slot.owed_at_success {
+        match &mut slot.evidence.owed_at_success {
             None => self.count_first_success(index),
             Some(0) => {
                 slot.trust = Trust::Proven;

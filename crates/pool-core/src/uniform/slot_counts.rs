@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::links::{Linked, NONE, ring};
+use crate::rings::{Place, Standing};
 use crate::slot::{Dropped, Siblings, SlotState, Trust, Turns};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -135,18 +136,43 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Turns(&mut self.slots).join_ring(first, index);
         if first == NONE {
             self.rings.link(address, self.slots.key(index), &mut self.random);
-            self.balancer.on_readiness(self.addresses.id(address), true, self.now);
+            self.tell_readiness(address, true);
         }
+        self.slots[index].links.takes_turns = self.rings.node(address).standing.is_well();
     }
 
     fn leave_turns(&mut self, index: u32) {
         let address = self.slots[index].address;
+        self.slots[index].links.takes_turns = false;
         let next = Turns(&mut self.slots).leave_ring(index);
         if next == NONE {
             self.rings.unlink(address);
-            self.balancer.on_readiness(self.addresses.id(address), false, self.now);
+            self.tell_readiness(address, false);
         } else if self.rings.ready_slot(address).is_some_and(|first| first.index == index) {
             self.rings.set_ready_slot(address, self.slots.key(next));
         }
+    }
+    /// An address that gets no share is busy for the balancer, whatever its connections are.
+    fn tell_readiness(&mut self, address: u32, is_ready: bool) {
+        if self.rings.node(address).standing.place() == Some(Place::Regular) {
+            self.balancer.on_readiness(self.addresses.id(address), is_ready, self.now);
+        }
+    }
+
+    /// An address begins to rest, is to be tried, or returns.
+    pub(super) fn set_standing(&mut self, address: u32, standing: Standing) {
+        let connected = self.addresses.get(address).count.connected();
+        let is_ready = self.rings.ready_slot(address).is_some();
+        let gets_share = |this: &Self| this.rings.node(address).standing.place() == Some(Place::Regular);
+        let before = gets_share(self);
+        self.rings.set_standing(address, standing, connected.into(), &mut self.random);
+        if is_ready && before != gets_share(self) {
+            self.balancer.on_readiness(self.addresses.id(address), !before, self.now);
+        }
+        for slot in self.siblings_now(address) {
+            let slot = &mut self.slots[slot];
+            slot.links.takes_turns = slot.state == SlotState::Ready && standing.is_well();
+        }
+        self.update_dialling(address);
     }
 }

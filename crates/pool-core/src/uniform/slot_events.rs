@@ -31,9 +31,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
     fn commit_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
-        if slot.state != SlotState::Ready {
-            return self.commit_sent_out_of_turn(id);
+        if !slot.links.takes_turns {
+            return self.commit_special_sent(id);
         }
+        self.commit_ready_sent(id, outcome_timeout)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the rest of the hot path")]
+    fn commit_ready_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
+        let slot = &mut self.slots[id.0.index];
         let is_due_sooner = slot.count_sent(outcome_timeout, self.now);
         let (address, next) = (slot.address, slot.links.turns.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
@@ -45,8 +52,22 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
-    /// To a slot that is not in the round.
+    /// To a slot that is not ready, or whose address rests.
     #[cold]
+    fn commit_special_sent(&mut self, id: SlotId) -> Handled {
+        let slot = &self.slots[id.0.index];
+        let (address, state) = (slot.address, slot.state);
+        let handled = if state == SlotState::Ready {
+            self.commit_ready_sent(id, self.config.outcome_timeout)
+        } else {
+            self.commit_sent_out_of_turn(id)
+        };
+        if handled == Handled::Applied && state.is_connected() {
+            self.begin_trial(address, id);
+        }
+        handled
+    }
+
     fn commit_sent_out_of_turn(&mut self, id: SlotId) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
         if transition(slot.state, Input::Sent) == Transition::Invalid {
@@ -106,7 +127,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = &self.slots[index];
         let (address, episode) = (slot.address, slot.evidence.episode);
         let is_failure = self.is_failure(slot, Departure::Goodbye);
-        self.slots[index].hung_up = self.is_hang_up(slot);
+        self.slots[index].evidence.hung_up = self.is_hang_up(slot);
         self.drain_slot(index, DrainReason::GoingAway);
         if is_failure {
             self.count_failure(address, episode);
@@ -228,6 +249,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.tell_end(id, &slot, end);
         let last = slot.dropped.map_or(slot.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(slot.address, end);
+        self.on_trial_lost(slot.address, id);
         if is_failure {
             self.stop_awaiting_failure(slot.address);
             if !is_refused {

@@ -2,6 +2,7 @@
 
 mod bookkeeper;
 mod reference;
+mod rest;
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use pool_core::{
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
 use reference::{Answer, Input, Phase, Reference};
+use rest::Place;
 
 /// The machine beside its reference.
 struct Pair {
@@ -73,7 +75,7 @@ impl Pair {
                 self.uniform.handle_timeout(now);
                 Answer::Nothing
             }
-            Input::RetryNow(address) => Answer::WasInBackoff(self.uniform.retry_now(address, now)),
+            Input::RetryNow(address) => Answer::WasLeftAlone(self.uniform.retry_now(address, now)),
             Input::Close(deadline) => {
                 self.uniform.close(*deadline, now);
                 Answer::Nothing
@@ -97,6 +99,8 @@ impl Pair {
             let id = |address: &u32| self.uniform.find_address(address).expect("known");
             let connected: BTreeSet<_> = self.reference.connected_active().iter().map(id).collect();
             assert_eq!(self.uniform.balancer().last_ring(), connected);
+            let takers: BTreeSet<_> = self.reference.takers().iter().map(id).collect();
+            assert_eq!(self.uniform.balancer().last_takers(), takers);
         }
         self.check();
         if self.is_prompt
@@ -194,7 +198,10 @@ impl Pair {
         );
         let [dialling, busy, ready, _] = counts;
         let account = self.uniform.balancer().account(id);
-        assert_eq!((account.is_ready, account.tally), (ready > 0, known.tally), "{address}");
+        let gets_share = ready > 0 && known.place() == Some(Place::Regular);
+        assert_eq!((account.is_ready, account.tally), (gets_share, known.tally), "{address}");
+        let rest = known.rest_under_way().map(|rest| (rest.reason, rest.until));
+        assert_eq!(status.rest.map(|rest| (rest.reason, rest.until)), rest, "{address}");
         assert_eq!(account.tally.in_flight(), u64::from(status.in_flight), "{address}");
         let attributes = account.attributes.map(|told| (told.priority, told.weight, told.hash));
         if reference.is_present(address) {
@@ -319,11 +326,11 @@ impl Pair {
         slots.map(|(slot, _)| *slot).collect()
     }
 
-    /// Reports an event, unless it is an item for a worse priority than `select` would choose and
+    /// Reports an event, unless it is an item for an address that `select` would not choose and
     /// turns are chunks: whether that counts as a whole turn is nobody's promise.
     fn report(&mut self, slot: SlotId, event: SlotEvent) {
         let is_chunked = self.reference.config.items_per_turn > 1;
-        if event == SlotEvent::Sent && is_chunked && !self.reference.is_active(slot) {
+        if event == SlotEvent::Sent && is_chunked && !self.reference.is_in_use(slot) {
             return;
         }
         self.input(&Input::Slot(slot, event));
@@ -484,8 +491,18 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         2 => latency().prop_map(|latency| Outcome::Success { latency }),
         1 => latency().prop_map(|latency| Outcome::Failure { latency, kind: FailureKind::Error }),
+        2 => (latency(), any_pause()).prop_map(|(latency, pause)| Outcome::Overloaded { latency, pause }),
+        2 => latency().prop_map(|latency| Outcome::Unfit { latency }),
         1 => Just(Outcome::Cancelled),
         1 => Just(Outcome::Unsent),
+    ]
+}
+
+fn any_pause() -> impl Strategy<Value = Option<Duration>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => (0..3_000_u64).prop_map(|millis| Some(Duration::from_millis(millis))),
+        1 => Just(Some(Duration::MAX)),
     ]
 }
 

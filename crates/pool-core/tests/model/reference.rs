@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pool_core::{
     AddressId, AddressSet, Availability, Config, DrainReason, Event, FailureKind, Handled, Instant, Opening,
-    Outcome, Output, SlotEnd, SlotEvent, SlotId, SlotState,
+    Outcome, Output, RestReason, SlotEnd, SlotEvent, SlotId, SlotState,
 };
 
 use crate::bookkeeper::Tally;
+use crate::rest::{Place, Rest, Stage, is_rest_length};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
@@ -32,7 +33,7 @@ pub(crate) enum Input {
 pub(crate) enum Answer {
     Nothing,
     Handled(Handled),
-    WasInBackoff(bool),
+    WasLeftAlone(bool),
     /// Whether the settings make sense.
     Configured(bool),
 }
@@ -78,6 +79,7 @@ pub(crate) struct Known {
     after_drain: bool,
     /// The ready slots, the one whose turn it is first.
     ready: Vec<SlotId>,
+    pub(crate) rest: Option<Rest>,
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +121,8 @@ pub(crate) struct Occupant {
     was_stable: bool,
     /// What it has reported so far.
     outcomes: Vec<Outcome>,
+    /// How many of the next ends of items are those of items that were sent before its address began to rest.
+    sent_earlier: u32,
     pub(crate) dropped: Option<Dropped>,
 }
 
@@ -131,6 +135,20 @@ pub(crate) struct Dropped {
 }
 
 impl Known {
+    /// The rest that it is in.
+    pub(crate) fn rest_under_way(&self) -> Option<Rest> {
+        self.rest.filter(|rest| rest.stage != Stage::Back)
+    }
+
+    /// Where it gets items, when it has a ready slot.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.rest_under_way().map_or(Some(Place::Regular), Rest::place)
+    }
+
+    fn is_unfit(&self) -> bool {
+        self.rest_under_way().is_some_and(|rest| rest.reason == RestReason::Unfit)
+    }
+
     fn stop_replacing(&mut self) {
         self.is_replacing = false;
         self.may_be_replacing = false;
@@ -254,6 +272,16 @@ impl Turns {
     }
 }
 
+/// An address begins to rest, or gets more time.
+#[derive(Debug)]
+struct Rested {
+    address: u32,
+    reason: RestReason,
+    /// Which of its rests in a row it is; `None` if only the pause that it asks for is longer.
+    count: Option<u32>,
+    pause: Option<Duration>,
+}
+
 /// What an input or an output must be followed by, before the step is over.
 #[derive(Default, Debug)]
 struct Pending {
@@ -276,6 +304,8 @@ struct Pending {
     /// Who has had one success after another.
     may_end_pace: BTreeSet<u32>,
     recovered: Option<u32>,
+    rested: Option<Rested>,
+    returned: Option<u32>,
     connected: Option<SlotId>,
     added: BTreeSet<u32>,
     removed: BTreeSet<u32>,
@@ -313,7 +343,7 @@ pub(crate) struct Reference {
     missed_since: Option<Instant>,
     /// Dials that may be in flight: more than the settings say while there are some from before.
     pub(crate) dials_max: usize,
-    rings: BTreeMap<u16, Turns>,
+    rings: BTreeMap<(u16, Place), Turns>,
     pending: Pending,
     /// Whether a recovery in this step may have started dials before all that was due was done.
     is_out_of_order: bool,
@@ -397,10 +427,16 @@ impl Reference {
         self.set.contains(&address)
     }
 
-    /// The best priority that has a connection.
+    /// The best priority that has a connection which may be given items.
     fn active(&self) -> Option<u16> {
         let connected = self.set.iter().filter(|address| self.connected(**address) > 0);
-        connected.map(|address| self.known[address].priority).min()
+        let there = connected.filter(|address| self.known[address].place().is_some());
+        there.map(|address| self.known[address].priority).min()
+    }
+
+    /// Whether an address is connected that doesn't rest as unfit.
+    fn is_any_fit(&self) -> bool {
+        self.set.iter().any(|address| self.connected(*address) > 0 && !self.known[address].is_unfit())
     }
 
     /// The connected addresses of the best priority that has some.
@@ -409,33 +445,52 @@ impl Reference {
         set.filter(|address| Some(self.known[address].priority) == self.active()).collect()
     }
 
-    /// Whether a slot has the priority that items go to.
-    pub(crate) fn is_active(&self, slot: SlotId) -> bool {
-        self.slots.get(&slot).is_some_and(|slot| Some(self.known[&slot.address].priority) == self.active())
+    /// The turns of the active priority that items go by.
+    fn turns_in_use(&self) -> Option<(u16, Place)> {
+        let active = self.active()?;
+        let mut places = [Place::Regular, Place::Spare].into_iter().map(|place| (active, place));
+        places.find(|key| self.rings.get(key).is_some_and(|turns| !turns.is_empty()))
     }
 
-    fn has_ready(&self) -> bool {
-        self.active().and_then(|active| self.rings.get(&active)).is_some_and(|turns| !turns.is_empty())
+    /// The addresses that can take the next item.
+    pub(crate) fn takers(&self) -> BTreeSet<u32> {
+        let turns = self.turns_in_use().map(|key| &self.rings[&key]);
+        turns.into_iter().flat_map(|turns| turns.rounds[0].order.iter().copied()).collect()
+    }
+
+    /// Whether a slot can be selected, now or in its turn.
+    pub(crate) fn is_in_use(&self, slot: SlotId) -> bool {
+        let address = self.slots.get(&slot).map(|slot| slot.address);
+        address.is_some_and(|address| self.takers().contains(&address))
+    }
+
+    fn has_regular(&self) -> bool {
+        self.turns_in_use().is_some_and(|(_, place)| place == Place::Regular)
+    }
+
+    fn uses_spares(&self) -> bool {
+        self.turns_in_use().is_some_and(|(_, place)| place == Place::Spare)
     }
 
     /// The machine would select this slot next. Where it has drawn whose turn is the first, that
     /// tells the outcome.
     pub(crate) fn on_selected(&mut self, selected: Option<SlotId>) {
-        assert_eq!(selected.is_some(), self.has_ready(), "{selected:?} out of {:?}", self.rings);
+        assert_eq!(selected.is_some(), self.turns_in_use().is_some(), "{selected:?} out of {:?}", self.rings);
         let Some(slot) = selected else { return };
         let occupant = &self.slots[&slot];
         let known = &self.known[&occupant.address];
         assert!(occupant.state == SlotState::Ready && self.is_present(occupant.address), "{occupant:?}");
         assert_eq!(known.ready.first(), Some(&slot), "the slots of an address take turns");
-        let (address, active) = (occupant.address, self.active().expect("it is connected"));
-        let turns = self.rings.get_mut(&active).expect("it has a ready slot");
+        let (address, in_use) = (occupant.address, self.turns_in_use().expect("there are some"));
+        let turns = self.rings.get_mut(&in_use).expect("it has a ready slot");
         let possible = turns.rounds.clone();
         turns.rounds.retain(|round| round.order.first() == Some(&address));
         assert!(!turns.rounds.is_empty(), "it is not the turn of {address} in any of {possible:?}");
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        let all_fail = self.set.iter().all(|address| self.known[address].failures > 0);
+        let all_fail = self.set.iter().map(|address| &self.known[address]);
+        let all_fail = all_fail.into_iter().all(|known| known.failures > 0 || known.is_unfit());
         !self.set.is_empty() && self.active().is_none() && all_fail
     }
 
@@ -448,6 +503,9 @@ impl Reference {
         if known.after_drain || dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
             return 0;
         }
+        if self.is_lazy() && known.place().is_none() {
+            return 0;
+        }
         let dialling = self.count(address, SlotState::Dialling);
         let held = (self.connected(address) + dialling).saturating_sub(usize::from(is_replacing));
         let missing = self.n().saturating_sub(held);
@@ -455,6 +513,14 @@ impl Reference {
             missing
         } else {
             missing.min(1_usize.saturating_sub(dialling))
+        }
+    }
+
+    fn class(&self, address: u32) -> u8 {
+        let known = &self.known[&address];
+        match (known.failures > 0, self.is_early(address)) {
+            (false, is_early) => u8::from(is_early),
+            (true, _) => 2 + u8::from(known.fails_slowly),
         }
     }
 
@@ -469,19 +535,36 @@ impl Reference {
         if !self.is_lazy() && !self.is_early(address) {
             return true;
         }
-        let demand = self.demand.max(usize::from(self.availability == Availability::FailingFast));
-        let fresh = self.slots.values().filter(|slot| slot.fresh).count();
         let known = &self.known[&address];
+        // Another shall take what goes to overloaded addresses now.
+        let is_relief = !self.is_early(address)
+            && self.uses_spares()
+            && known.rest_under_way().is_none()
+            && self.is_first_of_its_kind(address);
+        let is_failing_fast = self.availability == Availability::FailingFast;
+        let demand = self.demand.max(usize::from(is_failing_fast || is_relief));
+        let fresh = self.slots.values().filter(|slot| slot.fresh).count();
         let priority = known.priority;
         // A dial to a failing address is not counted upon where another works.
         let hopeful = self.dialling() - if known.failures > 0 { 0 } else { self.probes() };
         let active = self.set.iter().filter(|other| Some(self.known[other].priority) == self.active());
-        let connections: usize = active.map(|other| self.connected(*other)).sum();
+        let fit = active.filter(|other| self.known[other].place().is_some());
+        let connections: usize = fit.map(|other| self.connected(*other)).sum();
         demand > hopeful + fresh
             && (!self.is_lazy() || hopeful < connections.max(1))
             && self
                 .active()
-                .is_none_or(|active| priority < active || (priority == active && !self.has_ready()))
+                .is_none_or(|active| priority < active || (priority == active && !self.has_regular()))
+    }
+
+    /// Whether no address that rests waits for a dial before this one, among those that fail or among those that
+    /// don't.
+    fn is_first_of_its_kind(&self, address: u32) -> bool {
+        let mut resting = self.set.iter().filter(|other| self.known[other].rest_under_way().is_some());
+        !resting.any(|other| {
+            let waits = self.retry_at(*other).is_none() && self.missing(*other, false) > 0;
+            waits && self.class(*other) == self.class(address) && self.rank(*other) < self.rank(address)
+        })
     }
 
     fn may_dial(&self, address: u32, is_replacing: bool) -> bool {
@@ -496,15 +579,12 @@ impl Reference {
     }
 
     fn rank(&self, address: u32) -> impl PartialOrd + core::fmt::Debug + use<> {
+        let rests = self.known[&address].rest_under_way().is_some();
         let known = &self.known[&address];
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
         let (priority, failures) = (u32::from(known.priority), known.failures);
         let order = if self.is_lazy() { (priority, failures) } else { (failures, priority) };
-        let class = match (failures > 0, self.is_early(address)) {
-            (false, is_early) => u8::from(is_early),
-            (true, _) => 2 + u8::from(known.fails_slowly),
-        };
-        (class, order, connections)
+        (self.class(address), order, rests, connections)
     }
 
     /// The addresses that ought to be dialled now.
@@ -548,6 +628,7 @@ impl Reference {
             Input::Timeout => {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
+                    self.end_rests();
                 }
                 let (now, known) = (self.now, self.known.iter());
                 let late = known.filter(|(_, known)| known.after_drain && known.retry_at <= now);
@@ -556,17 +637,7 @@ impl Reference {
                 }
                 self.pending.fails_fast = self.fail_fast_at().is_some_and(|at| at <= self.now);
             }
-            Input::RetryNow(address) => {
-                let mut was_in_backoff = false;
-                if matches!(self.phase, Phase::Open | Phase::Closing(_))
-                    && let Some(known) = self.known.get_mut(address)
-                {
-                    was_in_backoff = known.retry_at > self.now;
-                    known.retry_at = Instant::ZERO;
-                    known.after_drain &= !was_in_backoff;
-                }
-                answer = Answer::WasInBackoff(was_in_backoff);
-            }
+            Input::RetryNow(address) => answer = Answer::WasLeftAlone(self.on_retry_now(*address)),
             Input::Close(deadline) => match self.phase {
                 Phase::Open => self.phase = Phase::Closing(*deadline),
                 Phase::Closing(earlier) => self.phase = Phase::Closing(earlier.min(*deadline)),
@@ -607,6 +678,23 @@ impl Reference {
         }
     }
 
+    fn on_retry_now(&mut self, address: u32) -> bool {
+        if !matches!(self.phase, Phase::Open | Phase::Closing(_)) {
+            return false;
+        }
+        let Some(known) = self.known.get_mut(&address) else { return false };
+        let was_in_backoff = known.retry_at > self.now;
+        known.retry_at = Instant::ZERO;
+        known.after_drain = false;
+        let did_rest = known.rest_under_way().is_some();
+        if self.is_present(address) {
+            self.end_rest(address);
+        } else {
+            self.set_rest(address, None);
+        }
+        was_in_backoff || did_rest
+    }
+
     fn on_set(&mut self, set: &AddressSet<u32>) {
         if !matches!(self.phase, Phase::Open | Phase::Closing(_)) {
             return;
@@ -621,12 +709,14 @@ impl Reference {
         if !self.pending.added.is_empty() || !self.pending.removed.is_empty() {
             self.counted_failures = 0;
         }
-        for address in &self.pending.removed {
-            let known = self.known.get_mut(address).expect("known");
+        for address in self.pending.removed.clone() {
+            let known = self.known.get_mut(&address).expect("known");
             known.stop_replacing();
             known.after_drain = false;
+            let rest = known.rest;
+            self.set_rest(address, rest.filter(|rest| rest.stage == Stage::Resting));
         }
-        for (priority, turns) in &mut self.rings {
+        for ((priority, _), turns) in &mut self.rings {
             // Of a priority that nobody stays in it may be forgotten who had the last turn.
             turns.has_started &= set.endpoints().iter().any(|endpoint| {
                 let stays = self.set.contains(&endpoint.address) && endpoint.priority == *priority;
@@ -649,8 +739,10 @@ impl Reference {
             let before = known.priority;
             known.priority = endpoint.priority;
             if before != endpoint.priority && !known.ready.is_empty() {
-                self.leave_ring(endpoint.address, before);
-                self.rings.entry(endpoint.priority).or_insert_with(Turns::new).join(endpoint.address);
+                known.priority = before;
+                self.leave_ring(endpoint.address);
+                self.known.get_mut(&endpoint.address).expect("known").priority = endpoint.priority;
+                self.join_ring(endpoint.address);
             }
         }
     }
@@ -828,12 +920,32 @@ impl Reference {
         let address = slot.address;
         let known = self.known.get_mut(&address).expect("known");
         known.tally.sent += 1;
-        if slot.state != SlotState::Ready {
-            return;
+        if slot.state == SlotState::Ready {
+            self.take_turn(id, address);
         }
-        let turns = self.rings.get_mut(&known.priority).expect("it is ready");
-        if !turns.take(address, self.config.items_per_turn) {
-            return;
+        if self.slots[&id].state.is_connected() {
+            self.begin_trial(address, id);
+        }
+    }
+
+    fn take_turn(&mut self, id: SlotId, address: u32) {
+        let known = self.known.get_mut(&address).expect("known");
+        // One that gets nothing has no turn, but its slots do.
+        if let Some(place) = known.place() {
+            let priority = known.priority;
+            let turns = self.rings.get_mut(&(priority, place)).expect("it is ready");
+            let is_over = turns.take(address, self.config.items_per_turn);
+            for place in [Place::Regular, Place::Spare] {
+                self.rings.entry((priority, place)).or_insert_with(Turns::new).has_started = true;
+            }
+            if !is_over {
+                return;
+            }
+        } else {
+            for place in [Place::Regular, Place::Spare] {
+                let turns = self.rings.entry((known.priority, place)).or_insert_with(Turns::new);
+                turns.has_started = true;
+            }
         }
         let place = known.ready.iter().position(|other| *other == id).expect("ready");
         known.ready.remove(place);
@@ -847,6 +959,8 @@ impl Reference {
             return Handled::Invalid;
         }
         let is_answered_now = outcome.latency().is_some() && slot.answered < slot.in_flight;
+        let is_earlier = slot.sent_earlier > 0;
+        slot.sent_earlier = slot.sent_earlier.saturating_sub(1);
         slot.in_flight -= 1;
         slot.outcomes.push(outcome);
         slot.spoke = self.now;
@@ -854,6 +968,7 @@ impl Reference {
         if outcome == Outcome::Unsent {
             tally.unsent += 1;
             slot.answered = slot.answered.min(slot.in_flight);
+            self.judge(id, outcome, is_earlier);
             return Handled::Applied;
         }
         tally.finished += 1;
@@ -865,6 +980,7 @@ impl Reference {
         if matches!(outcome, Outcome::Success { .. }) {
             self.on_success(id);
         }
+        self.judge(id, outcome, is_earlier);
         Handled::Applied
     }
 
@@ -880,6 +996,129 @@ impl Reference {
             }
             Some(owed) => *owed = owed.saturating_sub(1),
         }
+    }
+
+    // Rests.
+
+    /// What the end of an item shows of its address: see `rest.rs` for how a rest goes on.
+    fn judge(&mut self, id: SlotId, outcome: Outcome, is_earlier: bool) {
+        let address = self.slots[&id].address;
+        match outcome {
+            Outcome::Overloaded { pause, .. } => {
+                self.on_bad_reply(address, RestReason::Overloaded, pause, is_earlier);
+            }
+            Outcome::Unfit { .. } => self.on_bad_reply(address, RestReason::Unfit, None, is_earlier),
+            _ if is_earlier => {}
+            Outcome::Success { .. } => self.end_rest(address),
+            Outcome::Unsent if self.is_tried_over(address, id) => self.make_due(address),
+            _ if self.is_tried_over(address, id) => self.rest_once_more(address),
+            _ => {}
+        }
+    }
+
+    fn is_tried_over(&self, address: u32, id: SlotId) -> bool {
+        self.known[&address].rest.is_some_and(|rest| rest.stage == Stage::Trying(id))
+    }
+
+    fn on_bad_reply(&mut self, address: u32, reason: RestReason, pause: Option<Duration>, is_earlier: bool) {
+        if !self.is_present(address) || !matches!(self.phase, Phase::Open | Phase::Closing(_)) {
+            return;
+        }
+        let known = &self.known[&address];
+        if !is_earlier {
+            return self.begin_rest(address, reason, known.rest.map_or(0, |rest| rest.count) + 1, pause);
+        }
+        let Some(rest) = known.rest_under_way() else { return };
+        if (rest.reason, reason) == (RestReason::Overloaded, RestReason::Unfit) {
+            return self.begin_rest(address, reason, rest.count, None);
+        }
+        let Some(pause) = pause.filter(|_| rest.reason == RestReason::Overloaded) else { return };
+        let until = self.now + pause.min(Duration::from_secs(600));
+        let is_longer = match rest.stage {
+            Stage::Resting => until > rest.until.expect("it ends"),
+            Stage::Due => true,
+            Stage::Trying(_) | Stage::Back => false,
+        };
+        if is_longer {
+            let reason = rest.reason;
+            self.pending.rested = Some(Rested { address, reason, count: None, pause: Some(pause) });
+            self.set_rest(address, Some(Rest { stage: Stage::Resting, until: Some(until), ..rest }));
+        }
+    }
+
+    /// For how long is the machine's choice, which it tells.
+    fn begin_rest(&mut self, address: u32, reason: RestReason, count: u32, pause: Option<Duration>) {
+        for slot in self.slots.values_mut().filter(|slot| slot.address == address) {
+            slot.sent_earlier = slot.in_flight;
+        }
+        self.pending.rested = Some(Rested { address, reason, count: Some(count), pause });
+        let length = Duration::ZERO;
+        self.set_rest(address, Some(Rest { reason, stage: Stage::Resting, count, length, until: None }));
+    }
+
+    fn rest_once_more(&mut self, address: u32) {
+        if matches!(self.phase, Phase::Open | Phase::Closing(_)) {
+            let rest = self.known[&address].rest.expect("it rests");
+            self.begin_rest(address, rest.reason, rest.count, None);
+        }
+    }
+
+    fn make_due(&mut self, address: u32) {
+        let rest = self.known[&address].rest.map(|rest| Rest { stage: Stage::Due, until: None, ..rest });
+        self.set_rest(address, rest);
+    }
+
+    fn begin_trial(&mut self, address: u32, id: SlotId) {
+        if let Some(rest) = self.known[&address].rest.filter(|rest| rest.stage == Stage::Due) {
+            let until = Some(self.now + rest.length);
+            self.set_rest(address, Some(Rest { stage: Stage::Trying(id), until, ..rest }));
+        }
+    }
+
+    fn end_rest(&mut self, address: u32) {
+        let Some(rest) = self.known[&address].rest_under_way() else { return };
+        let until = Some(self.now + rest.length);
+        let back = Rest { stage: Stage::Back, until, ..rest };
+        self.set_rest(address, (rest.reason == RestReason::Unfit).then_some(back));
+        self.pending.returned = Some(address);
+    }
+
+    /// What is over goes on, in the order of time: who is due first has the earlier turn.
+    fn end_rests(&mut self) {
+        let mut resting: Vec<u32> = self.known.keys().copied().collect();
+        resting.sort_by_key(|address| self.known[address].rest.and_then(|rest| rest.until));
+        for address in resting {
+            let rest = self.known[&address].rest.filter(|rest| rest.until.is_some_and(|at| at <= self.now));
+            match rest {
+                Some(rest) if rest.stage != Stage::Back && self.is_present(address) => self.make_due(address),
+                Some(_) => self.set_rest(address, None),
+                None => {}
+            }
+        }
+    }
+
+    fn set_rest(&mut self, address: u32, rest: Option<Rest>) {
+        let known = &self.known[&address];
+        let other = Known { rest, ..known.clone() };
+        let changes_place = !known.ready.is_empty() && known.place() != other.place();
+        if changes_place {
+            self.leave_ring(address);
+        }
+        self.known.get_mut(&address).expect("known").rest = rest;
+        if changes_place {
+            self.join_ring(address);
+        }
+    }
+
+    fn on_rested(&mut self, address: u32, reason: RestReason, until: Instant) {
+        let expected = self.pending.rested.take().expect("nobody is to rest");
+        assert_eq!((expected.address, expected.reason), (address, reason));
+        let length = until.saturating_duration_since(self.now);
+        let rest = self.known.get_mut(&address).expect("known").rest.as_mut().expect("it rests");
+        let Some(count) = expected.count else { return assert_eq!(rest.until, Some(until)) };
+        let is_allowed = is_rest_length(length, reason, count, expected.pause, &self.config.backoff);
+        assert!(is_allowed, "rest {count} is {length:?}: {expected:?}");
+        (rest.length, rest.until) = (length, Some(until));
     }
 
     fn on_answered(&mut self, id: SlotId) -> Handled {
@@ -910,10 +1149,11 @@ impl Reference {
     fn join(&mut self, id: SlotId) {
         let address = self.slots[&id].address;
         let known = self.known.get_mut(&address).expect("known");
-        if known.ready.is_empty() {
-            self.rings.entry(known.priority).or_insert_with(Turns::new).join(address);
-        }
+        let is_first = known.ready.is_empty();
         known.ready.push(id);
+        if is_first {
+            self.join_ring(address);
+        }
     }
 
     fn leave(&mut self, id: SlotId) {
@@ -922,13 +1162,26 @@ impl Reference {
         let was_ready = !known.ready.is_empty();
         known.ready.retain(|other| *other != id);
         if was_ready && known.ready.is_empty() {
-            let priority = known.priority;
-            self.leave_ring(address, priority);
+            self.leave_ring(address);
         }
     }
 
-    fn leave_ring(&mut self, address: u32, priority: u16) {
-        self.rings.get_mut(&priority).expect("it was ready").leave(address);
+    fn join_ring(&mut self, address: u32) {
+        let known = &self.known[&address];
+        if let Some(place) = known.place() {
+            let other = if place == Place::Spare { Place::Regular } else { Place::Spare };
+            let has_started = self.rings.get(&(known.priority, other)).is_some_and(|turns| turns.has_started);
+            let turns = self.rings.entry((known.priority, place)).or_insert_with(Turns::new);
+            turns.has_started |= has_started;
+            turns.join(address);
+        }
+    }
+
+    fn leave_ring(&mut self, address: u32) {
+        let known = &self.known[&address];
+        if let Some(place) = known.place() {
+            self.rings.get_mut(&(known.priority, place)).expect("it was ready").leave(address);
+        }
     }
 
     fn is_failure(&self, slot: &Occupant, in_good_order: bool) -> bool {
@@ -1069,6 +1322,7 @@ impl Reference {
             ends_by: None,
             was_stable: false,
             outcomes: Vec::new(),
+            sent_earlier: 0,
             dropped: None,
         };
         self.used.push(id);
@@ -1116,7 +1370,8 @@ impl Reference {
             Event::AddressForgotten { address, id } => {
                 assert_eq!(self.ids.remove(id), Some(*address), "{event:?}");
                 let address = *address;
-                let is_needed = self.is_present(address) || self.retry_at(address).is_some();
+                let is_remembered = self.retry_at(address).is_some() || self.known[&address].rest.is_some();
+                let is_needed = self.is_present(address) || is_remembered;
                 assert!(!is_needed && self.occupants(address).count() == 0, "{address} is forgotten");
             }
             Event::AddressesRefused { .. } => assert!(core::mem::take(&mut self.pending.refused)),
@@ -1149,6 +1404,14 @@ impl Reference {
             Event::Recovered { address, id } => {
                 assert_eq!(self.ids.get(id), Some(address), "{event:?}");
                 self.on_recovered(*address);
+            }
+            Event::Rested { address, id, reason, until } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
+                self.on_rested(*address, *reason, *until);
+            }
+            Event::Returned { address, id } => {
+                assert_eq!(self.ids.get(id), Some(address), "{event:?}");
+                assert_eq!(self.pending.returned.take(), Some(*address), "{event:?}");
             }
         }
     }
@@ -1297,6 +1560,9 @@ impl Reference {
             SlotState::Draining => self.replace_after_drain(occupant.address),
             SlotState::Busy | SlotState::Ready => self.count_life(occupant),
             SlotState::Dropping => {}
+        }
+        if self.is_tried_over(occupant.address, id) {
+            self.rest_once_more(occupant.address);
         }
         self.cancel_replacement(occupant.address);
     }
@@ -1455,6 +1721,7 @@ impl Reference {
         }
         let mut due: Vec<Instant> = self.slots.values().filter_map(|slot| self.deadline(slot)).collect();
         due.extend(self.known.values().map(|known| known.retry_at).filter(|at| *at > self.now));
+        due.extend(self.known.values().filter_map(|known| known.rest?.until));
         due.extend(self.fail_fast_at());
         if let Phase::Closing(deadline) = self.phase {
             due.push(deadline);
@@ -1535,6 +1802,7 @@ impl Reference {
             is_over
                 || set.contains(address)
                 || known.retry_at > now
+                || known.rest.is_some()
                 || slots.values().any(|slot| slot.address == *address)
         });
         let named: BTreeSet<u32> = self.ids.values().copied().collect();
@@ -1551,7 +1819,10 @@ impl Reference {
         let counts = expected == Availability::Waiting && is_missed && self.phase == Phase::Open;
         if counts {
             self.missed_since.get_or_insert(self.now);
-        } else if expected != Availability::FailingFast {
+        } else if expected != Availability::FailingFast
+            && (expected != Availability::Usable || self.is_any_fit())
+        {
+            // What one item may try is no interruption.
             self.missed_since = None;
         }
         let draining: BTreeMap<u32, usize> =

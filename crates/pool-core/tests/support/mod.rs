@@ -217,6 +217,12 @@ impl<P: Balance> Bench<P> {
         self.drain();
     }
 
+    /// The oldest item of this connection has come to its end.
+    pub(crate) fn reply(&mut self, slot: SlotId, outcome: Outcome) {
+        assert_eq!(self.uniform.handle_outcome(slot, outcome, self.now), Handled::Applied);
+        self.drain();
+    }
+
     pub(crate) fn demand(&mut self, waiting: usize) {
         self.uniform.set_demand(waiting, self.now);
         self.drain();
@@ -421,7 +427,8 @@ impl<P: Balance> Bench<P> {
         self.slots.get_mut(&slot).expect("a slot that the driver holds").view = view;
     }
 
-    fn drain(&mut self) {
+    /// Carries out what the machine has ordered: after inputs that went past the bench.
+    pub(crate) fn drain(&mut self) {
         self.drain_outputs();
         if !self.is_reacting {
             self.is_reacting = true;

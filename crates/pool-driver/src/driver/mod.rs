@@ -104,8 +104,8 @@ impl<P: Seams> Driver<P> {
         if let Some(settings) = requests.config {
             self.multiplexer.handle_settings(settings);
         }
-        for address in requests.retries {
-            self.multiplexer.retry_owned(address);
+        if !requests.retries.is_empty() {
+            self.multiplexer.retry_all(requests.retries);
         }
         if let Some(deadline) = requests.shutdown {
             self.multiplexer.close_because(EndReason::Shutdown, deadline);

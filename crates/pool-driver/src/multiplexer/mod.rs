@@ -394,7 +394,8 @@ impl<P: Seams> Multiplexer<P> {
         self.close_because(EndReason::Shutdown, timeout);
     }
 
-    /// Lets an address that is in backoff be dialled at once. The next poll acts on it.
+    /// Lets an address that is in backoff be dialled at once, and ends the rest of one that rests. The next poll
+    /// acts on it.
     pub fn retry_now(&mut self, address: &P::Address) {
         self.retry_owned(address.clone());
     }
@@ -448,7 +449,12 @@ impl<P: Seams> Multiplexer<P> {
         self.core.takes_items()
     }
 
-    pub(crate) fn retry_owned(&mut self, address: P::Address) {
+    /// In a poll: what is usable now is known before it is looked at.
+    pub(crate) fn retry_all(&mut self, addresses: impl IntoIterator<Item = P::Address>) {
+        self.step(|this| addresses.into_iter().for_each(|address| this.retry_owned(address)));
+    }
+
+    fn retry_owned(&mut self, address: P::Address) {
         self.core.retry_now(&SharedAddress::new(address), self.now);
     }
 

@@ -210,6 +210,18 @@ impl<P: Seams> Reporter<P> {
                 self.touch(id);
                 self.observe(|| Event::Recovered { address: address.copy_for_user(), id });
             }
+            CoreEvent::Rested { address, id, reason, until } => {
+                let retry_after = until.saturating_duration_since(now);
+                self.touch(id);
+                self.observe(|| {
+                    let address = address.copy_for_user();
+                    Event::Rested { address, id, reason, retry_after }
+                });
+            }
+            CoreEvent::Returned { address, id } => {
+                self.touch(id);
+                self.observe(|| Event::Returned { address: address.copy_for_user(), id });
+            }
         }
     }
 

@@ -315,8 +315,9 @@ impl<T, A> Pool<T, A> {
         &self.shared.timers
     }
 
-    /// Lets an address that is in backoff be dialled at once, for a caller who knows that it is up. Of more
-    /// than 1,024 requests that the driver has not seen yet the last are dropped.
+    /// Lets an address that is in backoff be dialled at once, and ends the rest of one that rests, for a caller
+    /// who knows that it is up and well. Of more than 1,024 requests that the driver has not seen yet the last are
+    /// dropped.
     pub fn retry_now(&self, address: A) {
         self.shared.retry_now(address);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_core::{AddressId, Availability, ConfigError, DrainReason, SlotEnd, SlotId, SlotState};
+use pool_core::{AddressId, Availability, ConfigError, DrainReason, RestReason, SlotEnd, SlotId, SlotState};
 
 use crate::config::PoolConfig;
 use crate::error::{Ended, SharedError, UndeliveredReason};
@@ -199,6 +199,24 @@ pub enum Event<A> {
     },
     /// An address has shown that it works; its failures are forgotten.
     Recovered {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+    },
+    /// An address rests (again) for what its replies said. It keeps its connections, and others get its items.
+    Rested {
+        /// Which.
+        address: A,
+        /// Its id until it is forgotten.
+        id: AddressId,
+        /// What they said.
+        reason: RestReason,
+        /// For how long from now; then one item tries it.
+        retry_after: Duration,
+    },
+    /// An address rests no more: an item has shown that it is well, or somebody has said so.
+    Returned {
         /// Which.
         address: A,
         /// Its id until it is forgotten.

@@ -1,0 +1,5 @@
+//! H4: what replies say of addresses.
+
+mod verdicts;
+
+pub(super) use verdicts::*;

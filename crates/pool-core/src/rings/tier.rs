@@ -1,0 +1,83 @@
+//! All addresses of one priority, and whose turn it is among them.
+
+use core::mem;
+
+use super::standing::Place;
+use crate::links::NONE;
+
+/// All addresses of one priority.
+#[derive(Clone, Debug)]
+pub(super) struct Tier {
+    pub(super) priority: u16,
+    pub(super) addresses: u32,
+    /// Those of addresses that get items at all.
+    pub(super) connected_slots: u32,
+    /// The round that items go to: of the regular addresses, or of the spare ones while no regular one is ready.
+    pub(super) round: Round,
+    /// The other one.
+    other: Round,
+    /// Whether the round that items go to is that of the spare addresses.
+    pub(super) uses_spares: bool,
+    /// An item has gone to one of its addresses.
+    pub(super) has_started: bool,
+    /// The connected addresses: the regular ones with a ready slot, the spare ones with a ready slot, the others.
+    pub(super) members: alloc::vec::Vec<u32>,
+}
+
+/// Addresses with a ready slot, in the order of their turns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// The address whose turn it is.
+    pub(super) head: u32,
+    /// Items it may still take in this turn.
+    pub(super) turn_left: u32,
+    /// How many addresses there are.
+    pub(super) len: u32,
+}
+
+impl Round {
+    const EMPTY: Self = Self { head: NONE, turn_left: 0, len: 0 };
+}
+
+impl Tier {
+    pub(super) const fn new(priority: u16) -> Self {
+        Self {
+            priority,
+            addresses: 0,
+            connected_slots: 0,
+            round: Round::EMPTY,
+            other: Round::EMPTY,
+            uses_spares: false,
+            has_started: false,
+            members: alloc::vec::Vec::new(),
+        }
+    }
+
+    pub(super) fn round_of(&mut self, place: Place) -> &mut Round {
+        if self.uses_spares == (place == Place::Spare) { &mut self.round } else { &mut self.other }
+    }
+
+    pub(super) fn rounds_mut(&mut self) -> [&mut Round; 2] {
+        [&mut self.round, &mut self.other]
+    }
+
+    /// How many regular addresses are ready.
+    pub(super) fn regular_len(&self) -> u32 {
+        if self.uses_spares { self.other.len } else { self.round.len }
+    }
+
+    /// How many addresses are in either round: as many members come before the others.
+    pub(super) fn ready_len(&self) -> u32 {
+        self.round.len + self.other.len
+    }
+
+    /// Call after the length of a round has changed. To begin with the spare addresses, or to leave them be, costs the
+    /// same however many there are.
+    pub(super) fn choose_round(&mut self) {
+        let needs_spares = self.regular_len() == 0 && self.ready_len() > 0;
+        if needs_spares != self.uses_spares {
+            mem::swap(&mut self.round, &mut self.other);
+            self.uses_spares = needs_spares;
+        }
+    }
+}
