@@ -72,11 +72,6 @@ impl Backoff {
         random.between(delay.saturating_sub(spread), delay.saturating_add(spread))
     }
 
-    /// The same, with another cap if that is shorter.
-    pub(crate) fn jittered_below(&self, failures: u32, cap: Duration, random: &mut Random) -> Duration {
-        Self { cap: self.cap.min(cap), ..*self }.jittered(failures, random)
-    }
-
     /// The longest delay, less up to the jitter.
     pub(crate) fn jittered_cap(&self, random: &mut Random) -> Duration {
         random.between(self.cap.saturating_sub(self.spread(self.cap)), self.cap)

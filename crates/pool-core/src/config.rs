@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::config_error::{ConfigError, Problem, check_count, check_optional_duration};
+use crate::pace::Pace;
 
 /// When connections are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -50,19 +51,8 @@ pub struct Config {
     pub dial_timeout: Duration,
     /// How long an address that fails is left alone.
     pub backoff: Backoff,
-    /// The least time between dials to an address whose connections are short-lived, whatever ends them; 4 s by
-    /// default. `None`: none but what the backoff asks for.
-    ///
-    /// A life is short if it lasts less than this, from the start of its dial. After the k-th short life in a row the
-    /// next dial starts no earlier after the last one than the [`backoff`](Self::backoff) says for k failures, or
-    /// than this, jittered like the backoff; and while there are short lives in a row, dials go out one at a time. A life that is
-    /// longer ends the row, and so does a second success after the first one. Items that nobody else can take
-    /// don't wait for the pace, unless the address is failing.
-    pub pace_max: Option<Duration>,
-    /// A connection that ends and owes its address neither backoff nor pace is replaced after up to this long, as
-    /// chance has it, or when an item waits that nobody can take; 50 ms by default. When a server restarts, its
-    /// clients don't come back in the same moment. `None`: at once.
-    pub redial_spread: Option<Duration>,
+    /// How fast an address is dialled, whatever ends its connections.
+    pub pace: Pace,
     /// A connection that has been up for this long (or has reported a success) resets the
     /// backoff of its address. 10 s by default.
     pub stable_after: Duration,
@@ -108,8 +98,7 @@ impl Default for Config {
             dials_max: 64,
             dial_timeout: Duration::from_secs(5),
             backoff: Backoff::default(),
-            pace_max: Some(Duration::from_secs(4)),
-            redial_spread: Some(Duration::from_millis(50)),
+            pace: Pace::default(),
             stable_after: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             fail_fast_after: None,
@@ -135,8 +124,7 @@ impl Config {
         check_count("items_per_turn", self.items_per_turn, u32::MAX)?;
         ConfigError::check_duration("dial_timeout", self.dial_timeout)?;
         self.backoff.validate()?;
-        check_optional_duration("pace_max", self.pace_max)?;
-        check_optional_duration("redial_spread", self.redial_spread)?;
+        self.pace.validate()?;
         ConfigError::check_duration("stable_after", self.stable_after)?;
         ConfigError::check_duration("drain_timeout", self.drain_timeout)?;
         ConfigError::check_duration("refresh_interval_min", self.refresh_interval_min)?;

@@ -16,10 +16,6 @@ pub(crate) struct KnownAddress<A> {
     /// A connection was made at least once.
     pub(crate) answered: bool,
     pub(crate) replacement: Replacement,
-    /// The last dial that failed took long to do so.
-    pub(crate) fails_slowly: bool,
-    /// Whether the end of its backoff is set in the timers.
-    pub(crate) backoff_armed: bool,
     pub(crate) last_outcome: Option<LastOutcome>,
     /// Failure episodes since the last reset.
     pub(crate) failures: u32,
@@ -29,8 +25,7 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) episode: u16,
     /// One of its slots timed out and is dropping: its failure counts when that ends.
     pub(crate) awaits_failure: bool,
-    pub(crate) pace: Pace,
-    pub(crate) dials: DialTimes,
+    pub(crate) dials: Dialling,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
     /// Its place among those that wait for a dial.
@@ -40,20 +35,35 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) count: SlotCounts,
 }
 
-/// When an address is dialled.
+/// When an address was dialled, and may be again.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DialTimes {
+pub(crate) struct Dialling {
     /// When the last dial started.
     pub(crate) last: Instant,
     /// No dial before this: the later of backoff and pace.
     pub(crate) earliest: Instant,
+    /// Whether that is set in the timers.
+    pub(crate) is_armed: bool,
+    /// The last one that failed took long to do so.
+    pub(crate) fail_slowly: bool,
+    pub(crate) row: ShortLives,
 }
 
-/// How fast an address may be dialled, by the lives of its connections.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Pace {
-    /// Short lives in a row, each episode counted once.
-    pub(crate) short_lives: u8,
+impl Dialling {
+    const NEVER: Self = Self {
+        last: Instant::ZERO,
+        earliest: Instant::ZERO,
+        is_armed: false,
+        fail_slowly: false,
+        row: ShortLives { len: 0, episode: 0 },
+    };
+}
+
+/// Connections in a row that were short-lived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortLives {
+    /// How many, each episode counted once.
+    pub(crate) len: u8,
     /// Episodes ever, modulo 2^8: short lives of connections that were dialled in one count once.
     pub(crate) episode: u8,
 }
@@ -151,14 +161,11 @@ impl<A> KnownAddress<A> {
             present: true,
             answered: false,
             replacement: Replacement::None,
-            fails_slowly: false,
-            backoff_armed: false,
             last_outcome: None,
             failures: 0,
             episode: 0,
             awaits_failure: false,
-            pace: Pace::default(),
-            dials: DialTimes { last: Instant::ZERO, earliest: Instant::ZERO },
+            dials: Dialling::NEVER,
             since: now,
             rank: None,
             slots: crate::links::NONE,

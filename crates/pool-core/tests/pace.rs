@@ -394,7 +394,7 @@ fn c7_an_item_that_waits_does_not_wait_for_the_spread() {
 #[test]
 fn without_a_pace_only_failures_delay_a_dial() {
     let mut config = eager(1);
-    config.pace_max = None;
+    config.pace.max = None;
     let mut bench = Bench::new(config);
     bench.set([A]);
     for _ in 0..50 {
@@ -407,11 +407,11 @@ fn without_a_pace_only_failures_delay_a_dial() {
 fn f5_a_pace_and_a_spread_of_nothing_or_of_years_are_refused_by_name() {
     for duration in [Duration::ZERO, secs(400 * 24 * 3_600)] {
         let mut config = Config::default();
-        config.pace_max = Some(duration);
-        assert_eq!(config.validate().expect_err("out of range").field(), "pace_max");
+        config.pace.max = Some(duration);
+        assert_eq!(config.validate().expect_err("out of range").field(), "pace.max");
         let mut config = Config::default();
-        config.redial_spread = Some(duration);
-        assert_eq!(config.validate().expect_err("out of range").field(), "redial_spread");
+        config.pace.redial_spread = Some(duration);
+        assert_eq!(config.validate().expect_err("out of range").field(), "pace.redial_spread");
     }
 }
 

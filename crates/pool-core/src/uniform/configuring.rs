@@ -170,12 +170,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if known.dials.earliest <= self.now + self.config.backoff.cap {
             return;
         }
-        if known.backoff_armed {
+        if known.dials.is_armed {
             self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
         let known = self.addresses.get_mut(index);
-        known.backoff_armed = false;
+        known.dials.is_armed = false;
         known.dials.earliest = until;
     }
 }

@@ -91,7 +91,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                     self.on_slot_deadline(index);
                 }
                 DeadlineKind::Backoff(index) => {
-                    self.addresses.get_mut(index).backoff_armed = false;
+                    self.addresses.get_mut(index).dials.is_armed = false;
                     self.replace_after_drain(index);
                     self.update_dialling(index);
                     self.forget_if_done(index);

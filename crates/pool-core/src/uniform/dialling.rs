@@ -13,11 +13,12 @@ use core::time::Duration;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
+use crate::evidence::Trust;
 use crate::ids::SlotId;
 use crate::known_address::{DialClass, DialRank};
 use crate::output::{Availability, Output};
 use crate::rings::Node;
-use crate::slot::{Slot, Trust};
+use crate::slot::Slot;
 
 /// A dial that fails after this long was not refused: it may have been swallowed.
 const SLOW_DIAL: Duration = Duration::from_secs(1);
@@ -50,8 +51,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if let Some(rank) = known.rank.take() {
             self.dials.waiting.remove(&(rank, index));
         }
-        if known.dials.earliest > self.now && !known.backoff_armed {
-            known.backoff_armed = true;
+        if known.dials.earliest > self.now && !known.dials.is_armed {
+            known.dials.is_armed = true;
             self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         let Some(priority) = priority else { return };
@@ -60,11 +61,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return;
         }
         let is_early =
-            known.dials.earliest > self.now || (known.pace.short_lives > 0 && known.count.dialling > 0);
+            known.dials.earliest > self.now || (known.dials.row.len > 0 && known.count.dialling > 0);
         let class = match (known.is_failing(), is_early) {
             (false, false) => DialClass::Working,
             (false, true) => DialClass::Early,
-            (true, false) if known.fails_slowly => DialClass::FailingSlowly,
+            (true, false) if known.dials.fail_slowly => DialClass::FailingSlowly,
             (true, false) => DialClass::Failing,
             (true, true) => return,
         };
@@ -138,7 +139,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(index);
         known.dials.last = self.now;
         let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
-        let episodes = (known.episode, known.pace.episode);
+        let episodes = (known.episode, known.dials.row.episode);
         let address = known.address.clone();
         let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episodes, self.now));
         self.keep_pace(index);
@@ -149,7 +150,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether a dial that has failed now has held its place for long.
     pub(super) fn took_long(&self, slot: &Slot) -> bool {
-        self.now.saturating_duration_since(slot.dialled) >= SLOW_DIAL
+        self.now.saturating_duration_since(slot.evidence.dialled) >= SLOW_DIAL
     }
 
     pub(super) fn connections_per_address(&self) -> u16 {

@@ -9,12 +9,13 @@ use core::time::Duration;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
+use crate::evidence::Trust;
 use crate::ids::AddressId;
 use crate::instant::Instant;
 use crate::known_address::Replacement;
 use crate::output::{Event, Output};
 use crate::slab::SlabKey;
-use crate::slot::{Slot, SlotState, Trust};
+use crate::slot::{Slot, SlotState};
 
 /// A connection that ends in good order before this age, without a success, was hung up on.
 const HANG_UP_AGE: Duration = Duration::from_secs(1);
@@ -152,9 +153,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn clear_backoff(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
-        if known.backoff_armed {
+        if known.dials.is_armed {
             self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-            known.backoff_armed = false;
+            known.dials.is_armed = false;
         }
         known.dials.earliest = known.dials.earliest.min(self.now);
     }

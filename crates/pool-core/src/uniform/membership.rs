@@ -209,7 +209,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if is_remembered && may_be_remembered {
             return;
         }
-        if known.backoff_armed {
+        if known.dials.is_armed {
             self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
         }
         self.forget_rest(index);

@@ -8,23 +8,25 @@ use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::config::Config;
+use crate::evidence::Trust;
 use crate::ids::AddressId;
 use crate::instant::Instant;
 use crate::output::{Event, Output};
 use crate::slab::SlabKey;
-use crate::slot::{Slot, Trust};
+use crate::slot::Slot;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection is over by its peer's doing, or about to be: the next dial to its address keeps the pace.
     pub(super) fn count_life(&mut self, slot: &Slot) {
         let index = slot.address;
-        let Some(pace_max) = self.config.pace_max else { return self.spread_redial(index) };
-        let is_short = self.now.saturating_duration_since(slot.dialled) < pace_max;
+        let Some(pace_max) = self.config.pace.max else { return self.spread_redial(index) };
+        let is_short = self.now.saturating_duration_since(slot.evidence.dialled) < pace_max;
         let known = self.addresses.get_mut(index);
-        if slot.evidence.pace_episode == known.pace.episode {
-            known.pace.episode = known.pace.episode.wrapping_add(1);
-            let before = known.pace.short_lives;
-            known.pace.short_lives = if is_short { before.saturating_add(1) } else { 0 };
+        if slot.evidence.pace_episode == known.dials.row.episode {
+            known.dials.row.episode = known.dials.row.episode.wrapping_add(1);
+            let before = known.dials.row.len;
+            known.dials.row.len = if is_short { before.saturating_add(1) } else { 0 };
             if is_short {
                 self.keep_pace(index);
                 self.tell_pace(index);
@@ -38,21 +40,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// No dial before the row of short lives allows it.
     pub(super) fn keep_pace(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        if known.pace.short_lives > 0 {
-            let delay = self.pace(known.pace.short_lives);
-            let until = self.addresses.get(index).dials.last + delay;
+        if known.dials.row.len > 0 {
+            let Config { pace, backoff, .. } = &self.config;
+            let until = known.dials.last + pace.delay(known.dials.row.len, backoff, &mut self.random);
             self.postpone_dials(index, until);
         }
     }
 
-    fn pace(&mut self, short_lives: u8) -> Duration {
-        let max = self.config.pace_max.unwrap_or(Duration::ZERO);
-        self.config.backoff.jittered_below(short_lives.into(), max, &mut self.random)
-    }
-
     fn tell_pace(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        let (address, short_lives) = (known.address.clone(), known.pace.short_lives.into());
+        let (address, short_lives) = (known.address.clone(), known.dials.row.len.into());
         let until = known.dials.earliest.max(self.now);
         let id = AddressId(SlabKey { index, generation: known.generation });
         self.outputs.push_back(Output::Event(Event::Paced { address, id, short_lives, until }));
@@ -64,7 +61,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get(index);
         let is_due = known.present && known.dials.earliest <= self.now;
         let is_missed = self.demand > 0 && self.rings.active().ready_len() == 0;
-        if let Some(spread) = self.config.redial_spread.filter(|_| is_due && !is_missed) {
+        if let Some(spread) = self.config.pace.redial_spread.filter(|_| is_due && !is_missed) {
             let until = self.now + self.random.between(Duration::ZERO, spread);
             self.postpone_dials(index, until);
         }
@@ -72,13 +69,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// When a connection will have lived for long enough to end the row of short lives.
     pub(super) fn long_life_at(&self, slot: &Slot) -> Option<Instant> {
-        self.is_in_row(slot).then(|| slot.dialled + self.config.pace_max.unwrap_or(Duration::ZERO))
+        self.is_in_row(slot).then(|| slot.evidence.dialled + self.config.pace.max.unwrap_or(Duration::ZERO))
     }
 
     /// Whether its life can end the row: an older one says nothing of those that end.
     fn is_in_row(&self, slot: &Slot) -> bool {
-        let pace = self.addresses.get(slot.address).pace;
-        pace.short_lives > 0 && pace.episode == slot.evidence.pace_episode
+        let row = self.addresses.get(slot.address).dials.row;
+        row.len > 0 && row.episode == slot.evidence.pace_episode
     }
 
     /// A connection has shown that the address may be dialled freely.
@@ -86,7 +83,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let index = self.slots[slot].address;
         if self.is_in_row(&self.slots[slot]) {
             let known = self.addresses.get_mut(index);
-            known.pace.short_lives = 0;
+            known.dials.row.len = 0;
             if !known.is_failing() {
                 self.free_dials(index);
             }

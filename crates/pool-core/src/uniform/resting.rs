@@ -18,13 +18,13 @@ use super::inspect::RestStatus;
 use crate::backoff::Backoff;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
+use crate::evidence::Trust;
 use crate::ids::SlotId;
 use crate::instant::Instant;
 use crate::outcome::Outcome;
 use crate::output::{Event, Output};
 use crate::reason::RestReason;
 use crate::rings::Standing;
-use crate::slot::Trust;
 
 /// A server that is overloaded and doesn't say for how long is asked again after no longer than this: an overload is
 /// over sooner than an outage, and to ask costs one item.

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::evidence::Trust;
 use crate::links::{Linked, NONE, ring};
 use crate::rings::{Place, Standing};
-use crate::slot::{Dropped, Siblings, SlotState, Trust, Turns};
+use crate::slot::{Dropped, Siblings, SlotState, Turns};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// The slots of an address, the latest first.

@@ -100,7 +100,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = self.slots[index].address;
         let known = self.addresses.get_mut(address);
         known.answered = true;
-        known.fails_slowly = false;
+        known.dials.fail_slowly = false;
         known.last_outcome = Some(LastOutcome::Connected);
         self.slots[index].evidence.connected_episode = known.episode;
         self.change_state(index, SlotState::Busy);
@@ -257,7 +257,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
         }
         match last {
-            SlotState::Dialling => self.addresses.get_mut(slot.address).fails_slowly = self.took_long(&slot),
+            SlotState::Dialling => {
+                self.addresses.get_mut(slot.address).dials.fail_slowly = self.took_long(&slot)
+            }
             SlotState::Draining => self.replace_after_drain(slot.address),
             SlotState::Busy | SlotState::Ready => self.count_life(&slot),
             SlotState::Dropping => {}
@@ -281,7 +283,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             id: address_id,
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
-            lived: self.now.saturating_duration_since(slot.dialled),
+            lived: self.now.saturating_duration_since(slot.evidence.dialled),
             sent: slot.sent,
             in_flight: slot.in_flight(),
         });

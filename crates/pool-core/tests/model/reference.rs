@@ -1206,10 +1206,10 @@ impl Reference {
 
     /// A connection goes by its peer's doing.
     fn count_life(&mut self, slot: &Occupant) {
-        let (now, spread) = (self.now, self.config.redial_spread);
+        let (now, spread) = (self.now, self.config.pace.redial_spread);
         let is_present = self.is_present(slot.address);
         let known = self.known.get_mut(&slot.address).expect("known");
-        if let Some(pace_max) = self.config.pace_max
+        if let Some(pace_max) = self.config.pace.max
             && known.pace_episode == slot.pace_episode
         {
             let is_short = now.saturating_duration_since(slot.dialled) < pace_max;
@@ -1226,7 +1226,7 @@ impl Reference {
 
     /// The pace of dials, which is drawn anew for each.
     fn draw_pace(&mut self, address: u32) {
-        let (backoff, max) = (self.config.backoff, self.config.pace_max.unwrap_or(Duration::ZERO));
+        let (backoff, max) = (self.config.backoff, self.config.pace.max.unwrap_or(Duration::ZERO));
         let known = self.known.get_mut(&address).expect("known");
         if known.short_lives > 0 {
             let delay = backoff.delay(known.short_lives).min(max);
@@ -1623,7 +1623,7 @@ impl Reference {
         assert!(is_possible, "{address} is paced until {until:?} instead of {least:?} to {most:?}");
         known.retry_at = until;
         if until <= self.now
-            && let Some(spread) = self.config.redial_spread
+            && let Some(spread) = self.config.pace.redial_spread
         {
             known.drawn = Some((self.now, self.now + spread));
         }
@@ -1631,7 +1631,7 @@ impl Reference {
 
     /// Whether a connection of the row has lived for long.
     fn has_long_life(&self, address: u32) -> bool {
-        let Some(pace_max) = self.config.pace_max else { return true };
+        let Some(pace_max) = self.config.pace.max else { return true };
         self.occupants(address).any(|(_, slot)| {
             slot.pace_episode == self.known[&address].pace_episode && slot.dialled + pace_max <= self.now
         })
@@ -1742,7 +1742,7 @@ impl Reference {
             SlotState::Busy | SlotState::Ready => {
                 let known = &self.known[&slot.address];
                 let is_in_row = known.short_lives > 0 && known.pace_episode == slot.pace_episode;
-                let long = self.config.pace_max.filter(|_| is_in_row).map(|max| slot.dialled + max);
+                let long = self.config.pace.max.filter(|_| is_in_row).map(|max| slot.dialled + max);
                 let stable = self.may_clear(slot).then(|| slot.since + self.config.stable_after);
                 let lifetime = self.ends_by(slot).filter(|_| self.is_lazy());
                 let idle_since = slot.idle_since().max(slot.occupied_until);

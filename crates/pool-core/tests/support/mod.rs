@@ -20,7 +20,7 @@ pub(crate) const SEED: u64 = 42;
 /// What is due is dialled at once, not within 50 ms.
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
-    config.redial_spread = None;
+    config.pace.redial_spread = None;
     change(&mut config);
     config
 }

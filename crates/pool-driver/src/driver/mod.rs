@@ -87,8 +87,8 @@ impl<P: Seams> Driver<P> {
         }
     }
 
-    /// Wakes tasks whose time has come. Returns whether these are all of the round: those whose time comes while it
-    /// lasts must not keep everything else waiting, however many they are.
+    /// Wakes tasks whose time has come. Returns whether the round is complete. Tasks whose time comes during a round
+    /// must not keep everything else waiting, however many there are.
     fn fire_timers(&mut self) -> bool {
         let now = self.multiplexer.read_time();
         let round = self.round_of_timers.unwrap_or(now);

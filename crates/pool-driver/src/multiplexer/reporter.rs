@@ -179,17 +179,7 @@ impl<P: Seams> Reporter<P> {
             CoreEvent::Draining { slot, address, id, reason } => {
                 self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
             }
-            CoreEvent::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } => {
-                if let Some(error) = explain_end(end, state, lived, sent) {
-                    self.keep_error(id, slot, error);
-                }
-                let error = self.slot_errors.remove(&slot);
-                self.observe(|| {
-                    let (address, error) = (address.copy_for_user(), error.clone());
-                    Event::SlotEnded { address, id, slot, state, end, error, lived, sent, in_flight }
-                });
-                discard(error);
-            }
+            event @ CoreEvent::SlotEnded { .. } => self.tell_slot_end(event),
             CoreEvent::BackedOff { address, id, failures, until } => {
                 let retry_after = until.saturating_duration_since(now);
                 self.touch(id);
@@ -223,6 +213,21 @@ impl<P: Seams> Reporter<P> {
                 self.observe(|| Event::Returned { address: address.copy_for_user(), id });
             }
         }
+    }
+
+    fn tell_slot_end(&mut self, event: CoreEvent<SharedAddress<P::Address>>) {
+        let CoreEvent::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } = event else {
+            return;
+        };
+        if let Some(error) = explain_end(end, state, lived, sent) {
+            self.keep_error(id, slot, error);
+        }
+        let error = self.slot_errors.remove(&slot);
+        self.observe(|| {
+            let (address, error) = (address.copy_for_user(), error.clone());
+            Event::SlotEnded { address, id, slot, state, end, error, lived, sent, in_flight }
+        });
+        discard(error);
     }
 
     fn add_address(&mut self, address: &SharedAddress<P::Address>, id: AddressId, core: &Core<P>) {

@@ -179,7 +179,7 @@ impl<T, A> Shared<T, A> {
     pub(super) fn add_handle_if_any(&self) -> bool {
         let is_added = self.handles.add_if_any();
         if is_added {
-            // Whoever sees that this handle is gone sees this, too.
+            // It is read after the count of handles, which orders it.
             self.was_upgraded.store(true, Ordering::Relaxed);
         }
         is_added
