@@ -7,7 +7,6 @@ use crate::slab::{Generational, SlabKey};
 /// An address that is in the set, has left it with slots still draining, or has left it while in
 /// backoff.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct KnownAddress<A> {
     pub(crate) generation: u32,
     pub(crate) address: A,

@@ -16,7 +16,7 @@ async fn slept() -> Duration {
     let connect = |_: u16| async { Ok::<_, std::io::Error>(drain::<u32>()) };
     let pool = sink_pool_for(connect).connect_to_fixed([1]).spawn::<u32>().expect("there is a runtime");
     let start = Instant::now();
-    pool.sleep(Duration::from_millis(10)).await;
+    pool.sleep(Duration::from_millis(10)).await.expect("the pool is not over");
     start.elapsed()
 }
 

@@ -258,7 +258,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         match last {
             SlotState::Dialling => {
-                self.addresses.get_mut(slot.address).dials.fail_slowly = self.took_long(&slot)
+                self.addresses.get_mut(slot.address).dials.fail_slowly = self.took_long(&slot);
             }
             SlotState::Draining => self.replace_after_drain(slot.address),
             SlotState::Busy | SlotState::Ready => self.count_life(&slot),
