@@ -73,10 +73,10 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let TimeoutLayer { timers, timeout } = &self.layer;
-        let sleep = timers.sleep(*timeout);
+        let TimeoutLayer { timers, timeout } = self.layer.clone();
+        let sleep = timers.sleep(timeout);
         let response = (!timeout.is_zero()).then(|| self.service.call(request));
-        TimeoutFuture { response, sleep }
+        TimeoutFuture { response, sleep, timers }
     }
 }
 
@@ -88,6 +88,7 @@ pub struct TimeoutFuture<F> {
     #[pin]
     response: Option<F>,
     sleep: PoolSleep,
+    timers: Timers,
 }
 
 impl<F, Response, E> Future for TimeoutFuture<F>
@@ -105,10 +106,11 @@ where
         if let Poll::Ready(response) = response.poll(cx) {
             return Poll::Ready(response.map_err(ServiceError::of_service));
         }
-        match ready!(Pin::new(this.sleep).poll(cx)) {
+        match ready!(Pin::new(&mut *this.sleep).poll(cx)) {
             Ok(()) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
-            // Nobody keeps the time any more.
-            Err(_) => Poll::Pending,
+            // Nobody keeps the time any more, but it passes.
+            Err(_) if this.timers.now() < this.sleep.deadline() => Poll::Pending,
+            Err(_) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
         }
     }
 }

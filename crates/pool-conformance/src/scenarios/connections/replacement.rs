@@ -9,7 +9,7 @@ pub(crate) fn c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic
         .expect(Ready(1), 1)
         .advance(secs(1))
         .break_connections(1)
-        .expect_within(millis(1), Connections(1), 2)
+        .expect_within(millis(51), Connections(1), 2)
         .expect(Ready(1), 1)
         .expect(Ends(1), "Failed")
         .expect(LastError(1), "connection reset")
