@@ -311,13 +311,6 @@ impl Slot {
         self.evidence.owed_at_success.is_some()
     }
 
-    /// Whether it was sent items, and it is known that none of them was done.
-    pub(crate) fn was_of_no_use(&self, config: &Config) -> bool {
-        let all_came_back = self.reported == Reported::Unsent && self.unreported == 0;
-        let none_is_done = self.reports_outcomes(config) && self.reported != Reported::Finished;
-        self.sent > 0 && none_is_done && !all_came_back
-    }
-
     /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set
     /// too early does no harm.
     pub(crate) fn is_due_sooner(&self, timeout: Option<Duration>) -> bool {

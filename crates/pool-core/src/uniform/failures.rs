@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
-use crate::evidence::Trust;
+use crate::evidence::{Reported, Trust};
 use crate::ids::AddressId;
 use crate::instant::Instant;
 use crate::known_address::Replacement;
@@ -35,22 +35,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Whether the end of a slot, or its wish to go, is held against its address.
     ///
     /// A failed dial always is, and so is an end by error. An orderly end is, if the peer owed replies, or has hung
-    /// up: on a connection that had no success and was young, or of no use for what it was sent. So is an early
-    /// goodbye, but what is in flight may still be done: then the end of the drain decides.
+    /// up: on a connection that was young and had no success. So is an early goodbye, but what is in flight may
+    /// still be done: then the end of the drain decides. What callers did is no evidence: a connection may have to
+    /// end because one of them has gone.
     pub(super) fn is_failure(&self, slot: &Slot, departure: Departure) -> bool {
         match slot.state {
             SlotState::Dialling => true,
             SlotState::Busy | SlotState::Ready => match departure {
                 Departure::Broken => true,
-                Departure::Closed => {
-                    slot.owes_outcomes(&self.config)
-                        || self.is_hang_up(slot)
-                        || slot.was_of_no_use(&self.config)
-                }
+                Departure::Closed => slot.owes_outcomes(&self.config) || self.is_hang_up(slot),
                 Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,
             },
             SlotState::Draining => {
-                slot.evidence.hung_up && !slot.has_succeeded() && slot.was_of_no_use(&self.config)
+                slot.evidence.hung_up && !slot.has_succeeded() && slot.owes_outcomes(&self.config)
             }
             SlotState::Dropping => false,
         }
@@ -60,7 +57,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// up.
     pub(super) fn is_hang_up(&self, slot: &Slot) -> bool {
         let young = HANG_UP_AGE.min(self.config.stable_after);
-        !slot.has_succeeded() && self.now.saturating_duration_since(slot.since) < young
+        let shows_nothing = slot.has_succeeded() || slot.reported == Reported::Cancelled;
+        !shows_nothing && self.now.saturating_duration_since(slot.since) < young
     }
 
     /// Whether a connection can still show that its address works again: it came up after the last failure.

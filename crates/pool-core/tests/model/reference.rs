@@ -172,13 +172,11 @@ impl Occupant {
         if has_told { self.in_flight.into() } else { self.sent }
     }
 
-    /// Whether it took items, and is known to have done none of them.
-    fn was_of_no_use(&self, config: &Config) -> bool {
-        let came_back = self.outcomes.iter().filter(|outcome| **outcome == Outcome::Unsent).count();
-        let took = self.sent > came_back as u64;
+    /// Whether some of its items were given up by their callers, and it is not known to have done any.
+    fn is_given_up(&self) -> bool {
         let is_done = |outcome: &Outcome| !matches!(outcome, Outcome::Unsent | Outcome::Cancelled);
-        let reports = !self.outcomes.is_empty() || self.answered_ever > 0 || config.outcome_timeout.is_some();
-        took && reports && self.answered_ever == 0 && !self.outcomes.iter().any(is_done)
+        let is_any_done = self.answered_ever > 0 || self.outcomes.iter().any(is_done);
+        !is_any_done && self.outcomes.contains(&Outcome::Cancelled)
     }
 
     fn idle_since(&self) -> Instant {
@@ -1185,13 +1183,12 @@ impl Reference {
     }
 
     fn is_failure(&self, slot: &Occupant, in_good_order: bool) -> bool {
-        let is_bad =
-            slot.owes_outcomes(&self.config) || self.is_hang_up(slot) || slot.was_of_no_use(&self.config);
+        let is_bad = slot.owes_outcomes(&self.config) || self.is_hang_up(slot);
         match slot.state {
             SlotState::Dialling => true,
             SlotState::Busy | SlotState::Ready => !in_good_order || is_bad,
             SlotState::Draining => {
-                slot.hung_up && slot.owed_at_success.is_none() && slot.was_of_no_use(&self.config)
+                slot.hung_up && slot.owed_at_success.is_none() && slot.owes_outcomes(&self.config)
             }
             SlotState::Dropping => false,
         }
@@ -1201,7 +1198,7 @@ impl Reference {
     fn is_hang_up(&self, slot: &Occupant) -> bool {
         let age = self.now.saturating_duration_since(slot.since);
         let is_young = age < Duration::from_secs(1).min(self.config.stable_after);
-        slot.state.is_connected() && slot.owed_at_success.is_none() && is_young
+        slot.state.is_connected() && slot.owed_at_success.is_none() && !slot.is_given_up() && is_young
     }
 
     /// A connection goes by its peer's doing.
