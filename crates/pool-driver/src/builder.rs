@@ -280,13 +280,13 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Pace::max`]: 4 s by default; `None`: no pace.
+    /// [`Pace::max`](crate::Pace::max): 4 s by default; `None`: no pace.
     pub fn pace_max(mut self, duration: impl Into<Option<Duration>>) -> Self {
         self.untyped.settings.config.pace.max = duration.into();
         self
     }
 
-    /// [`Pace::redial_spread`]: 50 ms by default; `None`: what is due is dialled at once.
+    /// [`Pace::redial_spread`](crate::Pace::redial_spread): 50 ms by default; `None`: what is due is dialled at once.
     pub fn redial_spread(mut self, duration: impl Into<Option<Duration>>) -> Self {
         self.untyped.settings.config.pace.redial_spread = duration.into();
         self

@@ -32,18 +32,15 @@ impl Expiry {
 
     /// Makes it one for another call.
     pub(crate) fn renew(this: &mut Arc<Self>) {
-        match Arc::get_mut(this) {
-            Some(unused) => {
-                *unused.is_over.get_mut() = false;
-                drop(unused.waker.get_mut().take());
-            }
-            // A timer may be just about to wake it, or a slot still has it: for as long as its connection owes the reply.
-            None => {
-                let waker = this.waker.lock().take();
-                drop(waker);
-                *this = Arc::default();
-            }
+        if let Some(unused) = Arc::get_mut(this) {
+            *unused.is_over.get_mut() = false;
+            drop(unused.waker.get_mut().take());
+            return;
         }
+        // A timer may be just about to wake it, or a slot still has it: for as long as its connection owes the reply.
+        let waker = this.waker.lock().take();
+        drop(waker);
+        *this = Arc::default();
     }
 }
 

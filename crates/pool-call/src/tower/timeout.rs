@@ -107,10 +107,9 @@ where
             return Poll::Ready(response.map_err(ServiceError::of_service));
         }
         match ready!(Pin::new(&mut *this.sleep).poll(cx)) {
-            Ok(()) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
             // Nobody keeps the time any more, but it passes.
             Err(_) if this.timers.now() < this.sleep.deadline() => Poll::Pending,
-            Err(_) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
+            Ok(()) | Err(_) => Poll::Ready(Err(ServiceError::MaybeSent(MaybeSentReason::TimedOut))),
         }
     }
 }
