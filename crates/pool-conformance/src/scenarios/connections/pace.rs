@@ -111,7 +111,7 @@ pub(crate) fn c7_redials_that_nobody_waits_for_are_spread_over_50_ms() -> Script
     connected(Script::new(), 1..=20)
         .advance(secs(10))
         .mark_time()
-        .for_each(1..=20, |script, address| script.break_connections(address))
+        .for_each(1..=20, Script::break_connections)
         .for_each(1..=20, |script, address| script.expect_within(millis(51), Ready(address), 1))
         .expect_at_least(SinceMarkMillis, 25)
 }
