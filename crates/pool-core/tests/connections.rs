@@ -400,8 +400,8 @@ fn c1_an_old_connection_lives_on_while_dials_to_its_replacement_time_out() {
     assert!(bench.open(A).len() == 1 && bench.open(A)[0] != old, "replaced at last");
 }
 
-#[test]
-fn c7_k5_an_old_connection_drains_first_if_its_replacement_is_refused() {
+/// An address whose only connection has reached its lifetime, and its replacement was refused.
+fn with_a_refused_replacement() -> (Bench, SlotId) {
     let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
     let old = bench.open(A)[0];
     bench.sent(old);
@@ -409,6 +409,12 @@ fn c7_k5_an_old_connection_drains_first_if_its_replacement_is_refused() {
         bench.advance(millis(100));
     }
     bench.fail(bench.dial(A));
+    (bench, old)
+}
+
+#[test]
+fn c7_k5_an_old_connection_drains_first_if_its_replacement_is_refused() {
+    let (mut bench, old) = with_a_refused_replacement();
     assert_eq!((bench.draining(A), bench.dials_to(A).len()), (vec![old], 0), "its peer lets nobody else in");
     assert_eq!(bench.status(A).failures, 0, "a refusal is not held against what works");
     bench.advance(millis(999));
@@ -421,13 +427,7 @@ fn c7_k5_an_old_connection_drains_first_if_its_replacement_is_refused() {
 
 #[test]
 fn c7_k5_a_drain_before_the_replacement_leaves_the_address_dark_for_a_second_at_most() {
-    let mut bench = Bench::up(config(|config| config.lifetime_max = Some(secs(100))), [A]);
-    let old = bench.open(A)[0];
-    bench.sent(old);
-    while bench.dials().is_empty() {
-        bench.advance(millis(100));
-    }
-    bench.fail(bench.dial(A));
+    let (mut bench, old) = with_a_refused_replacement();
     bench.advance(secs(1));
     assert_eq!((bench.draining(A), bench.dials_to(A).len()), (vec![old], 1));
 }

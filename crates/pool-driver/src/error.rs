@@ -328,7 +328,7 @@ pub struct DrainCutOff {
 
 impl fmt::Display for DrainCutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection took too long to drain")
+        f.write_str("the connection drained for too long, or beside too many others")
     }
 }
 

@@ -383,3 +383,26 @@ fn a_sleep_works_on_any_thread() {
         assert!(sleeper.join().expect("it wakes") >= Instant::ZERO + secs(number * 10));
     }
 }
+
+/// Neither is anybody told of a shutdown late, nor does the driver go on for ever.
+#[test]
+fn d2_tasks_that_sleep_a_short_time_do_not_hold_up_a_shutdown() {
+    let mut bench = Bench::up([A], |pool| pool);
+    bench.run();
+    // More than one poll wakes, each of which sleeps again and again for as long as a round of them takes.
+    let sleepers: Vec<Task<()>> = (0..3_000)
+        .map(|_| {
+            let timers = bench.pool().timers().clone();
+            bench.executor.spawn(async move { while timers.sleep(millis(1)).await.is_ok() {} })
+        })
+        .collect();
+    bench.executor.run_round();
+    drop(bench.pool().shutdown(secs(1)));
+    for _ in 0..3_000 {
+        let next = bench.now() + millis(1);
+        bench.clock.set(next);
+        bench.executor.run_round();
+    }
+    assert!(bench.driver.is_done(), "after {:?}, {} polls", bench.now(), bench.driver.polls());
+    drop(sleepers);
+}
