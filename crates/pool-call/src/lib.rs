@@ -48,6 +48,7 @@ mod calling;
 mod connection;
 mod error;
 mod policy;
+mod protocol;
 mod retry;
 #[cfg(feature = "tower")]
 pub mod tower;
@@ -58,4 +59,7 @@ pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkC
 pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
+pub use protocol::{
+    ByDebug, ByDefault, Classify, Describe, Expect, Incoming, Judge, Protocol, Replies, RepliesOnly, Rules,
+};
 pub use retry::{Retry, RetryBudget};

@@ -20,10 +20,10 @@ pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
 pub use until::CallingUntil;
 
-use crate::call::{Call, Caller};
+use crate::call::{Call, Caller, Setback};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
-pub(crate) use special::Special;
+pub(crate) use special::{Rejects, Special};
 
 /// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
 /// takes settings:
@@ -52,7 +52,7 @@ pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     caller: Caller<P::Request, P::Reply, P::Waiting>,
     /// Most calls are plain. It is recycled wherever a call ends, so nothing is to be looked at when a plain one is
     /// dropped.
-    special: ManuallyDrop<Option<Box<Special<P::Request>>>>,
+    special: ManuallyDrop<Option<Box<Special<P::Request, P::Reply>>>>,
     error: PhantomData<fn() -> E>,
 }
 
@@ -89,13 +89,51 @@ impl<P: CallHandle, E> Calling<P, E> {
     where
         P::Request: Clone,
     {
-        self.copy(|request| Some(request.clone()))
+        self.idempotent_by(|request| Some(request.clone()))
     }
 
     /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
-    /// which this returns `None` is not repeated once it may have been sent.
-    pub fn copy(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+    /// which this returns `None` is not repeated once it has been sent.
+    pub fn idempotent_by(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+        self.special_mut().is_idempotent = true;
+        self.copied_by(copy)
+    }
+
+    /// Keeps a copy of the request, so that the call is repeated at another address if the reply says that the
+    /// request was not executed: a reply that the connection's [protocol](crate::Protocol::judge) judges as
+    /// [`Overloaded`](pool_driver::Verdict::Overloaded) or [`Unfit`](pool_driver::Verdict::Unfit), or one that
+    /// [`retry_on`](Self::retry_on) accepts. The request need not be idempotent for that. The rules are those of
+    /// [`retry`](Self::retry), of the pool, or [`Retry::default`]; when they allow no other attempt, the caller gets
+    /// the reply.
+    ///
+    /// ```
+    /// use pool_call::{CallError, CallPool};
+    ///
+    /// async fn visit(redis: &CallPool<String, String>) -> Result<String, CallError<String>> {
+    ///     // A replica that answers `READONLY` has not counted: another server is asked. If a connection
+    ///     // breaks, nobody knows, and the call is not repeated.
+    ///     redis.call("INCR visits".to_owned()).copied().await
+    /// }
+    /// ```
+    pub fn copied(self) -> Self
+    where
+        P::Request: Clone,
+    {
+        self.copied_by(|request| Some(request.clone()))
+    }
+
+    /// As [`copied`](Self::copied), for requests that are copied in another way than by `Clone`. A request for which
+    /// this returns `None` is not repeated once it has been sent.
+    pub fn copied_by(mut self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
         self.special_mut().copy = Some(copy);
+        self
+    }
+
+    /// Also after a reply for which this is true the call is repeated, as far as a [copy](Self::copied) was kept: the
+    /// reply says that it does no harm to send the request again, elsewhere. It doesn't change what the reply means
+    /// for its address: that is what the connection's protocol [judges](crate::Protocol::judge).
+    pub fn retry_on(mut self, rejects: fn(&P::Reply) -> bool) -> Self {
+        self.special_mut().rejects = Some(rejects);
         self
     }
 
@@ -118,7 +156,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         CallingUntil::new(self, deadline)
     }
 
-    fn special_mut(&mut self) -> &mut Special<P::Request> {
+    fn special_mut(&mut self) -> &mut Special<P::Request, P::Reply> {
         self.caller.ask_specially();
         self.special.get_or_insert_with(|| self.handle.pool().shard.take_special())
     }
@@ -175,7 +213,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     #[inline(never)]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
         if self.special.is_none() && !self.caller.is_asked() {
-            return self.poll_attempt(cx);
+            return self.poll_attempt(cx).map(|ended| ended.or_else(Setback::into_result));
         }
         let polled = self.poll_attempts(cx);
         if polled.is_ready() {
@@ -185,7 +223,11 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Polls a call that is made.
-    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+    #[expect(clippy::type_complexity, reason = "a reply, or what may be followed by another attempt")]
+    fn poll_attempt(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Reply, Setback<P::Request, P::Reply>>> {
         if let Some(waiting) = self.caller.sending() {
             let sent = ready!(P::poll_waiting(waiting, cx));
             self.caller.end_sending(self.special.is_some());
@@ -193,11 +235,17 @@ impl<P: CallHandle, E> Calling<P, E> {
                 item.give_back(NotSentReason::Refused { reason, last_error: None });
             }
         }
-        let result = ready!(self.caller.poll_reply(cx));
-        if result.is_ok() {
-            self.caller.finish(Some(&self.handle.pool().shard));
+        let reply = match ready!(self.caller.poll_reply(cx)) {
+            Ok(reply) => reply,
+            Err(Setback::Failed(error)) => return Poll::Ready(Err(Setback::Failed(self.explain(error)))),
+            Err(rejected) => return Poll::Ready(Err(rejected)),
+        };
+        let address = self.caller.finish(Some(&self.handle.pool().shard));
+        if self.special.as_ref().is_some_and(|special| special.rejects(&reply)) {
+            self.caller.set_back(address);
+            return Poll::Ready(Err(Setback::Rejected(reply)));
         }
-        Poll::Ready(self.explain(result))
+        Poll::Ready(Ok(reply))
     }
 
     /// Polls a call that has a time, or may be repeated.
@@ -215,15 +263,15 @@ impl<P: CallHandle, E> Calling<P, E> {
             {
                 return Poll::Ready(self.end_now(cx));
             }
-            let error = match ready!(self.poll_attempt(cx)) {
+            let setback = match ready!(self.poll_attempt(cx)) {
                 Ok(reply) => return Poll::Ready(Ok(reply)),
-                Err(error) => error,
+                Err(setback) => setback,
             };
-            let (failed_at, handle) = (self.caller.failed_at(), &self.handle);
-            let Some(special) = &mut *self.special else { return Poll::Ready(Err(error)) };
-            match special.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
+            let (set_back_at, handle) = (self.caller.set_back_at(), &self.handle);
+            let Some(special) = &mut *self.special else { return Poll::Ready(setback.into_result()) };
+            match special.next(setback, set_back_at, |retry| retry.withdraw(handle.pool().now())) {
                 Ok(request) => self.caller = Caller::of_request(request),
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(ended) => return Poll::Ready(ended),
             }
         }
     }
@@ -267,7 +315,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         if !self.caller.is_unsent()
             && let Poll::Ready(result) = self.poll_attempt(cx)
         {
-            return result;
+            return result.or_else(Setback::into_result);
         }
         let is_called = self.caller.is_called();
         let not_sent = NotSentReason::TimedOut { last_error: None };
@@ -275,7 +323,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         if is_called && result.as_ref().is_err_and(CallError::is_not_sent) {
             self.handle.pool().pool.report_unwanted();
         }
-        self.explain(result)
+        result.map_err(|error| self.explain(error))
     }
 
     /// By value, so that the compiler knows that nothing is left to drop.
@@ -284,7 +332,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     fn abandon(
         handle: &P,
         caller: Caller<P::Request, P::Reply, P::Waiting>,
-        special: Option<Box<Special<P::Request>>>,
+        special: Option<Box<Special<P::Request, P::Reply>>>,
     ) {
         Self::recycle(handle, special);
         if caller.abandon() {
@@ -294,7 +342,7 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// What was special about the call may serve another.
     #[cold]
-    fn recycle(handle: &P, special: Option<Box<Special<P::Request>>>) {
+    fn recycle(handle: &P, special: Option<Box<Special<P::Request, P::Reply>>>) {
         if let Some(mut special) = special {
             let pool = handle.pool();
             special.clear(pool.pool.timers());
@@ -303,16 +351,13 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Adds what the pool knows of the reasons.
-    fn explain(
-        &self,
-        mut result: Result<P::Reply, CallError<P::Request>>,
-    ) -> Result<P::Reply, CallError<P::Request>> {
-        if let Err(CallError::NotSent { reason, .. }) = &mut result
+    fn explain(&self, mut error: CallError<P::Request>) -> CallError<P::Request> {
+        if let CallError::NotSent { reason, .. } = &mut error
             && let Some(last_error) = reason.last_error_mut()
         {
             *last_error = self.handle.pool().last_error();
         }
-        result
+        error
     }
 }
 

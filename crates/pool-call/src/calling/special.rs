@@ -6,22 +6,29 @@ use std::task::Waker;
 use pool_driver::{AddressId, Timers};
 
 use super::timer::CallTimer;
-use crate::call::Expiry;
+use crate::call::{Expiry, Setback};
 use crate::error::{CallError, MaybeSentReason};
 use crate::retry::Retry;
 
 /// How a request is copied, for an attempt that may follow: `None` where it can't be.
 pub(crate) type Copy<Request> = fn(&Request) -> Option<Request>;
 
+/// Whether a reply says that the request may be repeated.
+pub(crate) type Rejects<Reply> = fn(&Reply) -> bool;
+
 /// What is special about a call. It is used again with the slots of calls.
-pub(crate) struct Special<Request> {
+pub(crate) struct Special<Request, Reply> {
     pub(super) timer: CallTimer,
     /// What the timer wakes.
     expiry: Arc<Expiry>,
     /// By which it is repeated.
     pub(crate) retry: Option<Retry>,
-    /// It does no harm to execute the request twice, and this copies it.
+    /// Copies the request, so that it can be repeated.
     pub(crate) copy: Option<Copy<Request>>,
+    /// It does no harm to execute the request twice.
+    pub(crate) is_idempotent: bool,
+    /// Replies after which it is repeated, besides those that its connection rejects it with.
+    pub(crate) rejects: Option<Rejects<Reply>>,
     /// The request of the next attempt, in case this one doesn't come back.
     copied: Option<Request>,
     /// It may have been executed, for this reason: then it is never certainly unsent again.
@@ -32,13 +39,15 @@ pub(crate) struct Special<Request> {
     begun: u32,
 }
 
-impl<Request> Special<Request> {
+impl<Request, Reply> Special<Request, Reply> {
     pub(crate) fn new() -> Self {
         Self {
             timer: CallTimer::None,
             expiry: Arc::default(),
             retry: None,
             copy: None,
+            is_idempotent: false,
+            rejects: None,
             copied: None,
             maybe_sent: None,
             avoided: None,
@@ -51,6 +60,7 @@ impl<Request> Special<Request> {
         self.timer.stop(timers);
         self.timer = CallTimer::None;
         (self.retry, self.copy, self.copied, self.maybe_sent) = (None, None, None, None);
+        (self.is_idempotent, self.rejects) = (false, None);
         (self.avoided, self.begun) = (None, 0);
     }
 
@@ -95,30 +105,50 @@ impl<Request> Special<Request> {
         self.copied = if has_more { self.copy.and_then(|copy| copy(request)) } else { None };
     }
 
-    /// The request of the next attempt, after this one has failed at an address.
+    /// Whether the caller's own rule takes this for a reply after which the call is repeated.
+    pub(super) fn rejects(&self, reply: &Reply) -> bool {
+        self.rejects.is_some_and(|rejects| rejects(reply))
+    }
+
+    /// The request of the next attempt, after this one was set back at an address.
     ///
     /// # Errors
     ///
-    /// With what the call ends, if there is no other attempt.
-    pub(crate) fn next(
+    /// What the caller gets, if there is no other attempt.
+    pub(super) fn next(
         &mut self,
-        error: CallError<Request>,
-        failed_at: Option<AddressId>,
+        setback: Setback<Request, Reply>,
+        set_back_at: Option<AddressId>,
         withdraw: impl Fn(&Retry) -> bool,
-    ) -> Result<Request, CallError<Request>> {
+    ) -> Result<Request, Result<Reply, CallError<Request>>> {
         let has_more = |retry: &&Retry| self.begun < retry.attempts();
-        let Some(retry) = self.retry.as_ref().filter(has_more) else { return Err(self.last(error)) };
-        self.avoided = failed_at.or(self.avoided);
-        match (error, self.copied.take()) {
-            (CallError::NotSent { request, reason }, _) if reason.is_passing() && withdraw(retry) => {
-                Ok(request)
+        let Some(retry) = self.retry.as_ref().filter(has_more) else { return Err(self.last_of(setback)) };
+        self.avoided = set_back_at.or(self.avoided);
+        let (setback, copied) = match (setback, self.copied.take()) {
+            (Setback::Failed(CallError::NotSent { request, reason }), _)
+                if reason.is_passing() && withdraw(retry) =>
+            {
+                return Ok(request);
             }
-            (CallError::MaybeSent { reason }, Some(copied)) if reason.is_passing() && withdraw(retry) => {
+            (setback, Some(copied)) => (setback, copied),
+            (setback, None) => return Err(self.last_of(setback)),
+        };
+        match setback {
+            Setback::Rejected(_) | Setback::Failed(CallError::Unprocessed { .. }) if withdraw(retry) => {
+                Ok(copied)
+            }
+            Setback::Failed(CallError::MaybeSent { reason })
+                if self.is_idempotent && reason.is_passing() && withdraw(retry) =>
+            {
                 self.maybe_sent = Some(reason);
                 Ok(copied)
             }
-            (error, _) => Err(self.last(error)),
+            setback => Err(self.last_of(setback)),
         }
+    }
+
+    fn last_of(&mut self, setback: Setback<Request, Reply>) -> Result<Reply, CallError<Request>> {
+        setback.into_result().map_err(|error| self.last(error))
     }
 
     /// The end of the last attempt as that of the call.
