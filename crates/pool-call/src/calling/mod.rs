@@ -25,6 +25,9 @@ use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
 pub(crate) use special::{Rejects, Special};
 
+type SpecialOf<P> = Special<<P as CallHandle>::Request, <P as CallHandle>::Reply>;
+type SetbackOf<P> = Setback<<P as CallHandle>::Request, <P as CallHandle>::Reply>;
+
 /// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future, and until it is polled it
 /// takes settings:
 ///
@@ -52,7 +55,7 @@ pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     caller: Caller<P::Request, P::Reply, P::Waiting>,
     /// Most calls are plain. It is recycled wherever a call ends, so nothing is to be looked at when a plain one is
     /// dropped.
-    special: ManuallyDrop<Option<Box<Special<P::Request, P::Reply>>>>,
+    special: ManuallyDrop<Option<Box<SpecialOf<P>>>>,
     error: PhantomData<fn() -> E>,
 }
 
@@ -156,7 +159,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         CallingUntil::new(self, deadline)
     }
 
-    fn special_mut(&mut self) -> &mut Special<P::Request, P::Reply> {
+    fn special_mut(&mut self) -> &mut SpecialOf<P> {
         self.caller.ask_specially();
         self.special.get_or_insert_with(|| self.handle.pool().shard.take_special())
     }
@@ -223,11 +226,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Polls a call that is made.
-    #[expect(clippy::type_complexity, reason = "a reply, or what may be followed by another attempt")]
-    fn poll_attempt(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<P::Reply, Setback<P::Request, P::Reply>>> {
+    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, SetbackOf<P>>> {
         if let Some(waiting) = self.caller.sending() {
             let sent = ready!(P::poll_waiting(waiting, cx));
             self.caller.end_sending(self.special.is_some());
@@ -332,7 +331,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     fn abandon(
         handle: &P,
         caller: Caller<P::Request, P::Reply, P::Waiting>,
-        special: Option<Box<Special<P::Request, P::Reply>>>,
+        special: Option<Box<SpecialOf<P>>>,
     ) {
         Self::recycle(handle, special);
         if caller.abandon() {
@@ -342,7 +341,7 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// What was special about the call may serve another.
     #[cold]
-    fn recycle(handle: &P, special: Option<Box<Special<P::Request, P::Reply>>>) {
+    fn recycle(handle: &P, special: Option<Box<SpecialOf<P>>>) {
         if let Some(mut special) = special {
             let pool = handle.pool();
             special.clear(pool.pool.timers());

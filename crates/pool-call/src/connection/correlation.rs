@@ -114,13 +114,11 @@ impl<Reply> Gathered<Reply> {
             reply = so_far;
         }
         if is_last {
-            match NonZero::new(replies.get() - 1) {
-                Some(left) => *replies = left,
-                None => {
-                    self.parts = 0;
-                    return Ok(reply);
-                }
-            }
+            let Some(left) = NonZero::new(replies.get() - 1) else {
+                self.parts = 0;
+                return Ok(reply);
+            };
+            *replies = left;
         } else {
             self.parts = self.parts.saturating_add(1);
             if self.parts > parts_max {
