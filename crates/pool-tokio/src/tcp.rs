@@ -113,7 +113,6 @@ impl<D> TcpConnector<D> {
     /// }
     /// ```
     #[cfg(feature = "call")]
-    #[expect(clippy::type_complexity, reason = "the types of a connector say what it makes")]
     pub fn pipelined_with<Request, P>(self, protocol: P) -> Wrapped<Self, AsPipelined<Request, P::Reply, P>>
     where
         D: Decoder,
@@ -141,7 +140,6 @@ impl<D> TcpConnector<D> {
     /// As [`tagged`](Self::tagged), with a clone of `protocol` for each connection, as
     /// [`pipelined_with`](Self::pipelined_with) has it.
     #[cfg(feature = "call")]
-    #[expect(clippy::type_complexity, reason = "the types of a connector say what it makes")]
     pub fn tagged_with<Request, Stamp, IdOf, P>(
         self,
         stamp: Stamp,

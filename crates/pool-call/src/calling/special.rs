@@ -157,3 +157,61 @@ impl<Request, Reply> Special<Request, Reply> {
         earlier.map_or(error, |reason| CallError::MaybeSent { reason })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::NotSentReason;
+
+    type Setback = super::Setback<&'static str, u8>;
+
+    fn setbacks() -> [(&'static str, Setback); 6] {
+        let not_sent = |reason| Setback::Failed(CallError::NotSent { request: "itself", reason });
+        let maybe_sent = |reason| Setback::Failed(CallError::MaybeSent { reason });
+        [
+            ("never sent", not_sent(NotSentReason::Dropped)),
+            ("never sent in time", not_sent(NotSentReason::TimedOut { last_error: None })),
+            ("maybe executed", maybe_sent(MaybeSentReason::Dropped)),
+            ("maybe executed in time", maybe_sent(MaybeSentReason::TimedOut)),
+            (
+                "lost unprocessed",
+                Setback::Failed(CallError::Unprocessed { error: Arc::from("no".to_owned()) }),
+            ),
+            ("rejected", Setback::Rejected(7)),
+        ]
+    }
+
+    /// The names of the setbacks after which a call with these settings is repeated, and with what request.
+    fn repeated(has_copy: bool, is_idempotent: bool, has_budget: bool) -> Vec<(&'static str, &'static str)> {
+        let next = |(name, setback)| {
+            let mut special = Special::<&str, u8>::new();
+            special.retry = Some(Retry::new());
+            special.copy = has_copy.then_some(|_| Some("a copy"));
+            special.is_idempotent = is_idempotent;
+            special.begin(&"itself");
+            special.next(setback, None, |_| has_budget).ok().map(|request| (name, request))
+        };
+        setbacks().into_iter().filter_map(next).collect()
+    }
+
+    #[test]
+    fn a_call_is_repeated_after_what_its_copy_and_its_promise_allow() {
+        let never_sent = ("never sent", "itself");
+        let not_executed = [("lost unprocessed", "a copy"), ("rejected", "a copy")];
+        assert_eq!(repeated(false, false, true), [never_sent]);
+        assert_eq!(repeated(true, false, true), [never_sent, not_executed[0], not_executed[1]]);
+        let maybe = ("maybe executed", "a copy");
+        assert_eq!(repeated(true, true, true), [never_sent, maybe, not_executed[0], not_executed[1]]);
+        assert_eq!(repeated(true, true, false), []);
+    }
+
+    #[test]
+    fn a_call_that_is_not_repeated_ends_with_what_set_it_back() {
+        for (name, setback) in setbacks() {
+            let is_rejected = matches!(setback, Setback::Rejected(_));
+            let mut special = Special::<&str, u8>::new();
+            let ended = special.next(setback, None, |_| true).expect_err("there are no rules");
+            assert_eq!(ended.is_ok_and(|reply| reply == 7), is_rejected, "{name}");
+        }
+    }
+}
