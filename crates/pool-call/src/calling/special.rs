@@ -175,7 +175,7 @@ mod tests {
             ("maybe executed in time", maybe_sent(MaybeSentReason::TimedOut)),
             (
                 "lost unprocessed",
-                Setback::Failed(CallError::Unprocessed { error: Arc::from("no".to_owned()) }),
+                Setback::Failed(CallError::Unprocessed { error: Arc::new(std::io::Error::other("no")) }),
             ),
             ("rejected", Setback::Rejected(7)),
         ]
