@@ -401,6 +401,8 @@ fn as_source<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Err
 }
 
 // Errors are shown and dropped, which is all that can be done with one after a panic.
+impl<Request: UnwindSafe> UnwindSafe for CallError<Request> {}
+impl<Request: RefUnwindSafe> RefUnwindSafe for CallError<Request> {}
 impl UnwindSafe for NotSentReason {}
 impl RefUnwindSafe for NotSentReason {}
 impl UnwindSafe for MaybeSentReason {}
