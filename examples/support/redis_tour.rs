@@ -4,7 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use pool_call::CallPool;
+use pool_call::{CallPool, Retry, RetryBudget};
 use pool_driver::{BoxError, BuildError};
 use pool_servers::RealServer;
 
@@ -49,5 +49,25 @@ pub async fn redis_tour(
         let (open, failures) = (row.status.busy + row.status.ready, row.status.failures);
         println!("{:<24} {open:>11} {failures:>8} {:>6}  {counter:?}", address.to_string(), row.sent);
     }
+    if let [master, replica, ..] = servers {
+        let refused = fail_over(&pool, &pool_of(slice::from_ref(replica))?, master).await?;
+        println!("\nINCR counter      {CALLS} times, while one server only reads: {refused} were refused");
+    }
     Ok(())
+}
+
+/// Makes a replica of a server, and counts visits through the pool of all of them. Returns how many were refused.
+async fn fail_over(
+    pool: &CallPool<Command, Reply>,
+    replica: &CallPool<Command, Reply>,
+    master: &RealServer,
+) -> Result<usize, BoxError> {
+    let (host, port) = (master.address().ip().to_string(), master.address().port().to_string());
+    replica.call(Command::new("REPLICAOF").arg(host).arg(port)).await?;
+    // All are on their way when the first is refused, so there may be as many retries.
+    let retry = Retry::new().budget(RetryBudget::new(100, 0));
+    // A copy is kept: a visit that the replica refuses has not been counted, and is counted elsewhere.
+    let incr = |_| pool.call(Command::new("INCR").arg("counter")).copied().retry(&retry);
+    let replies = try_join_all((0..CALLS).map(incr)).await?;
+    Ok(replies.iter().filter(|reply| matches!(reply, Reply::Error(_))).count())
 }

@@ -1,7 +1,8 @@
-//! RESP2, the protocol of Redis: commands out, replies in.
+//! RESP, the protocol of Redis, in both its versions: commands out, replies in, and the pushes of RESP3.
 
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::str::FromStr;
 
 use bytes::{Bytes, BytesMut};
@@ -41,9 +42,12 @@ pub enum Reply {
     /// The server refuses the command; the connection is as good as before.
     Error(String),
     Integer(i64),
-    /// `None` stands for the null array, too.
+    /// `None` stands for the null array and RESP3's null, too.
     Bulk(Option<Bytes>),
+    /// A set or a map of RESP3, too: keys and values in turn.
     Array(Vec<Reply>),
+    /// Nobody has asked for it: an invalidation, say.
+    Push(Vec<Reply>),
 }
 
 const BULK_MAX: usize = 512 * 1024 * 1024; // Redis has no longer ones
@@ -59,6 +63,8 @@ pub struct RespCodec {
     bulk: Option<usize>,
     /// Arrays that are not complete, outermost first, with their lengths.
     arrays: Vec<(usize, Vec<Reply>)>,
+    /// The outermost of them is a push.
+    is_push: bool,
 }
 
 impl Encoder<Command> for RespCodec {
@@ -109,14 +115,23 @@ impl RespCodec {
             [b'+', rest @ ..] => Some(Reply::Simple(text(rest))),
             [b'-', rest @ ..] => Some(Reply::Error(text(rest))),
             [b':', rest @ ..] => Some(Reply::Integer(parse(rest, i64::MAX)?)),
-            b"$-1" | b"*-1" => Some(Reply::Bulk(None)),
-            [b'$', rest @ ..] => {
+            b"$-1" | b"*-1" | b"_" => Some(Reply::Bulk(None)),
+            b"#t" => Some(Reply::Integer(1)),
+            b"#f" => Some(Reply::Integer(0)),
+            [b',' | b'(', rest @ ..] => Some(Reply::Simple(text(rest))),
+            // A text, behind what kind of text it is.
+            [b'$' | b'=', rest @ ..] => {
                 self.bulk = Some(parse(rest, BULK_MAX)?);
                 None
             }
-            [b'*', ..] if self.arrays.len() == DEPTH_MAX => return Err(garbage("arrays too deep", line)),
-            [b'*', rest @ ..] => {
-                self.arrays.push((parse(rest, usize::MAX)?, Vec::new()));
+            [b'*' | b'~' | b'%' | b'>', ..] if self.arrays.len() == DEPTH_MAX => {
+                return Err(garbage("arrays too deep", line));
+            }
+            [b'>', ..] if !self.arrays.is_empty() => return Err(garbage("a push within a reply", line)),
+            [kind @ (b'*' | b'~' | b'%' | b'>'), rest @ ..] => {
+                self.is_push |= *kind == b'>';
+                let of_pair = if *kind == b'%' { 2 } else { 1 };
+                self.arrays.push((parse(rest, usize::MAX / of_pair)? * of_pair, Vec::new()));
                 None
             }
             _ => return Err(garbage("not a reply", line)),
@@ -130,7 +145,9 @@ impl RespCodec {
             if elements.len() < *length {
                 return None;
             }
-            reply = self.arrays.pop().map(|(_, elements)| Reply::Array(elements));
+            let elements = self.arrays.pop().map_or_else(Vec::new, |(_, elements)| elements);
+            let is_push = self.arrays.is_empty() && mem::take(&mut self.is_push);
+            reply = Some(if is_push { Reply::Push(elements) } else { Reply::Array(elements) });
         }
         reply
     }
@@ -157,5 +174,5 @@ fn parse<T: FromStr + PartialOrd + Copy>(digits: &[u8], max: T) -> io::Result<T>
 
 fn garbage(what: &str, bytes: &[u8]) -> io::Error {
     let start = bytes[..bytes.len().min(40)].escape_ascii();
-    io::Error::new(ErrorKind::InvalidData, format!("not RESP2, {what}: \"{start}\""))
+    io::Error::new(ErrorKind::InvalidData, format!("not RESP, {what}: \"{start}\""))
 }

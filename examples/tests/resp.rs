@@ -78,7 +78,7 @@ fn a_reply_that_has_not_come_whole_is_waited_for() {
 #[test]
 fn garbage_is_an_error_that_shows_it() {
     for (bytes, message) in [
-        (&b"HTTP/1.1 400 Bad Request\r\n"[..], r#"not RESP2, not a reply: "HTTP/1.1 400 Bad Request""#),
+        (&b"HTTP/1.1 400 Bad Request\r\n"[..], r#"not RESP, not a reply: "HTTP/1.1 400 Bad Request""#),
         (b"\r\n", "not a reply: \"\""),
         (b"+OK\n", r#"no line ends where one must: "+OK\n""#),
         (b"\n+", "no line ends where one must"),
@@ -180,9 +180,52 @@ fn commands_are_arrays_of_bulks_whatever_is_in_them() {
     assert_eq!(decode_whole(&buffer), [Reply::Array(arguments.to_vec())]);
 }
 
+// RESP3
+
+#[test]
+fn the_kinds_of_resp3_are_read_as_those_that_they_are_like() {
+    let bytes = b"_\r\n#t\r\n#f\r\n,1.5\r\n(123456789012345678901234567890\r\n=6\r\ntxt:hi\r\n~1\r\n:1\r\n\
+        %1\r\n+key\r\n*1\r\n:2\r\n%0\r\n>1\r\n%1\r\n+a\r\n_\r\n";
+    let expected = [
+        Reply::Bulk(None),
+        Reply::Integer(1),
+        Reply::Integer(0),
+        Reply::Simple("1.5".to_owned()),
+        Reply::Simple("123456789012345678901234567890".to_owned()),
+        bulk(b"txt:hi"),
+        Reply::Array(vec![Reply::Integer(1)]),
+        Reply::Array(vec![Reply::Simple("key".to_owned()), Reply::Array(vec![Reply::Integer(2)])]),
+        Reply::Array(Vec::new()),
+        Reply::Push(vec![Reply::Array(vec![Reply::Simple("a".to_owned()), Reply::Bulk(None)])]),
+    ];
+    assert_eq!(decode_whole(bytes), expected);
+    assert_eq!(decode(bytes.chunks(1)).0, expected);
+}
+
+#[test]
+fn a_push_is_one_after_an_array_and_before_one() {
+    let replies = decode_whole(b"*1\r\n:1\r\n>1\r\n:2\r\n*1\r\n:3\r\n>0\r\n*0\r\n");
+    let one = |number| vec![Reply::Integer(number)];
+    let expected = [
+        Reply::Array(one(1)),
+        Reply::Push(one(2)),
+        Reply::Array(one(3)),
+        Reply::Push(Vec::new()),
+        Reply::Array(Vec::new()),
+    ];
+    assert_eq!(replies, expected);
+}
+
+#[test]
+fn a_push_within_a_reply_is_garbage_and_so_is_a_map_without_bounds() {
+    assert!(error_of(b"*2\r\n:1\r\n>1\r\n:2\r\n").contains("a push within a reply: \">1\""));
+    assert!(error_of(b"%9223372036854775808\r\n").contains("out of bounds"));
+    assert!(error_of(b"#x\r\n").contains("not a reply"));
+}
+
 /// Bytes that get further into the decoder than most.
 fn almost_resp() -> impl Strategy<Value = Vec<u8>> {
-    let head = (prop_oneof![Just('$'), Just('*'), Just(':'), Just('+')], -2..6_i64)
+    let head = (prop_oneof![Just('$'), Just('*'), Just(':'), Just('+'), Just('>'), Just('%')], -2..6_i64)
         .prop_map(|(kind, number)| format!("{kind}{number}\r\n").into_bytes());
     let end = Just(b"\r\n".to_vec());
     vec(prop_oneof![4 => head, 1 => end, 1 => vec(any::<u8>(), 0..6)], 0..20).prop_map(|parts| parts.concat())

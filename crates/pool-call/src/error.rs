@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
-use pool_driver::{BoxError, Refused, RefusedReason, SharedError, UndeliveredReason};
+use pool_driver::{BoxError, Panicked, Refused, RefusedReason, SharedError, UndeliveredReason};
 
 /// Why a call has no reply, and whether the request may have been executed.
 ///
@@ -35,20 +36,26 @@ pub enum CallError<Request> {
         /// Why there is no reply.
         reason: MaybeSentReason,
     },
+    /// The request was sent, and the peer certainly did not process it; it could not be had back. It can be
+    /// repeated, whatever it does, by who has a copy.
+    Unprocessed {
+        /// What says so.
+        error: SharedError,
+    },
 }
 
 impl<Request> CallError<Request> {
-    /// The request, if it never left.
+    /// The request, if it never left or came back.
     pub fn into_request(self) -> Option<Request> {
         match self {
             Self::NotSent { request, .. } => Some(request),
-            Self::MaybeSent { .. } => None,
+            Self::MaybeSent { .. } | Self::Unprocessed { .. } => None,
         }
     }
 
-    /// Whether the request never left, so that repeating it can do no harm.
+    /// Whether the request was certainly not executed, so that repeating it can do no harm.
     pub fn is_not_sent(&self) -> bool {
-        matches!(self, Self::NotSent { .. })
+        matches!(self, Self::NotSent { .. } | Self::Unprocessed { .. })
     }
 }
 
@@ -59,6 +66,7 @@ impl<Request> fmt::Debug for CallError<Request> {
                 f.debug_struct("NotSent").field("reason", reason).finish_non_exhaustive()
             }
             Self::MaybeSent { reason } => f.debug_struct("MaybeSent").field("reason", reason).finish(),
+            Self::Unprocessed { error } => f.debug_struct("Unprocessed").field("error", error).finish(),
         }
     }
 }
@@ -68,6 +76,7 @@ impl<Request> fmt::Display for CallError<Request> {
         match self {
             Self::NotSent { reason, .. } => write!(f, "the request was not sent: {reason}"),
             Self::MaybeSent { reason } => write!(f, "the request may have been executed: {reason}"),
+            Self::Unprocessed { error } => write!(f, "the request was not processed: {error}"),
         }
     }
 }
@@ -77,6 +86,7 @@ impl<Request> Error for CallError<Request> {
         match self {
             Self::NotSent { reason, .. } => reason.source(),
             Self::MaybeSent { reason } => reason.source(),
+            Self::Unprocessed { error } => Some(as_source(&**error)),
         }
     }
 }
@@ -126,6 +136,7 @@ impl<Request> From<CallError<Request>> for ServiceError {
         match error {
             CallError::NotSent { reason, .. } => Self::NotSent(reason),
             CallError::MaybeSent { reason } => Self::MaybeSent(reason),
+            CallError::Unprocessed { error } => Self::NotSent(NotSentReason::Unprocessed(error)),
         }
     }
 }
@@ -173,6 +184,8 @@ pub enum NotSentReason {
     },
     /// The sink that should have taken it is broken.
     SinkFailed(SharedError),
+    /// The peer refused it, certainly unprocessed, and gave it back.
+    Unprocessed(SharedError),
     /// The call was dropped: by a pool that is no [`CallPool`](crate::CallPool),
     /// or with a connection that had not written it.
     Dropped,
@@ -191,7 +204,7 @@ impl NotSentReason {
     /// connection for any.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Dropped => true,
+            Self::Dropped | Self::Unprocessed(_) => true,
             Self::Refused { .. } | Self::Undelivered { .. } | Self::TimedOut { .. } | Self::SinkFailed(_) => {
                 false
             }
@@ -204,7 +217,7 @@ impl NotSentReason {
             Self::Refused { last_error, .. }
             | Self::Undelivered { last_error, .. }
             | Self::TimedOut { last_error } => Some(last_error),
-            Self::SinkFailed(_) | Self::Dropped => None,
+            Self::SinkFailed(_) | Self::Unprocessed(_) | Self::Dropped => None,
         }
     }
 
@@ -213,7 +226,7 @@ impl NotSentReason {
             Self::Refused { last_error, .. }
             | Self::Undelivered { last_error, .. }
             | Self::TimedOut { last_error } => last_error.as_deref().map(as_source),
-            Self::SinkFailed(error) => Some(as_source(&**error)),
+            Self::SinkFailed(error) | Self::Unprocessed(error) => Some(as_source(&**error)),
             Self::Dropped => None,
         }
     }
@@ -235,6 +248,7 @@ impl fmt::Display for NotSentReason {
                 last_error
             }
             Self::SinkFailed(error) => return error.fmt(f),
+            Self::Unprocessed(error) => return write!(f, "the peer did not process it: {error}"),
             Self::Dropped => return f.write_str("the call was dropped"),
         };
         match last_error {
@@ -304,11 +318,33 @@ pub enum ConnectionError {
     /// The peer closed the connection while it owed replies.
     Closed,
     /// The peer sent a reply that nobody waits for: out of step, or with an id that is not in use.
-    UnexpectedReply,
-    /// The connection was given up: it has owed replies and got none for as long as
-    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows, or while it drained; or
-    /// too many callers of a tower service left in a row.
-    NotAnswering,
+    UnexpectedReply {
+        /// How the protocol [describes](crate::Protocol::describe) it, in at most 80 printable characters; empty
+        /// unless it does.
+        reply: Arc<str>,
+    },
+    /// The peer sent a reply in more parts than [`parts_max`](crate::CallConnection::parts_max) allows.
+    TooManyParts,
+    /// The peer asks for answers of the connection itself, as by pings, and takes none of them.
+    TooManyControls,
+    /// The connection was given up: the peer owes replies, and has sent nothing for as long as
+    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows.
+    Silent {
+        /// For how long.
+        silence: Duration,
+    },
+    /// The connection was given up: the peer took no request for as long as
+    /// [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) allows.
+    Blocked,
+    /// The connection was given up while it drained: its [time](pool_driver::PoolBuilder::drain_timeout) was over.
+    NotDrained {
+        /// Calls that had no reply yet.
+        owed: usize,
+    },
+    /// So many callers of a tower service in a row gave up without a response that its peer is taken for dead.
+    CallersGaveUp,
+    /// The [`Protocol`](crate::Protocol) panicked.
+    ProtocolPanicked(Arc<Panicked>),
 }
 
 impl ConnectionError {
@@ -322,8 +358,23 @@ impl fmt::Display for ConnectionError {
         match self {
             Self::Transport(error) => error.fmt(f),
             Self::Closed => f.write_str("the peer closed the connection while it owed replies"),
-            Self::UnexpectedReply => f.write_str("the peer sent a reply that nobody waits for"),
-            Self::NotAnswering => f.write_str("the peer doesn't answer"),
+            Self::UnexpectedReply { reply } if reply.is_empty() => {
+                f.write_str("the peer sent a reply that nobody waits for")
+            }
+            Self::UnexpectedReply { reply } => {
+                write!(f, "the peer sent a reply that nobody waits for: {reply}")
+            }
+            Self::TooManyParts => f.write_str("the peer sent a reply in too many parts"),
+            Self::TooManyControls => f.write_str("the peer asks again and again, and takes no answer"),
+            Self::Silent { silence } => {
+                write!(f, "the peer owes replies and has been silent for {:.1} s", silence.as_secs_f64())
+            }
+            Self::Blocked => f.write_str("the peer took no request"),
+            Self::NotDrained { owed } => {
+                write!(f, "the time to drain was over, and {owed} calls had no reply")
+            }
+            Self::CallersGaveUp => f.write_str("too many callers in a row gave up waiting for the peer"),
+            Self::ProtocolPanicked(panicked) => write!(f, "the protocol {panicked}"),
         }
     }
 }
@@ -332,7 +383,15 @@ impl Error for ConnectionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Transport(error) => Some(as_source(&**error)),
-            Self::Closed | Self::UnexpectedReply | Self::NotAnswering => None,
+            Self::ProtocolPanicked(panicked) => Some(&**panicked),
+            Self::Closed
+            | Self::UnexpectedReply { .. }
+            | Self::TooManyParts
+            | Self::TooManyControls
+            | Self::Silent { .. }
+            | Self::Blocked
+            | Self::NotDrained { .. }
+            | Self::CallersGaveUp => None,
         }
     }
 }
@@ -342,6 +401,8 @@ fn as_source<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Err
 }
 
 // Errors are shown and dropped, which is all that can be done with one after a panic.
+impl<Request: UnwindSafe> UnwindSafe for CallError<Request> {}
+impl<Request: RefUnwindSafe> RefUnwindSafe for CallError<Request> {}
 impl UnwindSafe for NotSentReason {}
 impl RefUnwindSafe for NotSentReason {}
 impl UnwindSafe for MaybeSentReason {}

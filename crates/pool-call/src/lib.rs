@@ -1,9 +1,9 @@
 //! Request-reply on top of a pool.
 //!
 //! A [`CallPool`] is asked: `pool.call(request).await`. A transport becomes a connection that takes calls by
-//! [`Pipelined`], if replies come in order, or by [`Tagged`], if they carry ids. A call can have a
-//! [timeout](Calling::timeout), and be repeated when its connection fails ([`Retry`]). [`CallExt`] calls through a
-//! single connection.
+//! [`Pipelined`], if replies come in order, or by [`Tagged`], if they carry ids. A [`Protocol`] says what else a peer may
+//! send, and what replies mean. A call can have a [timeout](Calling::timeout), and be repeated when its connection fails,
+//! or its server says that it did not execute it ([`Retry`]). [`CallExt`] calls through a single connection.
 //!
 //! ```
 //! use std::io;
@@ -35,7 +35,8 @@
 //!
 //! A call ends with its reply or with a [`CallError`], which says how far the request got. With
 //! [`NotSent`](CallError::NotSent) it never left, and comes back. With
-//! [`MaybeSent`](CallError::MaybeSent) it may have been executed. The types guarantee that: a [`Call`]
+//! [`MaybeSent`](CallError::MaybeSent) it may have been executed; with [`Unprocessed`](CallError::Unprocessed) it was not,
+//! and is lost. The types guarantee that: a [`Call`]
 //! gives its request back when it is dropped, and a connection must turn it into a [`Responder`]
 //! before it can write the request.
 //!
@@ -48,6 +49,7 @@ mod calling;
 mod connection;
 mod error;
 mod policy;
+mod protocol;
 mod retry;
 #[cfg(feature = "tower")]
 pub mod tower;
@@ -58,4 +60,7 @@ pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkC
 pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
+pub use protocol::{
+    ByDebug, ByDefault, Classify, Describe, Expect, Incoming, Judge, Protocol, Replies, RepliesOnly, Rules,
+};
 pub use retry::{Retry, RetryBudget};

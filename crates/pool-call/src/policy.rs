@@ -25,6 +25,14 @@ pub(crate) const ORPHAN_AGE_MAX: Duration = Duration::from_secs(1);
 #[cfg(feature = "tower")]
 pub(crate) const CALLERS_GONE_IN_A_ROW_MAX: usize = 16;
 
+/// The default limit of parts of one reply. A peer that sends part after part, and never the last, must not fill the
+/// memory.
+pub(crate) const PARTS_MAX: u32 = 65_536;
+
+/// The limit of answers to pings that wait while the peer takes nothing. Who asks as often, and doesn't read, is no
+/// peer to talk to.
+pub(crate) const CONTROLS_MAX: usize = 64;
+
 /// The limit of replies read in one poll. A peer that never stops sending must not starve other tasks.
 pub(crate) const READS_PER_POLL_MAX: usize = 64;
 

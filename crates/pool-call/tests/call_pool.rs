@@ -71,9 +71,9 @@ fn a_request_that_can_not_be_copied_is_not_repeated_once_it_may_have_been_sent()
         let task = bench.executor.spawn(async move {
             let call = pool.call(request(0));
             if can_be_copied {
-                call.copy(|request| Some(request.clone())).await
+                call.idempotent_by(|request| Some(request.clone())).await
             } else {
-                call.copy(|_| None).await
+                call.idempotent_by(|_| None).await
             }
         });
         bench.executor.run();

@@ -216,8 +216,11 @@ fn a_connection_that_is_given_up_fails_what_is_on_the_wire_and_returns_the_rest(
     let mut not_begun = owner.start_send(3);
     assert!(owner.flush().is_pending());
     owner.give_up();
-    assert_eq!(owner.last_events(), [Told::Unsent(3), Told::Failed("NotAnswering".to_owned())]);
-    assert_eq!(ends_of(&mut on_the_wire), [End::Reply(1), End::MaybeSent("not answering")]);
+    assert_eq!(
+        owner.last_events(),
+        [Told::Unsent(3), Told::Failed("the peer owes replies and has been silent for 0.0 s".to_owned())]
+    );
+    assert_eq!(ends_of(&mut on_the_wire), [End::Reply(1), End::MaybeSent("silent")]);
     assert_eq!((end_of(&mut not_begun), peer.received()), (End::MaybeSent("dropped"), vec![2]));
 }
 
@@ -247,7 +250,14 @@ fn a_peer_that_closes_and_owes_replies_has_failed() {
     let _waiting = owner.start_send(4);
     peer.answer(1);
     peer.hang_up();
-    assert_eq!(owner.last_events(), [Told::Success, Told::Unsent(4), Told::Failed("Closed".to_owned())]);
+    assert_eq!(
+        owner.last_events(),
+        [
+            Told::Success,
+            Told::Unsent(4),
+            Told::Failed("the peer closed the connection while it owed replies".to_owned())
+        ]
+    );
     let expected = [End::Reply(1), End::MaybeSent("closed"), End::MaybeSent("closed")];
     assert_eq!(ends_of(&mut answers), expected);
 }
@@ -272,7 +282,10 @@ fn a_reply_that_nobody_asked_for_breaks_the_connection() {
     let mut answers = owner.send([1]);
     peer.answer(1);
     peer.say(0, 2);
-    assert_eq!(owner.last_events(), [Told::Success, Told::Failed("UnexpectedReply".to_owned())]);
+    assert_eq!(
+        owner.last_events(),
+        [Told::Success, Told::Failed("the peer sent a reply that nobody waits for".to_owned())]
+    );
     assert_eq!(ends_of(&mut answers), [End::Reply(1)]);
 }
 

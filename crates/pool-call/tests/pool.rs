@@ -107,7 +107,7 @@ fn a_peer_that_does_not_answer_fails_its_calls_and_is_replaced() {
     assert_eq!(bench.end(&calls[answered]), End::Reply(answered));
     assert_eq!(bench.end(&calls[waits]), End::Waiting);
     bench.advance(Duration::from_secs(2));
-    assert_eq!(bench.end(&calls[waits]), End::MaybeSent("not answering"));
+    assert_eq!(bench.end(&calls[waits]), End::MaybeSent("silent"));
     assert_eq!(bench.peers.all().len(), 3);
 }
 

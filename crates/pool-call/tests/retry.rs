@@ -11,6 +11,7 @@ use std::time::Duration;
 use pool_call::{Retry, RetryBudget};
 use pool_conformance::simulated::Spawned;
 use support::bench::Bench;
+use support::talk::{FAILURE, LAST, OVERLOADED, PAUSE, UNFIT};
 use support::{Answered, End, Peer, end_of, request};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -221,4 +222,156 @@ fn a_deadline_that_comes_in_the_moment_of_a_failure_ends_the_call() {
     let mut calling = pin!(pool.call(request(0)).idempotent().retry(&retry).until(deadline));
     assert_eq!(end_of(&mut calling), End::Waiting);
     assert_eq!(end_of(&mut calling), End::MaybeSent("closed"));
+}
+
+// Replies that say: not here, not now
+
+/// A call that keeps a copy, and is not idempotent.
+fn call_copied(bench: &mut Bench, retry: &Retry, number: usize) -> Spawned<Answered> {
+    let (pool, retry) = (bench.pool.clone(), retry.clone());
+    let task = bench.executor.spawn(async move { pool.call(request(number)).copied().retry(&retry).await });
+    bench.executor.run();
+    task
+}
+
+/// The peer that has the call answers it, by this number.
+fn answer_busy_peer(bench: &mut Bench, number: usize) {
+    busy_peer(bench).answer_with(0, number);
+    bench.executor.run();
+}
+
+#[test]
+fn a_reply_that_says_not_executed_is_repeated_at_another_address_and_no_other_is() {
+    for (number, is_repeated) in
+        [(1, false), (FAILURE, false), (LAST, false), (OVERLOADED, true), (PAUSE, true), (UNFIT, true)]
+    {
+        let mut bench = Bench::up();
+        let calling = call_copied(&mut bench, &Retry::new(), 0);
+        let first = address_of(&bench, 0);
+        answer_busy_peer(&mut bench, number);
+        if is_repeated {
+            assert_eq!(bench.end(&calling), End::Waiting, "{number}");
+            assert_ne!(address_of(&bench, 0), first, "{number}");
+            answer_busy_peer(&mut bench, 7);
+            assert_eq!(bench.end(&calling), End::Reply(7), "{number}");
+        } else {
+            assert_eq!(bench.end(&calling), End::Reply(number));
+        }
+    }
+}
+
+#[test]
+fn a_call_without_a_copy_gets_the_reply_whatever_it_says() {
+    let mut bench = Bench::up();
+    let calls = [bench.call(0), call(&mut bench, &Retry::new(), 1)];
+    for _ in &calls {
+        answer_busy_peer(&mut bench, UNFIT);
+    }
+    for call in &calls {
+        assert_eq!(bench.end(call), End::Reply(UNFIT));
+    }
+}
+
+#[test]
+fn a_copy_alone_repeats_nothing_that_may_have_been_executed() {
+    let mut bench = Bench::up();
+    let calling = call_copied(&mut bench, &Retry::new(), 0);
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&calling), End::MaybeSent("closed"));
+}
+
+#[test]
+fn a_call_that_keeps_a_copy_is_repeated_without_a_word_on_how() {
+    let mut bench = Bench::up();
+    let pool = bench.pool.clone();
+    let calling = bench.executor.spawn(async move { pool.call(request(0)).copied().await });
+    bench.executor.run();
+    answer_busy_peer(&mut bench, OVERLOADED);
+    assert_eq!(bench.end(&calling), End::Waiting);
+    answer_busy_peer(&mut bench, 1);
+    assert_eq!(bench.end(&calling), End::Reply(1));
+}
+
+#[test]
+fn the_last_attempt_s_reply_is_the_caller_s() {
+    for attempts_max in 0..4 {
+        let mut bench = Bench::up();
+        let calling = call_copied(&mut bench, &Retry::new().attempts_max(attempts_max), 0);
+        for attempt in 1..attempts_max.max(1) {
+            answer_busy_peer(&mut bench, UNFIT);
+            // The address may have to rest before it is tried again.
+            bench.advance(MINUTE);
+            assert_eq!(bench.end(&calling), End::Waiting, "attempt {attempt} of {attempts_max}");
+        }
+        answer_busy_peer(&mut bench, UNFIT);
+        assert_eq!(bench.end(&calling), End::Reply(UNFIT), "of {attempts_max}");
+    }
+}
+
+#[test]
+fn replies_are_repeated_within_the_budget_and_then_given_to_their_callers() {
+    let mut bench = Bench::up();
+    let retry = Retry::new().budget(RetryBudget::new(50, 0));
+    let calls: Vec<_> = (0..4).map(|number| call_copied(&mut bench, &retry, number)).collect();
+    for peer in bench.peers.all().iter() {
+        (0..peer.received().len()).for_each(|_| peer.answer_with(0, UNFIT));
+    }
+    bench.executor.run();
+    let ends: Vec<_> = calls.iter().map(|call| bench.end(call)).collect();
+    let count = |end: End| ends.iter().filter(|other| **other == end).count();
+    assert_eq!((count(End::Waiting), count(End::Reply(UNFIT))), (2, 2), "{ends:?}");
+}
+
+#[test]
+fn callers_have_rules_of_their_own_for_replies() {
+    let mut bench = Bench::up();
+    // By the call itself, and by the handle.
+    for by_handle in [false, true] {
+        let pool = bench.pool.clone();
+        let calling = bench.executor.spawn(async move {
+            if by_handle {
+                pool.with_retry_on(|reply| reply.number == FAILURE).call(request(0)).copied().await
+            } else {
+                pool.call(request(0)).copied().retry_on(|reply| reply.number == FAILURE).await
+            }
+        });
+        bench.executor.run();
+        let first = address_of(&bench, 0);
+        answer_busy_peer(&mut bench, FAILURE);
+        assert_eq!(bench.end(&calling), End::Waiting);
+        assert_ne!(address_of(&bench, 0), first);
+        answer_busy_peer(&mut bench, FAILURE);
+        answer_busy_peer(&mut bench, FAILURE);
+        assert_eq!(bench.end(&calling), End::Reply(FAILURE), "three attempts are over");
+    }
+}
+
+#[test]
+fn a_reply_that_says_not_executed_makes_nothing_certain_that_may_have_been_executed_before() {
+    let mut bench = Bench::up();
+    let calling = call_idempotent(&mut bench, &Retry::new(), 0);
+    kill_busy_peer(&mut bench);
+    answer_busy_peer(&mut bench, UNFIT);
+    bench.advance(MINUTE);
+    kill_busy_peer(&mut bench);
+    assert_eq!(bench.end(&calling), End::MaybeSent("closed"));
+}
+
+#[test]
+fn a_reply_that_says_not_executed_and_comes_with_the_deadline_is_the_caller_s() {
+    let bench = RefCell::new(Bench::up());
+    let pool = bench.borrow().pool.clone();
+    let mut is_first_look = true;
+    let deadline = poll_fn(|_| {
+        if std::mem::take(&mut is_first_look) {
+            return Poll::Pending;
+        }
+        let mut bench = bench.borrow_mut();
+        bench.executor.run();
+        answer_busy_peer(&mut bench, OVERLOADED);
+        Poll::Ready(())
+    });
+    let mut calling = pin!(pool.call(request(0)).copied().until(deadline));
+    assert_eq!(end_of(&mut calling), End::Waiting);
+    assert_eq!(end_of(&mut calling), End::Reply(OVERLOADED));
 }

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_sink::Sink;
-use pool_call::tower::ServiceConnection;
+use pool_call::tower::{ServiceConnection, Unsent};
 use pool_call::{CallExt, CallPool, ConnectionError, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{Connection, Runtime};
-use support::{End, Item, Owner, Reply, Request, Told, end_of, request};
+use pool_driver::{Connection, ConnectionEvent, Runtime, Verdict};
+use support::{End, Item, Owner, Reply, Request, Told, end_of, ends_of, request};
 use tower::Service;
 
 /// What a test sees and does of a service.
@@ -298,11 +298,12 @@ fn a_connection_that_is_given_up_fails_its_calls() {
     owner.give_up();
     assert_eq!(end_of(&mut answers[0]), End::Reply(0));
     for answer in &mut answers[1..] {
-        assert_eq!(end_of(answer), End::MaybeSent("not answering"));
+        assert_eq!(end_of(answer), End::MaybeSent("silent"));
     }
     assert!(remote.open().is_empty(), "the service is told");
     assert!(!owner.is_ready());
-    assert_eq!(owner.last_events(), [Told::Failed("NotAnswering".to_owned())]);
+    let silent = "the peer owes replies and has been silent for 0.0 s".to_owned();
+    assert_eq!(owner.last_events(), [Told::Failed(silent)]);
 }
 
 /// Callers go this many times, one after the other.
@@ -330,8 +331,9 @@ fn a_connection_has_failed_when_callers_have_gone_16_times_in_a_row_without_a_re
     go_one_by_one(&mut owner, 15);
     assert_eq!(end_of(&mut patient[0]), End::Waiting);
     drop(owner.send([15]));
-    assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed("NotAnswering".to_owned())]);
-    assert_eq!(end_of(&mut patient[0]), End::MaybeSent("not answering"));
+    let gave_up = "too many callers in a row gave up waiting for the peer".to_owned();
+    assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed(gave_up)]);
+    assert_eq!(end_of(&mut patient[0]), End::MaybeSent("callers gave up"));
     assert!(!owner.is_ready());
 }
 
@@ -722,4 +724,166 @@ fn a_client_that_reconnects_by_itself_hides_a_dead_server() {
     let address = &snapshot.addresses[0];
     assert_eq!((address.status.ready, address.status.failures), (1, 0), "it looks well\n{snapshot}");
     assert!(address.last_error.is_some(), "all that shows is the last error");
+}
+
+// What answers mean
+
+/// Answers that are judged by their numbers, errors by their words.
+fn judge(answer: Result<&Reply, &String>) -> Verdict {
+    match answer {
+        Ok(reply) => match reply.number {
+            901 => Verdict::Failure,
+            902 => Verdict::Overloaded { pause: Some(Duration::from_secs(1)) },
+            904 => Verdict::Goodbye,
+            905 => Verdict::Unfit,
+            906 => panic!("a scripted panic"),
+            _ => Verdict::Success,
+        },
+        Err(error) => match &**error {
+            "overloaded" => Verdict::Overloaded { pause: None },
+            "going away" => Verdict::Goodbye,
+            "unfit" => Verdict::Unfit,
+            "mine" => Verdict::Success,
+            "panic" => panic!("a scripted panic"),
+            _ => Verdict::Failure,
+        },
+    }
+}
+
+/// Gives back request 0 with errors that begin with 'back', and is sure of those that begin with 'refused'.
+fn unsent(error: String) -> Unsent<Request, String> {
+    match error.split_once(": ") {
+        Some(("back", reason)) => Unsent::Returned(request(0), reason.to_owned()),
+        Some(("refused", reason)) => Unsent::Unprocessed(reason.to_owned()),
+        Some(("panics", _)) => panic!("a scripted panic"),
+        _ => Unsent::Unknown(error),
+    }
+}
+
+/// The verdict is on the reason, whatever `unsent` says of it.
+fn judge_reason(answer: Result<&Reply, &String>) -> Verdict {
+    let reason =
+        answer.map_err(|error| error.split_once(": ").map_or(error.clone(), |(_, reason)| reason.to_owned()));
+    judge(reason.as_ref().map(|reply| *reply))
+}
+
+fn judging(remote: &Remote) -> Owner<impl Connection<Item, Error = ConnectionError> + use<>> {
+    let connection = ServiceConnection::new(remote.service()).judge(judge_reason).unsent(unsent);
+    Owner::new(connection.background(remote.background()))
+}
+
+#[test]
+fn each_verdict_on_a_response_is_reported_and_the_caller_gets_it() {
+    for (number, told) in [
+        (1, vec![Told::Success]),
+        (901, vec![Told::Failure]),
+        (902, vec![Told::Overloaded(Some(Duration::from_secs(1)))]),
+        (904, vec![Told::Success, Told::GoingAway]),
+        (905, vec![Told::Unfit]),
+    ] {
+        let remote = Remote::default();
+        let mut owner = judging(&remote);
+        let mut answers = owner.send([0]);
+        remote.answer(0, Ok(Reply { id: 0, number }));
+        assert_eq!(owner.events(), told);
+        assert_eq!(ends_of(&mut answers), [End::Reply(number)]);
+    }
+}
+
+#[test]
+fn each_verdict_on_an_error_is_reported_and_the_caller_gets_it() {
+    for (error, told) in [
+        ("mine", vec![Told::Success]),
+        ("no such table", vec![Told::Failure]),
+        ("overloaded", vec![Told::Overloaded(None)]),
+        ("going away", vec![Told::Success, Told::GoingAway]),
+        ("unfit", vec![Told::Unfit]),
+    ] {
+        let remote = Remote::default();
+        let mut owner = judging(&remote);
+        let mut answers = owner.send([0]);
+        remote.answer(0, Err(error.to_owned()));
+        assert_eq!(owner.events(), told);
+        assert_eq!(ends_of(&mut answers), [End::MaybeSent("service")]);
+    }
+}
+
+#[test]
+fn a_request_that_comes_back_with_a_goodbye_goes_to_another_connection() {
+    let remote = Remote::default();
+    let mut owner = judging(&remote);
+    let mut answers = owner.send([0, 1]);
+    remote.answer(0, Err("back: going away".to_owned()));
+    let Poll::Ready(Ok(ConnectionEvent::Unsent(call))) = owner.next_event() else { panic!("it is not told") };
+    let (returned, responder) = call.begin().expect("its caller is there");
+    assert_eq!(returned, request(0));
+    responder.reply(Reply { id: 0, number: 7 }).expect("its caller is there");
+    assert_eq!(owner.events(), [Told::GoingAway]);
+    remote.reply(1);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(ends_of(&mut answers), [End::Reply(7), End::Reply(1)]);
+}
+
+#[test]
+fn a_request_that_comes_back_otherwise_goes_to_its_caller_so_that_nobody_sends_it_for_ever() {
+    for (error, told) in [("back: overloaded", Told::Overloaded(None)), ("back: it burns", Told::Failure)] {
+        let remote = Remote::default();
+        let mut owner = judging(&remote);
+        let mut answers = owner.send([0]);
+        remote.answer(0, Err(error.to_owned()));
+        assert_eq!(owner.events(), [told]);
+        assert_eq!(ends_of(&mut answers), [End::NotSent(0, "unprocessed")]);
+        assert!(owner.is_ready());
+    }
+}
+
+#[test]
+fn a_request_that_was_certainly_not_processed_and_is_lost_is_said_to_be_so() {
+    let remote = Remote::default();
+    let mut owner = judging(&remote);
+    let mut answers = owner.send([0]);
+    remote.answer(0, Err("refused: overloaded".to_owned()));
+    assert_eq!(owner.events(), [Told::Overloaded(None)]);
+    assert_eq!(ends_of(&mut answers), [End::Unprocessed]);
+}
+
+#[test]
+fn a_verdict_on_a_response_without_a_caller_counts_where_it_is_finished() {
+    let remote = Remote::default();
+    let connection = ServiceConnection::new(remote.service()).judge(judge).unsent(unsent).finish_abandoned();
+    let mut owner = Owner::new(connection);
+    for (number, answer, told) in [
+        (0, Ok(1), Told::Cancelled),
+        (1, Ok(902), Told::Overloaded(Some(Duration::from_secs(1)))),
+        (2, Err("unfit"), Told::Unfit),
+        (3, Err("back: no"), Told::Cancelled),
+    ] {
+        drop(owner.send([number]));
+        remote.answer(number, answer.map(|number| Reply { id: 0, number }).map_err(str::to_owned));
+        assert_eq!(owner.events(), [told]);
+    }
+}
+
+#[test]
+fn rules_that_panic_cost_their_connection_and_no_other() {
+    for answer in [Ok(906), Err("panic"), Err("panics: so or so")] {
+        let remote = Remote::default();
+        let mut owner = judging(&remote);
+        let mut answers = owner.send(0..2);
+        remote.answer(0, answer.map(|number| Reply { id: 0, number }).map_err(str::to_owned));
+        let panicked = Told::Failed("the protocol panicked: a scripted panic".to_owned());
+        assert_eq!(owner.last_events(), [panicked]);
+        assert_eq!(ends_of(&mut answers), vec![End::MaybeSent("protocol panicked"); 2]);
+    }
+}
+
+#[test]
+fn a_service_that_did_not_drain_says_so() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let _answers = owner.send(0..2);
+    assert!(owner.close().is_pending());
+    owner.give_up();
+    let not_drained = "the time to drain was over, and 2 calls had no reply".to_owned();
+    assert_eq!(owner.last_events(), [Told::Failed(not_drained)]);
 }

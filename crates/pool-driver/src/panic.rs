@@ -19,7 +19,10 @@ impl Panicked {
         &self.message
     }
 
-    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+    /// What `catch_unwind` has caught. A payload that panics when it is dropped does no harm.
+    #[must_use]
+    #[cold]
+    pub fn from_payload(payload: Box<dyn Any + Send>) -> Self {
         let text = payload.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         // A payload may itself panic when it is dropped.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 #[cfg(feature = "call")]
-use pool_call::{AsPipelined, AsTagged};
+use pool_call::{AsPipelined, AsTagged, Protocol};
 use pool_driver::{AsFramed, AsReadDriven, Connect, DialContext, TcpOptions, Wrapped, WrappedDial};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_util::codec::{Decoder, Framed};
@@ -94,6 +94,33 @@ impl<D> TcpConnector<D> {
         Wrapped::new(self, AsPipelined::new())
     }
 
+    /// As [`pipelined`](Self::pipelined), with a clone of `protocol` for each connection: it says what a peer may send
+    /// besides replies, and what replies mean. See [`Protocol`].
+    ///
+    /// ```
+    /// use pool_tokio::call::Rules;
+    /// use pool_tokio::connect::Verdict;
+    /// use pool_tokio::{BuildError, CallPool, call_pool_for, tcp};
+    /// use tokio_util::codec::LinesCodec;
+    ///
+    /// fn pool(addresses: Vec<std::net::SocketAddr>) -> Result<CallPool<String, String>, BuildError> {
+    ///     let rules = Rules::new().judge(|reply: &String| match &**reply {
+    ///         "busy" => Verdict::Overloaded { pause: None },
+    ///         _ => Verdict::Success,
+    ///     });
+    ///     let connector = tcp(LinesCodec::new_with_max_length(8192)).pipelined_with(rules);
+    ///     call_pool_for(connector).connect_to_fixed(addresses).spawn()
+    /// }
+    /// ```
+    #[cfg(feature = "call")]
+    pub fn pipelined_with<Request, P>(self, protocol: P) -> Wrapped<Self, AsPipelined<Request, P::Reply, P>>
+    where
+        D: Decoder,
+        P: Protocol<Request, D::Item> + Clone,
+    {
+        Wrapped::new(self, AsPipelined::with_protocol(protocol))
+    }
+
     /// A connector of connections for calls whose replies carry the ids of the requests: `stamp` puts an id into
     /// a request, `id_of` reads it from a reply. See [`Tagged`](pool_call::Tagged).
     #[cfg(feature = "call")]
@@ -108,6 +135,24 @@ impl<D> TcpConnector<D> {
         IdOf: FnMut(&D::Item) -> Option<u32> + Clone,
     {
         Wrapped::new(self, AsTagged::new(stamp, id_of))
+    }
+
+    /// As [`tagged`](Self::tagged), with a clone of `protocol` for each connection, as
+    /// [`pipelined_with`](Self::pipelined_with) has it.
+    #[cfg(feature = "call")]
+    pub fn tagged_with<Request, Stamp, IdOf, P>(
+        self,
+        stamp: Stamp,
+        id_of: IdOf,
+        protocol: P,
+    ) -> Wrapped<Self, AsTagged<Request, P::Reply, Stamp, IdOf, P>>
+    where
+        D: Decoder,
+        Stamp: FnMut(&mut Request, u32) + Clone,
+        IdOf: FnMut(&P::Reply) -> Option<u32> + Clone,
+        P: Protocol<Request, D::Item> + Clone,
+    {
+        Wrapped::new(self, AsTagged::with_protocol(stamp, id_of, protocol))
     }
 }
 

@@ -120,7 +120,7 @@ async fn a_reply_that_nobody_waits_for_breaks_the_connection() {
         }
         tokio::task::yield_now().await;
     };
-    assert!(matches!(error.downcast_ref(), Some(ConnectionError::UnexpectedReply)), "{error}");
+    assert!(matches!(error.downcast_ref(), Some(ConnectionError::UnexpectedReply { .. })), "{error}");
 }
 
 #[tokio::test]

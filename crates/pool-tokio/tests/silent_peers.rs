@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 const TIMED_OUT: End = End::MaybeSent("timed out");
-const NOT_ANSWERING: End = End::MaybeSent("not answering");
+const SILENT: End = End::MaybeSent("silent");
 
 on_both_kinds! {
     a_peer_that_never_answers_loses_its_connection_when_all_callers_have_gone
@@ -55,7 +55,7 @@ async fn a_peer_that_never_answers_loses_its_connection_when_the_outcome_timeout
     let ends = calls.first_ends(EACH).await;
     assert!(bench.ends_at_bad(&ends).is_empty());
     pass(OUTCOME_TIMEOUT).await;
-    assert_eq!(bench.ends_at_bad(&calls.ends().await), vec![NOT_ANSWERING; each()]);
+    assert_eq!(bench.ends_at_bad(&calls.ends().await), vec![SILENT; each()]);
     let error = bench.bad_row().last_error.expect("it has failed");
     assert_eq!(error.to_string(), "the peer owes replies, and has been silent for too long");
     pass(Duration::from_secs(1)).await;
@@ -84,7 +84,7 @@ async fn a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_
     let _held = hold_time();
     let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
     let mut bench = Bench::up::<K, _, _>(settings, grow_slower).await;
-    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, NOT_ANSWERING)] {
+    for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, SILENT)] {
         bench.call_slow(1, None, seconds, end).await;
     }
     pass(Duration::from_secs(1)).await;
@@ -137,7 +137,7 @@ async fn calls_to_a_peer_that_never_reads_go_to_another_when_the_outcome_timeout
     assert!(calls.first_ends(EACH_PADDED).await.values().all(|end| *end == End::Reply));
     pass(OUTCOME_TIMEOUT).await;
     let ends = calls.ends().await;
-    assert_begun_and_not(&ends, NOT_ANSWERING, End::Reply);
+    assert_begun_and_not(&ends, SILENT, End::Reply);
     pass(Duration::from_secs(1)).await;
     bench.recovers().await;
 }

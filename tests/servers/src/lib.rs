@@ -5,6 +5,7 @@
 
 mod etcd_cluster;
 mod knot_server;
+mod nats_server;
 mod postgres_server;
 mod process;
 mod real_server;
@@ -12,5 +13,6 @@ mod start;
 
 pub use etcd_cluster::EtcdCluster;
 pub use knot_server::KnotServer;
+pub use nats_server::NatsServer;
 pub use postgres_server::PostgresServer;
 pub use real_server::{MEMCACHED, Program, REDIS, RealServer};

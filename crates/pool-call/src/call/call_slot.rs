@@ -12,6 +12,8 @@ use std::task::{Poll, Waker};
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use pool_driver::AddressId;
+#[cfg(feature = "tower")]
+use pool_driver::SharedError;
 
 use super::expiry::Expiry;
 use crate::connection::Orphans;
@@ -46,9 +48,29 @@ enum CallStage<Request, Reply> {
     Begun(Option<Arc<Orphans>>),
     /// The reply has come, and the caller hasn't seen it yet.
     Replied(Reply),
+    /// As before, and the reply says that the request was not executed.
+    Rejected(Reply),
     /// There will be no reply, and the caller hasn't seen that yet. Boxed, so that other calls need no
     /// room for an error.
     Failed(Box<CallError<Request>>),
+}
+
+/// An end of an attempt after which another may follow.
+pub(crate) enum Setback<Request, Reply> {
+    /// There is no reply.
+    Failed(CallError<Request>),
+    /// The reply says that the request was not executed.
+    Rejected(Reply),
+}
+
+impl<Request, Reply> Setback<Request, Reply> {
+    /// What the caller gets, if there is no other attempt.
+    pub(crate) fn into_result(self) -> Result<Reply, CallError<Request>> {
+        match self {
+            Self::Failed(error) => Err(error),
+            Self::Rejected(reply) => Ok(reply),
+        }
+    }
 }
 
 /// What had become of a call when its caller gave it up.
@@ -205,11 +227,25 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         self.settle(reply, CallStage::Replied)
     }
 
+    /// As [`reply`](Self::reply), with a reply that says that the request was not executed.
+    #[cold]
+    pub(super) fn reject(self: Arc<Self>, reply: Reply) -> Result<(), Reply> {
+        self.settle(reply, CallStage::Rejected)
+    }
+
     /// Tells the caller of a begun call why there is no reply.
     #[cold]
     pub(super) fn fail(self: Arc<Self>, reason: MaybeSentReason) {
         // A caller that has gone needs no reason.
         let _ = self.settle(reason, |reason| CallStage::Failed(Box::new(CallError::MaybeSent { reason })));
+    }
+
+    /// Tells the caller of a begun call that its request was not processed, though it is gone.
+    #[cfg(feature = "tower")]
+    #[cold]
+    pub(super) fn refuse(self: Arc<Self>, error: SharedError) {
+        // A caller that has gone needs no reason.
+        let _ = self.settle(error, |error| CallStage::Failed(Box::new(CallError::Unprocessed { error })));
     }
 
     /// Returns the value if the caller has gone.
@@ -253,8 +289,8 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         }
     }
 
-    /// The reply. If it has not come, the waker is kept. `None` stands for an error, which
-    /// [`take_error`](Self::take_error) returns.
+    /// The reply. If it has not come, the waker is kept. `None` stands for another end, which
+    /// [`take_setback`](Self::take_setback) returns.
     #[inline]
     pub(super) fn poll(self: &mut Arc<Self>, waker: &Waker) -> Poll<Option<Reply>> {
         if let Some(slot) = Arc::get_mut(self) {
@@ -270,11 +306,19 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         reply
     }
 
-    /// Why there is no reply.
+    /// Why there is no reply, or none that says that the request was executed.
     #[cold]
-    pub(super) fn take_error(&self) -> Option<CallError<Request>> {
-        let stage = mem::replace(&mut self.state.lock().stage, CallStage::Empty);
-        if let CallStage::Failed(error) = stage { Some(*error) } else { None }
+    pub(super) fn take_setback(&self) -> Option<Setback<Request, Reply>> {
+        match mem::replace(&mut self.state.lock().stage, CallStage::Empty) {
+            CallStage::Failed(error) => Some(Setback::Failed(*error)),
+            CallStage::Rejected(reply) => Some(Setback::Rejected(reply)),
+            _ => None,
+        }
+    }
+
+    /// Whether the caller of a begun call has given it up. Its orphan is counted by then.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(self.state.lock().stage, CallStage::Empty)
     }
 
     /// The caller goes. What has become of the call by now is known for certain.
@@ -289,7 +333,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         drop(waker);
         match left {
             CallStage::Queued(request) | CallStage::Limited(request) => GivenUp::NotSent(request),
-            CallStage::Replied(reply) => GivenUp::Settled(Ok(reply)),
+            CallStage::Replied(reply) | CallStage::Rejected(reply) => GivenUp::Settled(Ok(reply)),
             CallStage::Failed(error) => GivenUp::Settled(Err(*error)),
             CallStage::Begun(orphans) => {
                 if let Some(orphans) = orphans {
@@ -307,7 +351,7 @@ impl<Request, Reply> SlotState<Request, Reply> {
     fn take_reply(&mut self) -> Poll<Option<Reply>> {
         match self.stage {
             CallStage::Replied(_) => {}
-            CallStage::Failed(_) => return Poll::Ready(None),
+            CallStage::Failed(_) | CallStage::Rejected(_) => return Poll::Ready(None),
             CallStage::Empty | CallStage::Queued(_) | CallStage::Limited(_) | CallStage::Begun(_) => {
                 return Poll::Pending;
             }

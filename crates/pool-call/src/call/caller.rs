@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pool_driver::AddressId;
 
 use super::Call;
-use super::call_slot::{CallSlot, GivenUp};
+use super::call_slot::{CallSlot, GivenUp, Setback};
 use super::expiry::Expiry;
 use super::free_list::Shard;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
@@ -33,8 +33,8 @@ enum CallerStage<Request, Reply, Sending> {
     CalledSpecially(Arc<CallSlot<Request, Reply>>),
     /// There is nothing left to wait for.
     Done,
-    /// There is no reply, from this address.
-    Failed(Option<AddressId>),
+    /// There is no reply from this address, or none that says that the request was executed.
+    SetBack(Option<AddressId>),
 }
 
 impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> {
@@ -153,13 +153,13 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         match &*self.stage {
             CallerStage::Asked(_) | CallerStage::AskedSpecially(_) | CallerStage::Waiting(..) => true,
             CallerStage::Called(slot) | CallerStage::CalledSpecially(slot) => slot.is_queued(),
-            CallerStage::Done | CallerStage::Failed(_) => false,
+            CallerStage::Done | CallerStage::SetBack(_) => false,
         }
     }
 
     /// Whether there is nothing left to wait for.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(*self.stage, CallerStage::Done | CallerStage::Failed(_))
+        matches!(*self.stage, CallerStage::Done | CallerStage::SetBack(_))
     }
 
     /// How the call waits for its permit, if it does.
@@ -182,9 +182,9 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         }
     }
 
-    /// The address that the request was given to, if the call failed.
-    pub(crate) fn failed_at(&self) -> Option<AddressId> {
-        if let CallerStage::Failed(address) = *self.stage { address } else { None }
+    /// The address that the request was given to, if the call was set back.
+    pub(crate) fn set_back_at(&self) -> Option<AddressId> {
+        if let CallerStage::SetBack(address) = *self.stage { address } else { None }
     }
 
     /// The reply, if it has come and its giver has released the call. The slot goes to the shard.
@@ -211,25 +211,40 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         None
     }
 
-    /// The reply, or why there is none. After a reply the call is to be [finished](Self::finish).
-    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, CallError<Request>>> {
+    /// The reply, or why there is none, or none that counts. After a reply the call is to be
+    /// [finished](Self::finish).
+    pub(crate) fn poll_reply(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Reply, Setback<Request, Reply>>> {
         let (CallerStage::Called(slot) | CallerStage::CalledSpecially(slot)) = &mut *self.stage else {
             panic!("a call is polled after it was ready")
         };
         match ready!(slot.poll(cx.waker())) {
             Some(reply) => Poll::Ready(Ok(reply)),
-            None => Poll::Ready(Err(self.take_error())),
+            None => Poll::Ready(Err(self.take_setback())),
         }
     }
 
-    /// Ends a call whose reply has been taken. The slot goes to the shard unless its connection still has it.
-    pub(crate) fn finish(&mut self, shard: Option<&Shard<Request, Reply>>) {
-        if let CallerStage::Called(mut slot) | CallerStage::CalledSpecially(mut slot) = self.take_stage()
-            && let Some(shard) = shard
+    /// Ends a call whose reply has been taken, and returns where it was answered. The slot goes to the shard unless
+    /// its connection still has it.
+    pub(crate) fn finish(&mut self, shard: Option<&Shard<Request, Reply>>) -> Option<AddressId> {
+        let (CallerStage::Called(mut slot) | CallerStage::CalledSpecially(mut slot)) = self.take_stage()
+        else {
+            return None;
+        };
+        let address = slot.last_address();
+        if let Some(shard) = shard
             && slot.clear()
         {
             shard.keep(slot);
         }
+        address
+    }
+
+    /// The reply of this address was taken, and does not count.
+    pub(crate) fn set_back(&mut self, address: Option<AddressId>) {
+        self.set_stage(CallerStage::SetBack(address));
     }
 
     /// Stops waiting, for these reasons. A reply that has come already is returned all the same.
@@ -262,19 +277,19 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
     }
 
     #[cold]
-    fn take_error(&mut self) -> CallError<Request> {
-        let error = match self.take_stage() {
+    fn take_setback(&mut self) -> Setback<Request, Reply> {
+        let setback = match self.take_stage() {
             CallerStage::Called(slot) | CallerStage::CalledSpecially(slot) => {
-                self.set_stage(CallerStage::Failed(slot.last_address()));
-                slot.take_error()
+                self.set_stage(CallerStage::SetBack(slot.last_address()));
+                slot.take_setback()
             }
             CallerStage::Asked(_)
             | CallerStage::AskedSpecially(_)
             | CallerStage::Waiting(..)
             | CallerStage::Done
-            | CallerStage::Failed(_) => None,
+            | CallerStage::SetBack(_) => None,
         };
-        error.unwrap_or(CallError::MaybeSent { reason: MaybeSentReason::Dropped })
+        setback.unwrap_or(Setback::Failed(CallError::MaybeSent { reason: MaybeSentReason::Dropped }))
     }
 }
 
@@ -284,7 +299,7 @@ impl<Request, Reply, Sending> CallerStage<Request, Reply, Sending> {
         match self {
             Self::Asked(request) | Self::AskedSpecially(request) => GivenUp::NotSent(request),
             Self::Waiting(slot, _) | Self::Called(slot) | Self::CalledSpecially(slot) => slot.give_up(),
-            Self::Done | Self::Failed(_) => GivenUp::MaybeSent,
+            Self::Done | Self::SetBack(_) => GivenUp::MaybeSent,
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct FreeList<Request, Reply> {
 pub(crate) struct Shard<Request, Reply> {
     slots: Mutex<Vec<Arc<CallSlot<Request, Reply>>>>,
     /// Few calls have any.
-    specials: Mutex<Vec<Box<Special<Request>>>>,
+    specials: Mutex<Vec<Box<Special<Request, Reply>>>>,
 }
 
 impl<Request, Reply> FreeList<Request, Reply> {
@@ -81,16 +81,16 @@ impl<Request, Reply> Shard<Request, Reply> {
 
 impl<Request, Reply> Shard<Request, Reply> {
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what is recycled")]
-    pub(crate) fn take_special(&self) -> Box<Special<Request>> {
+    pub(crate) fn take_special(&self) -> Box<Special<Request, Reply>> {
         let kept = self.specials.lock().pop();
         kept.unwrap_or_else(|| Box::new(Special::new()))
     }
 
     /// Keeps what is cleared, or drops it if there is enough.
-    pub(crate) fn keep_special(&self, special: Box<Special<Request>>) {
+    pub(crate) fn keep_special(&self, special: Box<Special<Request, Reply>>) {
         let mut specials = self.specials.lock();
         let mut unused = None;
-        if specials.len() < kept_max::<Special<Request>>() {
+        if specials.len() < kept_max::<Special<Request, Reply>>() {
             specials.push(special);
         } else {
             unused = Some(special);

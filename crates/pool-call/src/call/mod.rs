@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use pool_driver::AddressId;
 
+pub(crate) use call_slot::Setback;
 pub(crate) use caller::Caller;
 pub(crate) use expiry::Expiry;
 pub(crate) use free_list::{FreeList, Shard};

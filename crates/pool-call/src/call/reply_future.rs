@@ -27,9 +27,13 @@ impl<Request, Reply> Future for ReplyFuture<Request, Reply> {
     /// If it is polled again after it was ready.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let reply = ready!(self.caller.poll_reply(cx))?;
-        self.caller.finish(None);
-        Poll::Ready(Ok(reply))
+        match ready!(self.caller.poll_reply(cx)) {
+            Ok(reply) => {
+                self.caller.finish(None);
+                Poll::Ready(Ok(reply))
+            }
+            Err(setback) => Poll::Ready(setback.into_result()),
+        }
     }
 }
 

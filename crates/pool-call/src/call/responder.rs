@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tower")]
+use pool_driver::SharedError;
+
 use super::Call;
 use super::call_slot::CallSlot;
 use super::is_abandoned;
@@ -43,6 +46,20 @@ impl<Request, Reply> Responder<Request, Reply> {
         }
     }
 
+    /// Gives the caller a reply that says that the request was not executed, as that of a server which is
+    /// overloaded or unfit. A call that [keeps a copy](crate::Calling::copied) is repeated then, by the rules of its
+    /// [`Retry`](crate::Retry); to any other this is its reply.
+    ///
+    /// # Errors
+    ///
+    /// The reply, if the caller has gone.
+    pub fn reject(mut self, reply: Reply) -> Result<(), Reply> {
+        match self.slot.take() {
+            Some(slot) => slot.reject(reply),
+            None => Err(reply),
+        }
+    }
+
     /// Tells the caller that the request may have been sent, and why there is no reply.
     pub fn fail(mut self, reason: MaybeSentReason) {
         if let Some(slot) = self.slot.take() {
@@ -77,6 +94,20 @@ impl<Request, Reply> Responder<Request, Reply> {
             Ok(()) => Ok(Call { slot: Some(slot) }),
             Err(request) => Err(request),
         }
+    }
+
+    /// Tells the caller that its request was certainly not processed, though it can't come back: see
+    /// [`CallError::Unprocessed`](crate::CallError::Unprocessed).
+    #[cfg(feature = "tower")]
+    pub(crate) fn refuse(mut self, error: SharedError) {
+        if let Some(slot) = self.slot.take() {
+            slot.refuse(error);
+        }
+    }
+
+    /// Whether the caller has given the call up and is counted as an orphan.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| slot.is_given_up())
     }
 
     /// Whether the caller has gone. Its reply still comes, and has to be read.

@@ -51,7 +51,7 @@ pub struct CallPool<Request, Reply, A = SocketAddr> {
     pub(crate) pool: Pool<Call<Request, Reply>, A>,
     /// Where it keeps the slots of finished calls.
     pub(crate) shard: Arc<Shard<Request, Reply>>,
-    pub(crate) defaults: Option<Arc<CallDefaults>>,
+    pub(crate) defaults: Option<Arc<CallDefaults<Reply>>>,
     shared: Arc<CallPoolShared<Request, Reply>>,
 }
 
@@ -59,7 +59,7 @@ pub struct CallPool<Request, Reply, A = SocketAddr> {
 struct CallPoolShared<Request, Reply> {
     free_list: FreeList<Request, Reply>,
     policy: ReturnToCaller,
-    /// For idempotent calls of handles without rules of their own.
+    /// For calls that keep a copy, of handles without rules of their own.
     retry: Retry,
 }
 
@@ -77,15 +77,15 @@ impl<Request: 'static, Reply: 'static, A> CallPool<Request, Reply, A> {
     }
 
     /// An attempt of a call that is special is about to begin.
-    pub(crate) fn prepare(&self, special: &mut Special<Request>) {
+    pub(crate) fn prepare(&self, special: &mut Special<Request, Reply>) {
         if !special.is_new() {
             return;
         }
-        let is_idempotent = special.copy.is_some();
-        // Without a word on repetition only idempotent calls are repeated.
+        let has_copy = special.copy.is_some();
+        // Without a word on repetition only calls that keep a copy are repeated.
         let retry = special.retry.get_or_insert_with(|| {
             let retry = self.shared.retry.clone();
-            if is_idempotent { retry } else { retry.attempts_max(1) }
+            if has_copy { retry } else { retry.attempts_max(1) }
         });
         retry.deposit(self.now());
         // Without this it is not known which address failed a call.
@@ -110,7 +110,15 @@ impl<Request, Reply, A> CallPool<Request, Reply, A> {
         self
     }
 
-    fn defaults_mut(&mut self) -> &mut CallDefaults {
+    /// The same pool by a handle whose calls are repeated also after a reply for which this is true, unless they say
+    /// otherwise: [`Calling::retry_on`]. Only calls that [keep a copy](Calling::copied) can be.
+    #[must_use]
+    pub fn with_retry_on(mut self, rejects: fn(&Reply) -> bool) -> Self {
+        self.defaults_mut().rejects = Some(rejects);
+        self
+    }
+
+    fn defaults_mut(&mut self) -> &mut CallDefaults<Reply> {
         Arc::make_mut(self.defaults.get_or_insert_default())
     }
 

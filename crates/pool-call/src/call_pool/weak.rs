@@ -22,7 +22,7 @@ use crate::call::Call;
 /// ```
 pub struct WeakCallPool<Request, Reply, A = SocketAddr> {
     pool: WeakPool<Call<Request, Reply>, A>,
-    defaults: Option<Arc<CallDefaults>>,
+    defaults: Option<Arc<CallDefaults<Reply>>>,
     shared: Arc<CallPoolShared<Request, Reply>>,
 }
 

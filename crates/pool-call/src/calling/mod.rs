@@ -20,11 +20,14 @@ pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
 pub use until::CallingUntil;
 
-use crate::call::{Call, Caller};
+use crate::call::{Call, Caller, Setback};
 use crate::call_pool::CallPool;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
-pub(crate) use special::Special;
+pub(crate) use special::{Rejects, Special};
+
+type SpecialOf<P> = Special<<P as CallHandle>::Request, <P as CallHandle>::Reply>;
+type SetbackOf<P> = Setback<<P as CallHandle>::Request, <P as CallHandle>::Reply>;
 
 /// A call under way; made by [`CallPool::call`](crate::CallPool::call). It is a future that takes settings before it
 /// is polled:
@@ -54,7 +57,7 @@ pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     caller: Caller<P::Request, P::Reply, P::Waiting>,
     /// Most calls are plain. It is recycled wherever a call ends, so nothing is to be looked at when a plain one is
     /// dropped.
-    special: ManuallyDrop<Option<Box<Special<P::Request>>>>,
+    special: ManuallyDrop<Option<Box<SpecialOf<P>>>>,
     error: PhantomData<fn() -> E>,
 }
 
@@ -81,13 +84,49 @@ impl<P: CallHandle> Calling<P> {
     where
         P::Request: Clone,
     {
-        self.copy(|request| Some(request.clone()))
+        self.idempotent_by(|request| Some(request.clone()))
     }
 
     /// As [`idempotent`](Self::idempotent), for requests that are copied in another way than by `Clone`. A request for
-    /// which this returns `None` is not repeated once it may have been sent.
-    pub fn copy(self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+    /// which this returns `None` is not repeated once it has been sent.
+    pub fn idempotent_by(self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
+        self.set(|special, _| (special.is_idempotent, special.copy) = (true, Some(copy)))
+    }
+
+    /// Keeps a copy of the request, so that the call is repeated at another address if the reply says that the
+    /// request was not executed: a reply that the connection's [protocol](crate::Protocol::judge) judges as
+    /// [`Overloaded`](pool_driver::Verdict::Overloaded) or [`Unfit`](pool_driver::Verdict::Unfit), or one that
+    /// [`retry_on`](Self::retry_on) accepts. The request need not be idempotent for that. The rules are those of
+    /// [`retry`](Self::retry), of the pool, or [`Retry::default`]; when they allow no other attempt, the caller gets
+    /// the reply.
+    ///
+    /// ```
+    /// use pool_call::{CallError, CallPool};
+    ///
+    /// async fn visit(redis: &CallPool<String, String>) -> Result<String, CallError<String>> {
+    ///     // A replica that answers `READONLY` has not counted: another server is asked. If a connection
+    ///     // breaks, nobody knows, and the call is not repeated.
+    ///     redis.call("INCR visits".to_owned()).copied().await
+    /// }
+    /// ```
+    pub fn copied(self) -> Self
+    where
+        P::Request: Clone,
+    {
+        self.copied_by(|request| Some(request.clone()))
+    }
+
+    /// As [`copied`](Self::copied), for requests that are copied in another way than by `Clone`. A request for which
+    /// this returns `None` is not repeated once it has been sent.
+    pub fn copied_by(self, copy: fn(&P::Request) -> Option<P::Request>) -> Self {
         self.set(|special, _| special.copy = Some(copy))
+    }
+
+    /// Also after a reply for which this is true the call is repeated, as far as a [copy](Self::copied) was kept: the
+    /// reply says that it does no harm to send the request again, elsewhere. It doesn't change what the reply means
+    /// for its address: that is what the connection's protocol [judges](crate::Protocol::judge).
+    pub fn retry_on(self, rejects: fn(&P::Reply) -> bool) -> Self {
+        self.set(|special, _| special.rejects = Some(rejects))
     }
 
     /// Rather not to this address, if another can take the call: for what has just failed there, or is to be asked
@@ -111,7 +150,7 @@ impl<P: CallHandle> Calling<P> {
     /// Changes what is special about the call, unless it is over.
     fn set(
         mut self,
-        change: impl FnOnce(&mut Special<P::Request>, &CallPool<P::Request, P::Reply, P::Address>),
+        change: impl FnOnce(&mut SpecialOf<P>, &CallPool<P::Request, P::Reply, P::Address>),
     ) -> Self {
         if self.caller.ask_specially() {
             let pool = self.handle.pool();
@@ -183,7 +222,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     #[inline(never)]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
         if self.special.is_none() && !self.caller.is_asked() {
-            return self.poll_attempt(cx);
+            return self.poll_attempt(cx).map(|ended| ended.or_else(Setback::into_result));
         }
         let polled = self.poll_attempts(cx);
         if polled.is_ready() {
@@ -193,7 +232,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Polls a call that is made.
-    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
+    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, SetbackOf<P>>> {
         if let Some(waiting) = self.caller.sending() {
             let sent = ready!(P::poll_waiting(waiting, cx));
             self.caller.end_sending(self.special.is_some());
@@ -201,11 +240,17 @@ impl<P: CallHandle, E> Calling<P, E> {
                 item.give_back(NotSentReason::Refused { reason, last_error: None });
             }
         }
-        let result = ready!(self.caller.poll_reply(cx));
-        if result.is_ok() {
-            self.caller.finish(Some(&self.handle.pool().shard));
+        let reply = match ready!(self.caller.poll_reply(cx)) {
+            Ok(reply) => reply,
+            Err(Setback::Failed(error)) => return Poll::Ready(Err(Setback::Failed(self.explain(error)))),
+            Err(rejected) => return Poll::Ready(Err(rejected)),
+        };
+        let address = self.caller.finish(Some(&self.handle.pool().shard));
+        if self.special.as_ref().is_some_and(|special| special.rejects(&reply)) {
+            self.caller.set_back(address);
+            return Poll::Ready(Err(Setback::Rejected(reply)));
         }
-        Poll::Ready(self.explain(result))
+        Poll::Ready(Ok(reply))
     }
 
     /// Polls a call that has a time, or may be repeated.
@@ -222,15 +267,15 @@ impl<P: CallHandle, E> Calling<P, E> {
             {
                 return Poll::Ready(self.end_now(cx));
             }
-            let error = match ready!(self.poll_attempt(cx)) {
+            let setback = match ready!(self.poll_attempt(cx)) {
                 Ok(reply) => return Poll::Ready(Ok(reply)),
-                Err(error) => error,
+                Err(setback) => setback,
             };
-            let (failed_at, handle) = (self.caller.failed_at(), &self.handle);
-            let Some(special) = &mut *self.special else { return Poll::Ready(Err(error)) };
-            match special.next(error, failed_at, |retry| retry.withdraw(handle.pool().now())) {
+            let (set_back_at, handle) = (self.caller.set_back_at(), &self.handle);
+            let Some(special) = &mut *self.special else { return Poll::Ready(setback.into_result()) };
+            match special.next(setback, set_back_at, |retry| retry.withdraw(handle.pool().now())) {
                 Ok(request) => self.caller = Caller::of_request(request),
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(ended) => return Poll::Ready(ended),
             }
         }
     }
@@ -274,7 +319,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         if !self.caller.is_unsent()
             && let Poll::Ready(result) = self.poll_attempt(cx)
         {
-            return result;
+            return result.or_else(Setback::into_result);
         }
         let is_called = self.caller.is_called();
         let not_sent = NotSentReason::TimedOut { last_error: None };
@@ -282,7 +327,7 @@ impl<P: CallHandle, E> Calling<P, E> {
         if is_called && result.as_ref().is_err_and(CallError::is_not_sent) {
             self.handle.pool().pool.report_unwanted();
         }
-        self.explain(result)
+        result.map_err(|error| self.explain(error))
     }
 
     /// By value, so that the compiler knows that nothing is left to drop.
@@ -291,7 +336,7 @@ impl<P: CallHandle, E> Calling<P, E> {
     fn abandon(
         handle: &P,
         caller: Caller<P::Request, P::Reply, P::Waiting>,
-        special: Option<Box<Special<P::Request>>>,
+        special: Option<Box<SpecialOf<P>>>,
     ) {
         Self::recycle(handle, special);
         if caller.abandon() {
@@ -301,7 +346,7 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// What was special about the call may serve another.
     #[cold]
-    fn recycle(handle: &P, special: Option<Box<Special<P::Request>>>) {
+    fn recycle(handle: &P, special: Option<Box<SpecialOf<P>>>) {
         if let Some(mut special) = special {
             let pool = handle.pool();
             special.clear(pool.pool.timers());
@@ -310,16 +355,13 @@ impl<P: CallHandle, E> Calling<P, E> {
     }
 
     /// Adds what the pool knows of the reasons.
-    fn explain(
-        &self,
-        mut result: Result<P::Reply, CallError<P::Request>>,
-    ) -> Result<P::Reply, CallError<P::Request>> {
-        if let Err(CallError::NotSent { reason, .. }) = &mut result
+    fn explain(&self, mut error: CallError<P::Request>) -> CallError<P::Request> {
+        if let CallError::NotSent { reason, .. } = &mut error
             && let Some(last_error) = reason.last_error_mut()
         {
             *last_error = self.handle.pool().last_error();
         }
-        result
+        error
     }
 }
 

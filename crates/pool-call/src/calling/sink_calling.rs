@@ -9,7 +9,7 @@ use futures_sink::Sink;
 use pin_project::pin_project;
 use pool_driver::{BoxError, SharedError};
 
-use crate::call::{Call, Caller};
+use crate::call::{Call, Caller, Setback};
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
 /// Calls through anything that takes [`Call`]s: a single connection, or a multiplexer. It is driven until the reply
@@ -77,7 +77,7 @@ where
         if result.is_ok() {
             self.caller.finish(None);
         }
-        Poll::Ready(result)
+        Poll::Ready(result.or_else(Setback::into_result))
     }
 
     /// Brings the call on its way, and drives the sink. Ready whenever the reply is to be polled for.

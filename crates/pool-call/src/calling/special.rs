@@ -7,22 +7,29 @@ use std::time::Duration;
 use pool_driver::{AddressId, Timers};
 
 use super::timer::CallTimer;
-use crate::call::Expiry;
+use crate::call::{Expiry, Setback};
 use crate::error::{CallError, MaybeSentReason};
 use crate::retry::Retry;
 
 /// How a request is copied, for an attempt that may follow: `None` where it can't be.
 pub(crate) type Copy<Request> = fn(&Request) -> Option<Request>;
 
+/// Whether a reply says that the request may be repeated.
+pub(crate) type Rejects<Reply> = fn(&Reply) -> bool;
+
 /// What is special about a call. It is used again with the slots of calls.
-pub(crate) struct Special<Request> {
+pub(crate) struct Special<Request, Reply> {
     pub(super) timer: CallTimer,
     /// What the timer wakes.
     expiry: Arc<Expiry>,
     /// By which it is repeated.
     pub(crate) retry: Option<Retry>,
-    /// It does no harm to execute the request twice, and this copies it.
+    /// Copies the request, so that it can be repeated.
     pub(crate) copy: Option<Copy<Request>>,
+    /// It does no harm to execute the request twice.
+    pub(crate) is_idempotent: bool,
+    /// Replies after which it is repeated, besides those that its connection rejects it with.
+    pub(crate) rejects: Option<Rejects<Reply>>,
     /// The request of the next attempt, in case this one doesn't come back.
     copied: Option<Request>,
     /// It may have been executed, for this reason: then it is never certainly unsent again.
@@ -33,13 +40,15 @@ pub(crate) struct Special<Request> {
     begun: u32,
 }
 
-impl<Request> Special<Request> {
+impl<Request, Reply> Special<Request, Reply> {
     pub(crate) fn new() -> Self {
         Self {
             timer: CallTimer::None,
             expiry: Arc::default(),
             retry: None,
             copy: None,
+            is_idempotent: false,
+            rejects: None,
             copied: None,
             maybe_sent: None,
             avoided: None,
@@ -52,6 +61,7 @@ impl<Request> Special<Request> {
         self.timer.stop(timers);
         self.timer = CallTimer::None;
         (self.retry, self.copy, self.copied, self.maybe_sent) = (None, None, None, None);
+        (self.is_idempotent, self.rejects) = (false, None);
         (self.avoided, self.begun) = (None, 0);
         // It keeps no task alive, and is over for no other call.
         Expiry::renew(&mut self.expiry);
@@ -128,35 +138,113 @@ impl<Request> Special<Request> {
         self.copied = if has_more { self.copy.and_then(|copy| copy(request)) } else { None };
     }
 
-    /// The request of the next attempt, after this one has failed at an address.
+    /// Whether the caller's own rule takes this for a reply after which the call is repeated.
+    pub(super) fn rejects(&self, reply: &Reply) -> bool {
+        self.rejects.is_some_and(|rejects| rejects(reply))
+    }
+
+    /// The request of the next attempt, after this one was set back at an address.
     ///
     /// # Errors
     ///
-    /// With what the call ends, if there is no other attempt.
-    pub(crate) fn next(
+    /// What the caller gets, if there is no other attempt.
+    pub(super) fn next(
         &mut self,
-        error: CallError<Request>,
-        failed_at: Option<AddressId>,
+        setback: Setback<Request, Reply>,
+        set_back_at: Option<AddressId>,
         withdraw: impl Fn(&Retry) -> bool,
-    ) -> Result<Request, CallError<Request>> {
+    ) -> Result<Request, Result<Reply, CallError<Request>>> {
         let has_more = |retry: &&Retry| self.begun < retry.attempts();
-        let Some(retry) = self.retry.as_ref().filter(has_more) else { return Err(self.last(error)) };
-        self.avoided = failed_at.or(self.avoided);
-        match (error, self.copied.take()) {
-            (CallError::NotSent { request, reason }, _) if reason.is_passing() && withdraw(retry) => {
-                Ok(request)
+        let Some(retry) = self.retry.as_ref().filter(has_more) else { return Err(self.last_of(setback)) };
+        self.avoided = set_back_at.or(self.avoided);
+        let (setback, copied) = match (setback, self.copied.take()) {
+            (Setback::Failed(CallError::NotSent { request, reason }), _)
+                if reason.is_passing() && withdraw(retry) =>
+            {
+                return Ok(request);
             }
-            (CallError::MaybeSent { reason }, Some(copied)) if reason.is_passing() && withdraw(retry) => {
+            (setback, Some(copied)) => (setback, copied),
+            (setback, None) => return Err(self.last_of(setback)),
+        };
+        match setback {
+            Setback::Rejected(_) | Setback::Failed(CallError::Unprocessed { .. }) if withdraw(retry) => {
+                Ok(copied)
+            }
+            Setback::Failed(CallError::MaybeSent { reason })
+                if self.is_idempotent && reason.is_passing() && withdraw(retry) =>
+            {
                 self.maybe_sent = Some(reason);
                 Ok(copied)
             }
-            (error, _) => Err(self.last(error)),
+            setback => Err(self.last_of(setback)),
         }
+    }
+
+    fn last_of(&mut self, setback: Setback<Request, Reply>) -> Result<Reply, CallError<Request>> {
+        setback.into_result().map_err(|error| self.last(error))
     }
 
     /// The end of the last attempt as that of the call.
     pub(crate) fn last(&mut self, error: CallError<Request>) -> CallError<Request> {
         let earlier = self.maybe_sent.take().filter(|_| error.is_not_sent());
         earlier.map_or(error, |reason| CallError::MaybeSent { reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::NotSentReason;
+
+    type Setback = super::Setback<&'static str, u8>;
+
+    fn setbacks() -> [(&'static str, Setback); 6] {
+        let not_sent = |reason| Setback::Failed(CallError::NotSent { request: "itself", reason });
+        let maybe_sent = |reason| Setback::Failed(CallError::MaybeSent { reason });
+        [
+            ("never sent", not_sent(NotSentReason::Dropped)),
+            ("never sent in time", not_sent(NotSentReason::TimedOut { last_error: None })),
+            ("maybe executed", maybe_sent(MaybeSentReason::Dropped)),
+            ("maybe executed in time", maybe_sent(MaybeSentReason::TimedOut)),
+            (
+                "lost unprocessed",
+                Setback::Failed(CallError::Unprocessed { error: Arc::new(std::io::Error::other("no")) }),
+            ),
+            ("rejected", Setback::Rejected(7)),
+        ]
+    }
+
+    /// The names of the setbacks after which a call with these settings is repeated, and with what request.
+    fn repeated(has_copy: bool, is_idempotent: bool, has_budget: bool) -> Vec<(&'static str, &'static str)> {
+        let next = |(name, setback)| {
+            let mut special = Special::<&str, u8>::new();
+            special.retry = Some(Retry::new());
+            special.copy = has_copy.then_some(|_| Some("a copy"));
+            special.is_idempotent = is_idempotent;
+            special.begin(&"itself");
+            special.next(setback, None, |_| has_budget).ok().map(|request| (name, request))
+        };
+        setbacks().into_iter().filter_map(next).collect()
+    }
+
+    #[test]
+    fn a_call_is_repeated_after_what_its_copy_and_its_promise_allow() {
+        let never_sent = ("never sent", "itself");
+        let not_executed = [("lost unprocessed", "a copy"), ("rejected", "a copy")];
+        assert_eq!(repeated(false, false, true), [never_sent]);
+        assert_eq!(repeated(true, false, true), [never_sent, not_executed[0], not_executed[1]]);
+        let maybe = ("maybe executed", "a copy");
+        assert_eq!(repeated(true, true, true), [never_sent, maybe, not_executed[0], not_executed[1]]);
+        assert_eq!(repeated(true, true, false), []);
+    }
+
+    #[test]
+    fn a_call_that_is_not_repeated_ends_with_what_set_it_back() {
+        for (name, setback) in setbacks() {
+            let is_rejected = matches!(setback, Setback::Rejected(_));
+            let mut special = Special::<&str, u8>::new();
+            let ended = special.next(setback, None, |_| true).expect_err("there are no rules");
+            assert_eq!(ended.is_ok_and(|reply| reply == 7), is_rejected, "{name}");
+        }
     }
 }

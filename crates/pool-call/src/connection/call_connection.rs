@@ -1,5 +1,6 @@
 //! A connection that answers calls over a transport.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,7 @@ use super::orphan_limit::OrphanLimit;
 use crate::call::Call;
 use crate::error::ConnectionError;
 use crate::policy::READS_PER_POLL_MAX;
+use crate::protocol::{Protocol, RepliesOnly};
 
 type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 
@@ -40,24 +42,28 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 /// - The reply of a call whose caller has gone is read and thrown away. With too many such calls the
 ///   connection is replaced: see [`orphans_max`](Self::orphans_max).
 #[pin_project]
-pub struct CallConnection<T, Request, Reply, C> {
+pub struct CallConnection<T, Request, Reply, C, P = RepliesOnly> {
     #[pin]
-    exchange: Exchange<T, Request, Reply, C>,
+    exchange: Exchange<T, Request, Reply, C, P>,
+    /// None once it is over, so that one comparison says whether there is room.
     in_flight_max: usize,
     orphan_limit: OrphanLimit,
-    /// Replies that were read since the transport had none.
+    /// Items that were read since the transport had none.
     reads: usize,
+    /// It was asked to close.
+    is_closing: bool,
     ending: Ending,
 }
 
-impl<T, Request, Reply, C> CallConnection<T, Request, Reply, C> {
-    pub(super) fn over(transport: T, correlation: C, in_flight_max: usize) -> Self {
+impl<T, Request, Reply, C, P> CallConnection<T, Request, Reply, C, P> {
+    pub(super) fn over(transport: T, protocol: P, correlation: C, in_flight_max: usize) -> Self {
         let orphans = Arc::<Orphans>::default();
         Self {
-            exchange: Exchange::new(transport, correlation, Arc::clone(&orphans)),
+            exchange: Exchange::new(transport, protocol, correlation, Arc::clone(&orphans)),
             in_flight_max,
             orphan_limit: OrphanLimit::new(orphans),
             reads: 0,
+            is_closing: false,
             ending: Ending::new(),
         }
     }
@@ -68,6 +74,14 @@ impl<T, Request, Reply, C> CallConnection<T, Request, Reply, C> {
 
     pub(super) fn limit_in_flight(&mut self, calls: usize) {
         self.in_flight_max = calls.max(1);
+    }
+
+    /// In how many parts a reply may come, besides the last one; 65,536 by default. A peer that sends more loses its
+    /// connection: what is gathered of a reply takes memory.
+    #[must_use]
+    pub fn parts_max(mut self, parts: u32) -> Self {
+        self.exchange.set_parts_max(parts);
+        self
     }
 
     /// How many calls on the wire may have lost their callers; half of
@@ -84,7 +98,7 @@ impl<T, Request, Reply, C> CallConnection<T, Request, Reply, C> {
     }
 }
 
-impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Request, Reply, C> {
+impl<T, Request, Reply, C: Correlation<Request, Reply>, P> CallConnection<T, Request, Reply, C, P> {
     /// How many calls may be waiting in it or on the wire, together; 256 by default, 1 at least. Where
     /// replies carry ids, there are at most as many as there are ids.
     #[must_use]
@@ -96,27 +110,35 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Reques
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.ending.is_over() && self.exchange.len() < self.in_flight_max
+        self.exchange.len() < self.in_flight_max
     }
 
     /// The connection is over: calls on the wire learn it now, those that were not begun wait to be taken back.
     fn fail(self: Pin<&mut Self>, error: &ConnectionError) {
         let this = self.project();
         this.ending.fail(error.clone());
+        *this.in_flight_max = 0;
         this.exchange.fail_all(error);
+    }
+
+    /// The peer has closed in good order.
+    fn close(self: Pin<&mut Self>) {
+        let this = self.project();
+        this.ending.close();
+        *this.in_flight_max = 0;
     }
 
     /// Whether a pool is to be told of something other than a reply.
     #[inline]
     fn has_event(&self) -> bool {
-        self.exchange.has_cancelled() || self.ending.has_event()
+        self.exchange.has_outcomes() || self.ending.has_event()
     }
 
     #[cold]
     fn next_event(self: Pin<&mut Self>) -> Option<Result<Event<Request, Reply>, ConnectionError>> {
         let mut this = self.project();
-        if this.exchange.as_mut().take_cancelled() {
-            return Some(Ok(ConnectionEvent::Finished(Outcome::Cancelled)));
+        if let Some(outcome) = this.exchange.as_mut().take_outcome() {
+            return Some(Ok(ConnectionEvent::Finished(outcome)));
         }
         if this.ending.is_over()
             && let Some(call) = this.exchange.as_mut().take_pending()
@@ -130,7 +152,8 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Reques
 
     /// Looks whether the connection is to be replaced.
     fn check_orphans(self: Pin<&mut Self>) {
-        let this = self.project();
+        let mut this = self.project();
+        this.exchange.as_mut().forget_orphans();
         if this.ending.is_staying() && this.orphan_limit.is_exceeded(*this.in_flight_max, this.exchange.now())
         {
             this.ending.go_away();
@@ -138,23 +161,36 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>> CallConnection<T, Reques
     }
 }
 
-impl<T, Request, Reply, C, E> CallConnection<T, Request, Reply, C>
+impl<T, Request, Item, Reply, C, P, E> CallConnection<T, Request, Reply, C, P>
 where
-    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Reply, E>>,
+    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Item, E>>,
     E: Into<BoxError>,
     C: Correlation<Request, Reply>,
+    P: Protocol<Request, Item, Reply = Reply>,
 {
-    /// Reads a reply. Pending if there is none now, or the connection is over.
+    /// Reads up to the next reply. Pending if there is none now, or the connection is over.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs a fifth more")]
     fn poll_reply(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         if self.ending.is_over() {
             return Poll::Pending;
         }
-        match ready!(self.as_mut().project().exchange.poll_read(cx)) {
-            Read::Reply(outcome) => return Poll::Ready(outcome),
-            Read::Closed => self.project().ending.close(),
-            Read::Failed(error) => self.fail(&error),
+        loop {
+            match ready!(self.as_mut().project().exchange.poll_read(cx)) {
+                Read::Reply(outcome) => return Poll::Ready(outcome),
+                Read::Other => {}
+                Read::Goodbye(outcome) => {
+                    self.as_mut().project().ending.go_away();
+                    if let Some(outcome) = outcome {
+                        return Poll::Ready(outcome);
+                    }
+                }
+                Read::Closed => break self.close(),
+                Read::Failed(error) => break self.fail(&error),
+            }
+            if self.as_mut().count_read(cx) {
+                break;
+            }
         }
         Poll::Pending
     }
@@ -169,19 +205,31 @@ where
         cx.waker().wake_by_ref();
     }
 
-    /// A reply is told. Many in a row must not starve others: at the bound the connection wakes itself.
-    fn on_reply(mut self: Pin<&mut Self>, cx: &Context<'_>) {
+    /// An item was read. Many in a row must not starve others: at the bound the connection wakes itself. Returns
+    /// whether it has.
+    fn count_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let reads = self.as_mut().project().reads;
         *reads += 1;
-        if *reads == READS_PER_POLL_MAX {
+        let is_bound = *reads == READS_PER_POLL_MAX;
+        if is_bound {
             cx.waker().wake_by_ref();
-            self.on_pause();
+            self.on_pause(cx);
         }
+        is_bound
     }
 
-    /// Others have their turns.
-    fn on_pause(self: Pin<&mut Self>) {
-        *self.project().reads = 0;
+    /// Others have their turns. What the connection says by itself goes to the peer.
+    fn on_pause(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut this = self.as_mut().project();
+        if mem::take(this.reads) > 0 {
+            this.exchange.as_mut().hear();
+        }
+        if !this.ending.is_over()
+            && this.exchange.has_controls()
+            && let Poll::Ready(Err(error)) = this.exchange.poll_flush_controls(cx)
+        {
+            self.fail(&ConnectionError::transport(error));
+        }
     }
 
     /// Writes, and reads unless a pool does that by polling for events.
@@ -193,10 +241,10 @@ where
             written = this.exchange.as_mut().poll_write(cx);
         }
         if !is_pooled {
-            this.exchange.forget_cancelled();
+            this.exchange.forget_outcomes();
         }
         if let Poll::Ready(Err(error)) = written {
-            self.as_mut().fail(&ConnectionError::transport(error));
+            self.as_mut().fail(&error);
             written = Poll::Pending;
         }
         if !is_pooled {
@@ -212,11 +260,13 @@ where
     }
 }
 
-impl<T, Request, Reply, C, E> Connection<Call<Request, Reply>> for CallConnection<T, Request, Reply, C>
+impl<T, Request, Item, Reply, C, P, E> Connection<Call<Request, Reply>>
+    for CallConnection<T, Request, Reply, C, P>
 where
-    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Reply, E>>,
+    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Item, E>>,
     E: Into<BoxError>,
     C: Correlation<Request, Reply>,
+    P: Protocol<Request, Item, Reply = Reply>,
 {
     const REPORTS_OUTCOMES: bool = true;
 
@@ -231,10 +281,10 @@ where
             return Poll::Ready(event);
         }
         if let Poll::Ready(outcome) = self.as_mut().poll_reply(cx) {
-            self.as_mut().on_reply(cx);
+            self.as_mut().count_read(cx);
             return Poll::Ready(Ok(ConnectionEvent::Finished(outcome)));
         }
-        self.as_mut().on_pause();
+        self.as_mut().on_pause(cx);
         // Before the look at the orphans: one that comes later wakes.
         self.orphan_limit.watch(cx.waker());
         self.as_mut().check_orphans();
@@ -252,17 +302,24 @@ where
 
     /// The pool has waited for too long: what is on the wire is lost, the rest can be taken back.
     fn give_up(self: Pin<&mut Self>) {
-        if !self.ending.is_over() {
-            self.fail(&ConnectionError::NotAnswering);
+        if self.ending.is_over() {
+            return;
         }
+        let error = match self.exchange.silence() {
+            _ if self.is_closing => ConnectionError::NotDrained { owed: self.exchange.owed() },
+            Some(silence) => ConnectionError::Silent { silence },
+            None => ConnectionError::Blocked,
+        };
+        self.fail(&error);
     }
 }
 
-impl<T, Request, Reply, C, E> Sink<Call<Request, Reply>> for CallConnection<T, Request, Reply, C>
+impl<T, Request, Item, Reply, C, P, E> Sink<Call<Request, Reply>> for CallConnection<T, Request, Reply, C, P>
 where
-    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Reply, E>>,
+    T: Sink<Request, Error: Into<BoxError>> + Stream<Item = Result<Item, E>>,
     E: Into<BoxError>,
     C: Correlation<Request, Reply>,
+    P: Protocol<Request, Item, Reply = Reply>,
 {
     type Error = ConnectionError;
 
@@ -294,13 +351,14 @@ where
 
     /// Ready when all replies have come and the transport is closed.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        *self.as_mut().project().is_closing = true;
         if !self.ending.is_closed() {
             ready!(self.as_mut().poll_drive(cx))?;
         } else if !self.ending.is_pooled() {
             // No pool takes the pending calls back. Their callers learn that they never left.
             while self.as_mut().project().exchange.take_pending().is_some() {}
         }
-        if self.exchange.len() > 0 || self.exchange.has_cancelled() {
+        if self.exchange.len() > 0 || self.exchange.has_outcomes() {
             return Poll::Pending;
         }
         self.project().exchange.poll_close(cx).map_err(ConnectionError::transport)

@@ -1,5 +1,7 @@
 //! Which call a reply answers.
 
+use std::num::NonZero;
+
 use pool_driver::Instant;
 
 use crate::call::Responder;
@@ -10,24 +12,155 @@ pub struct Flight<Request, Reply> {
     pub(super) begun: Instant,
 }
 
+/// A reply, or a part of one.
+pub struct Piece<Reply> {
+    pub(super) reply: Reply,
+    pub(super) is_last: bool,
+}
+
+/// What a piece does.
+pub enum Answered<Request, Reply> {
+    /// It completes the reply to this call.
+    Whole(Flight<Request, Reply>, Reply),
+    /// More is to come.
+    Partly,
+    /// It is one part too many.
+    TooMany,
+    /// Nobody waits for it.
+    Unexpected(Reply),
+    /// Nobody waits for it, and that is no fault.
+    Ignored,
+}
+
 /// Keeps the calls that are on the wire, and finds the one that a reply answers. Only this crate implements
 /// it; it is public as far as it bounds the methods of a public type.
 pub trait Correlation<Request, Reply> {
     /// Sets how many calls may be in flight, before the first. Returns how many of them can be told apart.
     fn set_in_flight_max(&mut self, calls: usize) -> usize;
 
-    /// A request is about to be written.
+    /// A request is about to be written, which has one reply.
     fn begin(&mut self, request: &mut Request, flight: Flight<Request, Reply>);
 
-    /// The call that a reply answers, if there is one.
-    fn finish(&mut self, reply: &Reply) -> Option<Flight<Request, Reply>>;
+    /// A request is about to be written, which has so many replies.
+    fn begin_several(&mut self, request: &mut Request, flight: Flight<Request, Reply>, replies: NonZero<u32>);
+
+    /// Finds the call that a piece belongs to. Pieces of one reply, `parts_max` at most, are put together by `join`.
+    fn answer(
+        &mut self,
+        piece: Piece<Reply>,
+        parts_max: u32,
+        join: impl FnOnce(&mut Reply, Reply),
+    ) -> Answered<Request, Reply>;
 
     /// All calls that are left, when the connection is over.
     fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>>;
+
+    /// Forgets calls whose callers have gone, `orphans` in number, if it may. Returns how many it has forgotten.
+    #[inline]
+    fn forget_orphans(&mut self, orphans: usize) -> usize {
+        let _ = orphans;
+        0
+    }
+
+    /// When the oldest call was begun.
+    fn oldest_begun(&self) -> Option<Instant>;
 
     /// How many calls are on the wire.
     fn len(&self) -> usize;
 
     /// No call is on the wire: releases memory that only a burst has needed.
     fn release_memory(&mut self);
+}
+
+/// What has come of the replies to one call, and is not complete.
+pub(super) struct Gathered<Reply> {
+    /// `None` until the first piece has come.
+    reply: Option<Reply>,
+    parts: u32,
+}
+
+/// Why what is gathered is no reply yet.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Unfinished {
+    MoreToCome,
+    TooMany,
+}
+
+impl<Request, Reply> From<Unfinished> for Answered<Request, Reply> {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::MoreToCome => Self::Partly,
+            Unfinished::TooMany => Self::TooMany,
+        }
+    }
+}
+
+impl<Reply> Gathered<Reply> {
+    pub(super) fn new() -> Self {
+        Self { reply: None, parts: 0 }
+    }
+
+    /// Adds a piece. So many replies are still to come; returns them joined, if this completes the last one.
+    pub(super) fn add(
+        &mut self,
+        replies: &mut NonZero<u32>,
+        piece: Piece<Reply>,
+        parts_max: u32,
+        join: impl FnOnce(&mut Reply, Reply),
+    ) -> Result<Reply, Unfinished> {
+        let Piece { mut reply, is_last } = piece;
+        if let Some(mut so_far) = self.reply.take() {
+            join(&mut so_far, reply);
+            reply = so_far;
+        }
+        if is_last {
+            let Some(left) = NonZero::new(replies.get() - 1) else {
+                self.parts = 0;
+                return Ok(reply);
+            };
+            *replies = left;
+        } else {
+            self.parts = self.parts.saturating_add(1);
+            if self.parts > parts_max {
+                return Err(Unfinished::TooMany);
+            }
+        }
+        self.reply = Some(reply);
+        Err(Unfinished::MoreToCome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of these pieces, one letter each; capitals are the last of their replies.
+    fn gathered(pieces: &str, replies: u32, parts_max: u32) -> Result<String, Unfinished> {
+        let mut gathered = Gathered::new();
+        let mut replies = NonZero::new(replies).expect("at least one");
+        for piece in pieces.chars() {
+            let piece = Piece { reply: piece.to_string(), is_last: piece.is_uppercase() };
+            let join = |reply: &mut String, part: String| reply.push_str(&part);
+            match gathered.add(&mut replies, piece, parts_max, join) {
+                Err(Unfinished::MoreToCome) => {}
+                finished => return finished,
+            }
+        }
+        Err(Unfinished::MoreToCome)
+    }
+
+    #[test]
+    fn parts_and_replies_are_joined_in_the_order_in_which_they_come() {
+        assert_eq!(gathered("A", 1, 0), Ok("A".to_owned()));
+        assert_eq!(gathered("abC", 1, 2), Ok("abC".to_owned()));
+        assert_eq!(gathered("abCDeF", 3, 3), Ok("abCDeF".to_owned()));
+        assert_eq!(gathered("abCDe", 3, 3), Err(Unfinished::MoreToCome));
+    }
+
+    #[test]
+    fn parts_are_bounded_and_replies_that_were_asked_for_are_not() {
+        assert_eq!(gathered("abc", 1, 2), Err(Unfinished::TooMany));
+        assert_eq!(gathered("aBcDe", 3, 2), Err(Unfinished::TooMany));
+        assert_eq!(gathered("ABCDE", 5, 0), Ok("ABCDE".to_owned()));
+    }
 }

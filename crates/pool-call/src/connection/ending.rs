@@ -142,7 +142,7 @@ mod tests {
             Ok(ConnectionEvent::<()>::GoingAway) => Ok("going away"),
             Ok(ConnectionEvent::Closed) => Ok("closed"),
             Ok(_) => Ok("another event"),
-            Err(ConnectionError::NotAnswering) => Err("not answering"),
+            Err(ConnectionError::Blocked) => Err("blocked"),
             Err(_) => Err("another error"),
         })
     }
@@ -177,10 +177,10 @@ mod tests {
     #[test]
     fn a_failure_that_waits_for_replies_does_not_ask_to_be_replaced() {
         let mut ending = pooled();
-        ending.fail_when_answered(ConnectionError::NotAnswering);
+        ending.fail_when_answered(ConnectionError::Blocked);
         assert_eq!(next_event(&mut ending, true), None);
         assert!(ending.check(true).is_ok());
-        assert_eq!(next_event(&mut ending, false), Some(Err("not answering")));
+        assert_eq!(next_event(&mut ending, false), Some(Err("blocked")));
         assert!(ending.check(false).is_err());
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn the_first_end_counts() {
         let mut ending = pooled();
         ending.close();
-        ending.fail(ConnectionError::NotAnswering);
+        ending.fail(ConnectionError::Blocked);
         assert!(ending.is_closed() && ending.error().is_none());
     }
 

@@ -77,6 +77,26 @@ impl<V> IdTable<V> {
         entry.id
     }
 
+    /// The value with this id, if there is one.
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
+        let index = usize::try_from(id % self.stride()).ok()?;
+        self.entries.get_mut(index).filter(|entry| entry.id == id)?.value.as_mut()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().filter_map(|entry| entry.value.as_ref())
+    }
+
+    /// Removes the values that are not to be kept. Looks at all of them.
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(&V) -> bool) {
+        for index in 0..self.entries.len() {
+            let Entry { id, value } = &self.entries[index];
+            if value.as_ref().is_some_and(|value| !keeps(value)) {
+                self.remove(*id);
+            }
+        }
+    }
+
     /// Removes the value with this id, if there is one.
     pub(super) fn remove(&mut self, id: u32) -> Option<V> {
         let index = usize::try_from(id % self.stride()).ok()?;

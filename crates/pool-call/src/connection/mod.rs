@@ -3,7 +3,8 @@
 //! [`CallConnection`] is one over a transport. Its `exchange` writes requests and reads replies, its
 //! `correlation` says which call a reply answers: replies of [`Pipelined`] connections come in order, those of
 //! [`Tagged`] ones carry ids. A call on the wire whose caller has gone is an orphan: `orphans` counts them,
-//! `orphan_limit` says when they are too many. `ending` is how any connection of this crate ends, a tower
+//! `orphan_limit` says when they are too many. `controls` are what a connection says by itself, `unanswered` the
+//! calls that have no reply. `ending` is how any connection of this crate ends, a tower
 //! service as well.
 
 use std::collections::VecDeque;
@@ -11,14 +12,17 @@ use std::collections::VecDeque;
 use crate::policy::IDLE_CAPACITY_MAX;
 
 mod call_connection;
+mod controls;
 mod correlation;
 mod ending;
 mod exchange;
 mod id_table;
+mod in_order;
 mod orphan_limit;
 mod orphans;
 mod pipelined;
 mod tagged;
+mod unanswered;
 
 pub use call_connection::CallConnection;
 #[cfg(feature = "tower")]

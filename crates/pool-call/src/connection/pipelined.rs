@@ -1,15 +1,14 @@
 //! Connections whose replies come in the order of the requests.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 
 use pool_driver::Wrap;
 
-use super::correlation::{Correlation, Flight};
-use super::{CallConnection, release_capacity};
+use super::CallConnection;
+use super::in_order::InOrder;
 use crate::policy::IN_FLIGHT_MAX;
+use crate::protocol::RepliesOnly;
 
 /// A connection that answers calls in the order in which they were sent: Redis, memcached,
 /// HTTP/1.1 with pipelining, most line protocols.
@@ -42,18 +41,43 @@ use crate::policy::IN_FLIGHT_MAX;
 /// In a pool of calls its transport is dialled and wrapped: `call_pool_for(tcp(codec).pipelined())`, or by a connector of
 /// your own, `call_pool_for(|address| async move { Ok(Pipelined::new(dial(address).await?)) })`. Its settings and what it does otherwise are those of every [`CallConnection`]. A reply that nobody waits
 /// for breaks it: the replies after it would go to the wrong callers.
-pub type Pipelined<T, Request, Reply> = CallConnection<T, Request, Reply, InOrder<Request, Reply>>;
+pub type Pipelined<T, Request, Reply, P = RepliesOnly> =
+    CallConnection<T, Request, Reply, InOrder<Request, Reply>, P>;
 
 impl<T, Request, Reply> Pipelined<T, Request, Reply> {
-    /// Calls over a transport whose replies come in the order of the requests.
+    /// Calls over a transport whose replies come in the order of the requests. Each item that comes is a reply, each
+    /// reply a success: see [`RepliesOnly`].
     pub fn new(transport: T) -> Self {
-        Self::over(transport, InOrder { flights: VecDeque::new() }, IN_FLIGHT_MAX)
+        Self::with_protocol(transport, RepliesOnly)
+    }
+}
+
+impl<T, Request, Reply, P> Pipelined<T, Request, Reply, P> {
+    /// As [`new`](Pipelined::new), by a [protocol](crate::Protocol) that says what else may come, and what replies
+    /// mean.
+    ///
+    /// ```
+    /// use pool_call::{Pipelined, Rules};
+    /// use pool_driver::Verdict;
+    ///
+    /// # fn connection<T>(transport: T) -> impl Sized where T: futures_core::Stream<Item = std::io::Result<String>> {
+    /// let rules = Rules::new().judge(|reply: &String| match reply.split_once(' ') {
+    ///     Some(("-LOADING", _)) => Verdict::Overloaded { pause: None },
+    ///     Some(("-READONLY", _)) => Verdict::Unfit,
+    ///     _ => Verdict::Success,
+    /// });
+    /// let connection: Pipelined<T, String, String, _> = Pipelined::with_protocol(transport, rules);
+    /// # connection }
+    /// ```
+    pub fn with_protocol(transport: T, protocol: P) -> Self {
+        Self::over(transport, protocol, InOrder::new(), IN_FLIGHT_MAX)
     }
 }
 
 /// Makes each transport a [`Pipelined`] connection: what `tcp(codec).pipelined()` of the runtime crates
 /// [wraps](pool_driver::Wrapped) by. Where nothing has to be named, `Pipelined::new` does the same.
-pub struct AsPipelined<Request, Reply> {
+pub struct AsPipelined<Request, Reply, P = RepliesOnly> {
+    protocol: P,
     _calls: PhantomData<fn(Request) -> Reply>,
 }
 
@@ -61,7 +85,15 @@ impl<Request, Reply> AsPipelined<Request, Reply> {
     /// The connections have the default settings.
     #[must_use]
     pub fn new() -> Self {
-        Self { _calls: PhantomData }
+        Self::with_protocol(RepliesOnly)
+    }
+}
+
+impl<Request, Reply, P> AsPipelined<Request, Reply, P> {
+    /// The connections have the default settings, and a clone of the protocol each.
+    #[must_use]
+    pub fn with_protocol(protocol: P) -> Self {
+        Self { protocol, _calls: PhantomData }
     }
 }
 
@@ -71,58 +103,24 @@ impl<Request, Reply> Default for AsPipelined<Request, Reply> {
     }
 }
 
-impl<Request, Reply> Clone for AsPipelined<Request, Reply> {
+impl<Request, Reply, P: Clone> Clone for AsPipelined<Request, Reply, P> {
     fn clone(&self) -> Self {
-        *self
+        Self::with_protocol(self.protocol.clone())
     }
 }
 
-impl<Request, Reply> Copy for AsPipelined<Request, Reply> {}
+impl<Request, Reply, P: Copy> Copy for AsPipelined<Request, Reply, P> {}
 
-impl<Request, Reply> fmt::Debug for AsPipelined<Request, Reply> {
+impl<Request, Reply, P> fmt::Debug for AsPipelined<Request, Reply, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AsPipelined")
     }
 }
 
-impl<T, Request, Reply> Wrap<T> for AsPipelined<Request, Reply> {
-    type Connection = Pipelined<T, Request, Reply>;
+impl<T, Request, Reply, P> Wrap<T> for AsPipelined<Request, Reply, P> {
+    type Connection = Pipelined<T, Request, Reply, P>;
 
     fn wrap(self, transport: T) -> Self::Connection {
-        Pipelined::new(transport)
-    }
-}
-
-/// Replies come in the order of their requests.
-pub struct InOrder<Request, Reply> {
-    flights: VecDeque<Flight<Request, Reply>>,
-}
-
-impl<Request, Reply> Correlation<Request, Reply> for InOrder<Request, Reply> {
-    fn set_in_flight_max(&mut self, calls: usize) -> usize {
-        calls
-    }
-
-    #[inline]
-    fn begin(&mut self, _: &mut Request, flight: Flight<Request, Reply>) {
-        self.flights.push_back(flight);
-    }
-
-    #[inline]
-    fn finish(&mut self, _: &Reply) -> Option<Flight<Request, Reply>> {
-        self.flights.pop_front()
-    }
-
-    fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>> {
-        mem::take(&mut self.flights).into_iter()
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.flights.len()
-    }
-
-    fn release_memory(&mut self) {
-        release_capacity(&mut self.flights);
+        Pipelined::with_protocol(transport, self.protocol)
     }
 }

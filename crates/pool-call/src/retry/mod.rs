@@ -8,10 +8,16 @@ pub use retry_budget::RetryBudget;
 
 use crate::policy::ATTEMPTS_MAX;
 
-/// Rules by which calls are repeated when their connection fails.
+/// Rules by which calls are repeated when their connection fails, or their server says: not here, not now.
 ///
-/// A call that was certainly not sent is repeated. A call that may have been executed is repeated only if it is
-/// [idempotent](crate::Calling::idempotent): its caller says that executing it twice does no harm.
+/// What is repeated:
+///
+/// - a call that was certainly not sent;
+/// - a call whose reply says that it was not executed, because the server is overloaded or unfit: by the
+///   [verdict](crate::Protocol::judge) of its connection, or by the caller's [own rule](crate::Calling::retry_on). It
+///   has to keep a [copy](crate::Calling::copied) of its request, as the server has that;
+/// - a call that may have been executed, only if it is [idempotent](crate::Calling::idempotent): its caller says that
+///   executing it twice does no harm.
 ///
 /// ```
 /// use pool_call::{CallError, CallPool, Retry};
@@ -26,11 +32,11 @@ use crate::policy::ATTEMPTS_MAX;
 /// ```
 ///
 /// A call that its connection had not begun when it broke needs no retry: the pool gives it to another
-/// connection. Never repeated are a call whose time is over, a call that got a reply, whatever it says, and a call for
+/// connection. Never repeated are a call whose time is over, a call that got any other reply, and a call for
 /// which the pool has no connection at all: it has waited for one for as long as it
-/// [may](pool_driver::PoolBuilder::fail_fast_after). There is no pause before a retry. The connection that
-/// failed is gone by then, unless it is a tower service, whose errors leave it in place; a service that is
-/// overloaded should say so in its reply.
+/// [may](pool_driver::PoolBuilder::fail_fast_after). There is no pause before a retry: the connection that
+/// failed is gone by then, and the address that is overloaded or unfit rests. When a reply can't be followed by another
+/// attempt, it is the caller's.
 ///
 /// A server that is killed closes its connections one after the other, and accepts new ones until it stops
 /// listening. So a retry goes to another address than the one that has just failed the call, if another of
@@ -65,7 +71,7 @@ impl Retry {
     }
 
     /// Bounds the retries of all calls together: by default 20 % of the calls, plus 10 per second. When it is
-    /// used up, calls fail with the error that they would be repeated for.
+    /// used up, calls end with the error or the reply that they would be repeated for.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
         self

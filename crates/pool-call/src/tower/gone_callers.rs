@@ -25,9 +25,11 @@ pub(super) struct PolledCalls {
 }
 
 impl PolledCalls {
-    pub(super) fn add(&mut self, ended: &Ended) {
-        self.have_responses |= ended.is_response();
-        self.have_gone_callers |= !ended.is_response();
+    pub(super) fn add<Request, Reply, E>(&mut self, ended: &Ended<Request, Reply, E>) {
+        match ended {
+            Ended::Answered(_) => self.have_responses = true,
+            Ended::Abandoned => self.have_gone_callers = true,
+        }
     }
 }
 

@@ -1,24 +1,23 @@
 //! One call in flight at a service.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use pin_project::pin_project;
-use pool_driver::{BoxError, ConnectionEvent, Instant, Outcome, SharedError};
+use pool_driver::Instant;
 
 use crate::call::Responder;
 use crate::connection::Orphans;
 use crate::error::{ConnectionError, MaybeSentReason};
 
-/// Polls the future of a response, answers the call, and returns what became of it.
+/// Polls the future of a response, and looks whether its caller is still there.
 #[pin_project]
 pub(super) struct InFlight<F, Request, Reply> {
     #[pin]
     future: F,
-    /// `None` once it has answered, or the caller has gone.
+    /// `None` once it has ended, or the caller has gone.
     responder: Option<Responder<Request, Reply>>,
     /// Counts this call alone.
     orphan: Arc<Orphans>,
@@ -39,6 +38,10 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
         Self { future, responder: Some(responder), orphan, orphans, begun }
     }
 
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
     /// Tells the caller that its connection is over.
     pub(super) fn fail(self: Pin<&mut Self>, error: ConnectionError) {
         if let Some(responder) = self.project().responder.take() {
@@ -47,54 +50,29 @@ impl<F, Request, Reply> InFlight<F, Request, Reply> {
     }
 }
 
-/// What a connection tells of a call; nothing comes back unsent.
-pub(super) type CallNews = ConnectionEvent<Infallible>;
-
-/// Nobody waits for the call any more.
-pub(super) const CANCELLED: CallNews = ConnectionEvent::Finished(Outcome::Cancelled);
-
 /// What became of a call.
-pub(super) enum Ended {
-    Replied {
-        begun: Instant,
-    },
-    Failed {
-        begun: Instant,
-        error: SharedError,
-    },
-    /// The service has responded, and the caller has gone.
-    Unwanted,
-    /// The caller has gone, and the service has not responded.
+pub(super) enum Ended<Request, Reply, E> {
+    /// The service has answered.
+    Answered(Answer<Request, Reply, E>),
+    /// The caller has gone, and the service has not answered.
     Abandoned,
 }
 
-impl Ended {
-    /// Whether the service has responded, even with an error or without a caller.
-    pub(super) fn is_response(&self) -> bool {
-        !matches!(self, Self::Abandoned)
-    }
-
-    /// What the connection tells of it now.
-    pub(super) fn news(self, now: Instant) -> CallNews {
-        let latency = |begun| Some(now.saturating_duration_since(begun));
-        match self {
-            Self::Replied { begun } => {
-                ConnectionEvent::Finished(Outcome::Success { latency: latency(begun) })
-            }
-            Self::Failed { begun, error } => ConnectionEvent::Failed { latency: latency(begun), error },
-            Self::Unwanted | Self::Abandoned => CANCELLED,
-        }
-    }
+/// The answer of a service to one call.
+pub(super) struct Answer<Request, Reply, E> {
+    pub(super) result: Result<Reply, E>,
+    /// `None` if the caller has gone.
+    pub(super) responder: Option<Responder<Request, Reply>>,
+    pub(super) begun: Instant,
 }
 
 impl<F, Request, Reply, E> Future for InFlight<F, Request, Reply>
 where
     F: Future<Output = Result<Reply, E>>,
-    E: Into<BoxError>,
 {
-    type Output = Ended;
+    type Output = Ended<Request, Reply, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         // Before the look at it: a caller that goes later wakes.
         this.orphan.watch(cx.waker());
@@ -106,23 +84,12 @@ where
             orphans.fetch_add(1, Ordering::Relaxed);
         }
         let Poll::Ready(result) = this.future.poll(cx) else { return Poll::Pending };
-        let begun = *this.begun;
-        let Some(responder) = this.responder.take() else {
-            if let Some(orphans) = this.orphans {
-                orphans.fetch_sub(1, Ordering::Relaxed);
-            }
-            return Poll::Ready(Ended::Unwanted);
-        };
-        Poll::Ready(match result {
-            Ok(reply) => match responder.reply(reply) {
-                Ok(()) => Ended::Replied { begun },
-                Err(_) => Ended::Unwanted,
-            },
-            Err(error) => {
-                let error: SharedError = error.into().into();
-                responder.fail(MaybeSentReason::ServiceFailed(Arc::clone(&error)));
-                Ended::Failed { begun, error }
-            }
-        })
+        let responder = this.responder.take();
+        if responder.is_none()
+            && let Some(orphans) = this.orphans
+        {
+            orphans.fetch_sub(1, Ordering::Relaxed);
+        }
+        Poll::Ready(Ended::Answered(Answer { result, responder, begun: *this.begun }))
     }
 }

@@ -6,14 +6,17 @@
 //!
 //! [`ServiceConnection`] makes a connection of a service that is one connection to one server.
 
+mod answers;
 mod call_pool;
 mod gone_callers;
 mod in_flight;
 mod retry;
 mod service_calls;
 mod service_connection;
+mod settle;
 mod timeout;
 
+pub use answers::{AnswerRules, Answers, FindUnsent, JudgeAnswer, Unsent};
 pub use retry::{Retried, RetryFuture, RetryLayer};
 pub use service_connection::{NoBackground, ServiceConnection};
 pub use timeout::{Timeout, TimeoutFuture, TimeoutLayer};

@@ -4,41 +4,58 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pool_driver::{BoxError, ConnectionEvent, Instant};
+use pool_driver::{BoxError, Instant};
 use tower_service::Service;
 
+use super::answers::Answers;
 use super::gone_callers::{GoneCallers, PolledCalls};
-use super::in_flight::{CANCELLED, CallNews, InFlight};
+use super::in_flight::{Ended, InFlight};
+use super::settle::{CallNews, cancelled, settle};
 use crate::call::Call;
 use crate::connection::{Orphans, release_capacity};
 use crate::error::ConnectionError;
 use crate::policy::IN_FLIGHT_MAX;
 
-/// A service, and its calls in flight.
-pub(super) struct ServiceCalls<S: Service<Request>, Request> {
+/// A service, its calls in flight, and the rules of its answers.
+pub(super) struct ServiceCalls<S: Service<Request>, Request, P> {
     /// `None` once it takes no more requests.
     service: Option<S>,
     in_flight: FuturesUnordered<InFlight<S::Future, Request, S::Response>>,
     in_flight_max: usize,
     gone_callers: GoneCallers,
+    rules: P,
     /// What became of calls, for a pool that polls for it.
-    news: VecDeque<CallNews>,
+    news: VecDeque<CallNews<Request, S::Response>>,
     /// By the pool's runtime.
     now: Instant,
+    /// When the service has answered a call.
+    heard: Instant,
 }
 
-impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
-    pub(super) fn new(service: S) -> Self {
+/// What a poll of all calls has brought for their connection.
+#[derive(Default)]
+pub(super) struct Polled {
+    /// The peer asks for no more calls.
+    pub(super) is_goodbye: bool,
+    /// The rules have panicked.
+    pub(super) error: Option<ConnectionError>,
+}
+
+impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
+    pub(super) fn new(service: S, rules: P) -> Self {
         Self {
             service: Some(service),
             in_flight: FuturesUnordered::new(),
             in_flight_max: IN_FLIGHT_MAX,
             gone_callers: GoneCallers::new(),
+            rules,
             news: VecDeque::new(),
             now: Instant::ZERO,
+            heard: Instant::ZERO,
         }
     }
 
@@ -83,10 +100,29 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
     }
 
     /// What became of a call that was not reported yet.
-    pub(super) fn take_news<T>(&mut self) -> Option<ConnectionEvent<T>> {
+    pub(super) fn take_news(&mut self) -> Option<CallNews<Request, S::Response>> {
         let news = self.news.pop_front()?;
         release_capacity(&mut self.news);
-        Some(news.map(|never| match never {}))
+        Some(news)
+    }
+
+    /// The same calls by other rules, before the first.
+    pub(super) fn with_rules<Q>(self, change: impl FnOnce(P) -> Q) -> ServiceCalls<S, Request, Q> {
+        let Self { service, in_flight, in_flight_max, gone_callers, rules, news, now, heard } = self;
+        let rules = change(rules);
+        ServiceCalls { service, in_flight, in_flight_max, gone_callers, rules, news, now, heard }
+    }
+
+    /// How many calls are in flight.
+    pub(super) fn owed(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// For how long the service has answered nothing while calls were in flight.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        let calls = Pin::new(&self.in_flight).iter_pin_ref();
+        let owed_since = calls.map(|call| call.begun()).min()?;
+        Some(self.now.saturating_duration_since(owed_since.max(self.heard)))
     }
 
     /// Whether the service takes a request; an error if it never does again. `None` if it is gone.
@@ -108,7 +144,7 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
         let orphan = Arc::new(Orphans::default());
         let Some((request, responder)) = call.begin_with(Some(Arc::clone(&orphan))) else {
             if keeps_news {
-                self.news.push_back(CANCELLED);
+                self.news.push_back(cancelled());
             }
             return;
         };
@@ -126,19 +162,41 @@ impl<S: Service<Request>, Request> ServiceCalls<S, Request> {
     }
 }
 
-impl<S, Request> ServiceCalls<S, Request>
+impl<S, Request, P> ServiceCalls<S, Request, P>
 where
     S: Service<Request, Error: Into<BoxError>>,
+    P: Answers<Request, S::Response, S::Error>,
 {
     /// Polls the calls in flight, as far as they get.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, keeps_news: bool) {
-        let mut polled = PolledCalls::default();
-        while let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(cx) {
-            polled.add(&ended);
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, keeps_news: bool) -> Polled {
+        let mut calls = PolledCalls::default();
+        let mut polled = Polled::default();
+        while polled.error.is_none()
+            && let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(cx)
+        {
+            calls.add(&ended);
+            let news = match ended {
+                Ended::Abandoned => cancelled(),
+                Ended::Answered(answer) => {
+                    self.heard = self.now;
+                    let latency = self.now.saturating_duration_since(answer.begun);
+                    match settle(answer, latency, &mut self.rules) {
+                        Ok(settled) => {
+                            polled.is_goodbye |= settled.is_goodbye;
+                            settled.news
+                        }
+                        Err(error) => {
+                            polled.error = Some(error);
+                            break;
+                        }
+                    }
+                }
+            };
             if keeps_news {
-                self.news.push_back(ended.news(self.now));
+                self.news.push_back(news);
             }
         }
-        self.gone_callers.on_polled(&polled);
+        self.gone_callers.on_polled(&calls);
+        polled
     }
 }

@@ -6,9 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 use pin_project::pin_project;
-use pool_driver::{BoxError, Connection, ConnectionEvent, Instant};
+use pool_driver::{BoxError, Connection, ConnectionEvent, Instant, Verdict};
 use tower_service::Service;
 
+use super::answers::{AnswerRules, Answers, Unsent};
 use super::service_calls::ServiceCalls;
 use crate::call::Call;
 use crate::connection::Ending;
@@ -62,17 +63,19 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 ///   HTTP/1.1 closes the connection. If the server works on the request all the same, it is better
 ///   [finished](Self::finish_abandoned).
 /// - When callers go 16 times in a row, and no response comes in between, the connection fails
-///   with [`NotAnswering`](ConnectionError::NotAnswering), and so do the calls in flight: a dead peer is
+///   with [`CallersGaveUp`](ConnectionError::CallersGaveUp), and so do the calls in flight: a dead peer is
 ///   detected even if its callers are less patient than the pool. Callers that go together count
 ///   once; calls that are finished without their callers don't count.
 #[pin_project]
-pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground> {
-    calls: ServiceCalls<S, Request>,
+pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground, P = AnswerRules> {
+    calls: ServiceCalls<S, Request, P>,
     /// `None` once it has ended.
     #[pin]
     background: Option<Background>,
     /// Requests were sent and have not been flushed: a batch goes on.
     is_unflushed: bool,
+    /// It was asked to close.
+    is_closing: bool,
     ending: Ending,
 }
 
@@ -84,25 +87,26 @@ impl<S: Service<Request>, Request> ServiceConnection<S, Request> {
     /// tells, when the next call comes.
     pub fn new(service: S) -> Self {
         Self {
-            calls: ServiceCalls::new(service),
+            calls: ServiceCalls::new(service, AnswerRules::default()),
             background: None,
             is_unflushed: false,
+            is_closing: false,
             ending: Ending::new(),
         }
     }
 }
 
-impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Background> {
+impl<S: Service<Request>, Request, Background, P> ServiceConnection<S, Request, Background, P> {
     /// Polls this future too, for as long as the connection lives: the half of a client that reads
     /// and writes. When it ends, the connection does.
     #[must_use]
-    pub fn background<B, E>(self, background: B) -> ServiceConnection<S, Request, B>
+    pub fn background<B, E>(self, background: B) -> ServiceConnection<S, Request, B, P>
     where
         B: Future<Output = Result<(), E>>,
         E: Into<BoxError>,
     {
-        let Self { calls, background: _, is_unflushed, ending } = self;
-        ServiceConnection { calls, background: Some(background), is_unflushed, ending }
+        let Self { calls, background: _, is_unflushed, is_closing, ending } = self;
+        ServiceConnection { calls, background: Some(background), is_unflushed, is_closing, ending }
     }
 
     /// How many calls may be in flight; 256 by default, 1 at least. The service's readiness may allow
@@ -111,6 +115,20 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
     pub fn in_flight_max(mut self, calls: usize) -> Self {
         self.calls.set_in_flight_max(calls);
         self
+    }
+
+    /// Answers by these rules, instead of closures: what responses and errors mean.
+    #[must_use]
+    pub fn answers<Q>(self, rules: Q) -> ServiceConnection<S, Request, Background, Q>
+    where
+        Q: Answers<Request, S::Response, S::Error>,
+    {
+        self.with_rules(|_| rules)
+    }
+
+    fn with_rules<Q>(self, change: impl FnOnce(P) -> Q) -> ServiceConnection<S, Request, Background, Q> {
+        let Self { calls, background, is_unflushed, is_closing, ending } = self;
+        ServiceConnection { calls: calls.with_rules(change), background, is_unflushed, is_closing, ending }
     }
 
     /// Finishes calls whose callers have gone, and throws their responses away: for protocols that
@@ -124,10 +142,60 @@ impl<S: Service<Request>, Request, Background> ServiceConnection<S, Request, Bac
     }
 }
 
-impl<S, Request, Background, E> ServiceConnection<S, Request, Background>
+impl<S: Service<Request>, Request, Background, J, U>
+    ServiceConnection<S, Request, Background, AnswerRules<J, U>>
+{
+    /// What a response or an error means: see [`Answers::judge`].
+    ///
+    /// ```
+    /// use pool_call::tower::ServiceConnection;
+    /// use pool_driver::Verdict;
+    /// # use std::io::{self, ErrorKind};
+    /// # fn example<S: tower_service::Service<String, Response = u16, Error = io::Error>>(client: S)
+    /// # -> impl Sized + use<S> {
+    /// ServiceConnection::new(client).judge(|answer: Result<&u16, &io::Error>| match answer {
+    ///     Ok(503) => Verdict::Overloaded { pause: None },
+    ///     Err(error) if error.kind() != ErrorKind::InvalidInput => Verdict::Failure,
+    ///     _ => Verdict::Success,
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn judge<F>(self, judge: F) -> ServiceConnection<S, Request, Background, AnswerRules<F, U>>
+    where
+        F: FnMut(Result<&S::Response, &S::Error>) -> Verdict,
+    {
+        self.with_rules(|AnswerRules { judge: _, unsent }| AnswerRules { judge, unsent })
+    }
+
+    /// Whether an error says that its request was certainly not processed: see [`Answers::unsent`].
+    ///
+    /// ```
+    /// use pool_call::tower::{ServiceConnection, Unsent};
+    /// # enum Error { Refused { request: String }, Other }
+    /// # impl From<Error> for pool_driver::BoxError { fn from(_: Error) -> Self { "an error".into() } }
+    /// # fn example<S: tower_service::Service<String, Response = u16, Error = Error>>(client: S)
+    /// # -> impl Sized + use<S> {
+    /// ServiceConnection::new(client).unsent(|error| match error {
+    ///     Error::Refused { request } => Unsent::Returned(request, Error::Other),
+    ///     error => Unsent::Unknown(error),
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unsent<F>(self, unsent: F) -> ServiceConnection<S, Request, Background, AnswerRules<J, F>>
+    where
+        F: FnMut(S::Error) -> Unsent<Request, S::Error>,
+    {
+        self.with_rules(|AnswerRules { judge, unsent: _ }| AnswerRules { judge, unsent })
+    }
+}
+
+impl<S, Request, Background, P, E> ServiceConnection<S, Request, Background, P>
 where
     S: Service<Request, Error: Into<BoxError>>,
     Background: Future<Output = Result<(), E>>,
+    P: Answers<Request, S::Response, S::Error>,
     E: Into<BoxError>,
 {
     /// Polls calls and background, as far as they get.
@@ -154,12 +222,14 @@ where
 
     fn poll_calls(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.project();
-        this.calls.poll(cx, this.ending.is_pooled());
-        if this.calls.are_all_orphans() {
+        let polled = this.calls.poll(cx, this.ending.is_pooled());
+        if polled.is_goodbye || this.calls.are_all_orphans() {
             this.ending.go_away();
         }
-        if this.calls.are_unanswered() && !this.ending.is_over() {
-            fail(this.calls, this.ending);
+        if let Some(error) = polled.error {
+            fail(this.calls, this.ending, error);
+        } else if this.calls.are_unanswered() && !this.ending.is_over() {
+            fail(this.calls, this.ending, ConnectionError::CallersGaveUp);
         }
     }
 
@@ -198,11 +268,12 @@ where
     }
 }
 
-impl<S, Request, Background, E> Connection<Call<Request, S::Response>>
-    for ServiceConnection<S, Request, Background>
+impl<S, Request, Background, P, E> Connection<Call<Request, S::Response>>
+    for ServiceConnection<S, Request, Background, P>
 where
     S: Service<Request, Error: Into<BoxError>>,
     Background: Future<Output = Result<(), E>>,
+    P: Answers<Request, S::Response, S::Error>,
     E: Into<BoxError>,
 {
     const REPORTS_OUTCOMES: bool = true;
@@ -224,20 +295,31 @@ where
 
     fn give_up(self: Pin<&mut Self>) {
         let this = self.project();
-        fail(this.calls, this.ending);
+        let error = match this.calls.silence() {
+            _ if *this.is_closing => ConnectionError::NotDrained { owed: this.calls.owed() },
+            Some(silence) => ConnectionError::Silent { silence },
+            None => ConnectionError::Blocked,
+        };
+        fail(this.calls, this.ending, error);
     }
 }
 
-/// The peer doesn't answer: no call in flight is waited for any longer.
-fn fail<S: Service<Request>, Request>(calls: &mut ServiceCalls<S, Request>, ending: &mut Ending) {
-    ending.fail(ConnectionError::NotAnswering);
-    calls.fail_all(&ConnectionError::NotAnswering);
+/// No call in flight is waited for any longer.
+fn fail<S: Service<Request>, Request, P>(
+    calls: &mut ServiceCalls<S, Request, P>,
+    ending: &mut Ending,
+    error: ConnectionError,
+) {
+    calls.fail_all(&error);
+    ending.fail(error);
 }
 
-impl<S, Request, Background, E> Sink<Call<Request, S::Response>> for ServiceConnection<S, Request, Background>
+impl<S, Request, Background, P, E> Sink<Call<Request, S::Response>>
+    for ServiceConnection<S, Request, Background, P>
 where
     S: Service<Request, Error: Into<BoxError>>,
     Background: Future<Output = Result<(), E>>,
+    P: Answers<Request, S::Response, S::Error>,
     E: Into<BoxError>,
 {
     type Error = ConnectionError;
@@ -284,6 +366,7 @@ where
 
     /// Ready when all calls are answered, the service is dropped, and the background has ended.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        *self.as_mut().project().is_closing = true;
         self.as_mut().drive(cx);
         if self.calls.has_news() {
             cx.waker().wake_by_ref();

@@ -9,9 +9,10 @@ use pool_call::{CallPool, Calls, Pipelined, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
 use pool_driver::{Ended, FixedAddresses, PoolBuilder, Snapshot};
 
+use super::talk::Talk;
 use super::{Answered, End, Peer, Reply, Request, Transport, request};
 
-type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply>, String>>;
+type Dial = std::future::Ready<Result<Pipelined<Transport, Request, Reply, Talk>, String>>;
 pub(crate) type Connector = Box<dyn FnMut(u16) -> Dial>;
 
 /// A pool, and the peers it has connected to, in that order.
@@ -64,7 +65,8 @@ impl Peers {
             let peer = Peer::default();
             peers.all.borrow_mut().push(peer.clone());
             peers.addresses.borrow_mut().push(address);
-            ready(Ok(Pipelined::new(peer.transport()).in_flight_max(in_flight_max)))
+            let connection = Pipelined::with_protocol(peer.transport(), Talk::default());
+            ready(Ok(connection.in_flight_max(in_flight_max)))
         })
     }
 }

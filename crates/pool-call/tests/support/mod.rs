@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test file uses another part")]
 
 pub(crate) mod bench;
+pub(crate) mod talk;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -66,6 +68,8 @@ struct PeerState {
     has_hung_up: bool,
     panics: bool,
     is_blocked: bool,
+    /// It takes what is written, and never says that it has.
+    holds_flushes: bool,
     write_error: Option<String>,
     flushes: usize,
     is_shut: bool,
@@ -129,6 +133,18 @@ impl Peer {
         self.change(|state| state.incoming.push_back(Ok(Reply { id, number })));
     }
 
+    /// Says something under the id of a request, which stays unanswered.
+    pub(crate) fn say_of(&self, index: usize, number: usize) {
+        let id = self.state.borrow().received[index].id;
+        self.say(id, number);
+    }
+
+    /// Answers one of the requests that have not been answered with another number.
+    pub(crate) fn answer_with(&self, index: usize, number: usize) {
+        self.say_of(index, number);
+        self.state.borrow_mut().received.remove(index);
+    }
+
     pub(crate) fn send_garbage(&self) {
         self.change(|state| state.incoming.push_back(Err("garbage".to_owned())));
     }
@@ -144,6 +160,10 @@ impl Peer {
 
     pub(crate) fn block(&self, is_blocked: bool) {
         self.change(|state| state.is_blocked = is_blocked);
+    }
+
+    pub(crate) fn hold_flushes(&self, holds_flushes: bool) {
+        self.change(|state| state.holds_flushes = holds_flushes);
     }
 
     pub(crate) fn break_writes(&self) {
@@ -192,7 +212,7 @@ impl Sink<Request> for Transport {
         if let Some(error) = &state.write_error {
             return Poll::Ready(Err(error.clone()));
         }
-        if state.is_blocked {
+        if state.is_blocked || state.holds_flushes {
             return Poll::Pending;
         }
         state.flushes += usize::from(!state.buffer.is_empty());
@@ -352,6 +372,8 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
 pub(crate) enum Told {
     Success,
     Failure,
+    Overloaded(Option<Duration>),
+    Unfit,
     Cancelled,
     Unsent(usize),
     GoingAway,
@@ -366,6 +388,8 @@ impl From<Result<Event, ConnectionError>> for Told {
             Ok(ConnectionEvent::Finished(Outcome::Failure { .. }) | ConnectionEvent::Failed { .. }) => {
                 Self::Failure
             }
+            Ok(ConnectionEvent::Finished(Outcome::Overloaded { pause, .. })) => Self::Overloaded(pause),
+            Ok(ConnectionEvent::Finished(Outcome::Unfit { .. })) => Self::Unfit,
             Ok(ConnectionEvent::Finished(Outcome::Cancelled)) => Self::Cancelled,
             Ok(ConnectionEvent::Unsent(call)) => {
                 let (request, responder) = call.begin().expect("nobody gives back what nobody wants");
@@ -375,7 +399,7 @@ impl From<Result<Event, ConnectionError>> for Told {
             Ok(ConnectionEvent::GoingAway) => Self::GoingAway,
             Ok(ConnectionEvent::Closed) => Self::Closed,
             Ok(event) => panic!("unknown: {event:?}"),
-            Err(error) => Self::Failed(format!("{error:?}")),
+            Err(error) => Self::Failed(error.to_string()),
         }
     }
 }
@@ -387,6 +411,7 @@ pub(crate) enum End {
     Reply(usize),
     NotSent(usize, &'static str),
     MaybeSent(&'static str),
+    Unprocessed,
 }
 
 pub(crate) fn end_of(answer: &mut (impl Future<Output = Answered> + Unpin)) -> End {
@@ -410,6 +435,7 @@ impl From<Answered> for End {
                     NotSentReason::Undelivered { .. } => "undelivered",
                     NotSentReason::TimedOut { .. } => "timed out",
                     NotSentReason::SinkFailed(_) => "sink failed",
+                    NotSentReason::Unprocessed(_) => "unprocessed",
                     NotSentReason::Dropped => "dropped",
                     _ => "unknown",
                 };
@@ -418,14 +444,25 @@ impl From<Answered> for End {
             Err(CallError::MaybeSent { reason }) => Self::MaybeSent(match reason {
                 MaybeSentReason::ConnectionFailed(ConnectionError::Transport(_)) => "transport",
                 MaybeSentReason::ConnectionFailed(ConnectionError::Closed) => "closed",
-                MaybeSentReason::ConnectionFailed(ConnectionError::UnexpectedReply) => "unexpected reply",
-                MaybeSentReason::ConnectionFailed(ConnectionError::NotAnswering) => "not answering",
+                MaybeSentReason::ConnectionFailed(ConnectionError::UnexpectedReply { .. }) => {
+                    "unexpected reply"
+                }
+                MaybeSentReason::ConnectionFailed(ConnectionError::TooManyParts) => "too many parts",
+                MaybeSentReason::ConnectionFailed(ConnectionError::TooManyControls) => "too many controls",
+                MaybeSentReason::ConnectionFailed(ConnectionError::Silent { .. }) => "silent",
+                MaybeSentReason::ConnectionFailed(ConnectionError::Blocked) => "blocked",
+                MaybeSentReason::ConnectionFailed(ConnectionError::NotDrained { .. }) => "not drained",
+                MaybeSentReason::ConnectionFailed(ConnectionError::CallersGaveUp) => "callers gave up",
+                MaybeSentReason::ConnectionFailed(ConnectionError::ProtocolPanicked(_)) => {
+                    "protocol panicked"
+                }
                 MaybeSentReason::ServiceFailed(_) => "service",
                 MaybeSentReason::SinkFailed(_) => "sink failed",
                 MaybeSentReason::TimedOut => "timed out",
                 MaybeSentReason::Dropped => "dropped",
                 _ => "unknown",
             }),
+            Err(CallError::Unprocessed { .. }) => Self::Unprocessed,
             Err(error) => panic!("unknown: {error:?}"),
         }
     }

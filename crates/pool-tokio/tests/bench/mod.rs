@@ -311,12 +311,10 @@ fn end_of(number: u32, answered: Result<Reply, CallError<Request>>) -> End {
                 End::Broken(error.kind())
             }
             MaybeSentReason::ConnectionFailed(ConnectionError::Closed) => End::MaybeSent("closed"),
-            MaybeSentReason::ConnectionFailed(ConnectionError::UnexpectedReply) => {
+            MaybeSentReason::ConnectionFailed(ConnectionError::UnexpectedReply { .. }) => {
                 End::MaybeSent("unexpected reply")
             }
-            MaybeSentReason::ConnectionFailed(ConnectionError::NotAnswering) => {
-                End::MaybeSent("not answering")
-            }
+            MaybeSentReason::ConnectionFailed(ConnectionError::Silent { .. }) => End::MaybeSent("silent"),
             MaybeSentReason::TimedOut => End::MaybeSent("timed out"),
             MaybeSentReason::Dropped => End::MaybeSent("dropped"),
             reason => panic!("{reason:?}"),
