@@ -58,6 +58,9 @@ pub enum SlotEvent {
     Failed(FailureKind),
     /// The connection is gone in good order: the peer closed it, or a drain is complete.
     Closed,
+    /// The peer has said something, if only a part of a reply: it is alive. An answer says so, too; that nobody
+    /// wants to know of an item any more does not.
+    Progress,
     /// The connection asks to be replaced; it still has to flush and close.
     GoingAway,
     /// [`Output::Drop`](crate::Output::Drop) is carried out: the dial or connection is gone, and has told
@@ -88,6 +91,7 @@ pub(crate) enum Input {
     Closed,
     GoingAway,
     Dropped,
+    Progress,
     /// The machine wants the slot to drain.
     Drain,
     /// The machine abandons the slot.
@@ -104,6 +108,7 @@ impl SlotEvent {
             Self::Failed(_) => Input::Failed,
             Self::Closed => Input::Closed,
             Self::GoingAway => Input::GoingAway,
+            Self::Progress => Input::Progress,
             Self::Dropped => Input::Dropped,
         }
     }
@@ -127,16 +132,16 @@ pub(crate) fn transition(state: SlotState, input: Input) -> Transition {
 
 /// The life of a slot, a row for each state and a column for each input, in the order of the
 /// enums. This is the only place that says what may follow what.
-const TRANSITIONS: [[Transition; 10]; 5] = {
+const TRANSITIONS: [[Transition; 11]; 5] = {
     use SlotState::{Busy, Draining, Dropping, Ready};
     use Transition::{End, Invalid as No, Stay, To};
     [
-        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Drain, Drop
-        [To(Busy), No, No, No, End, End, No, No, No, To(Dropping)],
-        [No, Stay, To(Ready), Stay, End, End, To(Draining), No, To(Draining), To(Dropping)],
-        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, To(Draining), To(Dropping)],
-        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, To(Dropping)],
-        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, No, No],
+        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Progress, Drain, Drop
+        [To(Busy), No, No, No, End, End, No, No, No, No, To(Dropping)],
+        [No, Stay, To(Ready), Stay, End, End, To(Draining), No, Stay, To(Draining), To(Dropping)],
+        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, Stay, To(Draining), To(Dropping)],
+        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, Stay, To(Dropping)],
+        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, Stay, No, No],
     ]
 };
 
@@ -352,7 +357,7 @@ mod tests {
     use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
 
     const STATES: [SlotState; 5] = [Dialling, Busy, Ready, Draining, Dropping];
-    const INPUTS: [Input; 10] = [
+    const INPUTS: [Input; 11] = [
         Input::Connected,
         Input::Sent,
         Input::Ready,
@@ -361,6 +366,7 @@ mod tests {
         Input::Closed,
         Input::GoingAway,
         Input::Dropped,
+        Input::Progress,
         Input::Drain,
         Input::Drop,
     ];
@@ -375,7 +381,7 @@ mod tests {
             (_, Input::Failed | Input::Closed) => Transition::End,
             (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
             (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
-            (Draining, _) | (_, Input::Sent) => Transition::Stay,
+            (Draining, _) | (_, Input::Sent | Input::Progress) => Transition::Stay,
             (_, Input::GoingAway | Input::Drain) => Transition::To(Draining),
             (Busy, Input::Ready) => Transition::To(Ready),
             (Busy | Ready, Input::Ready | Input::Busy) => Transition::Stay,

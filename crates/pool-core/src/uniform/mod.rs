@@ -313,6 +313,28 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
+    /// Tells that nobody wants to know of an item any more that the slot was sent, and that the peer owes nothing for
+    /// it, while it is not known yet whether the peer is rid of it: a stream of HTTP/2 that was reset. The item stays
+    /// in flight until [`handle_outcome`](Self::handle_outcome), which tells that it was
+    /// [`Cancelled`](Outcome::Cancelled).
+    ///
+    /// `Invalid`, and nothing has changed, if all that is in flight was abandoned before.
+    pub fn handle_abandoned(&mut self, id: SlotId, now: Instant) -> Handled {
+        self.advance(now);
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        let _ = slot;
+        Handled::Applied
+    }
+
+    /// Tells how many items may be in flight on a connection at once. It is asked for when an address has connections
+    /// that are silent: see [`Config::outcome_timeout`].
+    pub fn handle_in_flight_max(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
+        self.advance(now);
+        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        let _ = (slot, items);
+        Handled::Applied
+    }
+
     #[cold]
     fn on_first_answer(&mut self, id: SlotId) {
         self.update_deadline(id.0.index);
