@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::backoff::Backoff;
 use crate::config_error::{ConfigError, Problem, check_count, check_optional_duration};
 use crate::pace::Pace;
+use crate::silence::Silence;
 
 /// When connections are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -76,10 +77,8 @@ pub struct Config {
     /// each; off by default, and only together with [`Opening::Lazy`]. One that pushes back, or
     /// that owes outcomes, isn't idle.
     pub idle_timeout: Option<Duration>,
-    /// Drop a connection that owes outcomes and has reported none for this long: its peer doesn't
-    /// answer. Off by default, and only for connections that report an outcome for each item; any
-    /// other would be dropped so long after its first item.
-    pub outcome_timeout: Option<Duration>,
+    /// What is made of connections that owe outcomes and whose peers say nothing; nothing by default.
+    pub silence: Silence,
     /// Ask the name service to look again, when connections keep failing, at most once in this time;
     /// 30 s by default, which is gRPC's bound too.
     pub refresh_interval_min: Duration,
@@ -104,7 +103,7 @@ impl Default for Config {
             fail_fast_after: None,
             lifetime_max: None,
             idle_timeout: None,
-            outcome_timeout: None,
+            silence: Silence::default(),
             refresh_interval_min: Duration::from_secs(30),
             addresses_max: 65_536,
             items_per_turn: 1,
@@ -131,7 +130,7 @@ impl Config {
         check_optional_duration("fail_fast_after", self.fail_fast_after)?;
         check_optional_duration("lifetime_max", self.lifetime_max)?;
         check_optional_duration("idle_timeout", self.idle_timeout)?;
-        check_optional_duration("outcome_timeout", self.outcome_timeout)?;
+        self.silence.validate()?;
         if self.idle_timeout.is_some() && self.opening == Opening::Eager {
             return Err(ConfigError::new("idle_timeout", Problem::NeedsLazy));
         }

@@ -84,6 +84,7 @@ pub(crate) struct SlotCounts {
     pub(crate) dialling: u16,
     pub(crate) busy: u16,
     pub(crate) ready: u16,
+    pub(crate) suspect: u16,
     pub(crate) draining: u16,
     /// The most connections that were allowed since it has had some that drain.
     pub(crate) draining_max: u16,
@@ -189,6 +190,8 @@ impl<A> KnownAddress<A> {
         }
         // That one may just have gone, a moment before its replacement is called off.
         let held = self.count.held().saturating_sub(u16::from(self.is_replacing()));
+        // As many may be made beside suspects as there are usually.
+        let held = held + self.count.suspect.saturating_sub(connections_per_address);
         let missing = connections_per_address.saturating_sub(held);
         if self.answered && !self.is_failing() {
             missing

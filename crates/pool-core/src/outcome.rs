@@ -52,6 +52,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it shows that the peer is alive. That nobody wants to know any more, and that an item never left, says
+    /// nothing of the peer.
+    pub(crate) const fn is_answer(&self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Unsent)
+    }
+
     /// How long it took until the reply began, unless that was told before or there was none.
     ///
     /// ```

@@ -179,6 +179,24 @@ pub enum Event<A> {
         /// Its id until it is forgotten.
         id: AddressId,
     },
+    /// A connection is silent while it owes outcomes: it takes no new items, and another is made beside it.
+    Suspected {
+        /// Which.
+        slot: SlotId,
+        /// Whose.
+        address: A,
+        /// The id of that address.
+        id: AddressId,
+    },
+    /// A suspect has said something, or owes nothing any more: it takes items again.
+    Cleared {
+        /// Which.
+        slot: SlotId,
+        /// Whose.
+        address: A,
+        /// The id of that address.
+        id: AddressId,
+    },
     /// The address rests (again) for what its replies said. It keeps its connections.
     Rested {
         /// Which.

@@ -16,7 +16,7 @@ pub enum DrainReason {
     Lifetime,
     /// It was idle for too long.
     Idle,
-    /// The settings changed, and its address needs fewer connections.
+    /// Its address has one too many: the settings changed, or a suspect that it was made beside is none any more.
     Surplus,
     /// The pool closes.
     PoolClosing,
@@ -30,6 +30,9 @@ pub enum SlotEnd {
     Closed,
     /// It failed. A dial that ran into its timeout has failed with `TimedOut`.
     Failed(FailureKind),
+    /// It was silent while it owed outcomes, and that is not held against its address: another connection was
+    /// answered ([`suspect_after`](crate::Silence::suspect_after)), or nobody waited for what was in flight.
+    Silent,
     /// The drain took too long.
     DrainTimedOut,
     /// It was draining, and a newer draining connection to the same address needed the place.
@@ -38,7 +41,7 @@ pub enum SlotEnd {
     AddressLeft,
     /// It was a dial, and the pool closes.
     PoolClosing,
-    /// It was a dial, and the settings changed: its address needs fewer connections.
+    /// It was a dial, and its address has one too many: the settings changed, or a suspect is none any more.
     Surplus,
 }
 

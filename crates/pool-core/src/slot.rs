@@ -1,5 +1,6 @@
 //! The place of one connection, from dial to close.
 
+use core::num::NonZero;
 use core::time::Duration;
 
 use crate::config::Config;
@@ -25,6 +26,9 @@ pub enum SlotState {
     Busy,
     /// Connected, and took items when last seen. A hint: ask the connection before sending.
     Ready,
+    /// Connected, and silent while it owes outcomes, for as long as
+    /// [`suspect_after`](crate::Silence::suspect_after): takes no new item until its peer says something.
+    Suspect,
     /// Takes no new item, flushes what it holds, closes.
     Draining,
     /// Abandoned by [`Output::Drop`](crate::Output::Drop), and its owner has not yet reported
@@ -33,7 +37,7 @@ pub enum SlotState {
 }
 
 impl SlotState {
-    /// Whether the slot is connected and not on its way out.
+    /// Whether the slot is connected, no suspect and not on its way out.
     #[must_use]
     pub const fn is_connected(self) -> bool {
         matches!(self, Self::Busy | Self::Ready)
@@ -92,6 +96,8 @@ pub(crate) enum Input {
     GoingAway,
     Dropped,
     Progress,
+    /// The machine suspects that the slot's peer is dead.
+    Suspect,
     /// The machine wants the slot to drain.
     Drain,
     /// The machine abandons the slot.
@@ -132,16 +138,30 @@ pub(crate) fn transition(state: SlotState, input: Input) -> Transition {
 
 /// The life of a slot, a row for each state and a column for each input, in the order of the
 /// enums. This is the only place that says what may follow what.
-const TRANSITIONS: [[Transition; 11]; 5] = {
-    use SlotState::{Busy, Draining, Dropping, Ready};
+const TRANSITIONS: [[Transition; 12]; 6] = {
+    use SlotState::{Busy, Draining, Dropping, Ready, Suspect};
     use Transition::{End, Invalid as No, Stay, To};
     [
-        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Progress, Drain, Drop
-        [To(Busy), No, No, No, End, End, No, No, No, No, To(Dropping)],
-        [No, Stay, To(Ready), Stay, End, End, To(Draining), No, Stay, To(Draining), To(Dropping)],
-        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, Stay, To(Draining), To(Dropping)],
-        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, Stay, To(Dropping)],
-        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, Stay, No, No],
+        // Connected, Sent, Ready, Busy, Failed, Closed, GoingAway, Dropped, Progress, Suspect, Drain, Drop
+        [To(Busy), No, No, No, End, End, No, No, No, No, No, To(Dropping)],
+        [
+            No,
+            Stay,
+            To(Ready),
+            Stay,
+            End,
+            End,
+            To(Draining),
+            No,
+            Stay,
+            To(Suspect),
+            To(Draining),
+            To(Dropping),
+        ],
+        [No, Stay, Stay, To(Busy), End, End, To(Draining), No, Stay, To(Suspect), To(Draining), To(Dropping)],
+        [No, Stay, Stay, Stay, End, End, To(Draining), No, To(Busy), No, To(Draining), To(Dropping)],
+        [No, Stay, Stay, Stay, End, End, Stay, No, Stay, No, Stay, To(Dropping)],
+        [Stay, Stay, Stay, Stay, Stay, Stay, Stay, End, Stay, No, No, No],
     ]
 };
 
@@ -155,6 +175,10 @@ pub(crate) struct Slot {
     pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
+    /// What a suspect was when it was last told.
+    pub(crate) was_ready: bool,
+    /// How many items it may have in flight, as far as that was told and is no more than 65,535.
+    pub(crate) in_flight_max: Option<NonZero<u16>>,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
@@ -215,6 +239,8 @@ impl Slot {
             trust,
             evidence,
             fresh: false,
+            was_ready: false,
+            in_flight_max: None,
             since: now,
             quiet_since: now,
             deadline: Instant::NEVER,
@@ -227,20 +253,20 @@ impl Slot {
         }
     }
 
-    /// It was sent an item. Returns whether its timer is now set too late for the timeout of its outcomes.
+    /// It was sent an item. Returns whether its timer is now set too late for the shortest silence that counts.
     ///
     /// A new item gives no more time to a connection that owes outcomes already. One that owes none has to report on
     /// this one before long.
     #[inline]
-    pub(crate) fn count_sent(&mut self, outcome_timeout: Option<Duration>, now: Instant) -> bool {
-        let is_watched = outcome_timeout.is_some() && self.unreported > 0;
+    pub(crate) fn count_sent(&mut self, shortest_silence: Option<Duration>, now: Instant) -> bool {
+        let is_watched = shortest_silence.is_some() && self.unreported > 0;
         self.sent += 1;
         self.unreported = self.unreported.wrapping_add(1);
         if is_watched {
             return false;
         }
         self.quiet_since = now;
-        self.is_due_sooner(outcome_timeout)
+        self.is_due_sooner(shortest_silence)
     }
 
     /// The reply to one of its items has begun to come. Returns whether there was one to come.
@@ -261,20 +287,24 @@ impl Slot {
     /// no answer to another is ever refused.
     #[inline]
     pub(crate) fn count_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
-        self.quiet_since = now;
         if self.answered > 0 || matches!(outcome, Outcome::Unsent | Outcome::Cancelled) {
-            return self.count_rare_outcome(outcome);
+            return self.count_rare_outcome(outcome, now);
         }
+        self.quiet_since = now;
         self.unreported = self.unreported.wrapping_sub(1);
         self.reported = Reported::Finished;
         outcome.latency()
     }
 
-    /// Some that are in flight were answered before, or this one has no answer.
+    /// Some that are in flight were answered before, or this one has no answer, and its peer may be as silent as
+    /// before.
     #[cold]
-    fn count_rare_outcome(&mut self, outcome: &Outcome) -> Option<Duration> {
+    fn count_rare_outcome(&mut self, outcome: &Outcome, now: Instant) -> Option<Duration> {
         let may_be_answered = self.in_flight() > self.answered.into();
         self.unreported = self.unreported.wrapping_sub(1);
+        if outcome.is_answer() || self.unreported == 0 {
+            self.quiet_since = now;
+        }
         if *outcome == Outcome::Unsent {
             self.reported = self.reported.max(Reported::Unsent);
             self.answered =
@@ -304,7 +334,7 @@ impl Slot {
     }
 
     fn reports_outcomes(&self, config: &Config) -> bool {
-        self.reported != Reported::Nothing || config.outcome_timeout.is_some()
+        self.reported != Reported::Nothing || config.silence.is_watched()
     }
 
     /// A first success, or the begin of one.
@@ -354,10 +384,10 @@ mod tests {
     use core::fmt::Write as _;
 
     use super::*;
-    use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
+    use SlotState::{Busy, Dialling, Draining, Dropping, Ready, Suspect};
 
-    const STATES: [SlotState; 5] = [Dialling, Busy, Ready, Draining, Dropping];
-    const INPUTS: [Input; 11] = [
+    const STATES: [SlotState; 6] = [Dialling, Busy, Ready, Suspect, Draining, Dropping];
+    const INPUTS: [Input; 12] = [
         Input::Connected,
         Input::Sent,
         Input::Ready,
@@ -367,6 +397,7 @@ mod tests {
         Input::GoingAway,
         Input::Dropped,
         Input::Progress,
+        Input::Suspect,
         Input::Drain,
         Input::Drop,
     ];
@@ -375,16 +406,21 @@ mod tests {
     fn expected(state: SlotState, input: Input) -> Transition {
         match (state, input) {
             (Dropping, Input::Dropped) => Transition::End,
-            (Dropping, Input::Drain | Input::Drop) | (_, Input::Dropped) => Transition::Invalid,
+            (Dropping, Input::Drain | Input::Drop | Input::Suspect) | (_, Input::Dropped) => {
+                Transition::Invalid
+            }
             (Dropping, _) => Transition::Stay,
             (_, Input::Drop) => Transition::To(Dropping),
             (_, Input::Failed | Input::Closed) => Transition::End,
             (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
             (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
+            (Suspect | Draining, Input::Suspect) => Transition::Invalid,
+            (Suspect, Input::Progress) => Transition::To(Busy),
             (Draining, _) | (_, Input::Sent | Input::Progress) => Transition::Stay,
             (_, Input::GoingAway | Input::Drain) => Transition::To(Draining),
             (Busy, Input::Ready) => Transition::To(Ready),
-            (Busy | Ready, Input::Ready | Input::Busy) => Transition::Stay,
+            (Busy | Ready, Input::Suspect) => Transition::To(Suspect),
+            (Busy | Ready | Suspect, Input::Ready | Input::Busy) => Transition::Stay,
         }
     }
 
@@ -404,7 +440,8 @@ mod tests {
         for state in STATES {
             for input in INPUTS {
                 if let Transition::To(next) = transition(state, input) {
-                    assert!(next > state || (state, next) == (Ready, Busy), "{state:?} -> {next:?}");
+                    let is_back = matches!((state, next), (Ready | Suspect, Busy));
+                    assert!(next > state || is_back, "{state:?} -> {next:?}");
                 }
             }
         }

@@ -37,7 +37,7 @@ fn f5_durations_of_zero_or_without_end_are_refused_by_name() {
         assert_eq!(refused(|config| config.fail_fast_after = Some(duration)).0, "fail_fast_after");
         assert_eq!(refused(|config| config.lifetime_max = Some(duration)).0, "lifetime_max");
         assert_eq!(refused(|config| config.idle_timeout = Some(duration)).0, "idle_timeout");
-        assert_eq!(refused(|config| config.outcome_timeout = Some(duration)).0, "outcome_timeout");
+        assert_eq!(refused(|config| config.silence.outcome_timeout = Some(duration)).0, "outcome_timeout");
         assert_eq!(refused(|config| config.backoff.base = duration).0, "backoff.base");
         assert_eq!(refused(|config| config.backoff.cap = duration).0, "backoff.cap");
     }
@@ -231,7 +231,7 @@ fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
 
 // Events.
 
-const EVENTS: [SlotEvent; 8] = [
+const EVENTS: [SlotEvent; 9] = [
     SlotEvent::Connected,
     SlotEvent::Sent,
     SlotEvent::Ready,
@@ -239,6 +239,7 @@ const EVENTS: [SlotEvent; 8] = [
     SlotEvent::Failed(FailureKind::Error),
     SlotEvent::Closed,
     SlotEvent::GoingAway,
+    SlotEvent::Progress,
     SlotEvent::Dropped,
 ];
 
@@ -252,7 +253,13 @@ fn slot_in(state: SlotState) -> (Bench, SlotId) {
     if state > SlotState::Busy {
         bench.ready(slot);
     }
-    if state > SlotState::Ready {
+    if state == SlotState::Suspect {
+        let mut settings = config(|_| ());
+        settings.silence.suspect_after = Some(secs(5));
+        bench.configure(settings);
+        bench.sent(slot);
+        bench.advance(secs(5));
+    } else if state > SlotState::Ready {
         bench.set([]);
     }
     if state > SlotState::Draining {
@@ -266,14 +273,16 @@ fn slot_in(state: SlotState) -> (Bench, SlotId) {
 
 #[test]
 fn c6_every_event_in_every_state_is_applied_or_refused_without_effect() {
-    use SlotState::{Busy, Dialling, Draining, Dropping, Ready};
-    for state in [Dialling, Busy, Ready, Draining, Dropping] {
+    use SlotState::{Busy, Dialling, Draining, Dropping, Ready, Suspect};
+    for state in [Dialling, Busy, Ready, Suspect, Draining, Dropping] {
         for event in EVENTS {
             let (mut bench, slot) = slot_in(state);
             let handled = bench.event(slot, event);
             let is_invalid = match state {
                 Dialling => !matches!(event, SlotEvent::Connected | SlotEvent::Failed(_) | SlotEvent::Closed),
-                Busy | Ready | Draining => matches!(event, SlotEvent::Connected | SlotEvent::Dropped),
+                Busy | Ready | Suspect | Draining => {
+                    matches!(event, SlotEvent::Connected | SlotEvent::Dropped)
+                }
                 Dropping => false,
             };
             assert_eq!(handled == Handled::Invalid, is_invalid, "{event:?} in {state:?}");

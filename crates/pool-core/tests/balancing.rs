@@ -255,7 +255,7 @@ fn an_answer_proves_that_the_address_works() {
 
 #[test]
 fn an_answer_ends_the_silence_but_the_rest_of_it_may_not_take_for_ever() {
-    let settings = config(|config| config.outcome_timeout = Some(secs(10)));
+    let settings = config(|config| config.silence.outcome_timeout = Some(secs(10)));
     let mut bench = Bench::balanced(settings, Log::default(), 1);
     bench.set([A]);
     bench.connect_all();

@@ -479,7 +479,7 @@ fn turns_that_have_begun_become_longer_and_shorter() {
 
 #[test]
 fn a_connection_that_owes_outcomes_is_given_time_from_its_last_item_when_it_comes_to_be_watched() {
-    let watched = |timeout| config(|config| config.outcome_timeout = timeout);
+    let watched = |timeout| config(|config| config.silence.outcome_timeout = timeout);
     let mut bench = Bench::up(watched(None), [A]);
     let slot = bench.open(A)[0];
     bench.sent(slot);

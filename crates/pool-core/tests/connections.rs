@@ -639,7 +639,7 @@ fn a_connection_that_goes_away_is_replaced_at_once() {
 
 /// An address with one connection, which is dropped when it is silent for 10 s.
 fn silent() -> (Bench, SlotId) {
-    let bench = Bench::up(config(|config| config.outcome_timeout = Some(secs(10))), [A]);
+    let bench = Bench::up(config(|config| config.silence.outcome_timeout = Some(secs(10))), [A]);
     let slot = bench.open(A)[0];
     (bench, slot)
 }

@@ -15,7 +15,7 @@ fn holding(config: Config) -> Bench {
 }
 
 fn watched() -> Config {
-    config(|config| config.outcome_timeout = Some(secs(30)))
+    config(|config| config.silence.outcome_timeout = Some(secs(30)))
 }
 
 /// A connection that owes an outcome for each of so many items, and has been silent for too long.
@@ -88,7 +88,7 @@ fn a_success_among_the_last_outcomes_clears_earlier_failures_and_the_end_counts_
     let before = bench.status(A).failures;
     assert_eq!(before, 5, "not yet stable");
     let mut impatient = watched();
-    impatient.outcome_timeout = Some(secs(5));
+    impatient.silence.outcome_timeout = Some(secs(5));
     bench.configure(impatient);
     bench.oversleep(millis(0));
     assert_eq!(bench.state(slot), Some(SlotState::Dropping));

@@ -8,7 +8,7 @@ use pool_core::{Availability, Config, FailureKind, SlotEnd, SlotId, SlotState};
 use support::{A, B, Bench, Peer, config, lazy, millis, secs};
 
 fn watched() -> Config {
-    config(|config| config.outcome_timeout = Some(millis(800)))
+    config(|config| config.silence.outcome_timeout = Some(millis(800)))
 }
 
 /// A connection that owes an outcome.

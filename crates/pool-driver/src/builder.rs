@@ -322,10 +322,17 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Config::outcome_timeout`]: off by default, and off with `None`; only for connections that
+    /// [`Silence::suspect_after`](crate::Silence::suspect_after): off by default, and off with `None`; only for connections that
+    /// [report outcomes](Connection::REPORTS_OUTCOMES).
+    pub fn suspect_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        self.untyped.settings.config.silence.suspect_after = silence.into();
+        self
+    }
+
+    /// [`Silence::outcome_timeout`](crate::Silence::outcome_timeout): off by default, and off with `None`; only for connections that
     /// [report outcomes](Connection::REPORTS_OUTCOMES).
     pub fn outcome_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.untyped.settings.config.outcome_timeout = timeout.into();
+        self.untyped.settings.config.silence.outcome_timeout = timeout.into();
         self
     }
 

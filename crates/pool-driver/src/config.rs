@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use pool_core::{Config, ConfigError};
+use pool_core::{Config, ConfigError, Silence};
 
 /// What can change while a pool runs: see [`Pool::reconfigure`](crate::Pool::reconfigure) and
 /// [`PoolBuilder::config_from`](crate::PoolBuilder::config_from).
@@ -55,8 +55,11 @@ impl PoolConfig {
         if !self.shutdown_timeout.is_zero() {
             ConfigError::check_duration("shutdown_timeout", self.shutdown_timeout)?;
         }
-        if self.config.outcome_timeout.is_some() && !reports_outcomes {
-            return Err(ConfigError::needs_outcomes("outcome_timeout"));
+        let Silence { suspect_after, outcome_timeout, .. } = self.config.silence;
+        for (field, silence) in [("outcome_timeout", outcome_timeout), ("suspect_after", suspect_after)] {
+            if silence.is_some() && !reports_outcomes {
+                return Err(ConfigError::needs_outcomes(field));
+            }
         }
         self.config.validate()
     }

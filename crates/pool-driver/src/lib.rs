@@ -73,7 +73,8 @@ pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 pub use pool_core::{
     AddressId, AddressSet, AddressState, AddressStatus, Attributes, Availability, Backoff, Balance, Config,
     ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening,
-    Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, SlotEnd, SlotId, SlotState, Verdict,
+    Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, Silence, SlotEnd, SlotId, SlotState,
+    Verdict,
 };
 
 /// How connections are made, and what a connection is.

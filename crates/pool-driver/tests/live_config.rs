@@ -263,7 +263,7 @@ fn an_outcome_timeout_is_refused_where_connections_do_not_report() {
         .config_from(receiver);
     let mut settings = builder.pool_config();
     let (pool, driver) = builder.build::<u32>().expect("the settings make sense");
-    (settings.config.outcome_timeout, settings.queue_size) = (Some(secs(1)), 7);
+    (settings.config.silence.outcome_timeout, settings.queue_size) = (Some(secs(1)), 7);
     sender.unbounded_send(settings).expect("it runs");
     let mut driver = Box::pin(driver);
     assert!(driver.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());

@@ -4,11 +4,11 @@ use pool_driver::{Frontend, NoAddresses, Pool, PoolBuilder};
 
 use super::{CallPool, ReturnToCaller};
 use crate::call::Call;
-use crate::policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
+use crate::policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, SUSPECT_AFTER};
 
 /// A [`PoolBuilder`] of a [`CallPool`], with defaults that suit calls: no call waits for a connection for longer than
-/// [`FAIL_FAST_AFTER`], and a connection whose peer doesn't answer is given up after [`OUTCOME_TIMEOUT`]. The runtime
-/// crates have `call_pool_for`, which adds the runtime.
+/// [`FAIL_FAST_AFTER`]; a connection whose peer owes replies and says nothing gets no new calls after
+/// [`SUSPECT_AFTER`], and is given up after [`OUTCOME_TIMEOUT`]. The runtime crates have `call_pool_for`, which adds the runtime.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,11 +22,13 @@ use crate::policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT};
 /// # }
 /// ```
 ///
-/// If a reply may take longer, as that to a blocking command, or if connections don't report outcomes, set
-/// another [`outcome_timeout`](PoolBuilder::outcome_timeout), or `None`.
+/// If a reply may take longer, as that to a blocking command, set another
+/// [`outcome_timeout`](PoolBuilder::outcome_timeout), or `None`. If connections don't report outcomes, set it and
+/// [`suspect_after`](PoolBuilder::suspect_after) to `None`.
 pub fn call_pool_builder<C, R>(connector: C, runtime: R) -> PoolBuilder<C, R, NoAddresses, Calls> {
     PoolBuilder::of(Calls::default(), connector, runtime)
         .fail_fast_after(FAIL_FAST_AFTER)
+        .suspect_after(SUSPECT_AFTER)
         .outcome_timeout(OUTCOME_TIMEOUT)
 }
 

@@ -34,6 +34,8 @@ pub enum Setting {
     LifetimeMax(Duration),
     /// `idle_timeout`
     IdleTimeout(Duration),
+    /// `suspect_after`
+    SuspectAfter(Duration),
     /// `outcome_timeout`
     OutcomeTimeout(Duration),
     /// `refresh_interval_min`
@@ -101,6 +103,7 @@ impl Setting {
             Self::FailFastAfter(duration) => builder.fail_fast_after(duration),
             Self::LifetimeMax(lifetime) => builder.lifetime_max(lifetime),
             Self::IdleTimeout(timeout) => builder.idle_timeout(timeout),
+            Self::SuspectAfter(silence) => builder.suspect_after(silence),
             Self::OutcomeTimeout(timeout) => builder.outcome_timeout(timeout),
             Self::RefreshIntervalMin(interval) => builder.refresh_interval_min(interval),
             Self::AddressesMax(addresses) => builder.addresses_max(addresses),

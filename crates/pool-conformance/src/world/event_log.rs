@@ -118,6 +118,8 @@ fn address_of(event: &Event<u16>) -> Option<u16> {
         | Event::Dialling { address, .. }
         | Event::Connected { address, .. }
         | Event::Draining { address, .. }
+        | Event::Suspected { address, .. }
+        | Event::Cleared { address, .. }
         | Event::SlotEnded { address, .. }
         | Event::BackedOff { address, .. }
         | Event::Paced { address, .. }

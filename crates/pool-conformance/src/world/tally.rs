@@ -128,7 +128,7 @@ impl Tally {
         match state {
             SlotState::Dialling => self.dialling.fall(),
             SlotState::Draining => self.drains.level.fall(),
-            SlotState::Busy | SlotState::Ready => self.connected.fall(),
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => self.connected.fall(),
             SlotState::Dropping => unreachable!("the state before the drop is told"),
         }
         self.drains.end(slot, now);

@@ -1,4 +1,4 @@
-//! Which items an address may get, by what its replies said.
+//! Which items an address may get, by what its replies said and by what its connections owe.
 
 use crate::reason::RestReason;
 
@@ -7,8 +7,20 @@ use crate::reason::RestReason;
 pub(crate) struct Standing {
     /// Why it rests, if it does.
     pub(crate) rest: Option<RestReason>,
-    /// The rest is over, and one item is to try the address.
-    pub(crate) is_due: bool,
+    pub(crate) allowance: Allowance,
+}
+
+/// How many items an address may get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Allowance {
+    /// What its turns are worth.
+    Share,
+    /// The same, and each is looked at: some of its connections are suspects.
+    Counted,
+    /// One, which tries it.
+    One,
+    /// None: all that it may have in flight is.
+    Nothing,
 }
 
 /// The round that an address with a ready slot is in.
@@ -22,23 +34,20 @@ pub(crate) enum Place {
 
 impl Standing {
     /// It gets its share.
-    pub(crate) const WELL: Self = Self { rest: None, is_due: false };
+    pub(crate) const WELL: Self = Self { rest: None, allowance: Allowance::Share };
 
-    pub(crate) const fn resting(reason: RestReason, is_due: bool) -> Self {
-        Self { rest: Some(reason), is_due }
-    }
-
+    /// Whether nothing is special about its next item.
     pub(crate) const fn is_well(self) -> bool {
-        self.rest.is_none()
+        matches!(self, Self::WELL)
     }
 
     /// Where it is while it has a ready slot; `None`: it gets nothing.
     pub(crate) const fn place(self) -> Option<Place> {
-        match self.rest {
-            _ if self.is_due => Some(Place::Regular),
-            None => Some(Place::Regular),
-            Some(RestReason::Overloaded) => Some(Place::Spare),
-            Some(RestReason::Unfit) => None,
+        match (self.allowance, self.rest) {
+            (Allowance::Nothing, _) => None,
+            (Allowance::One, _) | (_, None) => Some(Place::Regular),
+            (_, Some(RestReason::Overloaded)) => Some(Place::Spare),
+            (_, Some(RestReason::Unfit)) => None,
         }
     }
 
@@ -47,8 +56,13 @@ impl Standing {
         self.place().is_some()
     }
 
-    /// Whether its last word was not that it can't do what it is asked to.
+    /// Whether it gets items, or has too much to do: neither was its last word that it can't do what it is asked
+    /// to, nor has it more in flight than it may.
     pub(crate) const fn is_fit(self) -> bool {
-        !matches!(self.rest, Some(RestReason::Unfit))
+        match self.rest {
+            Some(RestReason::Unfit) => false,
+            Some(RestReason::Overloaded) => !matches!(self.allowance, Allowance::Nothing),
+            None => matches!(self.allowance, Allowance::Share | Allowance::Counted),
+        }
     }
 }

@@ -34,7 +34,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// - Timeouts count from when they began, whatever the settings were then. What is overdue by a
     ///   shorter one is done by the [`handle_timeout`](Self::handle_timeout) that
     ///   [`poll_output`](Self::poll_output) then asks for at once. A connection was last heard of,
-    ///   for an [`outcome_timeout`](Config::outcome_timeout) that was off, when it last took an item.
+    ///   for a [silence](Config::silence) that counted for nothing, when it last took an item.
     /// - Connections that have outlived a new [`lifetime_max`](Config::lifetime_max) already don't go all at
     ///   once: their ends are spread over a tenth of it, so that a change is no storm.
     /// - A pool that fails fast, and would not yet by the new settings, takes items again.
@@ -84,7 +84,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn reconfigure(&mut self, before: &Config) {
         self.rings.set_items_per_turn(self.config.items_per_turn);
-        if before.outcome_timeout.is_some() && self.config.outcome_timeout.is_none() {
+        if before.silence.is_watched() && !self.config.silence.is_watched() {
             self.stop_watching();
         }
         self.change_lifetime(before.lifetime_max);
@@ -93,7 +93,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.change_refresh_interval(before.refresh_interval_min);
         for index in self.addresses.members().to_vec() {
-            self.remove_surplus(index, before);
+            self.reconsider_replacement(index);
+            self.remove_surplus(index, before.slots_per_address());
+            self.watch_suspects(index);
+        }
+        if self.config.silence.suspect_after.is_none() {
+            self.clear_suspects(before.slots_per_address());
         }
         self.reserve(self.addresses.len());
         for slot in self.slots.indices() {
@@ -116,17 +121,20 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Takes from an address what it has too much of.
-    fn remove_surplus(&mut self, address: u32, before: &Config) {
-        let usual = self.connections_per_address();
+    /// With one too many there is no need for a replacement; a connection that stays and is old enough
+    /// gets one when its deadline is found to be over.
+    fn reconsider_replacement(&mut self, address: u32) {
         self.stop_draining_first(address);
         let known = self.addresses.get(address);
-        // With one too many there is no need for a replacement; a connection that stays and is old enough
-        // gets one when its deadline is found to be over.
-        let has_too_many = known.count.connected() > usual;
+        let has_too_many = known.count.connected() > self.connections_per_address();
         if known.is_replacing() && (has_too_many || !self.has_outlived_connection(address)) {
             self.addresses.get_mut(address).replacement = Replacement::None;
         }
+    }
+
+    /// Takes from an address what it has too much of, where there were to be `before`.
+    pub(super) fn remove_surplus(&mut self, address: u32, before: u16) {
+        let usual = self.connections_per_address();
         let known = self.addresses.get(address);
         let allowed = usual + u16::from(known.is_replacing());
         let surplus = usize::from(known.count.held().saturating_sub(allowed));
@@ -140,7 +148,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.drop_slot(dial, SlotEnd::Surplus);
         }
         for slot in connections {
-            self.drain_surplus(slot, before.slots_per_address());
+            self.drain_surplus(slot, before);
         }
     }
 

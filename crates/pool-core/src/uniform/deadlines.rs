@@ -1,7 +1,8 @@
 //! All deadlines meet here, each with its reason. What each of them means has a file of its own:
-//! `dialling`, `failures`, `pace`, `resting`, `dead_peer`, `lifetime`, `idle`, `fail_fast`, `closing`.
+//! `dialling`, `failures`, `pace`, `resting`, `suspects`, `lifetime`, `idle`, `fail_fast`, `closing`.
 
 use core::mem;
+use core::num::NonZero;
 use core::time::Duration;
 
 use super::Uniform;
@@ -13,7 +14,7 @@ use crate::outcome::FailureKind;
 use crate::random::Random;
 use crate::reason::SlotEnd;
 use crate::slab::SlabKey;
-use crate::slot::SlotState;
+use crate::slot::{Slot, SlotState};
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -23,8 +24,10 @@ enum Reason {
     Long,
     /// The connection has been up for long enough to clear its address of failures.
     Stable,
-    /// It owes outcomes and reports none.
+    /// It owes outcomes and has been silent for too long.
     Silent,
+    /// It owes outcomes and has been silent for so long that it is a suspect.
+    Suspect,
     Lifetime,
     Idle,
     DrainTimeout,
@@ -41,6 +44,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         match slot.state {
             SlotState::Dropping => None,
             SlotState::Dialling => Some((slot.since + config.dial_timeout, Reason::DialTimeout)),
+            SlotState::Suspect => self.silence_deadline(slot),
             SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
             SlotState::Busy | SlotState::Ready => {
                 let known = self.addresses.get(slot.address);
@@ -49,8 +53,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let lifetime = self.lifetime_end(index).filter(|_| known.replacement == Replacement::None);
                 let lifetime = lifetime.map(|at| (at, Reason::Lifetime));
                 let quiet = if slot.owes_outcomes(config) {
-                    let timeout = config.outcome_timeout;
-                    timeout.map(|timeout| (Self::silence_end(slot, timeout), Reason::Silent))
+                    self.silence_deadline(slot).into_iter().chain(self.suspicion_deadline(slot)).min()
                 } else {
                     let idle_since = slot.quiet_since.max(slot.since);
                     let idle = config.idle_timeout;
@@ -59,6 +62,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 [long, stable, lifetime, quiet].into_iter().flatten().min()
             }
         }
+    }
+
+    fn silence_deadline(&self, slot: &Slot) -> Option<(Instant, Reason)> {
+        let timeout = self.config.silence.outcome_timeout?;
+        Some((Self::silence_end(slot, timeout), Reason::Silent))
+    }
+
+    /// One that takes one item at a time is no suspect.
+    fn suspicion_deadline(&self, slot: &Slot) -> Option<(Instant, Reason)> {
+        let suspect_after =
+            self.config.silence.suspect_after.filter(|_| slot.in_flight_max != NonZero::new(1))?;
+        Some((Self::silence_end(slot, suspect_after), Reason::Suspect))
     }
 
     /// Sets a slot's timer to what its deadline is now.
@@ -107,9 +122,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         match self.slot_deadline(index) {
             // Something has been sent or reported since the timer was set.
             Some((at, _)) if at > self.now => self.update_deadline(index),
-            Some((_, Reason::DialTimeout | Reason::Silent)) => {
+            Some((_, Reason::DialTimeout)) => {
                 self.drop_slot(index, SlotEnd::Failed(FailureKind::TimedOut));
             }
+            Some((_, Reason::Silent)) => self.on_silence(index),
+            Some((_, Reason::Suspect)) => self.suspect(index),
             Some((_, Reason::Long)) => self.end_pace(index),
             Some((_, Reason::Stable)) => self.prove(index),
             Some((_, Reason::Lifetime)) => self.on_lifetime_end(index),

@@ -41,7 +41,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn is_failure(&self, slot: &Slot, departure: Departure) -> bool {
         match slot.state {
             SlotState::Dialling => true,
-            SlotState::Busy | SlotState::Ready => match departure {
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => match departure {
                 Departure::Broken => true,
                 Departure::Closed => slot.owes_outcomes(&self.config) || self.is_hang_up(slot),
                 Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,

@@ -22,6 +22,8 @@ pub enum AddressState {
     Busy,
     /// It is connected, and rests for what its replies said.
     Resting,
+    /// Its connections are silent while they owe outcomes, and no other is there.
+    Suspect,
     /// It is being dialled and has no connection yet.
     Dialling,
     /// It has no connection and waits for a dial: for its turn, its pace, or in a lazy pool for items.
@@ -38,6 +40,7 @@ impl fmt::Display for AddressState {
             Self::Ready => "ready",
             Self::Busy => "busy",
             Self::Resting => "resting",
+            Self::Suspect => "suspect",
             Self::Dialling => "dialling",
             Self::Waiting => "waiting",
             Self::Backoff => "backoff",
@@ -66,6 +69,8 @@ pub struct AddressStatus {
     pub busy: u16,
     /// Connections that can.
     pub ready: u16,
+    /// Connections that are silent while they owe outcomes.
+    pub suspect: u16,
     /// Connections on their way out.
     pub draining: u16,
     /// Dials and connections that were abandoned, and whose owner has not yet reported that they are gone.
@@ -186,6 +191,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             AddressState::Ready
         } else if known.count.busy > 0 {
             AddressState::Busy
+        } else if known.count.suspect > 0 {
+            AddressState::Suspect
         } else if known.count.dialling > 0 {
             AddressState::Dialling
         } else if waits && known.is_failing() {
@@ -207,6 +214,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dialling: known.count.dialling,
             busy: known.count.busy,
             ready: known.count.ready,
+            suspect: known.count.suspect,
             draining: known.count.draining,
             dropping,
             in_flight,

@@ -22,12 +22,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             let slot = &mut self.slots[index];
             match slot.state {
                 SlotState::Dialling | SlotState::Draining => slot.since = self.now.min(slot.since + shift),
-                SlotState::Busy | SlotState::Ready if self.config.outcome_timeout.is_some() => {
+                SlotState::Busy | SlotState::Ready | SlotState::Suspect
+                    if self.config.silence.is_watched() =>
+                {
                     if slot.owes_outcomes(&self.config) {
                         slot.quiet_since = self.now.min(slot.quiet_since.max(slot.since) + shift);
                     }
                 }
-                SlotState::Busy | SlotState::Ready | SlotState::Dropping => {}
+                SlotState::Busy | SlotState::Ready | SlotState::Suspect | SlotState::Dropping => {}
             }
             self.update_deadline(index);
         }

@@ -7,6 +7,7 @@ use core::mem;
 
 use super::Uniform;
 use super::resting::Rests;
+use super::suspects::Suspicions;
 use crate::address_set::{AddressSet, Endpoint, SetIdentity};
 use crate::balance::Balance;
 use crate::config::Opening;
@@ -32,6 +33,7 @@ pub(super) struct Addresses<A> {
     /// Those that left, while they drain, are in backoff or rest.
     departed: BTreeMap<A, u32>,
     pub(super) rests: Rests,
+    pub(super) suspicions: Suspicions,
     /// How many addresses of the set have an unreset failure.
     pub(super) failing: usize,
 }
@@ -44,6 +46,7 @@ impl<A: Clone + Ord> Addresses<A> {
             known: Slab::new(),
             departed: BTreeMap::new(),
             rests: Rests::default(),
+            suspicions: Suspicions::default(),
             failing: 0,
         }
     }

@@ -2,7 +2,6 @@
 
 mod closing;
 mod configuring;
-mod dead_peer;
 mod deadlines;
 mod dialling;
 mod fail_fast;
@@ -17,8 +16,10 @@ mod re_resolution;
 mod resting;
 mod slot_counts;
 mod slot_events;
+mod suspects;
 
 use alloc::collections::VecDeque;
+use core::num::NonZero;
 use core::time::Duration;
 
 pub use inspect::{AddressState, AddressStatus, RestStatus, SlotStatus};
@@ -35,7 +36,7 @@ use crate::output::Output;
 use crate::random::Random;
 use crate::rings::Rings;
 use crate::slab::Slab;
-use crate::slot::{Handled, Slot, SlotEvent, Transition, transition};
+use crate::slot::{Handled, Slot, SlotEvent, SlotState, Transition, transition};
 
 use closing::Phase;
 use dialling::Dials;
@@ -240,8 +241,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let index = id.0.index;
         match transition(slot.state, event.input()) {
             Transition::Invalid => return Handled::Invalid,
-            Transition::Stay if event == SlotEvent::Busy => self.on_still_busy(index),
-            Transition::Stay => {}
+            Transition::Stay => self.on_same_state(index, event),
             Transition::To(state) => self.on_event(index, event, state),
             Transition::End => self.on_end(index, event),
         }
@@ -279,8 +279,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         let address = slot.address;
-        if !slot.has_succeeded() {
-            self.on_first_answer(id);
+        if slot.evidence.awaits_success {
+            self.on_rare_answer(id);
         }
         self.balancer.on_answered(self.addresses.id(address), latency, self.now);
         Handled::Applied
@@ -321,34 +321,50 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// `Invalid`, and nothing has changed, if all that is in flight was abandoned before.
     pub fn handle_abandoned(&mut self, id: SlotId, now: Instant) -> Handled {
         self.advance(now);
-        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
-        let _ = slot;
-        Handled::Applied
+        if self.slots.get(id.0).is_none() {
+            return Handled::Stale;
+        }
+        if self.count_abandoned(id.0.index) { Handled::Applied } else { Handled::Invalid }
     }
 
-    /// Tells how many items may be in flight on a connection at once. It is asked for when an address has connections
-    /// that are silent: see [`Config::outcome_timeout`].
+    /// Tells how many items may be in flight on a connection at once; 0: nobody knows. Say it after
+    /// [`SlotEvent::Connected`], and whenever it changes. It counts when connections are silent: see [`Silence`](crate::Silence).
+    ///
+    /// `Invalid`, and nothing has changed, for a slot that is not connected yet.
     pub fn handle_in_flight_max(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
         self.advance(now);
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
-        let _ = (slot, items);
+        if slot.state == SlotState::Dialling {
+            return Handled::Invalid;
+        }
+        slot.in_flight_max = NonZero::new(u16::try_from(items).unwrap_or(u16::MAX));
+        let address = slot.address;
+        self.update_deadline(id.0.index);
+        self.watch_suspects(address);
+        self.settle();
         Handled::Applied
     }
 
     #[cold]
-    fn on_first_answer(&mut self, id: SlotId) {
-        self.update_deadline(id.0.index);
-        self.count_first_success(id.0.index);
+    fn on_rare_answer(&mut self, id: SlotId) {
+        if !self.slots[id.0.index].has_succeeded() {
+            self.update_deadline(id.0.index);
+            self.count_first_success(id.0.index);
+        }
+        self.hear(id, true);
         self.settle();
     }
 
     #[cold]
     fn on_rare_outcome(&mut self, id: SlotId, outcome: &Outcome) {
         self.update_deadline(id.0.index);
-        if matches!(outcome, Outcome::Success { .. }) {
-            self.count_success(id.0.index);
+        match outcome {
+            Outcome::Success { .. } => self.count_success(id.0.index),
+            Outcome::Cancelled => self.count_cancelled(id.0.index),
+            _ => {}
         }
         self.judge(id, outcome);
+        self.hear(id, outcome.is_answer());
         self.settle();
     }
 
@@ -368,7 +384,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// then. Calling it early or in vain does no harm.
     ///
     /// A call that is more than 50 ms late means that nobody listened: the process was stopped, or its
-    /// event loop blocked. Then dials, drains and [`outcome_timeout`](Config::outcome_timeout)s get as much
+    /// event loop blocked. Then dials, drains and connections whose [silence](Config::silence) counts get as much
     /// more time, and none of them ends by this call. Lifetimes, idle timeouts, backoff, fail fast and the
     /// deadline of a close are not moved. Lateness is excused once: a call that was asked for within 50 ms
     /// of one that was excused is late without excuse. So a machine that is always late still ends what is

@@ -24,7 +24,6 @@ use crate::instant::Instant;
 use crate::outcome::Outcome;
 use crate::output::{Event, Output};
 use crate::reason::RestReason;
-use crate::rings::Standing;
 
 /// A server that is overloaded and doesn't say for how long is asked again after no longer than this: an overload is
 /// over sooner than an outage, and to ask costs one item.
@@ -74,6 +73,11 @@ impl Rests {
         self.of.get(&address).copied().filter(|rest| rest.stage != Stage::Back)
     }
 
+    /// Why an address rests, and whether one item may try it.
+    pub(super) fn of_standing(&self, address: u32) -> Option<(RestReason, bool)> {
+        self.under_way(address).map(|rest| (rest.reason, rest.stage == Stage::Due))
+    }
+
     pub(super) fn status(&self, address: u32) -> Option<RestStatus> {
         self.under_way(address).map(|Rest { reason, until, .. }| {
             let until = (until != Instant::NEVER).then_some(until);
@@ -101,9 +105,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 self.on_trial_over(address, id, Stage::Resting);
             }
         }
-        let rests = self.addresses.rests.under_way(address).is_some();
+        let is_special = self.addresses.rests.under_way(address).is_some() || self.is_watched(address);
         let slot = &mut self.slots[id.0.index];
-        slot.evidence.awaits_success = rests || slot.trust != Trust::Proven || slot.evidence.sent_earlier > 0;
+        slot.evidence.awaits_success =
+            is_special || slot.trust != Trust::Proven || slot.evidence.sent_earlier > 0;
     }
 
     fn on_bad_reply(&mut self, address: u32, reason: RestReason, pause: Option<Duration>, is_earlier: bool) {
@@ -133,7 +138,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         };
         if is_longer {
             self.set_rest(address, Rest { stage: Stage::Resting, until, ..rest });
-            self.set_standing(address, Standing::resting(rest.reason, false));
+            self.update_standing(address);
             self.tell_rest(address, rest.reason, until);
         }
     }
@@ -148,7 +153,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             slot.evidence.sent_earlier = slot.in_flight();
             slot.evidence.awaits_success = true;
         }
-        self.set_standing(address, Standing::resting(reason, false));
+        self.update_standing(address);
         self.tell_rest(address, reason, until);
     }
 
@@ -175,7 +180,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let Some(rest) = due else { return };
         let until = self.now + rest.length;
         self.set_rest(address, Rest { stage: Stage::Trying(slot), until, ..rest });
-        self.set_standing(address, Standing::resting(rest.reason, false));
+        self.update_standing(address);
         self.settle();
     }
 
@@ -197,7 +202,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn make_due(&mut self, address: u32, rest: Rest) {
         self.set_rest(address, Rest { stage: Stage::Due, until: Instant::NEVER, ..rest });
-        self.set_standing(address, Standing::resting(rest.reason, true));
+        self.update_standing(address);
     }
 
     /// The address has its share again. Returns whether it rested.
@@ -210,7 +215,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 self.set_rest(index, Rest { stage: Stage::Back, until, ..rest });
             }
         }
-        self.set_standing(index, Standing::WELL);
+        self.update_standing(index);
         let (address, id) = (self.addresses.get(index).address.clone(), self.addresses.id(index));
         self.outputs.push_back(Output::Event(Event::Returned { address, id }));
         true
@@ -250,7 +255,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn forget_departed_rest(&mut self, address: u32) {
         self.forget_rest(address);
-        self.set_standing(address, Standing::WELL);
+        self.update_standing(address);
     }
 
     pub(super) fn forget_rest(&mut self, address: u32) {

@@ -6,7 +6,7 @@ use super::Uniform;
 use crate::balance::Balance;
 use crate::evidence::Trust;
 use crate::links::{Linked, NONE, ring};
-use crate::rings::{Place, Standing};
+use crate::rings::{Allowance, Place, Standing};
 use crate::slot::{Dropped, Siblings, SlotState, Turns};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -40,6 +40,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = &mut self.slots[index];
         slot.state = state;
         slot.since = self.now;
+        self.count_entry(index);
+    }
+
+    /// Becomes a suspect, or what it was before: the connection is the same.
+    pub(super) fn change_openness(&mut self, index: u32, state: SlotState) {
+        self.count_exit(index);
+        let slot = &mut self.slots[index];
+        slot.was_ready = slot.state == SlotState::Ready;
+        slot.state = state;
         self.count_entry(index);
     }
 
@@ -80,6 +89,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             SlotState::Busy => count.busy += 1,
             SlotState::Ready => count.ready += 1,
+            SlotState::Suspect => count.suspect += 1,
             SlotState::Draining => count.draining += 1,
             SlotState::Dropping => {}
         }
@@ -116,6 +126,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             SlotState::Busy => count.busy -= 1,
             SlotState::Ready => count.ready -= 1,
+            SlotState::Suspect => count.suspect -= 1,
             SlotState::Draining => count.draining -= 1,
             SlotState::Dropping => {}
         }
@@ -153,6 +164,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.rings.set_ready_slot(address, self.slots.key(next));
         }
     }
+
     /// An address that gets no share is busy for the balancer, whatever its connections are.
     fn tell_readiness(&mut self, address: u32, is_ready: bool) {
         if self.rings.node(address).standing.place() == Some(Place::Regular) {
@@ -160,8 +172,24 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// An address begins to rest, is to be tried, or returns.
-    pub(super) fn set_standing(&mut self, address: u32, standing: Standing) {
+    /// What an address may get has changed, by what its replies said or by what its connections owe. Returns whether it
+    /// has.
+    pub(super) fn update_standing(&mut self, address: u32) -> bool {
+        let rest = self.addresses.rests.of_standing(address);
+        let allowance = match (rest, self.allowance(address)) {
+            (_, Allowance::Nothing) | (Some((_, false)), Allowance::One) => Allowance::Nothing,
+            (Some((_, true)), _) => Allowance::One,
+            (_, allowance) => allowance,
+        };
+        let standing = Standing { rest: rest.map(|(reason, _)| reason), allowance };
+        let is_change = standing != self.rings.node(address).standing;
+        if is_change {
+            self.set_standing(address, standing);
+        }
+        is_change
+    }
+
+    fn set_standing(&mut self, address: u32, standing: Standing) {
         let connected = self.addresses.get(address).count.connected();
         let is_ready = self.rings.ready_slot(address).is_some();
         let gets_share = |this: &Self| this.rings.node(address).standing.place() == Some(Place::Regular);

@@ -15,33 +15,29 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
     pub(super) fn on_sent(&mut self, id: SlotId) -> Handled {
-        if self.config.outcome_timeout.is_some() {
-            self.on_sent_watched(id)
-        } else {
-            self.commit_sent(id, None)
-        }
+        if self.config.silence.is_watched() { self.on_sent_watched(id) } else { self.commit_sent(id, None) }
     }
 
     #[inline(never)]
     fn on_sent_watched(&mut self, id: SlotId) -> Handled {
-        self.commit_sent(id, self.config.outcome_timeout)
+        self.commit_sent(id, self.config.silence.shortest())
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
-    fn commit_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
+    fn commit_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
         if !slot.links.takes_turns {
             return self.commit_special_sent(id);
         }
-        self.commit_ready_sent(id, outcome_timeout)
+        self.commit_ready_sent(id, shortest_silence)
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the rest of the hot path")]
-    fn commit_ready_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
+    fn commit_ready_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
         let slot = &mut self.slots[id.0.index];
-        let is_due_sooner = slot.count_sent(outcome_timeout, self.now);
+        let is_due_sooner = slot.count_sent(shortest_silence, self.now);
         let (address, next) = (slot.address, slot.links.turns.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
         let address = self.rings.commit_turn(address, next);
@@ -52,18 +48,21 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Handled::Applied
     }
 
-    /// To a slot that is not ready, or whose address rests.
+    /// To a slot that is not ready, or whose address rests or has suspects.
     #[cold]
     fn commit_special_sent(&mut self, id: SlotId) -> Handled {
         let slot = &self.slots[id.0.index];
         let (address, state) = (slot.address, slot.state);
         let handled = if state == SlotState::Ready {
-            self.commit_ready_sent(id, self.config.outcome_timeout)
+            self.commit_ready_sent(id, self.config.silence.shortest())
         } else {
             self.commit_sent_out_of_turn(id)
         };
-        if handled == Handled::Applied && state.is_connected() {
-            self.begin_trial(address, id);
+        if handled == Handled::Applied {
+            if state.is_connected() {
+                self.begin_trial(address, id);
+            }
+            self.begin_probe(address, id, state.is_connected());
         }
         handled
     }
@@ -73,7 +72,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if transition(slot.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
-        let is_due_sooner = slot.count_sent(self.config.outcome_timeout, self.now);
+        let is_due_sooner = slot.count_sent(self.config.silence.shortest(), self.now);
         let address = self.rings.count_sent(slot.address);
         self.balancer.on_sent(address, self.now);
         if is_due_sooner {
@@ -86,6 +85,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         match event {
             SlotEvent::Connected => self.on_connected(index),
             SlotEvent::GoingAway => self.on_going_away(index),
+            SlotEvent::Progress => self.on_progress(index),
             _ => {
                 self.flip_ready(index, state);
                 // Only dials on demand depend on the difference between busy and ready.
@@ -114,9 +114,33 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// A new connection can't take the item it was made for.
-    pub(super) fn on_still_busy(&mut self, index: u32) {
+    fn on_still_busy(&mut self, index: u32) {
         if self.slots[index].fresh {
             self.clear_fresh(index);
+            self.settle();
+        }
+    }
+
+    /// An event that changes no state.
+    pub(super) fn on_same_state(&mut self, index: u32, event: SlotEvent) {
+        let slot = &mut self.slots[index];
+        match event {
+            SlotEvent::Ready | SlotEvent::Busy if slot.state == SlotState::Suspect => {
+                slot.was_ready = event == SlotEvent::Ready;
+            }
+            SlotEvent::Busy => self.on_still_busy(index),
+            SlotEvent::Progress => self.on_progress(index),
+            _ => {}
+        }
+    }
+
+    fn on_progress(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        if slot.unreported > 0 {
+            slot.quiet_since = self.now;
+        }
+        if slot.state == SlotState::Suspect {
+            self.clear_suspect(index);
             self.settle();
         }
     }
@@ -155,6 +179,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.outputs.push_back(Output::Drop { slot: SlotId(self.slots.key(index)) });
         self.slots[index].dropped = Some(Dropped { from, end });
         self.change_state(index, SlotState::Dropping);
+        self.lose_probe(address, SlotId(self.slots.key(index)));
+        self.watch_suspects(address);
         self.cancel_replacement(address);
         self.update_dialling(address);
     }
@@ -164,7 +190,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         for slot in self.siblings_now(address) {
             match self.slots[slot].state {
                 SlotState::Dialling => self.drop_slot(slot, end),
-                SlotState::Busy | SlotState::Ready => self.drain_slot(slot, reason),
+                SlotState::Busy | SlotState::Ready | SlotState::Suspect => self.drain_slot(slot, reason),
                 SlotState::Draining | SlotState::Dropping => {}
             }
         }
@@ -218,6 +244,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = self.slots[index].address;
         let slot = SlotId(self.slots.key(index));
         self.change_state(index, SlotState::Draining);
+        self.watch_suspects(address);
         self.cancel_replacement(address);
         let (name, id) = (self.addresses.get(address).address.clone(), self.addresses.id(address));
         self.outputs.push_back(Output::Drain { slot });
@@ -250,6 +277,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let last = slot.dropped.map_or(slot.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(slot.address, end);
         self.on_trial_lost(slot.address, id);
+        self.lose_probe(slot.address, id);
+        self.forget_abandoned(index);
+        self.watch_suspects(slot.address);
         if is_failure {
             self.stop_awaiting_failure(slot.address);
             if !is_refused {
@@ -261,7 +291,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 self.addresses.get_mut(slot.address).dials.fail_slowly = self.took_long(&slot);
             }
             SlotState::Draining => self.replace_after_drain(slot.address),
-            SlotState::Busy | SlotState::Ready => self.count_life(&slot),
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => self.count_life(&slot),
             SlotState::Dropping => {}
         }
         self.cancel_replacement(slot.address);

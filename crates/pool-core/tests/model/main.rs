@@ -67,6 +67,10 @@ impl Pair {
             Input::Answered(slot) => {
                 Answer::Handled(self.uniform.handle_answered(*slot, Duration::from_millis(5), now))
             }
+            Input::Abandoned(slot) => Answer::Handled(self.uniform.handle_abandoned(*slot, now)),
+            Input::InFlightMax(slot, items) => {
+                Answer::Handled(self.uniform.handle_in_flight_max(*slot, *items, now))
+            }
             Input::Demand(waiting) => {
                 self.uniform.set_demand(*waiting, now);
                 Answer::Nothing
@@ -184,9 +188,11 @@ impl Pair {
         let (_, status) = self.uniform.address(id).expect("known");
         let known = &reference.known[&address];
         let count = |state| reference.count(address, state);
-        let counts = [status.dialling, status.busy, status.ready, status.draining].map(usize::from);
-        let expected =
-            [SlotState::Dialling, SlotState::Busy, SlotState::Ready, SlotState::Draining].map(count);
+        let counts =
+            [status.dialling, status.busy, status.ready, status.suspect, status.draining].map(usize::from);
+        let states =
+            [SlotState::Dialling, SlotState::Busy, SlotState::Ready, SlotState::Suspect, SlotState::Draining];
+        let expected = states.map(count);
         assert_eq!(counts, expected, "{address}");
         assert_eq!(usize::from(status.dropping), count(SlotState::Dropping), "{address}");
         let slots = reference.slots.values().filter(|slot| slot.address == address);
@@ -196,7 +202,7 @@ impl Pair {
             (known.failures, reference.retry_at(address)),
             "{address}"
         );
-        let [dialling, busy, ready, _] = counts;
+        let [dialling, busy, ready, suspect, _] = counts;
         let account = self.uniform.balancer().account(id);
         let gets_share = ready > 0 && known.place() == Some(Place::Regular);
         assert_eq!((account.is_ready, account.tally), (gets_share, known.tally), "{address}");
@@ -209,11 +215,13 @@ impl Pair {
             assert_eq!(attributes, Some((known.priority, known.weight, known.hash)));
         } else {
             assert_eq!((status.state, dialling + busy + ready), (AddressState::Departed, 0));
+            assert_eq!(suspect, 0);
             assert_eq!(attributes, None);
         }
         let n = reference.config.connections_per_address as usize;
         let recycled = usize::from(reference.config.lifetime_max.is_some());
         assert!(dialling + busy + ready <= n + recycled && busy + ready <= n, "{counts:?}");
+        assert!(suspect <= 2 * n || reference.was_reconfigured, "{counts:?}");
         let is_urgent = self.wake_at.is_some_and(|at| at <= self.now);
         assert!(!reference.has_stable(address) || is_urgent, "{address} ought to be cleared of failures");
     }
@@ -235,6 +243,8 @@ enum Op {
     Dropped(usize),
     Answered(usize),
     AnyAnswered(usize),
+    Abandoned(usize),
+    InFlightMax(usize, u32),
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
@@ -299,6 +309,16 @@ impl Pair {
                     self.input(&Input::Answered(slot));
                 }
             }
+            Op::Abandoned(which) => {
+                if let Some(slot) = chosen(&self.reference.used, *which) {
+                    self.input(&Input::Abandoned(slot));
+                }
+            }
+            Op::InFlightMax(which, items) => {
+                if let Some(slot) = chosen(&self.slots(|_| true), *which) {
+                    self.input(&Input::InFlightMax(slot, *items));
+                }
+            }
             Op::Outcome(which, outcome) => {
                 if let Some(slot) = chosen(&self.at_work(), *which) {
                     self.input(&Input::Outcome(slot, *outcome));
@@ -353,7 +373,7 @@ impl Pair {
     fn heal(&mut self) {
         let backoff = self.reference.config.backoff;
         // Nobody reports any more: connections that owe outcomes are lost first.
-        let silence = self.reference.config.outcome_timeout.unwrap_or_default();
+        let silence = self.reference.config.silence.outcome_timeout.unwrap_or_default();
         let end = self.now + silence + backoff.cap * 12 / 10 + self.reference.config.dial_timeout;
         self.input(&Input::Demand(100));
         self.drop_promptly();
@@ -367,6 +387,7 @@ impl Pair {
         assert!(
             self.reference.is_lazy()
                 || self.reference.was_reconfigured
+                || self.reference.had_suspects
                 || proving.len() == self.reference.set.len(),
             "every address of an eager pool has been dialled anew since it failed"
         );
@@ -393,6 +414,8 @@ impl Pair {
         self.now = end;
         self.input(&Input::Timeout);
         self.answer_all();
+        // A suspect that was cleared just now may have lived for long.
+        self.input(&Input::Timeout);
     }
 
     fn answer_all(&mut self) {
@@ -400,6 +423,7 @@ impl Pair {
             let event = match self.reference.slots[&slot].state {
                 SlotState::Dialling => SlotEvent::Connected,
                 SlotState::Busy | SlotState::Ready => SlotEvent::Ready,
+                SlotState::Suspect => SlotEvent::Progress,
                 SlotState::Draining => SlotEvent::Closed,
                 SlotState::Dropping => SlotEvent::Dropped,
             };
@@ -427,9 +451,9 @@ fn chosen(slots: &[SlotId], which: usize) -> Option<SlotId> {
 const ADDRESSES_MAX: u32 = 6;
 
 fn any_config() -> impl Strategy<Value = Config> {
-    let options = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let options = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (1..=3_u32, any::<bool>(), 1..=5_u32, 1..=3_u32, options).prop_map(
-        |(connections, lazy, dials, items, (fail_fast, lifetime, idle, outcome))| {
+        |(connections, lazy, dials, items, (fail_fast, lifetime, idle, suspect, outcome))| {
             let mut config = Config::default();
             config.connections_per_address = connections;
             config.opening = if lazy { Opening::Lazy } else { Opening::Eager };
@@ -443,7 +467,8 @@ fn any_config() -> impl Strategy<Value = Config> {
             config.fail_fast_after = fail_fast.then_some(Duration::from_millis(700));
             config.lifetime_max = lifetime.then_some(Duration::from_secs(4));
             config.idle_timeout = (idle && lazy).then_some(Duration::from_millis(1_500));
-            config.outcome_timeout = outcome.then_some(Duration::from_millis(900));
+            config.silence.suspect_after = suspect.then_some(Duration::from_millis(400));
+            config.silence.outcome_timeout = outcome.then_some(Duration::from_millis(900));
             config.addresses_max = ADDRESSES_MAX as usize;
             config
         },
@@ -463,7 +488,8 @@ fn any_change() -> impl Strategy<Value = Config> {
             config.idle_timeout = config.idle_timeout.map(|max| scaled(max, connections));
             config.drain_timeout = scaled(config.drain_timeout, silence);
             config.refresh_interval_min = scaled(config.refresh_interval_min, 1 + silence / 10);
-            config.outcome_timeout = config.outcome_timeout.map(|max| scaled(max, silence));
+            config.silence.suspect_after = config.silence.suspect_after.map(|max| scaled(max, dials));
+            config.silence.outcome_timeout = config.silence.outcome_timeout.map(|max| scaled(max, silence));
             config.fail_fast_after = config.fail_fast_after.map(|after| scaled(after, silence));
             if nonsense == 0 {
                 config.dials_max = 0;
@@ -482,6 +508,7 @@ fn any_event() -> impl Strategy<Value = SlotEvent> {
         3 => Just(SlotEvent::Failed(FailureKind::Error)),
         2 => Just(SlotEvent::Closed),
         2 => Just(SlotEvent::GoingAway),
+        2 => Just(SlotEvent::Progress),
         2 => Just(SlotEvent::Dropped),
     ]
 }
@@ -523,6 +550,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         8 => which().prop_map(Op::Dropped),
         4 => which().prop_map(Op::Answered),
         1 => which().prop_map(Op::AnyAnswered),
+        2 => which().prop_map(Op::Abandoned),
+        6 => (which(), 1..4_u32).prop_map(|(which, items)| Op::InFlightMax(which, items)),
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),

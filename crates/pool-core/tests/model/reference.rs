@@ -21,6 +21,8 @@ pub(crate) enum Input {
     Config(Config),
     Slot(SlotId, SlotEvent),
     Answered(SlotId),
+    Abandoned(SlotId),
+    InFlightMax(SlotId, u32),
     Outcome(SlotId, Outcome),
     Demand(usize),
     Timeout,
@@ -80,6 +82,23 @@ pub(crate) struct Known {
     /// The ready slots, the one whose turn it is first.
     ready: Vec<SlotId>,
     pub(crate) rest: Option<Rest>,
+    /// What it may get for what its connections owe.
+    pub(crate) allowance: Allowance,
+    /// It has all in flight that it may have, and one item more, over this connection.
+    probe: Option<SlotId>,
+}
+
+/// What an address may get for what its connections owe.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+pub(crate) enum Allowance {
+    /// None of them is a suspect.
+    #[default]
+    Share,
+    /// It has less in flight than as many connections as usual may have.
+    Some,
+    /// One item more tries it.
+    One,
+    Nothing,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +142,12 @@ pub(crate) struct Occupant {
     outcomes: Vec<Outcome>,
     /// How many of the next ends of items are those of items that were sent before its address began to rest.
     sent_earlier: u32,
+    /// How many it may have in flight, if that was told.
+    in_flight_max: Option<u32>,
+    /// How many in flight nobody waits for.
+    abandoned: u32,
+    /// What a suspect was last told to be.
+    was_ready: bool,
     pub(crate) dropped: Option<Dropped>,
 }
 
@@ -142,7 +167,25 @@ impl Known {
 
     /// Where it gets items, when it has a ready slot.
     pub(crate) fn place(&self) -> Option<Place> {
-        self.rest_under_way().map_or(Some(Place::Regular), Rest::place)
+        let place = self.rest_under_way().map_or(Some(Place::Regular), Rest::place);
+        match self.allowance {
+            Allowance::Nothing => None,
+            Allowance::One if self.rest_under_way().is_some_and(|rest| rest.stage != Stage::Due) => None,
+            Allowance::Share | Allowance::Some | Allowance::One => place,
+        }
+    }
+
+    /// Whether nothing is special about its next item.
+    fn is_well(&self) -> bool {
+        self.rest_under_way().is_none() && self.allowance == Allowance::Share
+    }
+
+    /// Whether it is neither unfit nor full.
+    fn is_fit(&self) -> bool {
+        match self.rest_under_way() {
+            None => matches!(self.allowance, Allowance::Share | Allowance::Some),
+            Some(rest) => rest.reason == RestReason::Overloaded && self.place().is_some(),
+        }
     }
 
     fn is_unfit(&self) -> bool {
@@ -162,7 +205,7 @@ impl Occupant {
     }
 
     fn owes_outcomes(&self, config: &Config) -> bool {
-        let reports = self.answered_ever > 0 || !self.outcomes.is_empty() || config.outcome_timeout.is_some();
+        let reports = self.answered_ever > 0 || !self.outcomes.is_empty() || is_watched(config);
         reports && self.in_flight > 0
     }
 
@@ -179,9 +222,24 @@ impl Occupant {
         !is_any_done && self.outcomes.contains(&Outcome::Cancelled)
     }
 
+    /// Whether it is connected, perhaps as a suspect.
+    fn is_open(&self) -> bool {
+        self.state.is_connected() || self.state == SlotState::Suspect
+    }
+
+    /// Since when it has been silent, as far as that is known.
+    fn silent_since(&self) -> Instant {
+        self.spoke.max(self.since)
+    }
+
     fn idle_since(&self) -> Instant {
         self.last_sent.max(self.spoke).max(self.since)
     }
+}
+
+/// Whether silence counts.
+fn is_watched(config: &Config) -> bool {
+    config.silence.suspect_after.is_some() || config.silence.outcome_timeout.is_some()
 }
 
 /// An order of turns that is possible, after what was seen.
@@ -305,6 +363,12 @@ struct Pending {
     rested: Option<Rested>,
     returned: Option<u32>,
     connected: Option<SlotId>,
+    /// Suspects that are none any more.
+    cleared: BTreeSet<SlotId>,
+    /// Whose suspect was cleared: it may have one connection too many.
+    may_have_surplus: Option<u32>,
+    /// Whose suspects are given up.
+    gives_up: Option<u32>,
     added: BTreeSet<u32>,
     removed: BTreeSet<u32>,
     changed: BTreeSet<u32>,
@@ -348,6 +412,8 @@ pub(crate) struct Reference {
     /// Whether there were other settings: an address that needs fewer connections may need no dial to be
     /// whole, and nothing then shows that it works.
     pub(crate) was_reconfigured: bool,
+    /// Whether there were suspects: an address is whole with one that is cleared, and needs no dial.
+    pub(crate) had_suspects: bool,
     /// Whether this step is one in which deadlines are looked at.
     is_timeout: bool,
     /// Whether the pool was closed before this step.
@@ -378,6 +444,7 @@ impl Reference {
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
+            had_suspects: false,
             is_timeout: false,
             was_over: false,
         }
@@ -432,9 +499,9 @@ impl Reference {
         there.map(|address| self.known[address].priority).min()
     }
 
-    /// Whether an address is connected that doesn't rest as unfit.
+    /// Whether an address is connected that is neither unfit nor full.
     fn is_any_fit(&self) -> bool {
-        self.set.iter().any(|address| self.connected(*address) > 0 && !self.known[address].is_unfit())
+        self.set.iter().any(|address| self.connected(*address) > 0 && self.known[address].is_fit())
     }
 
     /// The connected addresses of the best priority that has some.
@@ -506,7 +573,8 @@ impl Reference {
         }
         let dialling = self.count(address, SlotState::Dialling);
         let held = (self.connected(address) + dialling).saturating_sub(usize::from(is_replacing));
-        let missing = self.n().saturating_sub(held);
+        let beyond = self.count(address, SlotState::Suspect).saturating_sub(self.n());
+        let missing = self.n().saturating_sub(held + beyond);
         if known.answered && known.failures == 0 {
             missing
         } else {
@@ -537,7 +605,7 @@ impl Reference {
         // Another shall take what goes to overloaded addresses now.
         let is_relief = !self.is_early(address)
             && self.uses_spares()
-            && known.rest_under_way().is_none()
+            && known.is_well()
             && self.is_first_of_its_kind(address);
         let is_failing_fast = self.availability == Availability::FailingFast;
         let demand = self.demand.max(usize::from(is_failing_fast || is_relief));
@@ -558,7 +626,7 @@ impl Reference {
     /// Whether no address that rests waits for a dial before this one, among those that fail or among those that
     /// don't.
     fn is_first_of_its_kind(&self, address: u32) -> bool {
-        let mut resting = self.set.iter().filter(|other| self.known[other].rest_under_way().is_some());
+        let mut resting = self.set.iter().filter(|other| !self.known[other].is_well());
         !resting.any(|other| {
             let waits = self.retry_at(*other).is_none() && self.missing(*other, false) > 0;
             waits && self.class(*other) == self.class(address) && self.rank(*other) < self.rank(address)
@@ -577,7 +645,7 @@ impl Reference {
     }
 
     fn rank(&self, address: u32) -> impl PartialOrd + core::fmt::Debug + use<> {
-        let rests = self.known[&address].rest_under_way().is_some();
+        let rests = !self.known[&address].is_well();
         let known = &self.known[&address];
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
         let (priority, failures) = (u32::from(known.priority), known.failures);
@@ -622,6 +690,10 @@ impl Reference {
                 answer = Answer::Handled(self.on_outcome(*slot, *outcome));
             }
             Input::Answered(slot) => answer = Answer::Handled(self.on_answered(*slot)),
+            Input::Abandoned(slot) => answer = Answer::Handled(self.on_abandoned(*slot)),
+            Input::InFlightMax(slot, items) => {
+                answer = Answer::Handled(self.on_in_flight_max(*slot, *items));
+            }
             Input::Demand(waiting) => self.demand = *waiting,
             Input::Timeout => {
                 if self.phase != Phase::Closed {
@@ -668,8 +740,7 @@ impl Reference {
             if matches!(slot.state, SlotState::Dialling | SlotState::Draining) {
                 slot.since = later(slot.since);
             }
-            let is_watched = slot.state.is_connected() && config.outcome_timeout.is_some();
-            if is_watched && slot.owes_outcomes(config) {
+            if slot.is_open() && is_watched(config) && slot.owes_outcomes(config) {
                 slot.spoke = later(slot.spoke.max(slot.since));
                 slot.seen_until = later(slot.seen_until);
             }
@@ -756,7 +827,7 @@ impl Reference {
         }
         let before = core::mem::replace(&mut self.config, config.clone());
         self.change_lifetime(before.lifetime_max);
-        if before.outcome_timeout.is_some() && config.outcome_timeout.is_none() {
+        if is_watched(&before) && !is_watched(config) {
             for slot in self.slots.values_mut().filter(|slot| slot.in_flight > 0) {
                 slot.spoke = self.now;
             }
@@ -767,7 +838,7 @@ impl Reference {
         for slot in self.slots.values_mut().filter(|slot| slot.state.is_connected()) {
             slot.was_stable |= self.now.saturating_duration_since(slot.since) >= before.stable_after;
         }
-        if before.outcome_timeout.is_none() && config.outcome_timeout.is_some() {
+        if !is_watched(&before) && is_watched(config) {
             for slot in self.slots.values_mut() {
                 slot.seen_until = slot.occupied_until;
             }
@@ -780,6 +851,11 @@ impl Reference {
         self.was_reconfigured = true;
         for address in self.known.keys().copied().collect::<Vec<_>>() {
             self.reconsider_replacement(address);
+            self.update_allowance(address);
+        }
+        if config.silence.suspect_after.is_none() {
+            let suspects = self.slots.iter().filter(|(_, slot)| slot.state == SlotState::Suspect);
+            self.pending.cleared = suspects.map(|(id, _)| *id).collect();
         }
         true
     }
@@ -841,8 +917,13 @@ impl Reference {
 
     /// How many of an address may drain when another is to: more where new settings make it superfluous.
     fn may_drain(&self, address: u32) -> usize {
-        let is_shrinking = self.pending.reconfigured.is_some() && self.phase != Phase::Draining;
+        let is_shrinking = self.may_be_surplus(address) && self.phase != Phase::Draining;
         if is_shrinking { self.draining_max(address) } else { self.n() }
+    }
+
+    /// Whether an address may have a connection too many.
+    fn may_be_surplus(&self, address: u32) -> bool {
+        self.pending.reconfigured.is_some() || self.pending.may_have_surplus == Some(address)
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -868,7 +949,18 @@ impl Reference {
         if matches!(event, SlotEvent::Ready | SlotEvent::Busy) {
             slot.fresh = false;
         }
+        if state == SlotState::Suspect && matches!(event, SlotEvent::Ready | SlotEvent::Busy) {
+            slot.was_ready = event == SlotEvent::Ready;
+        }
         match event {
+            SlotEvent::Progress => {
+                if slot.in_flight > 0 {
+                    slot.spoke = self.now;
+                }
+                if state == SlotState::Suspect {
+                    self.pending.cleared.insert(id);
+                }
+            }
             SlotEvent::Connected => {
                 slot.state = SlotState::Busy;
                 slot.since = self.now;
@@ -909,7 +1001,7 @@ impl Reference {
     fn on_sent(&mut self, id: SlotId) {
         let slot = self.slots.get_mut(&id).expect("live");
         // Nobody listens to one that isn't watched: its silence begins when it is.
-        if slot.in_flight == 0 || self.config.outcome_timeout.is_none() {
+        if slot.in_flight == 0 || !is_watched(&self.config) {
             slot.spoke = self.now;
         }
         slot.sent += 1;
@@ -921,9 +1013,127 @@ impl Reference {
         if slot.state == SlotState::Ready {
             self.take_turn(id, address);
         }
-        if self.slots[&id].state.is_connected() {
+        let is_connected = self.slots[&id].state.is_connected();
+        if is_connected {
             self.begin_trial(address, id);
         }
+        let is_full = self.in_flight(address) > self.in_flight_max(address);
+        let known = self.known.get_mut(&address).expect("known");
+        if is_connected && is_full && known.allowance != Allowance::Share {
+            known.probe.get_or_insert(id);
+        }
+        self.update_allowance(address);
+    }
+
+    // Suspects.
+
+    fn in_flight(&self, address: u32) -> u32 {
+        self.occupants(address).map(|(_, slot)| slot.in_flight).sum()
+    }
+
+    /// How many items as many connections as usual may have in flight.
+    fn in_flight_max(&self, address: u32) -> u32 {
+        let open = self.occupants(address).filter(|(_, slot)| slot.is_open());
+        let most = open.filter_map(|(_, slot)| slot.in_flight_max).max();
+        most.map_or(u32::MAX, |most| most * self.config.connections_per_address)
+    }
+
+    /// What an address may get for what its connections owe, now.
+    fn update_allowance(&mut self, address: u32) {
+        let is_full = self.in_flight(address) >= self.in_flight_max(address);
+        let has_suspects = self.count(address, SlotState::Suspect) > 0;
+        let known = self.known.get_mut(&address).expect("known");
+        known.probe = known.probe.filter(|_| has_suspects);
+        let allowance = match (has_suspects, is_full, known.probe) {
+            (false, ..) => Allowance::Share,
+            (true, false, _) => Allowance::Some,
+            (true, true, None) => Allowance::One,
+            (true, true, Some(_)) => Allowance::Nothing,
+        };
+        let other = Known { allowance, ..known.clone() };
+        let changes_place = !known.ready.is_empty() && known.place() != other.place();
+        if changes_place {
+            self.leave_ring(address);
+        }
+        self.known.get_mut(&address).expect("known").allowance = allowance;
+        if changes_place {
+            self.join_ring(address);
+        }
+    }
+
+    fn on_abandoned(&mut self, id: SlotId) -> Handled {
+        let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
+        if u64::from(slot.abandoned) >= slot.told_in_flight() {
+            return Handled::Invalid;
+        }
+        slot.abandoned += 1;
+        Handled::Applied
+    }
+
+    fn on_in_flight_max(&mut self, id: SlotId, items: u32) -> Handled {
+        let Some(slot) = self.slots.get_mut(&id) else { return Handled::Stale };
+        if slot.state == SlotState::Dialling {
+            return Handled::Invalid;
+        }
+        slot.in_flight_max = Some(items);
+        let address = slot.address;
+        self.update_allowance(address);
+        Handled::Applied
+    }
+
+    /// A connection has been heard of, or of the end of an item that nobody waits for.
+    fn hear(&mut self, id: SlotId, is_alive: bool) {
+        let slot = &self.slots[&id];
+        let address = slot.address;
+        if slot.state == SlotState::Suspect && (is_alive || slot.in_flight == 0) {
+            self.pending.cleared.insert(id);
+        }
+        let others =
+            self.count(address, SlotState::Suspect) - usize::from(self.pending.cleared.contains(&id));
+        let known = self.known.get_mut(&address).expect("known");
+        if known.probe == Some(id) {
+            known.probe = None;
+            if is_alive && others > 0 {
+                self.pending.gives_up = Some(address);
+            }
+        }
+        self.update_allowance(address);
+    }
+
+    fn on_suspected(&mut self, id: SlotId) {
+        let slot = self.slots.get_mut(&id).expect("a live slot");
+        let silence = self.now.saturating_duration_since(slot.silent_since());
+        let suspect_after = self.config.silence.suspect_after.expect("somebody is suspected");
+        assert!(self.is_timeout && slot.state.is_connected() && slot.owes_outcomes(&self.config));
+        assert!(silence >= suspect_after && slot.in_flight_max != Some(1), "no suspect: {slot:?}");
+        slot.was_ready = slot.state == SlotState::Ready;
+        slot.fresh = false;
+        self.had_suspects = true;
+        let address = slot.address;
+        self.leave(id);
+        self.slots.get_mut(&id).expect("live").state = SlotState::Suspect;
+        self.lose_probe(address, id);
+        self.cancel_replacement(address);
+    }
+
+    fn on_cleared(&mut self, id: SlotId) {
+        assert!(self.pending.cleared.remove(&id), "{id:?} is still silent");
+        let slot = self.slots.get_mut(&id).expect("a live slot");
+        assert_eq!(slot.state, SlotState::Suspect);
+        slot.state = if slot.was_ready { SlotState::Ready } else { SlotState::Busy };
+        let (address, is_ready) = (slot.address, slot.was_ready);
+        if is_ready {
+            self.join(id);
+        }
+        self.update_allowance(address);
+        self.pending.may_have_surplus = Some(address);
+    }
+
+    /// Nothing is heard any more of an item that tried an address.
+    fn lose_probe(&mut self, address: u32, id: SlotId) {
+        let known = self.known.get_mut(&address).expect("known");
+        known.probe = known.probe.filter(|probe| *probe != id);
+        self.update_allowance(address);
     }
 
     fn take_turn(&mut self, id: SlotId, address: u32) {
@@ -961,12 +1171,19 @@ impl Reference {
         slot.sent_earlier = slot.sent_earlier.saturating_sub(1);
         slot.in_flight -= 1;
         slot.outcomes.push(outcome);
-        slot.spoke = self.now;
+        let is_alive = !matches!(outcome, Outcome::Cancelled | Outcome::Unsent);
+        if is_alive || slot.in_flight == 0 {
+            slot.spoke = self.now;
+        }
+        if outcome == Outcome::Cancelled {
+            slot.abandoned = slot.abandoned.saturating_sub(1);
+        }
         let tally = &mut self.known.get_mut(&slot.address).expect("known").tally;
         if outcome == Outcome::Unsent {
             tally.unsent += 1;
             slot.answered = slot.answered.min(slot.in_flight);
             self.judge(id, outcome, is_earlier);
+            self.hear(id, is_alive);
             return Handled::Applied;
         }
         tally.finished += 1;
@@ -979,6 +1196,7 @@ impl Reference {
             self.on_success(id);
         }
         self.judge(id, outcome, is_earlier);
+        self.hear(id, is_alive);
         Handled::Applied
     }
 
@@ -1132,6 +1350,7 @@ impl Reference {
             slot.owed_at_success = Some(slot.in_flight);
         }
         self.on_proof(id);
+        self.hear(id, true);
         Handled::Applied
     }
 
@@ -1186,7 +1405,7 @@ impl Reference {
         let is_bad = slot.owes_outcomes(&self.config) || self.is_hang_up(slot);
         match slot.state {
             SlotState::Dialling => true,
-            SlotState::Busy | SlotState::Ready => !in_good_order || is_bad,
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => !in_good_order || is_bad,
             SlotState::Draining => {
                 slot.hung_up && slot.owed_at_success.is_none() && slot.owes_outcomes(&self.config)
             }
@@ -1198,7 +1417,7 @@ impl Reference {
     fn is_hang_up(&self, slot: &Occupant) -> bool {
         let age = self.now.saturating_duration_since(slot.since);
         let is_young = age < Duration::from_secs(1).min(self.config.stable_after);
-        slot.state.is_connected() && slot.owed_at_success.is_none() && !slot.is_given_up() && is_young
+        slot.is_open() && slot.owed_at_success.is_none() && !slot.is_given_up() && is_young
     }
 
     /// A connection goes by its peer's doing.
@@ -1320,6 +1539,9 @@ impl Reference {
             was_stable: false,
             outcomes: Vec::new(),
             sent_earlier: 0,
+            in_flight_max: None,
+            abandoned: 0,
+            was_ready: false,
             dropped: None,
         };
         self.used.push(id);
@@ -1329,15 +1551,16 @@ impl Reference {
 
     fn on_drain(&mut self, id: SlotId) {
         let slot = self.slots.get(&id).expect("a live slot drains").clone();
-        assert!(slot.state.is_connected(), "{id:?} drains in {:?}", slot.state);
+        assert!(slot.is_open(), "{id:?} drains in {:?}", slot.state);
         let (count, most) = (self.count(slot.address, SlotState::Draining), self.draining_max(slot.address));
+        let may_be_surplus = self.may_be_surplus(slot.address);
         let known = self.known.get_mut(&slot.address).expect("known");
         known.draining_max = most;
         let usual = known.was_draining.max(self.config.connections_per_address as usize);
         let max = match self.phase {
             // Nothing is opened any more, and what drains already keeps its time.
             Phase::Draining => 2 * most,
-            _ if self.pending.reconfigured.is_some() => most,
+            _ if may_be_surplus => most,
             _ => most.min(usual),
         };
         assert!(count < max, "too many drain");
@@ -1347,6 +1570,8 @@ impl Reference {
         slot.state = SlotState::Draining;
         slot.since = self.now;
         slot.fresh = false;
+        let address = slot.address;
+        self.update_allowance(address);
     }
 
     fn on_told(&mut self, event: &Event<u32>) {
@@ -1379,6 +1604,14 @@ impl Reference {
             Event::Draining { slot, address, id, reason } => {
                 assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
                 self.on_draining(*slot, *reason);
+            }
+            Event::Suspected { slot, address, id } => {
+                assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
+                self.on_suspected(*slot);
+            }
+            Event::Cleared { slot, address, id } => {
+                assert_eq!((self.ids.get(id), self.slots[slot].address), (Some(address), *address));
+                self.on_cleared(*slot);
             }
             Event::SlotEnded { slot, address, id, state, end, lived, sent, in_flight } => {
                 assert_eq!(self.ids.get(id), Some(address), "{event:?}");
@@ -1439,12 +1672,15 @@ impl Reference {
             }
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
+                // A suspect that is cleared replaces one before a dial for that is seen.
+                let is_seen = self.pending.may_have_surplus != Some(address);
+                assert!(is_seen || self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max));
                 let known = self.known.get_mut(&address).expect("known");
-                assert!(known.is_replacing || known.may_be_replacing);
+                assert!(!is_seen || known.is_replacing || known.may_be_replacing);
                 known.stop_replacing();
             }
             DrainReason::Surplus => {
-                assert!(self.pending.reconfigured.is_some(), "the settings are the same");
+                assert!(self.may_be_surplus(address), "the settings are the same");
                 assert_eq!(self.count(address, SlotState::Dialling), 0, "dials go first");
                 assert!(self.connected(address) >= self.n(), "more than needed");
                 self.check_first_to_go(&slot);
@@ -1494,6 +1730,7 @@ impl Reference {
         let slot = self.slots.get_mut(&id).expect("live");
         (slot.state, slot.since, slot.fresh) = (SlotState::Dropping, self.now, false);
         slot.dropped = Some(Dropped { from: occupant.state, ends });
+        self.lose_probe(occupant.address, id);
         self.cancel_replacement(occupant.address);
     }
 
@@ -1504,7 +1741,7 @@ impl Reference {
         let reasons = match occupant.state {
             SlotState::Dialling => {
                 let held = self.connected(address) + self.count(address, SlotState::Dialling);
-                let is_surplus = self.pending.reconfigured.is_some() && held > self.n();
+                let is_surplus = self.may_be_surplus(address) && held > self.n();
                 vec![
                     (self.is_timeout && waited >= self.config.dial_timeout, timed_out),
                     (!self.is_present(address), SlotEnd::AddressLeft),
@@ -1512,10 +1749,18 @@ impl Reference {
                     (is_surplus, SlotEnd::Surplus),
                 ]
             }
-            SlotState::Busy | SlotState::Ready => {
-                let spoke = occupant.spoke.max(occupant.since);
-                let timeout = self.config.outcome_timeout.filter(|_| occupant.owes_outcomes(&self.config));
-                vec![(timeout.is_some_and(|timeout| self.now >= spoke + timeout), timed_out)]
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => {
+                let timeout =
+                    self.config.silence.outcome_timeout.filter(|_| occupant.owes_outcomes(&self.config));
+                let is_over = timeout.is_some_and(|timeout| self.now >= occupant.silent_since() + timeout);
+                let is_awaited = u64::from(occupant.abandoned) < occupant.told_in_flight();
+                let is_given_up =
+                    occupant.state == SlotState::Suspect && self.pending.gives_up == Some(address);
+                vec![
+                    (is_over && is_awaited, timed_out),
+                    (is_over && !is_awaited, SlotEnd::Silent),
+                    (is_given_up, SlotEnd::Silent),
+                ]
             }
             SlotState::Draining => {
                 let draining = self.occupants(address).filter(|(_, slot)| slot.state == SlotState::Draining);
@@ -1542,6 +1787,7 @@ impl Reference {
         };
         self.leave(id);
         self.slots.remove(&id);
+        self.lose_probe(occupant.address, id);
         self.known.get_mut(&occupant.address).expect("known").tally.lost += u64::from(occupant.in_flight);
         let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(occupant.address, end);
@@ -1555,7 +1801,7 @@ impl Reference {
                 known.fails_slowly = took >= Duration::from_secs(1);
             }
             SlotState::Draining => self.replace_after_drain(occupant.address),
-            SlotState::Busy | SlotState::Ready => self.count_life(occupant),
+            SlotState::Busy | SlotState::Ready | SlotState::Suspect => self.count_life(occupant),
             SlotState::Dropping => {}
         }
         if self.is_tried_over(occupant.address, id) {
@@ -1736,6 +1982,7 @@ impl Reference {
             SlotState::Dropping => None,
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
+            SlotState::Suspect => self.silence_end(slot, self.config.silence.outcome_timeout),
             SlotState::Busy | SlotState::Ready => {
                 let known = &self.known[&slot.address];
                 let is_in_row = known.short_lives > 0 && known.pace_episode == slot.pace_episode;
@@ -1745,11 +1992,18 @@ impl Reference {
                 let idle_since = slot.idle_since().max(slot.occupied_until);
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
-                let silent = self.config.outcome_timeout.filter(|_| slot.owes_outcomes(&self.config));
-                let silent = silent.map(|max| slot.spoke.max(slot.since).max(slot.seen_until) + max);
-                [long, stable, lifetime, idle, silent].into_iter().flatten().min()
+                let silent = self.silence_end(slot, self.config.silence.outcome_timeout);
+                let suspect_after = self.config.silence.suspect_after;
+                let suspect = self.silence_end(slot, suspect_after.filter(|_| slot.in_flight_max != Some(1)));
+                [long, stable, lifetime, idle, silent, suspect].into_iter().flatten().min()
             }
         }
+    }
+
+    /// The latest time at which so long a silence is over.
+    fn silence_end(&self, slot: &Occupant, max: Option<Duration>) -> Option<Instant> {
+        let max = max.filter(|_| slot.owes_outcomes(&self.config))?;
+        Some(slot.silent_since().max(slot.seen_until) + max)
     }
 
     fn has_certainly_outlived(&self, slot: &Occupant) -> bool {
@@ -1790,6 +2044,10 @@ impl Reference {
         // Only a row that there was can end.
         self.pending.may_end_pace.clear();
         self.pending.may_drain_first = None;
+        self.pending.may_have_surplus = None;
+        if let Some(address) = self.pending.gives_up.take() {
+            assert_eq!(self.count(address, SlotState::Suspect), 0, "the suspects of {address} are given up");
+        }
         let pending = format!("{:?}", self.pending);
         assert_eq!(pending, format!("{:?}", Pending::default()), "not done: {pending}");
         let (set, slots, now) = (&self.set, &self.slots, self.now);

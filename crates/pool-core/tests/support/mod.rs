@@ -477,7 +477,7 @@ impl<P: Balance> Bench<P> {
             .slots()
             .map(|status| match status.state {
                 SlotState::Dialling => (status.id, View::Dialling),
-                SlotState::Busy | SlotState::Ready => (status.id, View::Open),
+                SlotState::Busy | SlotState::Ready | SlotState::Suspect => (status.id, View::Open),
                 SlotState::Draining => (status.id, View::Draining),
                 SlotState::Dropping => (status.id, View::Dropping),
             })

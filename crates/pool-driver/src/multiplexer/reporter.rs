@@ -179,6 +179,14 @@ impl<P: Seams> Reporter<P> {
             CoreEvent::Draining { slot, address, id, reason } => {
                 self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
             }
+            CoreEvent::Suspected { slot, address, id } => {
+                self.touch(id);
+                self.observe(|| Event::Suspected { address: address.copy_for_user(), id, slot });
+            }
+            CoreEvent::Cleared { slot, address, id } => {
+                self.touch(id);
+                self.observe(|| Event::Cleared { address: address.copy_for_user(), id, slot });
+            }
             event @ CoreEvent::SlotEnded { .. } => self.tell_slot_end(event),
             CoreEvent::BackedOff { address, id, failures, until } => {
                 let retry_after = until.saturating_duration_since(now);
@@ -263,10 +271,12 @@ impl<P: Seams> Reporter<P> {
 fn explain_end(end: SlotEnd, state: SlotState, lived: Duration, sent: u64) -> Option<SharedError> {
     Some(match (end, state) {
         (SlotEnd::Failed(FailureKind::TimedOut), SlotState::Dialling) => Arc::new(DialTimedOut),
-        (SlotEnd::Failed(FailureKind::TimedOut), _) => Arc::new(OutcomeTimedOut),
+        (SlotEnd::Failed(FailureKind::TimedOut) | SlotEnd::Silent, _) => Arc::new(OutcomeTimedOut),
         (SlotEnd::DrainTimedOut | SlotEnd::DrainDisplaced, _) => Arc::new(DrainCutOff { sent }),
         // What drains is to close.
-        (SlotEnd::Closed, SlotState::Busy | SlotState::Ready) => Arc::new(ConnectionClosed { lived, sent }),
+        (SlotEnd::Closed, SlotState::Busy | SlotState::Ready | SlotState::Suspect) => {
+            Arc::new(ConnectionClosed { lived, sent })
+        }
         _ => return None,
     })
 }

@@ -204,6 +204,24 @@ pub enum Event<A> {
         /// Its id until it is forgotten.
         id: AddressId,
     },
+    /// A connection is silent while it owes outcomes: it takes no new items, and another is made beside it.
+    Suspected {
+        /// Whose.
+        address: A,
+        /// The id of that address.
+        id: AddressId,
+        /// Which.
+        slot: SlotId,
+    },
+    /// A suspect has said something, or owes nothing any more: it takes items again.
+    Cleared {
+        /// Whose.
+        address: A,
+        /// The id of that address.
+        id: AddressId,
+        /// Which.
+        slot: SlotId,
+    },
     /// An address rests (again) for what its replies said. It keeps its connections, and others get its items.
     Rested {
         /// Which.

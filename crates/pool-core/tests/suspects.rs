@@ -1,0 +1,515 @@
+//! Connections that owe outcomes and are silent: suspects, and how much their address may have in flight (C8).
+
+mod support;
+
+use core::time::Duration;
+
+use pool_core::{
+    AddressState, Availability, Config, Event, FailureKind, Handled, Outcome, SlotEnd, SlotEvent, SlotId,
+    SlotState,
+};
+use support::{A, B, Bench, config, eager, lazy, millis, prioritised, secs};
+
+const SUCCESS: Outcome = Outcome::Success { latency: None };
+const FAILURE: Outcome = Outcome::Failure { latency: None, kind: FailureKind::Error };
+
+/// How many items a connection may have in flight.
+const LIMIT: u32 = 4;
+
+/// Connections that are silent for 5 s are suspects, for 30 s they are dropped.
+fn watched(connections: u32) -> Config {
+    config(|config| {
+        config.connections_per_address = connections;
+        config.silence.suspect_after = Some(secs(5));
+        config.silence.outcome_timeout = Some(secs(30));
+    })
+}
+
+fn limit(bench: &mut Bench, slot: SlotId, items: u32) {
+    bench.uniform.handle_in_flight_max(slot, items, bench.now);
+    bench.drain();
+}
+
+/// Connects a dial, of a connection that may have so many items in flight.
+fn connect(bench: &mut Bench, dial: SlotId) -> SlotId {
+    bench.connected(dial);
+    limit(bench, dial, LIMIT);
+    bench.ready(dial);
+    dial
+}
+
+/// A pool with these addresses, all of which are connected and have shown that they work.
+fn up(config: Config, addresses: &[u32]) -> Bench {
+    let mut bench = Bench::up(config, addresses.to_vec());
+    for &address in addresses {
+        for slot in bench.open(address) {
+            limit(&mut bench, slot, LIMIT);
+            for _ in 0..2 {
+                bench.sent(slot);
+                bench.succeed(slot);
+            }
+        }
+    }
+    bench.advance(secs(60));
+    bench.take();
+    bench
+}
+
+fn send(bench: &mut Bench, slot: SlotId, items: u32) {
+    (0..items).for_each(|_| bench.sent(slot));
+}
+
+/// A pool with one address, whose only connection has been sent so much, and has become a suspect.
+fn suspected(items: u32) -> (Bench, SlotId) {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    send(&mut bench, slot, items);
+    bench.advance(secs(5));
+    assert_eq!(bench.state(slot), Some(SlotState::Suspect));
+    (bench, slot)
+}
+
+/// The same, with another connection beside it.
+fn suspected_and_another(items: u32) -> (Bench, SlotId, SlotId) {
+    let (mut bench, suspect) = suspected(items);
+    let dial = bench.dial(A);
+    let beside = connect(&mut bench, dial);
+    bench.take();
+    (bench, suspect, beside)
+}
+
+fn abandon(bench: &mut Bench, slot: SlotId) -> Handled {
+    let handled = bench.uniform.handle_abandoned(slot, bench.now);
+    bench.drain();
+    handled
+}
+
+// Who is a suspect.
+
+#[test]
+fn a_connection_that_owes_and_is_silent_is_a_suspect_and_gets_another_beside_it() {
+    let (mut bench, suspect) = suspected(1);
+    let told = bench.take_events();
+    assert!(told.iter().any(|event| matches!(event, Event::Suspected { slot, .. } if *slot == suspect)));
+    assert_eq!(bench.select(), None, "it gets no new items");
+    let status = bench.status(A);
+    assert_eq!((status.state, status.suspect, status.failures), (AddressState::Suspect, 1, 0));
+    let dial = bench.dial(A);
+    let beside = connect(&mut bench, dial);
+    assert_eq!(bench.select(), Some(beside));
+    assert_eq!(bench.dials_to(A), [], "one is enough");
+}
+
+#[test]
+fn only_what_a_peer_says_ends_its_silence() {
+    for (outcome, is_suspect) in
+        [(SUCCESS, false), (FAILURE, false), (Outcome::Cancelled, true), (Outcome::Unsent, true)]
+    {
+        let mut bench = up(watched(1), &[A]);
+        let slot = bench.open(A)[0];
+        send(&mut bench, slot, 3);
+        bench.advance(secs(4));
+        bench.reply(slot, outcome);
+        bench.advance(secs(1));
+        assert_eq!(bench.state(slot) == Some(SlotState::Suspect), is_suspect, "{outcome:?}");
+    }
+}
+
+#[test]
+fn parts_of_a_reply_are_no_silence() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    for _ in 0..100 {
+        bench.advance(secs(4));
+        assert_eq!(bench.event(slot, SlotEvent::Progress), Handled::Applied);
+    }
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+    bench.advance(secs(5));
+    assert_eq!(bench.state(slot), Some(SlotState::Suspect));
+}
+
+#[test]
+fn the_begin_of_a_reply_is_no_silence() {
+    let (mut bench, suspect) = suspected(2);
+    bench.uniform.handle_answered(suspect, millis(1), bench.now);
+    bench.drain();
+    assert_eq!(bench.state(suspect), Some(SlotState::Ready));
+}
+
+#[test]
+fn a_connection_that_owes_nothing_is_no_suspect() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    send(&mut bench, slot, 2);
+    bench.reply(slot, Outcome::Cancelled);
+    bench.reply(slot, Outcome::Cancelled);
+    bench.advance(secs(1000));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+}
+
+#[test]
+fn a_suspect_whose_items_nobody_wants_any_more_is_cleared() {
+    let (mut bench, suspect) = suspected(2);
+    bench.reply(suspect, Outcome::Cancelled);
+    assert_eq!(bench.state(suspect), Some(SlotState::Suspect));
+    bench.reply(suspect, Outcome::Cancelled);
+    assert_eq!(bench.state(suspect), Some(SlotState::Ready));
+}
+
+#[test]
+fn a_connection_that_takes_one_item_at_a_time_is_no_suspect() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    limit(&mut bench, slot, 1);
+    bench.sent(slot);
+    bench.busy(slot);
+    bench.advance(secs(29));
+    assert_eq!((bench.state(slot), bench.dials_to(A)), (Some(SlotState::Busy), vec![]));
+    bench.advance(secs(1));
+    assert_eq!(bench.state(slot), None, "it doesn't answer");
+}
+
+#[test]
+fn time_in_which_nobody_listened_makes_no_suspect() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.advance(secs(1));
+    bench.oversleep(secs(20));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+    bench.advance(secs(5));
+    assert_eq!(bench.state(slot), Some(SlotState::Suspect));
+    bench.oversleep(secs(100));
+    assert_eq!(bench.state(slot), Some(SlotState::Suspect), "nor is one given up for it");
+}
+
+// What becomes of a suspect.
+
+#[test]
+fn a_suspect_that_says_something_is_as_good_as_before_and_its_dial_is_dropped() {
+    let (mut bench, suspect) = suspected(1);
+    let dial = bench.dial(A);
+    bench.take();
+    bench.event(suspect, SlotEvent::Progress);
+    assert_eq!(bench.take_ends(), [(dial, SlotEnd::Surplus)]);
+    assert_eq!((bench.state(suspect), bench.select()), (Some(SlotState::Ready), Some(suspect)));
+    assert_eq!(bench.status(A).state, AddressState::Ready);
+}
+
+#[test]
+fn a_suspect_that_is_cleared_is_what_it_was_last_told_to_be() {
+    for (told, state) in [
+        (SlotEvent::Ready, SlotState::Ready),
+        (SlotEvent::Busy, SlotState::Busy),
+        (SlotEvent::Progress, SlotState::Ready),
+    ] {
+        let (mut bench, suspect) = suspected(1);
+        bench.event(suspect, told);
+        bench.event(suspect, SlotEvent::Progress);
+        assert_eq!(bench.state(suspect), Some(state), "{told:?}");
+    }
+}
+
+#[test]
+fn when_a_suspect_is_cleared_beside_another_connection_one_of_the_two_drains() {
+    let (mut bench, suspect, beside) = suspected_and_another(1);
+    bench.event(suspect, SlotEvent::Progress);
+    assert_eq!((bench.draining(A), bench.open(A)), (vec![beside], vec![suspect]), "that one is idle");
+}
+
+#[test]
+fn a_suspect_is_given_up_at_the_timeout_as_a_failure() {
+    let (mut bench, suspect, beside) = suspected_and_another(1);
+    bench.advance(secs(24));
+    assert_eq!(bench.state(suspect), Some(SlotState::Suspect));
+    bench.advance(secs(1));
+    assert_eq!(bench.take_ends(), [(suspect, SlotEnd::Failed(FailureKind::TimedOut))]);
+    assert_eq!((bench.open(A), bench.dials_to(A)), (vec![beside], vec![]));
+}
+
+#[test]
+fn a_suspect_that_breaks_has_failed_and_one_that_is_told_to_go_drains() {
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    bench.fail(suspect);
+    assert_eq!(
+        (bench.take_ends(), bench.status(A).failures),
+        (vec![(suspect, SlotEnd::Failed(FailureKind::Error))], 1)
+    );
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    bench.going_away(suspect);
+    assert_eq!((bench.draining(A), bench.status(A).suspect), (vec![suspect], 0));
+}
+
+#[test]
+fn suspects_of_an_address_that_leaves_drain_and_so_they_do_when_the_pool_closes() {
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    bench.set([B]);
+    assert!(bench.draining(A).contains(&suspect));
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    bench.close(secs(1));
+    assert!(bench.draining(A).contains(&suspect));
+}
+
+#[test]
+fn with_every_connection_suspected_as_many_are_made_beside_them_and_no_more() {
+    let mut bench = up(watched(2), &[A]);
+    for round in 0..2 {
+        for slot in bench.open(A) {
+            if bench.state(slot) != Some(SlotState::Suspect) {
+                bench.sent(slot);
+            }
+        }
+        bench.advance(secs(5));
+        let dials = bench.dials_to(A);
+        assert_eq!(dials.len(), if round == 0 { 2 } else { 0 });
+        for dial in dials {
+            connect(&mut bench, dial);
+        }
+    }
+    assert_eq!((bench.status(A).suspect, bench.open(A).len()), (4, 4));
+    bench.advance(secs(20));
+    assert_eq!(bench.status(A).suspect, 2, "the first were given up");
+}
+
+#[test]
+fn a_lazy_pool_makes_one_beside_a_suspect_when_an_item_waits() {
+    let mut settings = watched(1);
+    settings.opening = lazy(1).opening;
+    let mut bench = Bench::new(settings);
+    bench.set([A]);
+    bench.demand(1);
+    let dial = bench.dial(A);
+    let slot = connect(&mut bench, dial);
+    bench.sent(slot);
+    bench.demand(0);
+    bench.advance(secs(5));
+    assert_eq!((bench.state(slot), bench.dials_to(A)), (Some(SlotState::Suspect), vec![]));
+    bench.demand(1);
+    assert_eq!(bench.dials_to(A).len(), 1);
+}
+
+#[test]
+fn where_only_suspects_are_connected_other_priorities_get_the_items() {
+    let mut bench = Bench::up(watched(1), prioritised([(A, 0), (B, 1)]));
+    let (slot, other) = (bench.open(A)[0], bench.open(B)[0]);
+    bench.sent(slot);
+    bench.advance(secs(5));
+    assert_eq!(bench.select(), Some(other));
+    bench.event(slot, SlotEvent::Progress);
+    assert_eq!(bench.select(), Some(slot));
+}
+
+#[test]
+fn nothing_but_suspects_is_nothing_usable() {
+    let mut settings = watched(1);
+    settings.fail_fast_after = Some(secs(3));
+    let mut bench = up(settings, &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.advance(secs(5));
+    assert_eq!(bench.uniform.availability(), Availability::Waiting);
+    bench.advance(secs(3));
+    assert_eq!(bench.uniform.availability(), Availability::FailingFast);
+}
+
+// How much an address with suspects may have in flight.
+
+#[test]
+fn what_a_suspect_holds_counts_against_what_its_address_may_have_in_flight() {
+    let (mut bench, _, beside) = suspected_and_another(3);
+    bench.sent(beside);
+    assert_eq!(bench.select(), Some(beside), "all places are taken, and one item more may try the address");
+    bench.sent(beside);
+    assert_eq!(bench.select(), None, "that one does");
+    assert_eq!(bench.status(A).in_flight, LIMIT + 1);
+}
+
+#[test]
+fn the_reply_to_the_item_that_tries_an_address_gives_its_suspects_up_and_that_is_no_failure() {
+    let (mut bench, suspect, beside) = suspected_and_another(LIMIT);
+    assert_eq!(bench.select(), Some(beside));
+    bench.sent(beside);
+    assert_eq!(bench.select(), None);
+    bench.succeed(beside);
+    assert_eq!(bench.take_ends(), [(suspect, SlotEnd::Silent)]);
+    assert_eq!((bench.select(), bench.status(A).failures, bench.dials_to(A)), (Some(beside), 0, vec![]));
+}
+
+#[test]
+fn the_begin_of_that_reply_does_too() {
+    let (mut bench, suspect, beside) = suspected_and_another(LIMIT);
+    bench.sent(beside);
+    bench.uniform.handle_answered(beside, millis(1), bench.now);
+    bench.drain();
+    assert_eq!(bench.take_ends(), [(suspect, SlotEnd::Silent)]);
+}
+
+#[test]
+fn an_item_that_tries_an_address_and_shows_nothing_is_followed_by_another() {
+    let no_answer = |bench: &mut Bench, slot| bench.reply(slot, Outcome::Cancelled);
+    let broken = |bench: &mut Bench, slot| bench.fail(slot);
+    for end in [no_answer, broken] {
+        let (mut bench, suspect, beside) = suspected_and_another(LIMIT);
+        bench.sent(beside);
+        end(&mut bench, beside);
+        assert_eq!(bench.state(suspect), Some(SlotState::Suspect));
+        if bench.state(beside).is_none() {
+            bench.wait_out_backoff(A);
+            let dial = bench.dial(A);
+            connect(&mut bench, dial);
+        }
+        assert!(bench.select().is_some());
+    }
+}
+
+#[test]
+fn a_peer_that_hangs_gets_no_more_to_do_however_impatient_callers_are() {
+    let mut bench = up(watched(1), &[A]);
+    let mut most = 0;
+    // Callers give up at once, and what they asked for stays in flight.
+    for _ in 0..300 {
+        bench.advance(millis(100));
+        for dial in bench.dials_to(A) {
+            connect(&mut bench, dial);
+        }
+        for _ in 0..10 {
+            let Some(slot) = bench.select() else { break };
+            bench.sent(slot);
+            if bench.uniform.slot(slot).is_some_and(|status| status.in_flight == LIMIT) {
+                bench.busy(slot);
+            }
+        }
+        most = most.max(bench.status(A).in_flight);
+    }
+    assert_eq!(most, LIMIT + 1);
+}
+
+#[test]
+fn what_is_answered_elsewhere_makes_room() {
+    let (mut bench, _, beside) = suspected_and_another(3);
+    bench.sent(beside);
+    bench.succeed(beside);
+    send(&mut bench, beside, 2);
+    assert_eq!(bench.select(), None);
+    bench.succeed(beside);
+    assert_eq!(bench.status(A).suspect, 0, "the reply is that of the item that tries the address");
+}
+
+#[test]
+fn an_address_without_suspects_has_no_bound_but_that_of_its_connections() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    send(&mut bench, slot, 10 * LIMIT);
+    assert_eq!(bench.select(), Some(slot), "it knows what it can take");
+}
+
+#[test]
+fn connections_without_a_limit_have_no_bound() {
+    let mut bench = Bench::up(watched(1), [A]);
+    let slot = bench.open(A)[0];
+    send(&mut bench, slot, 1000);
+    bench.advance(secs(5));
+    bench.connect_all();
+    let beside = bench.select().expect("one beside it");
+    send(&mut bench, beside, 1000);
+    assert_eq!(bench.select(), Some(beside));
+}
+
+#[test]
+fn an_address_that_may_have_nothing_more_leaves_its_items_to_others() {
+    let mut bench = up(watched(1), &[A, B]);
+    let slot = bench.open(A)[0];
+    send(&mut bench, slot, LIMIT);
+    bench.advance(secs(5));
+    let dial = bench.dial(A);
+    let beside = connect(&mut bench, dial);
+    bench.sent(beside);
+    assert_eq!(bench.shares(6).get(&A), None);
+    bench.succeed(beside);
+    assert!(bench.shares(6).contains_key(&A));
+}
+
+#[test]
+fn an_address_that_rests_and_has_suspects_gets_what_both_allow() {
+    let (mut bench, _, beside) = suspected_and_another(3);
+    bench.sent(beside);
+    bench.reply(beside, Outcome::Unfit { latency: None });
+    assert_eq!(bench.select(), None, "unfit");
+    let until = bench.status(A).rest.and_then(|rest| rest.until).expect("it rests");
+    bench.advance(until.saturating_duration_since(bench.now));
+    assert_eq!(bench.select(), Some(beside), "one item may try it");
+    bench.sent(beside);
+    assert_eq!(bench.select(), None);
+    bench.succeed(beside);
+    assert_eq!(bench.status(A).rest, None);
+}
+
+// Items that nobody waits for.
+
+#[test]
+fn a_silent_connection_on_which_nobody_waits_is_dropped_and_nobody_is_blamed() {
+    let (mut bench, suspect, _) = suspected_and_another(2);
+    assert_eq!([abandon(&mut bench, suspect), abandon(&mut bench, suspect)], [Handled::Applied; 2]);
+    assert_eq!(abandon(&mut bench, suspect), Handled::Invalid, "there are only two");
+    bench.take();
+    bench.advance(secs(25));
+    assert_eq!(bench.take_ends()[0], (suspect, SlotEnd::Silent));
+    assert_eq!(bench.status(A).failures, 0);
+}
+
+#[test]
+fn one_who_waits_is_enough_to_blame_a_silent_connection() {
+    let (mut bench, suspect, _) = suspected_and_another(2);
+    abandon(&mut bench, suspect);
+    bench.take();
+    bench.advance(secs(25));
+    assert_eq!(bench.take_ends()[0], (suspect, SlotEnd::Failed(FailureKind::TimedOut)));
+}
+
+#[test]
+fn an_abandoned_item_keeps_its_place_until_the_peer_is_rid_of_it() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    abandon(&mut bench, slot);
+    assert_eq!(bench.status(A).in_flight, 1);
+    bench.reply(slot, Outcome::Cancelled);
+    assert_eq!(bench.status(A).in_flight, 0);
+    assert_eq!(abandon(&mut bench, slot), Handled::Invalid);
+    bench.closed(slot);
+    assert_eq!(abandon(&mut bench, slot), Handled::Stale);
+}
+
+// Settings.
+
+#[test]
+fn settings_that_suspect_nobody_clear_the_suspects() {
+    let (mut bench, suspect) = suspected(1);
+    let mut settings = watched(1);
+    settings.silence.suspect_after = None;
+    bench.configure(settings);
+    assert_eq!(bench.state(suspect), Some(SlotState::Ready));
+    bench.advance(secs(25));
+    assert_eq!(bench.state(suspect), None, "the timeout holds");
+}
+
+#[test]
+fn a_pool_that_grows_may_have_more_in_flight_beside_its_suspects() {
+    let (mut bench, _, beside) = suspected_and_another(LIMIT);
+    bench.sent(beside);
+    assert_eq!(bench.select(), None);
+    bench.configure(watched(2));
+    assert_eq!(bench.select(), Some(beside));
+}
+
+#[test]
+fn without_settings_nobody_is_suspected() {
+    let mut bench = Bench::up(eager(1), [A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.succeed(slot);
+    bench.sent(slot);
+    bench.advance(Duration::from_secs(100_000));
+    assert_eq!(bench.state(slot), Some(SlotState::Ready));
+}
