@@ -165,7 +165,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn update_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
         let attributes = endpoint.attributes();
-        if self.rings.node(index).attributes() == attributes {
+        if self.rings.attributes(index) == attributes {
             return;
         }
         let is_other_priority = self.rings.node(index).priority != endpoint.priority;
