@@ -16,46 +16,37 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) answered: bool,
     pub(crate) replacement: Replacement,
     pub(crate) last_outcome: Option<LastOutcome>,
-    /// Failure episodes since the last reset.
-    pub(crate) failures: u32,
+    /// Failure episodes since the last reset; no more than 65,535 are counted, where each backoff is at its cap.
+    pub(crate) failures: u16,
     /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
     ///
     /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
     pub(crate) episode: u16,
     /// One of its slots timed out and is dropping: its failure counts when that ends.
     pub(crate) awaits_failure: bool,
+    /// Whether it is among those that wait for a dial.
+    pub(crate) waits: bool,
     pub(crate) dials: Dialling,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
-    /// Its place among those that wait for a dial.
-    pub(crate) rank: Option<DialRank>,
     /// The first in the ring of its slots.
     pub(crate) slots: u32,
     pub(crate) count: SlotCounts,
 }
 
-/// When an address was dialled, and may be again.
+/// When an address was dialled, and what became of that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialling {
     /// When the last dial started.
     pub(crate) last: Instant,
-    /// No dial before this: the later of backoff and pace.
-    pub(crate) earliest: Instant,
-    /// Whether that is set in the timers.
-    pub(crate) is_armed: bool,
     /// The last one that failed took long to do so.
     pub(crate) fail_slowly: bool,
     pub(crate) row: ShortLives,
 }
 
 impl Dialling {
-    const NEVER: Self = Self {
-        last: Instant::ZERO,
-        earliest: Instant::ZERO,
-        is_armed: false,
-        fail_slowly: false,
-        row: ShortLives { len: 0, episode: 0 },
-    };
+    const NEVER: Self =
+        Self { last: Instant::ZERO, fail_slowly: false, row: ShortLives { len: 0, episode: 0 } };
 }
 
 /// Connections in a row that were short-lived.
@@ -164,9 +155,9 @@ impl<A> KnownAddress<A> {
             failures: 0,
             episode: 0,
             awaits_failure: false,
+            waits: false,
             dials: Dialling::NEVER,
             since: now,
-            rank: None,
             slots: crate::links::NONE,
             count: SlotCounts::default(),
         }

@@ -90,12 +90,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                     self.slots[index].deadline = Instant::NEVER;
                     self.on_slot_deadline(index);
                 }
-                DeadlineKind::Backoff(index) => {
-                    self.addresses.get_mut(index).dials.is_armed = false;
-                    self.replace_after_drain(index);
-                    self.update_dialling(index);
-                    self.forget_if_done(index);
-                }
+                DeadlineKind::Backoff(index) => self.on_earliest_dial(index),
                 DeadlineKind::Rest(index) => self.on_rest_deadline(index),
                 DeadlineKind::FailFast => self.on_fail_fast(),
                 DeadlineKind::Close => self.on_close_deadline(),

@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
-use crate::deadline_queue::DeadlineKind;
 use crate::evidence::{Reported, Trust};
 use crate::ids::AddressId;
 use crate::instant::Instant;
@@ -76,7 +75,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         known.episode = known.episode.wrapping_add(1);
         known.failures = known.failures.saturating_add(1);
-        let (failures, is_first) = (known.failures, known.failures == 1);
+        let (failures, is_first) = (known.failures.into(), known.failures == 1);
         let until = known.dials.last + self.config.backoff.jittered(failures, &mut self.random);
         self.postpone_dials(index, until);
         let known = self.addresses.get_mut(index);
@@ -120,9 +119,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// No dial before this time, or before what is set already.
     pub(super) fn postpone_dials(&mut self, index: u32, until: Instant) {
-        if until > self.addresses.get(index).dials.earliest.max(self.now) {
-            self.clear_backoff(index);
-            self.addresses.get_mut(index).dials.earliest = until;
+        if until > self.dials.postponed_beyond(index, self.now).unwrap_or(self.now) {
+            self.set_earliest_dial(index, until);
             self.update_dialling(index);
         }
     }
@@ -142,19 +140,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.
     pub(super) fn end_backoff(&mut self, index: u32) -> bool {
-        let was_in_backoff = self.addresses.get(index).dials.earliest > self.now;
-        self.clear_backoff(index);
+        let was_in_backoff = self.dials.postponed_beyond(index, self.now).is_some();
+        self.clear_earliest_dial(index);
         self.update_dialling(index);
         self.forget_if_done(index);
         was_in_backoff
-    }
-
-    fn clear_backoff(&mut self, index: u32) {
-        let known = self.addresses.get_mut(index);
-        if known.dials.is_armed {
-            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-            known.dials.is_armed = false;
-        }
-        known.dials.earliest = known.dials.earliest.min(self.now);
     }
 }

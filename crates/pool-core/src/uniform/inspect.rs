@@ -176,7 +176,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
-        let waits = known.dials.earliest > self.now;
+        let retry_at = self.dials.postponed_beyond(key.index, self.now);
         let rest = self.addresses.rests.status(key.index);
         let state = if !known.present {
             AddressState::Departed
@@ -188,7 +188,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             AddressState::Busy
         } else if known.count.dialling > 0 {
             AddressState::Dialling
-        } else if waits && known.is_failing() {
+        } else if retry_at.is_some() && known.is_failing() {
             AddressState::Backoff
         } else {
             AddressState::Waiting
@@ -210,8 +210,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             draining: known.count.draining,
             dropping,
             in_flight,
-            failures: known.failures,
-            retry_at: waits.then_some(known.dials.earliest),
+            failures: known.failures.into(),
+            retry_at,
             last_outcome: known.last_outcome,
             rest,
         }

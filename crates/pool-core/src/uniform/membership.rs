@@ -10,7 +10,6 @@ use super::resting::Rests;
 use crate::address_set::{AddressSet, Endpoint, SetIdentity};
 use crate::balance::Balance;
 use crate::config::Opening;
-use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
 use crate::known_address::{KnownAddress, Replacement};
 use crate::links::NONE;
@@ -205,13 +204,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return;
         }
         let may_be_remembered = self.addresses.departed.len() <= self.config.addresses_max;
-        let is_remembered = known.dials.earliest > self.now || self.addresses.rests.of(index).is_some();
+        let is_postponed = self.dials.postponed_beyond(index, self.now).is_some();
+        let is_remembered = is_postponed || self.addresses.rests.of(index).is_some();
         if is_remembered && may_be_remembered {
             return;
         }
-        if known.dials.is_armed {
-            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-        }
+        self.clear_earliest_dial(index);
         self.forget_rest(index);
         let id = self.addresses.id(index);
         let address = self.addresses.known.remove(index).address;

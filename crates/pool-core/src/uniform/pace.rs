@@ -50,7 +50,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn tell_pace(&mut self, index: u32) {
         let known = self.addresses.get(index);
         let (address, short_lives) = (known.address.clone(), known.dials.row.len.into());
-        let until = known.dials.earliest.max(self.now);
+        let until = self.dials.postponed_beyond(index, self.now).unwrap_or(self.now);
         let id = AddressId(SlabKey { index, generation: known.generation });
         self.outputs.push_back(Output::Event(Event::Paced { address, id, short_lives, until }));
     }
@@ -59,7 +59,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// connection in the same moment.
     fn spread_redial(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        let is_due = known.present && known.dials.earliest <= self.now;
+        let is_due = known.present && self.dials.postponed_beyond(index, self.now).is_none();
         let is_missed = self.demand > 0 && self.rings.active().ready_len() == 0;
         if let Some(spread) = self.config.pace.redial_spread.filter(|_| is_due && !is_missed) {
             let until = self.now + self.random.between(Duration::ZERO, spread);
