@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::config::Config;
-use crate::evidence::{Evidence, Reported, Trust};
+use crate::evidence::{Evidence, Reported};
 use crate::instant::Instant;
 use crate::links::{Linked, Links};
 use crate::outcome::{FailureKind, Outcome};
@@ -151,10 +151,11 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
-    pub(crate) trust: Trust,
     pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
+    /// When the dial started.
+    pub(crate) dialled: Instant,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
@@ -166,7 +167,6 @@ pub(crate) struct Slot {
     pub(crate) unreported: u32,
     /// Items in flight whose reply has begun to come; no more than 65,535 are counted.
     answered: u16,
-    pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
     pub(crate) links: SlotLinks,
@@ -200,28 +200,20 @@ impl Dropped {
 
 impl Slot {
     /// A dial that starts now, to the address with this index.
-    pub(crate) fn new(
-        key: SlabKey,
-        address: u32,
-        trust: Trust,
-        (episode, pace_episode): (u16, u8),
-        now: Instant,
-    ) -> Self {
-        let evidence = Evidence::of_dial(episode, pace_episode, now);
+    pub(crate) fn new(key: SlabKey, address: u32, evidence: Evidence, now: Instant) -> Self {
         Self {
             generation: key.generation,
             address,
             state: SlotState::Dialling,
-            trust,
             evidence,
             fresh: false,
+            dialled: now,
             since: now,
             quiet_since: now,
             deadline: Instant::NEVER,
             sent: 0,
             unreported: 0,
             answered: 0,
-            reported: Reported::Nothing,
             dropped: None,
             links: SlotLinks { siblings: Links::NONE, turns: Links::NONE, takes_turns: false },
         }
@@ -250,7 +242,7 @@ impl Slot {
             return false;
         }
         self.answered = self.answered.saturating_add(1);
-        self.reported = Reported::Finished;
+        self.evidence.reported = Reported::Finished;
         self.quiet_since = now;
         true
     }
@@ -266,7 +258,7 @@ impl Slot {
             return self.count_rare_outcome(outcome);
         }
         self.unreported = self.unreported.wrapping_sub(1);
-        self.reported = Reported::Finished;
+        self.evidence.reported = Reported::Finished;
         outcome.latency()
     }
 
@@ -276,13 +268,13 @@ impl Slot {
         let may_be_answered = self.in_flight() > self.answered.into();
         self.unreported = self.unreported.wrapping_sub(1);
         if *outcome == Outcome::Unsent {
-            self.reported = self.reported.max(Reported::Unsent);
+            self.evidence.reported = self.evidence.reported.max(Reported::Unsent);
             self.answered =
                 u16::try_from(self.unreported).map_or(self.answered, |most| self.answered.min(most));
             return None;
         }
         let reported = if *outcome == Outcome::Cancelled { Reported::Cancelled } else { Reported::Finished };
-        self.reported = self.reported.max(reported);
+        self.evidence.reported = self.evidence.reported.max(reported);
         let latency = outcome.latency().filter(|_| may_be_answered);
         if latency.is_none() {
             self.answered = self.answered.saturating_sub(1);
@@ -292,7 +284,7 @@ impl Slot {
 
     /// Items it was sent and has not reported on: all of them, if it never reports.
     pub(crate) fn in_flight(&self) -> u32 {
-        match self.reported {
+        match self.evidence.reported {
             Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
             Reported::Unsent | Reported::Cancelled | Reported::Finished => self.unreported,
         }
@@ -304,16 +296,13 @@ impl Slot {
     }
 
     fn reports_outcomes(&self, config: &Config) -> bool {
-        self.reported != Reported::Nothing || config.outcome_timeout.is_some()
+        self.evidence.reported != Reported::Nothing || config.outcome_timeout.is_some()
     }
 
     /// A first success, or the begin of one.
     pub(crate) fn mark_success(&mut self) {
-        self.evidence.owed_at_success = Some(u16::try_from(self.unreported).unwrap_or(u16::MAX));
-    }
-
-    pub(crate) fn has_succeeded(&self) -> bool {
-        self.evidence.owed_at_success.is_some()
+        self.evidence.has_succeeded = true;
+        self.evidence.owed_at_success = u16::try_from(self.unreported).unwrap_or(u16::MAX);
     }
 
     /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set

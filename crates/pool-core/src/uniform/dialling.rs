@@ -14,7 +14,7 @@ use core::time::Duration;
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
-use crate::evidence::Trust;
+use crate::evidence::{Evidence, Trust};
 use crate::ids::SlotId;
 use crate::instant::Instant;
 use crate::known_address::{DialClass, DialRank};
@@ -167,9 +167,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get_mut(index);
         known.dials.last = self.now;
         let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
-        let episodes = (known.episode, known.dials.row.episode);
+        let evidence = Evidence::of_dial(trust, known.episode, known.dials.row.episode);
         let address = known.address.clone();
-        let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episodes, self.now));
+        let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));
         self.keep_pace(index);
         self.join_siblings(key.index);
         self.count_entry(key.index);
@@ -199,7 +199,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Whether a dial that has failed now has held its place for long.
     pub(super) fn took_long(&self, slot: &Slot) -> bool {
-        self.now.saturating_duration_since(slot.evidence.dialled) >= SLOW_DIAL
+        self.now.saturating_duration_since(slot.dialled) >= SLOW_DIAL
     }
 
     pub(super) fn connections_per_address(&self) -> u16 {

@@ -46,7 +46,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,
             },
             SlotState::Draining => {
-                slot.evidence.hung_up && !slot.has_succeeded() && slot.owes_outcomes(&self.config)
+                slot.evidence.hung_up && !slot.evidence.has_succeeded && slot.owes_outcomes(&self.config)
             }
             SlotState::Dropping => false,
         }
@@ -56,7 +56,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// up.
     pub(super) fn is_hang_up(&self, slot: &Slot) -> bool {
         let young = HANG_UP_AGE.min(self.config.stable_after);
-        let shows_nothing = slot.has_succeeded() || slot.reported == Reported::Cancelled;
+        let shows_nothing = slot.evidence.has_succeeded || slot.evidence.reported == Reported::Cancelled;
         !shows_nothing && self.now.saturating_duration_since(slot.since) < young
     }
 
@@ -64,7 +64,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn may_clear(&self, slot: &Slot) -> bool {
         let known = self.addresses.get(slot.address);
         let is_later = known.episode == slot.evidence.connected_episode;
-        slot.trust < Trust::Works && known.is_failing() && is_later
+        slot.evidence.trust < Trust::Works && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
@@ -95,11 +95,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection has shown that its address works. Only one that came up after the last failure
     /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
-        let Slot { address: index, trust, evidence, .. } = &mut self.slots[slot];
-        if *trust >= Trust::Works {
+        let Slot { address: index, evidence, .. } = &mut self.slots[slot];
+        if evidence.trust >= Trust::Works {
             return;
         }
-        *trust = Trust::Works;
+        evidence.trust = Trust::Works;
         let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {

@@ -279,7 +279,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             return Handled::Invalid;
         }
         let address = slot.address;
-        if !slot.has_succeeded() {
+        if !slot.evidence.has_succeeded {
             self.on_first_answer(id);
         }
         self.balancer.on_answered(self.addresses.id(address), latency, self.now);

@@ -67,7 +67,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Counts a slot in, in its present state.
     pub(super) fn count_entry(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.trust == Trust::Probe);
         let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
         let known = self.addresses.get_mut(address);
         known.awaits_failure |= awaits_failure;
@@ -96,7 +96,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Takes a slot out of all counts, before it changes.
     pub(super) fn count_exit(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.trust == Trust::Probe);
         self.disarm_slot(index);
         self.clear_fresh(index);
         if state == SlotState::Ready {

@@ -249,7 +249,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.tell_end(id, &slot, end);
         let last = slot.dropped.map_or(slot.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(slot.address, end);
-        self.on_trial_lost(slot.address, id);
+        self.forget_slot_in_rest(slot.address, id);
         if is_failure {
             self.stop_awaiting_failure(slot.address);
             if !is_refused {
@@ -283,7 +283,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             id: address_id,
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
-            lived: self.now.saturating_duration_since(slot.evidence.dialled),
+            lived: self.now.saturating_duration_since(slot.dialled),
             sent: slot.sent,
             in_flight: slot.in_flight(),
         });
