@@ -24,29 +24,28 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) episode: u16,
     /// One of its slots timed out and is dropping: its failure counts when that ends.
     pub(crate) awaits_failure: bool,
-    /// Whether it is among those that wait for a dial.
-    pub(crate) waits: bool,
+    /// When the last dial started.
+    pub(crate) last_dial: Instant,
     pub(crate) dials: Dialling,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
-    /// The first in the ring of its slots.
-    pub(crate) slots: u32,
+    /// The first in the ring of its slots that are not ready.
+    pub(crate) unready: u32,
     pub(crate) count: SlotCounts,
 }
 
-/// When an address was dialled, and what became of that.
+/// What is known of the dials to an address, apart from their times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialling {
-    /// When the last dial started.
-    pub(crate) last: Instant,
+    /// The address is among those that wait for a dial.
+    pub(crate) is_waiting: bool,
     /// The last one that failed took long to do so.
     pub(crate) fail_slowly: bool,
     pub(crate) row: ShortLives,
 }
 
 impl Dialling {
-    const NEVER: Self =
-        Self { last: Instant::ZERO, fail_slowly: false, row: ShortLives { len: 0, episode: 0 } };
+    const NONE: Self = Self { is_waiting: false, fail_slowly: false, row: ShortLives { len: 0, episode: 0 } };
 }
 
 /// Connections in a row that were short-lived.
@@ -155,10 +154,10 @@ impl<A> KnownAddress<A> {
             failures: 0,
             episode: 0,
             awaits_failure: false,
-            waits: false,
-            dials: Dialling::NEVER,
+            last_dial: Instant::ZERO,
+            dials: Dialling::NONE,
             since: now,
-            slots: crate::links::NONE,
+            unready: crate::links::NONE,
             count: SlotCounts::default(),
         }
     }

@@ -151,6 +151,8 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
+    /// It is ready, and its address doesn't rest: nothing is special about the next item.
+    pub(crate) takes_turns: bool,
     pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
@@ -169,18 +171,8 @@ pub(crate) struct Slot {
     answered: u16,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
-    pub(crate) links: SlotLinks,
-}
-
-/// The rings that a slot is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotLinks {
-    /// Its address's slots.
-    pub(crate) siblings: Links,
-    /// Its address's ready slots, in the order of their turns.
-    pub(crate) turns: Links,
-    /// It is ready, and its address doesn't rest: nothing is special about the next item.
-    pub(crate) takes_turns: bool,
+    /// In one of two rings of its address: of the ready slots in the order of their turns, or of the others.
+    pub(crate) links: Links,
 }
 
 /// The end that a slot has when its owner reports it dropped.
@@ -205,6 +197,7 @@ impl Slot {
             generation: key.generation,
             address,
             state: SlotState::Dialling,
+            takes_turns: false,
             evidence,
             fresh: false,
             dialled: now,
@@ -215,7 +208,7 @@ impl Slot {
             unreported: 0,
             answered: 0,
             dropped: None,
-            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE, takes_turns: false },
+            links: Links::NONE,
         }
     }
 
@@ -318,21 +311,9 @@ impl Generational for Slot {
     }
 }
 
-/// The slots, linked with the others of their addresses.
-pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
-
-impl Linked for Siblings<'_> {
+impl Linked for Slab<Slot> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].links.siblings
-    }
-}
-
-/// The slots, linked with the others of their addresses that are ready.
-pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
-
-impl Linked for Turns<'_> {
-    fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].links.turns
+        &mut self[slot].links
     }
 }
 

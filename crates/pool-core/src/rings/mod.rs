@@ -120,10 +120,10 @@ impl Rings {
         (ready_slot != NO_SLOT).then_some(ready_slot)
     }
 
-    /// What the name service says of an address.
-    pub(crate) fn attributes(&self, address: u32) -> Attributes {
+    /// Whether the name service says the same of an address as before.
+    pub(crate) fn is_as_before(&self, address: u32, attributes: &Attributes) -> bool {
         let Node { weight, priority, .. } = *self.node(address);
-        Attributes { weight, priority, hash: self.hashes.of(address) }
+        *attributes == Attributes { weight, priority, hash: self.hashes.of(address) }
     }
 
     fn set_attributes(&mut self, address: u32, attributes: &Attributes) {

@@ -38,7 +38,7 @@ pub(super) struct Dials {
     postponed: BTreeMap<u32, Instant>,
 }
 
-/// The addresses that wait for a dial. They are few for most of the time, so an address only knows whether it is one.
+/// The addresses that wait for a dial. They are few for most of the time, so an address knows no more than whether it is one.
 #[derive(Clone, Debug, Default)]
 struct Waiting {
     by_rank: BTreeSet<(DialRank, u32)>,
@@ -83,7 +83,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let Node { priority, standing, .. } = *self.rings.node(index);
         let priority = self.addresses.get(index).present.then_some(priority);
         let known = self.addresses.get_mut(index);
-        if mem::take(&mut known.waits) {
+        if mem::take(&mut known.dials.is_waiting) {
             self.dials.waiting.remove(index);
         }
         let Some(priority) = priority else { return };
@@ -111,7 +111,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             connections: known.count.held(),
             tie: self.random.next_u16(),
         };
-        known.waits = true;
+        known.dials.is_waiting = true;
         self.dials.waiting.insert(index, rank);
     }
 
@@ -165,13 +165,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
-        known.dials.last = self.now;
+        known.last_dial = self.now;
         let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
         let evidence = Evidence::of_dial(trust, known.episode, known.dials.row.episode);
         let address = known.address.clone();
         let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));
         self.keep_pace(index);
-        self.join_siblings(key.index);
+        self.join_unready(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });
     }

@@ -76,7 +76,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         known.episode = known.episode.wrapping_add(1);
         known.failures = known.failures.saturating_add(1);
         let (failures, is_first) = (known.failures.into(), known.failures == 1);
-        let until = known.dials.last + self.config.backoff.jittered(failures, &mut self.random);
+        let until = known.last_dial + self.config.backoff.jittered(failures, &mut self.random);
         self.postpone_dials(index, until);
         let known = self.addresses.get_mut(index);
         let address = known.address.clone();

@@ -72,7 +72,7 @@ pub struct AddressStatus {
     pub dropping: u16,
     /// Items sent to its connections and not reported on.
     pub in_flight: u32,
-    /// Failure episodes since the last reset.
+    /// Failure episodes since the last reset; no more than 65,535 are counted.
     pub failures: u32,
     /// When it may be dialled again, if not now: the later of backoff and pace.
     pub retry_at: Option<Instant>,

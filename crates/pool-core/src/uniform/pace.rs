@@ -42,7 +42,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get(index);
         if known.dials.row.len > 0 {
             let Config { pace, backoff, .. } = &self.config;
-            let until = known.dials.last + pace.delay(known.dials.row.len, backoff, &mut self.random);
+            let until = known.last_dial + pace.delay(known.dials.row.len, backoff, &mut self.random);
             self.postpone_dials(index, until);
         }
     }

@@ -123,9 +123,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
         }
         let rests = &self.addresses.rests;
-        let rests = rests.under_way(address).is_some() || rests.sent_earlier.contains_key(&slot);
+        let is_resting = rests.under_way(address).is_some() || rests.sent_earlier.contains_key(&slot);
         let evidence = &mut self.slots[slot].evidence;
-        evidence.awaits_success = rests || evidence.trust != Trust::Proven;
+        evidence.awaits_success = is_resting || evidence.trust != Trust::Proven;
     }
 
     fn on_bad_reply(&mut self, address: u32, reason: RestReason, pause: Option<Duration>, is_earlier: bool) {

@@ -31,7 +31,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
     fn commit_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
-        if !slot.links.takes_turns {
+        if !slot.takes_turns {
             return self.commit_special_sent(id);
         }
         self.commit_ready_sent(id, outcome_timeout)
@@ -42,7 +42,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn commit_ready_sent(&mut self, id: SlotId, outcome_timeout: Option<Duration>) -> Handled {
         let slot = &mut self.slots[id.0.index];
         let is_due_sooner = slot.count_sent(outcome_timeout, self.now);
-        let (address, next) = (slot.address, slot.links.turns.next);
+        let (address, next) = (slot.address, slot.links.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
         let address = self.rings.commit_turn(address, next);
         self.balancer.on_sent(address, self.now);
@@ -235,7 +235,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn end_slot(&mut self, index: u32, end: SlotEnd) {
         self.count_exit(index);
         let id = SlotId(self.slots.key(index));
-        self.leave_siblings(index);
+        self.leave_unready(index);
         let slot = self.slots.remove(index);
         let address = self.rings.count_outcomes(slot.address, slot.unreported);
         if slot.unreported > 0 {
