@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn the_slowest_curve_has_reached_its_cap_long_before_failures_are_no_longer_counted() {
+        let (base, cap) = (Duration::from_millis(1), Duration::from_secs(366 * 24 * 60 * 60));
+        let backoff = Backoff { base, cap, growth_percent: 101, ..Backoff::default() };
+        assert_eq!(backoff.validate(), Ok(()));
+        assert_eq!(Backoff { growth_percent: 100, ..backoff }.delay(u32::MAX), base, "it never grows");
+        assert_eq!(backoff.delay(u16::MAX.into()), cap);
+    }
+
+    #[test]
     fn delays_never_shrink_as_failures_go_on() {
         let backoff = Backoff { growth_percent: 101, ..Backoff::default() };
         let mut last = Duration::ZERO;

@@ -16,46 +16,36 @@ pub(crate) struct KnownAddress<A> {
     pub(crate) answered: bool,
     pub(crate) replacement: Replacement,
     pub(crate) last_outcome: Option<LastOutcome>,
-    /// Failure episodes since the last reset.
-    pub(crate) failures: u32,
+    /// Failure episodes since the last reset; no more than 65,535 are counted, where each backoff is at its cap.
+    pub(crate) failures: u16,
     /// Failure episodes ever; tells a slot whether its dial is older than the last failure.
     ///
     /// Modulo 2^16: a slot would have to outlive exactly so many failures to mistake one.
     pub(crate) episode: u16,
     /// One of its slots timed out and is dropping: its failure counts when that ends.
     pub(crate) awaits_failure: bool,
+    /// When the last dial started.
+    pub(crate) last_dial: Instant,
     pub(crate) dials: Dialling,
     /// When it came, left, or last changed between working and failing.
     pub(crate) since: Instant,
-    /// Its place among those that wait for a dial.
-    pub(crate) rank: Option<DialRank>,
-    /// The first in the ring of its slots.
-    pub(crate) slots: u32,
+    /// The first in the ring of its slots that are not ready.
+    pub(crate) unready: u32,
     pub(crate) count: SlotCounts,
 }
 
-/// When an address was dialled, and may be again.
+/// What is known of the dials to an address, apart from their times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialling {
-    /// When the last dial started.
-    pub(crate) last: Instant,
-    /// No dial before this: the later of backoff and pace.
-    pub(crate) earliest: Instant,
-    /// Whether that is set in the timers.
-    pub(crate) is_armed: bool,
+    /// The address is among those that wait for a dial.
+    pub(crate) is_waiting: bool,
     /// The last one that failed took long to do so.
     pub(crate) fail_slowly: bool,
     pub(crate) row: ShortLives,
 }
 
 impl Dialling {
-    const NEVER: Self = Self {
-        last: Instant::ZERO,
-        earliest: Instant::ZERO,
-        is_armed: false,
-        fail_slowly: false,
-        row: ShortLives { len: 0, episode: 0 },
-    };
+    const NONE: Self = Self { is_waiting: false, fail_slowly: false, row: ShortLives { len: 0, episode: 0 } };
 }
 
 /// Connections in a row that were short-lived.
@@ -84,7 +74,6 @@ pub(crate) struct SlotCounts {
     pub(crate) dialling: u16,
     pub(crate) busy: u16,
     pub(crate) ready: u16,
-    pub(crate) suspect: u16,
     pub(crate) draining: u16,
     /// The most connections that were allowed since it has had some that drain.
     pub(crate) draining_max: u16,
@@ -165,10 +154,10 @@ impl<A> KnownAddress<A> {
             failures: 0,
             episode: 0,
             awaits_failure: false,
-            dials: Dialling::NEVER,
+            last_dial: Instant::ZERO,
+            dials: Dialling::NONE,
             since: now,
-            rank: None,
-            slots: crate::links::NONE,
+            unready: crate::links::NONE,
             count: SlotCounts::default(),
         }
     }
@@ -183,7 +172,7 @@ impl<A> KnownAddress<A> {
 
     /// Dials that may start, backoff and the pool's limits apart. A connection that is being replaced counts as
     /// gone, so that its replacement is dialled before it drains.
-    pub(crate) fn dials_missing(&self, connections_per_address: u16) -> u16 {
+    pub(crate) fn dials_missing(&self, connections_per_address: u16, suspects: u16) -> u16 {
         // A dial would forestall the backoff that follows from a failure about to be counted.
         if !self.present || self.awaits_failure || self.replacement == Replacement::AfterDrain {
             return 0;
@@ -191,7 +180,7 @@ impl<A> KnownAddress<A> {
         // That one may just have gone, a moment before its replacement is called off.
         let held = self.count.held().saturating_sub(u16::from(self.is_replacing()));
         // As many may be made beside suspects as there are usually.
-        let held = held + self.count.suspect.saturating_sub(connections_per_address);
+        let held = held + suspects.saturating_sub(connections_per_address);
         let missing = connections_per_address.saturating_sub(held);
         if self.answered && !self.is_failing() {
             missing

@@ -39,6 +39,8 @@ mod config;
 mod config_error;
 mod deadline_queue;
 mod evidence;
+#[cfg(all(test, target_pointer_width = "64"))]
+mod footprint;
 mod ids;
 mod instant;
 mod into_endpoint;

@@ -1,8 +1,8 @@
 //! Rings that are linked by index: joining and leaving cost the same at any length.
 //!
 //! A ring is known by one of its places, the head, which its owner keeps; [`NONE`] stands for an empty ring.
-//! Three kinds of rings use it: the slots of an address, the ready slots of an address, and the addresses of
-//! a priority that have a ready slot.
+//! Three kinds of rings use it: the ready slots of an address, its other slots, and the addresses of a priority that
+//! have a ready slot.
 
 /// No place: the head of an empty ring.
 pub(crate) const NONE: u32 = u32::MAX;

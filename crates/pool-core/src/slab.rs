@@ -29,6 +29,12 @@ enum Place<T> {
     Vacant { next_generation: u32 },
 }
 
+#[cfg(test)]
+impl<T> Slab<T> {
+    /// What a place takes, vacant or not.
+    pub(crate) const PLACE_BYTES: usize = size_of::<Place<T>>();
+}
+
 impl<T: Generational> Slab<T> {
     pub(crate) const fn new() -> Self {
         Self { places: Vec::new(), vacant: Vec::new() }

@@ -1,10 +1,9 @@
 //! The place of one connection, from dial to close.
 
-use core::num::NonZero;
 use core::time::Duration;
 
 use crate::config::Config;
-use crate::evidence::{Evidence, Reported, Trust};
+use crate::evidence::{Evidence, Reported};
 use crate::instant::Instant;
 use crate::links::{Linked, Links};
 use crate::outcome::{FailureKind, Outcome};
@@ -171,14 +170,13 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) address: u32,
     pub(crate) state: SlotState,
-    pub(crate) trust: Trust,
+    /// It is ready, and its address doesn't rest: nothing is special about the next item.
+    pub(crate) takes_turns: bool,
     pub(crate) evidence: Evidence,
     /// Connected, and neither ready nor busy was reported yet.
     pub(crate) fresh: bool,
-    /// What a suspect was when it was last told.
-    pub(crate) was_ready: bool,
-    /// How many items it may have in flight, as far as that was told and is no more than 65,535.
-    pub(crate) in_flight_max: Option<NonZero<u16>>,
+    /// When the dial started.
+    pub(crate) dialled: Instant,
     /// Start of the dial, of the connection, of the drain, or of the drop.
     pub(crate) since: Instant,
     /// Since when it has been silent, if it owes outcomes, or idle, if it doesn't.
@@ -190,21 +188,10 @@ pub(crate) struct Slot {
     pub(crate) unreported: u32,
     /// Items in flight whose reply has begun to come; no more than 65,535 are counted.
     answered: u16,
-    pub(crate) reported: Reported,
     /// Why it is dropped, in the state `Dropping`.
     pub(crate) dropped: Option<Dropped>,
-    pub(crate) links: SlotLinks,
-}
-
-/// The rings that a slot is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotLinks {
-    /// Its address's slots.
-    pub(crate) siblings: Links,
-    /// Its address's ready slots, in the order of their turns.
-    pub(crate) turns: Links,
-    /// It is ready, and its address doesn't rest: nothing is special about the next item.
-    pub(crate) takes_turns: bool,
+    /// In one of two rings of its address: of the ready slots in the order of their turns, or of the others.
+    pub(crate) links: Links,
 }
 
 /// The end that a slot has when its owner reports it dropped.
@@ -224,32 +211,23 @@ impl Dropped {
 
 impl Slot {
     /// A dial that starts now, to the address with this index.
-    pub(crate) fn new(
-        key: SlabKey,
-        address: u32,
-        trust: Trust,
-        (episode, pace_episode): (u16, u8),
-        now: Instant,
-    ) -> Self {
-        let evidence = Evidence::of_dial(episode, pace_episode, now);
+    pub(crate) fn new(key: SlabKey, address: u32, evidence: Evidence, now: Instant) -> Self {
         Self {
             generation: key.generation,
             address,
             state: SlotState::Dialling,
-            trust,
+            takes_turns: false,
             evidence,
             fresh: false,
-            was_ready: false,
-            in_flight_max: None,
+            dialled: now,
             since: now,
             quiet_since: now,
             deadline: Instant::NEVER,
             sent: 0,
             unreported: 0,
             answered: 0,
-            reported: Reported::Nothing,
             dropped: None,
-            links: SlotLinks { siblings: Links::NONE, turns: Links::NONE, takes_turns: false },
+            links: Links::NONE,
         }
     }
 
@@ -276,7 +254,7 @@ impl Slot {
             return false;
         }
         self.answered = self.answered.saturating_add(1);
-        self.reported = Reported::Finished;
+        self.evidence.reported = Reported::Finished;
         self.quiet_since = now;
         true
     }
@@ -292,7 +270,7 @@ impl Slot {
         }
         self.quiet_since = now;
         self.unreported = self.unreported.wrapping_sub(1);
-        self.reported = Reported::Finished;
+        self.evidence.reported = Reported::Finished;
         outcome.latency()
     }
 
@@ -306,13 +284,13 @@ impl Slot {
             self.quiet_since = now;
         }
         if *outcome == Outcome::Unsent {
-            self.reported = self.reported.max(Reported::Unsent);
+            self.evidence.reported = self.evidence.reported.max(Reported::Unsent);
             self.answered =
                 u16::try_from(self.unreported).map_or(self.answered, |most| self.answered.min(most));
             return None;
         }
         let reported = if *outcome == Outcome::Cancelled { Reported::Cancelled } else { Reported::Finished };
-        self.reported = self.reported.max(reported);
+        self.evidence.reported = self.evidence.reported.max(reported);
         let latency = outcome.latency().filter(|_| may_be_answered);
         if latency.is_none() {
             self.answered = self.answered.saturating_sub(1);
@@ -322,7 +300,7 @@ impl Slot {
 
     /// Items it was sent and has not reported on: all of them, if it never reports.
     pub(crate) fn in_flight(&self) -> u32 {
-        match self.reported {
+        match self.evidence.reported {
             Reported::Nothing => u32::try_from(self.sent).unwrap_or(u32::MAX),
             Reported::Unsent | Reported::Cancelled | Reported::Finished => self.unreported,
         }
@@ -334,16 +312,13 @@ impl Slot {
     }
 
     fn reports_outcomes(&self, config: &Config) -> bool {
-        self.reported != Reported::Nothing || config.silence.is_watched()
+        self.evidence.reported != Reported::Nothing || config.silence.is_watched()
     }
 
     /// A first success, or the begin of one.
     pub(crate) fn mark_success(&mut self) {
-        self.evidence.owed_at_success = Some(u16::try_from(self.unreported).unwrap_or(u16::MAX));
-    }
-
-    pub(crate) fn has_succeeded(&self) -> bool {
-        self.evidence.owed_at_success.is_some()
+        self.evidence.has_succeeded = true;
+        self.evidence.owed_at_success = u16::try_from(self.unreported).unwrap_or(u16::MAX);
     }
 
     /// Whether its timer is set too late for a deadline so long after it went quiet. One that is set
@@ -359,21 +334,9 @@ impl Generational for Slot {
     }
 }
 
-/// The slots, linked with the others of their addresses.
-pub(crate) struct Siblings<'a>(pub(crate) &'a mut Slab<Slot>);
-
-impl Linked for Siblings<'_> {
+impl Linked for Slab<Slot> {
     fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].links.siblings
-    }
-}
-
-/// The slots, linked with the others of their addresses that are ready.
-pub(crate) struct Turns<'a>(pub(crate) &'a mut Slab<Slot>);
-
-impl Linked for Turns<'_> {
-    fn links(&mut self, slot: u32) -> &mut Links {
-        &mut self.0[slot].links.turns
+        &mut self[slot].links
     }
 }
 
@@ -412,10 +375,12 @@ mod tests {
             (Dropping, _) => Transition::Stay,
             (_, Input::Drop) => Transition::To(Dropping),
             (_, Input::Failed | Input::Closed) => Transition::End,
-            (Dialling, Input::Connected) | (Ready, Input::Busy) => Transition::To(Busy),
-            (Dialling, _) | (_, Input::Connected) => Transition::Invalid,
-            (Suspect | Draining, Input::Suspect) => Transition::Invalid,
-            (Suspect, Input::Progress) => Transition::To(Busy),
+            (Dialling, Input::Connected) | (Ready, Input::Busy) | (Suspect, Input::Progress) => {
+                Transition::To(Busy)
+            }
+            (Dialling, _) | (_, Input::Connected) | (Suspect | Draining, Input::Suspect) => {
+                Transition::Invalid
+            }
             (Draining, _) | (_, Input::Sent | Input::Progress) => Transition::Stay,
             (_, Input::GoingAway | Input::Drain) => Transition::To(Draining),
             (Busy, Input::Ready) => Transition::To(Ready),

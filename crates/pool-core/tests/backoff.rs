@@ -64,6 +64,30 @@ fn t19_an_address_is_never_given_up() {
 }
 
 #[test]
+fn t19_failures_beyond_65_535_are_not_counted_and_change_nothing() {
+    let mut bench = Bench::new(config(|config| {
+        config.backoff.base = millis(1);
+        config.backoff.cap = millis(1);
+    }));
+    bench.peer(A, Peer::Refuses);
+    bench.set([A]);
+    while bench.status(A).failures < 65_535 {
+        bench.advance(millis(500));
+    }
+    let dials = bench.dials_made();
+    bench.advance(millis(500));
+    assert_eq!(bench.status(A).failures, 65_535);
+    assert!(bench.dials_made() >= dials + 400, "at the cap as before");
+    bench.peer(A, Peer::Up);
+    bench.advance(millis(2));
+    bench.send();
+    bench.succeed(bench.open(A)[0]);
+    assert_eq!(bench.status(A).failures, 0);
+    bench.fail(bench.open(A)[0]);
+    assert_eq!(bench.status(A).failures, 1, "the next one is a first one");
+}
+
+#[test]
 fn t17_a_connection_that_breaks_evicts_its_address_for_a_moment_only() {
     let mut bench = Bench::up(eager(1), [A, B]);
     bench.advance(secs(20));

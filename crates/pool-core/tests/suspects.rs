@@ -242,10 +242,10 @@ fn a_suspect_that_breaks_has_failed_and_one_that_is_told_to_go_drains() {
 }
 
 #[test]
-fn suspects_of_an_address_that_leaves_drain_and_so_they_do_when_the_pool_closes() {
-    let (mut bench, suspect, _) = suspected_and_another(1);
+fn suspects_of_an_address_that_leaves_drain_before_the_others_and_so_they_do_when_the_pool_closes() {
+    let (mut bench, suspect, beside) = suspected_and_another(1);
     bench.set([B]);
-    assert!(bench.draining(A).contains(&suspect));
+    assert_eq!((bench.draining(A), bench.state(suspect)), (vec![beside], None), "one may drain");
     let (mut bench, suspect, _) = suspected_and_another(1);
     bench.close(secs(1));
     assert!(bench.draining(A).contains(&suspect));

@@ -339,6 +339,23 @@ fn a_bad_reply_to_an_item_that_was_sent_before_the_rest_begins_none_after_it() {
 }
 
 #[test]
+fn a_connection_in_the_place_of_one_that_broke_was_sent_nothing_before_the_rest() {
+    for outcome in BAD {
+        let mut bench = Bench::up(eager(1), [A, B]);
+        bench.peer(A, Peer::Up);
+        let broken = slot(&bench, A);
+        bench.sent(broken);
+        bench.sent(broken);
+        bench.reply(broken, outcome);
+        bench.fail(broken);
+        bench.advance(secs(1));
+        assert_eq!(slot(&bench, A).index(), broken.index(), "the same place");
+        answer(&mut bench, A, SUCCESS);
+        assert_eq!(bench.status(A).rest, None, "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_trial_that_shows_nothing_is_followed_by_as_long_a_rest() {
     let failure = Outcome::Failure { latency: None, kind: FailureKind::Error };
     for (outcome, end) in [(OVERLOADED, failure), (UNFIT, failure), (OVERLOADED, Outcome::Cancelled)] {

@@ -15,8 +15,8 @@ const BOUNDS: &[Bound] = &[
     Bound::value("core", "choose-100000", Metric::Allocations, 0.0),
     Bound::ratio("core", "churn-100000", Metric::Instructions, 4.0),
     Bound::ratio("core", "churn-100000", Metric::Time, 4.0),
-    // 16 of them are the stable hash: once in the set, and once beside the weight, where a balancer reads it
-    // without a look at the address.
+    // 8 of them are the stable hash, in the set. Addresses that have one keep it once more, for balancers: none does
+    // here.
     Bound::value("core", "keep-100000", Metric::Bytes, 272.0),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Instructions, 0.40),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Time, 0.5),

@@ -8,6 +8,7 @@
 //! Addresses that rest for an overload are in a ring of their own, which is used while the other is empty. Those that
 //! are unfit are in none, and their connections don't count ([`Standing`]).
 
+mod hashes;
 mod ring;
 mod standing;
 mod tier;
@@ -15,6 +16,7 @@ mod tier;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use hashes::Hashes;
 pub use ring::{Member, Ring};
 pub(crate) use standing::{Allowance, Place, Standing};
 use tier::Tier;
@@ -37,31 +39,8 @@ pub(crate) struct Node {
     position: u32,
     /// The ready slot whose turn it is; `NO_SLOT` while the address is not in the ring.
     ready_slot: SlabKey,
-    /// In two halves: a whole one would pad every node.
-    hash: [u32; 2],
     pub(crate) priority: u16,
     pub(crate) standing: Standing,
-}
-
-impl Node {
-    fn hash(&self) -> u64 {
-        let [low, high] = self.hash;
-        u64::from(high) << u32::BITS | u64::from(low)
-    }
-
-    pub(crate) fn attributes(&self) -> Attributes {
-        Attributes { weight: self.weight, priority: self.priority, hash: self.hash() }
-    }
-
-    fn set_attributes(&mut self, attributes: &Attributes) {
-        let Attributes { weight, priority, hash } = *attributes;
-        (self.weight, self.priority, self.hash) = (weight, priority, halves(hash));
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "two halves")]
-const fn halves(hash: u64) -> [u32; 2] {
-    [hash as u32, (hash >> u32::BITS) as u32]
 }
 
 /// In the place of a ready slot where there is none.
@@ -76,6 +55,7 @@ impl Linked for Vec<Node> {
 #[derive(Clone, Debug)]
 pub(crate) struct Rings {
     nodes: Vec<Node>,
+    hashes: Hashes,
     /// The tier that items go to: the best one with a connected slot. While none has one, any.
     active: Tier,
     /// The other tiers, by priority.
@@ -95,6 +75,7 @@ impl Rings {
     pub(crate) fn new(items_per_turn: u32, seed: u64) -> Self {
         Self {
             nodes: Vec::new(),
+            hashes: Hashes::default(),
             active: Tier::new(0),
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
@@ -137,6 +118,19 @@ impl Rings {
     pub(crate) fn ready_slot(&self, address: u32) -> Option<SlabKey> {
         let ready_slot = self.node(address).ready_slot;
         (ready_slot != NO_SLOT).then_some(ready_slot)
+    }
+
+    /// Whether the name service says the same of an address as before.
+    pub(crate) fn is_as_before(&self, address: u32, attributes: &Attributes) -> bool {
+        let Node { weight, priority, .. } = *self.node(address);
+        *attributes == Attributes { weight, priority, hash: self.hashes.of(address) }
+    }
+
+    fn set_attributes(&mut self, address: u32, attributes: &Attributes) {
+        let Attributes { weight, priority, hash } = *attributes;
+        let node = self.node_mut(address);
+        (node.weight, node.priority) = (weight, priority);
+        self.hashes.set(address, hash);
     }
 
     fn node_mut(&mut self, address: u32) -> &mut Node {
@@ -182,6 +176,7 @@ impl Rings {
     pub(crate) fn add_address(&mut self, key: SlabKey, attributes: &Attributes) {
         let Attributes { weight, priority, hash } = *attributes;
         self.enter_tier(priority, 0);
+        self.hashes.set(key.index, hash);
         let node = Node {
             generation: key.generation,
             weight,
@@ -189,7 +184,6 @@ impl Rings {
             links: Links::NONE,
             position: NONE,
             ready_slot: NO_SLOT,
-            hash: halves(hash),
             priority,
             standing: Standing::WELL,
         };
@@ -202,7 +196,7 @@ impl Rings {
     /// The address is back before it was forgotten: it may still have draining slots.
     pub(crate) fn return_address(&mut self, address: u32, attributes: &Attributes) {
         self.enter_tier(attributes.priority, 0);
-        self.node_mut(address).set_attributes(attributes);
+        self.set_attributes(address, attributes);
     }
 
     /// The address has left the set, and none of its slots is connected any more.
@@ -221,7 +215,7 @@ impl Rings {
         let Node { ready_slot, position, priority: before, standing, .. } = *self.node(address);
         let connected_slots = if standing.is_there() { connected_slots } else { 0 };
         if before == attributes.priority {
-            return self.node_mut(address).set_attributes(attributes);
+            return self.set_attributes(address, attributes);
         }
         if ready_slot != NO_SLOT {
             self.unlink(address);
@@ -231,7 +225,7 @@ impl Rings {
         }
         self.leave_tier(before, connected_slots);
         self.enter_tier(attributes.priority, connected_slots);
-        self.node_mut(address).set_attributes(attributes);
+        self.set_attributes(address, attributes);
         if position != NONE {
             self.join_members(address);
         }

@@ -132,7 +132,7 @@ impl<'a> Ring<'a> {
         Member {
             id: self.id(address),
             weight: node.weight,
-            hash: node.hash(),
+            hash: self.rings.hashes.of(address),
             in_flight: node.unreported,
             is_ready: node.position < self.rings.active.round.len,
         }

@@ -13,7 +13,6 @@ use super::closing::Phase;
 use crate::balance::Balance;
 use crate::config::Config;
 use crate::config_error::ConfigError;
-use crate::deadline_queue::DeadlineKind;
 use crate::instant::Instant;
 use crate::known_address::Replacement;
 use crate::reason::SlotEnd;
@@ -174,16 +173,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Draws the end of a long backoff anew, so that not all addresses come back at once.
     fn limit_backoff(&mut self, index: u32) {
-        let known = self.addresses.get(index);
-        if known.dials.earliest <= self.now + self.config.backoff.cap {
-            return;
+        let latest = self.now + self.config.backoff.cap;
+        if self.dials.postponed_beyond(index, latest).is_some() {
+            let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
+            self.set_earliest_dial(index, until);
         }
-        if known.dials.is_armed {
-            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-        }
-        let until = self.now + self.config.backoff.jittered_cap(&mut self.random);
-        let known = self.addresses.get_mut(index);
-        known.dials.is_armed = false;
-        known.dials.earliest = until;
     }
 }

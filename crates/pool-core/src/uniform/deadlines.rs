@@ -2,7 +2,6 @@
 //! `dialling`, `failures`, `pace`, `resting`, `suspects`, `lifetime`, `idle`, `fail_fast`, `closing`.
 
 use core::mem;
-use core::num::NonZero;
 use core::time::Duration;
 
 use super::Uniform;
@@ -53,7 +52,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let lifetime = self.lifetime_end(index).filter(|_| known.replacement == Replacement::None);
                 let lifetime = lifetime.map(|at| (at, Reason::Lifetime));
                 let quiet = if slot.owes_outcomes(config) {
-                    self.silence_deadline(slot).into_iter().chain(self.suspicion_deadline(slot)).min()
+                    self.silence_deadline(slot).into_iter().chain(self.suspicion_deadline(index)).min()
                 } else {
                     let idle_since = slot.quiet_since.max(slot.since);
                     let idle = config.idle_timeout;
@@ -70,10 +69,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// One that takes one item at a time is no suspect.
-    fn suspicion_deadline(&self, slot: &Slot) -> Option<(Instant, Reason)> {
+    fn suspicion_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
         let suspect_after =
-            self.config.silence.suspect_after.filter(|_| slot.in_flight_max != NonZero::new(1))?;
-        Some((Self::silence_end(slot, suspect_after), Reason::Suspect))
+            self.config.silence.suspect_after.filter(|_| !self.addresses.suspicions.takes_one(index))?;
+        Some((Self::silence_end(&self.slots[index], suspect_after), Reason::Suspect))
     }
 
     /// Sets a slot's timer to what its deadline is now.
@@ -105,12 +104,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                     self.slots[index].deadline = Instant::NEVER;
                     self.on_slot_deadline(index);
                 }
-                DeadlineKind::Backoff(index) => {
-                    self.addresses.get_mut(index).dials.is_armed = false;
-                    self.replace_after_drain(index);
-                    self.update_dialling(index);
-                    self.forget_if_done(index);
-                }
+                DeadlineKind::Backoff(index) => self.on_earliest_dial(index),
                 DeadlineKind::Rest(index) => self.on_rest_deadline(index),
                 DeadlineKind::FailFast => self.on_fail_fast(),
                 DeadlineKind::Close => self.on_close_deadline(),

@@ -7,14 +7,16 @@
 //! (dials to addresses that have failed don't count against those to addresses that work), or than there are
 //! connections. Items that nothing open can take also draw dials before the pace allows them, unless the address fails.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::mem;
 use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
 use crate::deadline_queue::DeadlineKind;
-use crate::evidence::Trust;
+use crate::evidence::{Evidence, Trust};
 use crate::ids::SlotId;
+use crate::instant::Instant;
 use crate::known_address::{DialClass, DialRank};
 use crate::output::{Availability, Output};
 use crate::rings::Node;
@@ -31,12 +33,45 @@ pub(super) struct Dials {
     pub(super) probes: usize,
     /// Connections so new that nobody knows yet whether they can take an item.
     pub(super) fresh: usize,
-    waiting: BTreeSet<(DialRank, u32)>,
+    waiting: Waiting,
+    /// Addresses that are not dialled before a time, the later of backoff and pace: each has a timer.
+    postponed: BTreeMap<u32, Instant>,
+}
+
+/// The addresses that wait for a dial. They are few for most of the time, so an address knows no more than whether it is one.
+#[derive(Clone, Debug, Default)]
+struct Waiting {
+    by_rank: BTreeSet<(DialRank, u32)>,
+    ranks: BTreeMap<u32, DialRank>,
+}
+
+impl Waiting {
+    fn insert(&mut self, address: u32, rank: DialRank) {
+        self.ranks.insert(address, rank);
+        self.by_rank.insert((rank, address));
+    }
+
+    fn remove(&mut self, address: u32) {
+        if let Some(rank) = self.ranks.remove(&address) {
+            self.by_rank.remove(&(rank, address));
+        }
+    }
+
+    /// The first of a class.
+    fn first_of(&self, class: DialClass) -> Option<&(DialRank, u32)> {
+        let least = (DialRank { class, order: (0, 0), rests: false, connections: 0, tie: 0 }, 0);
+        self.by_rank.range(least..).next().filter(|(rank, _)| rank.class == class)
+    }
 }
 
 impl Dials {
     pub(super) fn is_any_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.by_rank.is_empty()
+    }
+
+    /// When an address may be dialled, if not by the given time.
+    pub(super) fn postponed_beyond(&self, address: u32, time: Instant) -> Option<Instant> {
+        self.postponed.get(&address).copied().filter(|until| *until > time)
     }
 }
 
@@ -47,21 +82,18 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let (connections_per_address, is_lazy) = (self.connections_per_address(), self.is_lazy());
         let Node { priority, standing, .. } = *self.rings.node(index);
         let priority = self.addresses.get(index).present.then_some(priority);
+        let suspects = self.addresses.suspicions.suspects(index);
         let known = self.addresses.get_mut(index);
-        if let Some(rank) = known.rank.take() {
-            self.dials.waiting.remove(&(rank, index));
-        }
-        if known.dials.earliest > self.now && !known.dials.is_armed {
-            known.dials.is_armed = true;
-            self.deadlines.arm(known.dials.earliest, DeadlineKind::Backoff(index));
+        if mem::take(&mut known.dials.is_waiting) {
+            self.dials.waiting.remove(index);
         }
         let Some(priority) = priority else { return };
         // What rests as unfit gets no item, so none is a reason to dial it.
         if is_lazy && !standing.is_there() {
             return;
         }
-        let is_early =
-            known.dials.earliest > self.now || (known.dials.row.len > 0 && known.count.dialling > 0);
+        let is_early = (known.dials.row.len > 0 && known.count.dialling > 0)
+            || self.dials.postponed_beyond(index, self.now).is_some();
         let class = match (known.is_failing(), is_early) {
             (false, false) => DialClass::Working,
             (false, true) => DialClass::Early,
@@ -69,10 +101,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             (true, false) => DialClass::Failing,
             (true, true) => return,
         };
-        if known.dials_missing(connections_per_address) == 0 {
+        if known.dials_missing(connections_per_address, suspects) == 0 {
             return;
         }
-        let failures = u16::try_from(known.failures).unwrap_or(u16::MAX);
+        let failures = known.failures;
         let rank = DialRank {
             class,
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
@@ -80,8 +112,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             connections: known.count.held(),
             tie: self.random.next_u16(),
         };
-        known.rank = Some(rank);
-        self.dials.waiting.insert((rank, index));
+        known.dials.is_waiting = true;
+        self.dials.waiting.insert(index, rank);
     }
 
     pub(super) fn start_dials(&mut self) {
@@ -96,10 +128,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let may_probe = self.dials.probes < self.config.probes_max();
         let classes = DialClass::ALL.into_iter().filter(|class| may_probe || !class.is_failing());
-        let firsts = classes.filter_map(|class| {
-            let least = (DialRank { class, order: (0, 0), rests: false, connections: 0, tie: 0 }, 0);
-            self.dials.waiting.range(least..).next().filter(|(rank, _)| rank.class == class)
-        });
+        let firsts = classes.filter_map(|class| self.dials.waiting.first_of(class));
         let mut wanted = firsts.filter(|(rank, _)| self.is_wanted(*rank));
         wanted.next().map(|(_, index)| *index)
     }
@@ -137,20 +166,41 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn dial(&mut self, index: u32) {
         let known = self.addresses.get_mut(index);
-        known.dials.last = self.now;
+        known.last_dial = self.now;
         let trust = if known.is_failing() { Trust::Probe } else { Trust::Ordinary };
-        let episodes = (known.episode, known.dials.row.episode);
+        let evidence = Evidence::of_dial(trust, known.episode, known.dials.row.episode);
         let address = known.address.clone();
-        let key = self.slots.insert_with(|key| Slot::new(key, index, trust, episodes, self.now));
+        let key = self.slots.insert_with(|key| Slot::new(key, index, evidence, self.now));
         self.keep_pace(index);
-        self.join_siblings(key.index);
+        self.join_unready(key.index);
         self.count_entry(key.index);
         self.outputs.push_back(Output::Dial { slot: SlotId(key), address });
     }
 
+    /// No dial before this time, instead of what is set already.
+    pub(super) fn set_earliest_dial(&mut self, index: u32, until: Instant) {
+        self.clear_earliest_dial(index);
+        self.dials.postponed.insert(index, until);
+        self.deadlines.arm(until, DeadlineKind::Backoff(index));
+    }
+
+    pub(super) fn clear_earliest_dial(&mut self, index: u32) {
+        if let Some(until) = self.dials.postponed.remove(&index) {
+            self.deadlines.disarm(until, DeadlineKind::Backoff(index));
+        }
+    }
+
+    /// The timer of an address that was not dialled before now has fired.
+    pub(super) fn on_earliest_dial(&mut self, index: u32) {
+        self.dials.postponed.remove(&index);
+        self.replace_after_drain(index);
+        self.update_dialling(index);
+        self.forget_if_done(index);
+    }
+
     /// Whether a dial that has failed now has held its place for long.
     pub(super) fn took_long(&self, slot: &Slot) -> bool {
-        self.now.saturating_duration_since(slot.evidence.dialled) >= SLOW_DIAL
+        self.now.saturating_duration_since(slot.dialled) >= SLOW_DIAL
     }
 
     pub(super) fn connections_per_address(&self) -> u16 {

@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
-use crate::deadline_queue::DeadlineKind;
 use crate::evidence::{Reported, Trust};
 use crate::ids::AddressId;
 use crate::instant::Instant;
@@ -47,7 +46,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 Departure::Goodbye => self.is_hang_up(slot) && slot.in_flight() == 0,
             },
             SlotState::Draining => {
-                slot.evidence.hung_up && !slot.has_succeeded() && slot.owes_outcomes(&self.config)
+                slot.evidence.hung_up && !slot.evidence.has_succeeded && slot.owes_outcomes(&self.config)
             }
             SlotState::Dropping => false,
         }
@@ -57,7 +56,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// up.
     pub(super) fn is_hang_up(&self, slot: &Slot) -> bool {
         let young = HANG_UP_AGE.min(self.config.stable_after);
-        let shows_nothing = slot.has_succeeded() || slot.reported == Reported::Cancelled;
+        let shows_nothing = slot.evidence.has_succeeded || slot.evidence.reported == Reported::Cancelled;
         !shows_nothing && self.now.saturating_duration_since(slot.since) < young
     }
 
@@ -65,7 +64,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn may_clear(&self, slot: &Slot) -> bool {
         let known = self.addresses.get(slot.address);
         let is_later = known.episode == slot.evidence.connected_episode;
-        slot.trust < Trust::Works && known.is_failing() && is_later
+        slot.evidence.trust < Trust::Works && known.is_failing() && is_later
     }
 
     /// Counts the failure of a slot that was dialled in `episode`.
@@ -76,8 +75,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         known.episode = known.episode.wrapping_add(1);
         known.failures = known.failures.saturating_add(1);
-        let (failures, is_first) = (known.failures, known.failures == 1);
-        let until = known.dials.last + self.config.backoff.jittered(failures, &mut self.random);
+        let (failures, is_first) = (known.failures.into(), known.failures == 1);
+        let until = known.last_dial + self.config.backoff.jittered(failures, &mut self.random);
         self.postpone_dials(index, until);
         let known = self.addresses.get_mut(index);
         let address = known.address.clone();
@@ -96,11 +95,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection has shown that its address works. Only one that came up after the last failure
     /// can: an older one says nothing of whether new ones are let in.
     pub(super) fn prove(&mut self, slot: u32) {
-        let Slot { address: index, trust, evidence, .. } = &mut self.slots[slot];
-        if *trust >= Trust::Works {
+        let Slot { address: index, evidence, .. } = &mut self.slots[slot];
+        if evidence.trust >= Trust::Works {
             return;
         }
-        *trust = Trust::Works;
+        evidence.trust = Trust::Works;
         let (index, episode) = (*index, evidence.connected_episode);
         let known = self.addresses.get_mut(index);
         if episode == known.episode && known.is_failing() {
@@ -120,9 +119,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// No dial before this time, or before what is set already.
     pub(super) fn postpone_dials(&mut self, index: u32, until: Instant) {
-        if until > self.addresses.get(index).dials.earliest.max(self.now) {
-            self.clear_backoff(index);
-            self.addresses.get_mut(index).dials.earliest = until;
+        if until > self.dials.postponed_beyond(index, self.now).unwrap_or(self.now) {
+            self.set_earliest_dial(index, until);
             self.update_dialling(index);
         }
     }
@@ -142,19 +140,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// Lets an address be dialled at once. Returns whether it was in backoff.
     pub(super) fn end_backoff(&mut self, index: u32) -> bool {
-        let was_in_backoff = self.addresses.get(index).dials.earliest > self.now;
-        self.clear_backoff(index);
+        let was_in_backoff = self.dials.postponed_beyond(index, self.now).is_some();
+        self.clear_earliest_dial(index);
         self.update_dialling(index);
         self.forget_if_done(index);
         was_in_backoff
-    }
-
-    fn clear_backoff(&mut self, index: u32) {
-        let known = self.addresses.get_mut(index);
-        if known.dials.is_armed {
-            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-            known.dials.is_armed = false;
-        }
-        known.dials.earliest = known.dials.earliest.min(self.now);
     }
 }

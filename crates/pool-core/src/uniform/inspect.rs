@@ -77,7 +77,7 @@ pub struct AddressStatus {
     pub dropping: u16,
     /// Items sent to its connections and not reported on.
     pub in_flight: u32,
-    /// Failure episodes since the last reset.
+    /// Failure episodes since the last reset; no more than 65,535 are counted.
     pub failures: u32,
     /// When it may be dialled again, if not now: the later of backoff and pace.
     pub retry_at: Option<Instant>,
@@ -181,8 +181,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     fn address_status(&self, key: SlabKey, known: &KnownAddress<A>) -> AddressStatus {
         let node = self.rings.node(key.index);
-        let waits = known.dials.earliest > self.now;
+        let retry_at = self.dials.postponed_beyond(key.index, self.now);
         let rest = self.addresses.rests.status(key.index);
+        let suspect = self.addresses.suspicions.suspects(key.index);
         let state = if !known.present {
             AddressState::Departed
         } else if known.count.connected() > 0 && rest.is_some() {
@@ -191,11 +192,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             AddressState::Ready
         } else if known.count.busy > 0 {
             AddressState::Busy
-        } else if known.count.suspect > 0 {
+        } else if suspect > 0 {
             AddressState::Suspect
         } else if known.count.dialling > 0 {
             AddressState::Dialling
-        } else if waits && known.is_failing() {
+        } else if retry_at.is_some() && known.is_failing() {
             AddressState::Backoff
         } else {
             AddressState::Waiting
@@ -214,12 +215,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             dialling: known.count.dialling,
             busy: known.count.busy,
             ready: known.count.ready,
-            suspect: known.count.suspect,
+            suspect,
             draining: known.count.draining,
             dropping,
             in_flight,
-            failures: known.failures,
-            retry_at: waits.then_some(known.dials.earliest),
+            failures: known.failures.into(),
+            retry_at,
             last_outcome: known.last_outcome,
             rest,
         }

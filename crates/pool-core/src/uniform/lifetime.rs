@@ -156,11 +156,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn update_siblings_deadlines(&mut self, address: u32) {
-        let first = self.addresses.get(address).slots;
-        let mut slot = first;
-        while slot != NONE {
-            self.update_deadline(slot);
-            slot = Some(self.slots[slot].links.siblings.next).filter(|next| *next != first).unwrap_or(NONE);
+        for first in self.sibling_rings(address) {
+            let mut slot = first;
+            while slot != NONE {
+                self.update_deadline(slot);
+                slot = Some(self.slots[slot].links.next).filter(|next| *next != first).unwrap_or(NONE);
+            }
         }
     }
 }

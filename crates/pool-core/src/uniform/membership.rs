@@ -11,7 +11,6 @@ use super::suspects::Suspicions;
 use crate::address_set::{AddressSet, Endpoint, SetIdentity};
 use crate::balance::Balance;
 use crate::config::Opening;
-use crate::deadline_queue::DeadlineKind;
 use crate::ids::AddressId;
 use crate::known_address::{KnownAddress, Replacement};
 use crate::links::NONE;
@@ -107,30 +106,32 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.reserve(set.len());
         self.addresses.set = set.identity();
         let members_before = mem::take(&mut self.addresses.members);
-        let mut members = Vec::with_capacity(set.len());
         let mut old = &members_before[..];
-        for endpoint in set.endpoints() {
-            let mut stays = None;
-            while let [index, rest @ ..] = old {
-                let order = self.addresses.get(*index).address.cmp(&endpoint.address);
-                if order == Ordering::Greater {
-                    break;
-                }
-                old = rest;
-                if order == Ordering::Equal {
-                    self.update_endpoint(*index, endpoint);
-                    stays = Some(*index);
-                    break;
-                }
-                self.depart(*index);
-            }
-            members.push(stays.unwrap_or_else(|| self.arrive(endpoint)));
-        }
+        let members = set.endpoints().iter().map(|endpoint| self.keep_or_add(endpoint, &mut old));
+        self.addresses.members = members.collect();
         for index in old {
             self.depart(*index);
         }
-        self.addresses.members = members;
         true
+    }
+
+    /// Where an address of the new set is in `known`. What comes before it in the old set is gone.
+    fn keep_or_add(&mut self, endpoint: &Endpoint<A>, old: &mut &[u32]) -> u32 {
+        while let [index, rest @ ..] = *old {
+            let order = self.addresses.get(*index).address.cmp(&endpoint.address);
+            if order == Ordering::Greater {
+                break;
+            }
+            *old = rest;
+            if order == Ordering::Equal {
+                if !self.rings.is_as_before(*index, &endpoint.attributes()) {
+                    self.change_endpoint(*index, endpoint);
+                }
+                return *index;
+            }
+            self.depart(*index);
+        }
+        self.arrive(endpoint)
     }
 
     /// Exactly as much as the set needs, so that a large one doesn't cost twice its size.
@@ -166,11 +167,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         index
     }
 
-    fn update_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
+    #[cold]
+    fn change_endpoint(&mut self, index: u32, endpoint: &Endpoint<A>) {
         let attributes = endpoint.attributes();
-        if self.rings.node(index).attributes() == attributes {
-            return;
-        }
         let is_other_priority = self.rings.node(index).priority != endpoint.priority;
         let connected = self.addresses.get(index).count.connected();
         self.rings.change_address(index, &attributes, connected.into(), &mut self.random);
@@ -204,17 +203,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A departed address is remembered while it drains, while it is in backoff and while it rests.
     pub(super) fn forget_if_done(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        if known.present || known.slots != NONE {
+        if known.present || self.sibling_rings(index) != [NONE; 2] {
             return;
         }
         let may_be_remembered = self.addresses.departed.len() <= self.config.addresses_max;
-        let is_remembered = known.dials.earliest > self.now || self.addresses.rests.of(index).is_some();
+        let is_postponed = self.dials.postponed_beyond(index, self.now).is_some();
+        let is_remembered = is_postponed || self.addresses.rests.of(index).is_some();
         if is_remembered && may_be_remembered {
             return;
         }
-        if known.dials.is_armed {
-            self.deadlines.disarm(known.dials.earliest, DeadlineKind::Backoff(index));
-        }
+        self.clear_earliest_dial(index);
         self.forget_rest(index);
         let id = self.addresses.id(index);
         let address = self.addresses.known.remove(index).address;

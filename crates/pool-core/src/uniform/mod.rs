@@ -19,7 +19,6 @@ mod slot_events;
 mod suspects;
 
 use alloc::collections::VecDeque;
-use core::num::NonZero;
 use core::time::Duration;
 
 pub use inspect::{AddressState, AddressStatus, RestStatus, SlotStatus};
@@ -327,27 +326,25 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if self.count_abandoned(id.0.index) { Handled::Applied } else { Handled::Invalid }
     }
 
-    /// Tells how many items may be in flight on a connection at once; 0: nobody knows. Say it after
-    /// [`SlotEvent::Connected`], and whenever it changes. It counts when connections are silent: see [`Silence`](crate::Silence).
+    /// Tells how many items may be in flight on a connection at once. Say it after [`SlotEvent::Connected`], and
+    /// whenever it changes; slots of which nothing is told have the first limit of the pool that was. It counts when
+    /// connections are silent: see [`Silence`](crate::Silence).
     ///
     /// `Invalid`, and nothing has changed, for a slot that is not connected yet.
     pub fn handle_in_flight_max(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
         self.advance(now);
-        let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
+        let Some(slot) = self.slots.get(id.0) else { return Handled::Stale };
         if slot.state == SlotState::Dialling {
             return Handled::Invalid;
         }
-        slot.in_flight_max = NonZero::new(u16::try_from(items).unwrap_or(u16::MAX));
-        let address = slot.address;
-        self.update_deadline(id.0.index);
-        self.watch_suspects(address);
+        self.limit_in_flight(id.0.index, items);
         self.settle();
         Handled::Applied
     }
 
     #[cold]
     fn on_rare_answer(&mut self, id: SlotId) {
-        if !self.slots[id.0.index].has_succeeded() {
+        if !self.slots[id.0.index].evidence.has_succeeded {
             self.update_deadline(id.0.index);
             self.count_first_success(id.0.index);
         }

@@ -21,7 +21,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn count_life(&mut self, slot: &Slot) {
         let index = slot.address;
         let Some(pace_max) = self.config.pace.max else { return self.spread_redial(index) };
-        let is_short = self.now.saturating_duration_since(slot.evidence.dialled) < pace_max;
+        let is_short = self.now.saturating_duration_since(slot.dialled) < pace_max;
         let known = self.addresses.get_mut(index);
         if slot.evidence.pace_episode == known.dials.row.episode {
             known.dials.row.episode = known.dials.row.episode.wrapping_add(1);
@@ -42,7 +42,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let known = self.addresses.get(index);
         if known.dials.row.len > 0 {
             let Config { pace, backoff, .. } = &self.config;
-            let until = known.dials.last + pace.delay(known.dials.row.len, backoff, &mut self.random);
+            let until = known.last_dial + pace.delay(known.dials.row.len, backoff, &mut self.random);
             self.postpone_dials(index, until);
         }
     }
@@ -50,7 +50,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn tell_pace(&mut self, index: u32) {
         let known = self.addresses.get(index);
         let (address, short_lives) = (known.address.clone(), known.dials.row.len.into());
-        let until = known.dials.earliest.max(self.now);
+        let until = self.dials.postponed_beyond(index, self.now).unwrap_or(self.now);
         let id = AddressId(SlabKey { index, generation: known.generation });
         self.outputs.push_back(Output::Event(Event::Paced { address, id, short_lives, until }));
     }
@@ -59,7 +59,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// connection in the same moment.
     fn spread_redial(&mut self, index: u32) {
         let known = self.addresses.get(index);
-        let is_due = known.present && known.dials.earliest <= self.now;
+        let is_due = known.present && self.dials.postponed_beyond(index, self.now).is_none();
         let is_missed = self.demand > 0 && self.rings.active().ready_len() == 0;
         if let Some(spread) = self.config.pace.redial_spread.filter(|_| is_due && !is_missed) {
             let until = self.now + self.random.between(Duration::ZERO, spread);
@@ -69,7 +69,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// When a connection will have lived for long enough to end the row of short lives.
     pub(super) fn long_life_at(&self, slot: &Slot) -> Option<Instant> {
-        self.is_in_row(slot).then(|| slot.evidence.dialled + self.config.pace.max.unwrap_or(Duration::ZERO))
+        self.is_in_row(slot).then(|| slot.dialled + self.config.pace.max.unwrap_or(Duration::ZERO))
     }
 
     /// Whether its life can end the row: an older one says nothing of those that end.
@@ -95,14 +95,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection has had a success. Only one that comes after another shows that the connection goes on working:
     /// what was in flight at the first one may have been answered before a goodbye.
     pub(super) fn count_success(&mut self, index: u32) {
-        let slot = &mut self.slots[index];
-        match &mut slot.evidence.owed_at_success {
-            None => self.count_first_success(index),
-            Some(0) => {
-                slot.trust = Trust::Proven;
-                self.end_pace(index);
-            }
-            Some(owed) => *owed -= 1,
+        let evidence = &mut self.slots[index].evidence;
+        if !evidence.has_succeeded {
+            self.count_first_success(index);
+        } else if evidence.owed_at_success > 0 {
+            evidence.owed_at_success -= 1;
+        } else {
+            evidence.trust = Trust::Proven;
+            self.end_pace(index);
         }
     }
 

@@ -37,6 +37,9 @@ const OVERLOAD_PAUSE_MAX: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rests {
     of: BTreeMap<u32, Rest>,
+    /// By slot, the items in flight that it was sent before its address last began to rest: what becomes of them shows
+    /// nothing of the time since. Connections answer in order, or don't: it is the oldest whose ends are counted first.
+    sent_earlier: BTreeMap<u32, u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,24 @@ impl Rests {
         self.of.get(&address)
     }
 
+    /// An item of a slot has come to its end. Returns whether it was sent before the address last began to rest.
+    fn take_earlier(&mut self, slot: u32) -> bool {
+        let Some(items) = self.sent_earlier.get_mut(&slot) else { return false };
+        *items -= 1;
+        if *items == 0 {
+            self.sent_earlier.remove(&slot);
+        }
+        true
+    }
+
+    fn set_earlier(&mut self, slot: u32, items: u32) {
+        if items == 0 {
+            self.sent_earlier.remove(&slot);
+        } else {
+            self.sent_earlier.insert(slot, items);
+        }
+    }
+
     /// The rest that an address is in.
     fn under_way(&self, address: u32) -> Option<Rest> {
         self.of.get(&address).copied().filter(|rest| rest.stage != Stage::Back)
@@ -89,9 +110,9 @@ impl Rests {
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// What the end of an item shows of whether its address rests, or is to rest.
     pub(super) fn judge(&mut self, id: SlotId, outcome: &Outcome) {
-        let slot = &mut self.slots[id.0.index];
-        let is_earlier = slot.evidence.take_earlier();
-        let address = slot.address;
+        let slot = id.0.index;
+        let is_earlier = self.addresses.rests.take_earlier(slot);
+        let address = self.slots[slot].address;
         match *outcome {
             Outcome::Overloaded { pause, .. } => {
                 self.on_bad_reply(address, RestReason::Overloaded, pause, is_earlier);
@@ -105,10 +126,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 self.on_trial_over(address, id, Stage::Resting);
             }
         }
-        let is_special = self.addresses.rests.under_way(address).is_some() || self.is_watched(address);
-        let slot = &mut self.slots[id.0.index];
-        slot.evidence.awaits_success =
-            is_special || slot.trust != Trust::Proven || slot.evidence.sent_earlier > 0;
+        let rests = &self.addresses.rests;
+        let is_resting = rests.under_way(address).is_some() || rests.sent_earlier.contains_key(&slot);
+        let is_special = is_resting || self.is_watched(address);
+        let evidence = &mut self.slots[slot].evidence;
+        evidence.awaits_success = is_special || evidence.trust != Trust::Proven;
     }
 
     fn on_bad_reply(&mut self, address: u32, reason: RestReason, pause: Option<Duration>, is_earlier: bool) {
@@ -148,10 +170,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let length = self.rest_length(reason, count, pause);
         let until = self.now + length;
         self.set_rest(address, Rest { reason, stage: Stage::Resting, count, length, until });
-        for slot in self.siblings_now(address) {
-            let slot = &mut self.slots[slot];
-            slot.evidence.sent_earlier = slot.in_flight();
+        for index in self.siblings_now(address) {
+            let slot = &mut self.slots[index];
             slot.evidence.awaits_success = true;
+            self.addresses.rests.set_earlier(index, slot.in_flight());
         }
         self.update_standing(address);
         self.tell_rest(address, reason, until);
@@ -195,8 +217,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// A connection is gone, perhaps with the item that tried its address.
-    pub(super) fn on_trial_lost(&mut self, address: u32, slot: SlotId) {
+    /// A slot is vacant again. With its connection the item may be gone that tried the address.
+    pub(super) fn forget_slot_in_rest(&mut self, address: u32, slot: SlotId) {
+        self.addresses.rests.sent_earlier.remove(&slot.0.index);
         self.on_trial_over(address, slot, Stage::Resting);
     }
 

@@ -7,12 +7,21 @@ use crate::balance::Balance;
 use crate::evidence::Trust;
 use crate::links::{Linked, NONE, ring};
 use crate::rings::{Allowance, Place, Standing};
-use crate::slot::{Dropped, Siblings, SlotState, Turns};
+use crate::slot::{Dropped, SlotState};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
-    /// The slots of an address, the latest first.
+    /// The slots of an address: first those that are not ready, the latest first, then the others in the order of
+    /// their turns.
     pub(super) fn siblings(&self, address: u32) -> impl Iterator<Item = u32> {
-        ring(self.addresses.get(address).slots, |slot| self.slots[slot].links.siblings.next)
+        let [unready, ready] = self.sibling_rings(address);
+        let next = |slot| self.slots[slot].links.next;
+        ring(unready, next).chain(ring(ready, next))
+    }
+
+    /// The first slot of each ring of an address.
+    pub(super) fn sibling_rings(&self, address: u32) -> [u32; 2] {
+        let ready = self.rings.ready_slot(address).map_or(NONE, |first| first.index);
+        [self.addresses.get(address).unready, ready]
     }
 
     /// The same, to change them meanwhile.
@@ -20,17 +29,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.siblings(address).collect()
     }
 
-    pub(super) fn join_siblings(&mut self, index: u32) {
+    pub(super) fn join_unready(&mut self, index: u32) {
         let address = self.slots[index].address;
-        let first = core::mem::replace(&mut self.addresses.get_mut(address).slots, index);
-        Siblings(&mut self.slots).join_ring(first, index);
+        let first = core::mem::replace(&mut self.addresses.get_mut(address).unready, index);
+        self.slots.join_ring(first, index);
     }
 
-    pub(super) fn leave_siblings(&mut self, index: u32) {
-        let next = Siblings(&mut self.slots).leave_ring(index);
+    pub(super) fn leave_unready(&mut self, index: u32) {
+        let next = self.slots.leave_ring(index);
         let known = self.addresses.get_mut(self.slots[index].address);
-        if known.slots == index {
-            known.slots = next;
+        if known.unready == index {
+            known.unready = next;
         }
     }
 
@@ -46,9 +55,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Becomes a suspect, or what it was before: the connection is the same.
     pub(super) fn change_openness(&mut self, index: u32, state: SlotState) {
         self.count_exit(index);
-        let slot = &mut self.slots[index];
-        slot.was_ready = slot.state == SlotState::Ready;
-        slot.state = state;
+        self.slots[index].state = state;
         self.count_entry(index);
     }
 
@@ -76,7 +83,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Counts a slot in, in its present state.
     pub(super) fn count_entry(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.trust == Trust::Probe);
         let awaits_failure = slot.dropped.is_some_and(Dropped::is_failure);
         let known = self.addresses.get_mut(address);
         known.awaits_failure |= awaits_failure;
@@ -89,7 +96,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             SlotState::Busy => count.busy += 1,
             SlotState::Ready => count.ready += 1,
-            SlotState::Suspect => count.suspect += 1,
+            SlotState::Suspect => self.addresses.suspicions.count_in(address),
             SlotState::Draining => count.draining += 1,
             SlotState::Dropping => {}
         }
@@ -106,7 +113,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Takes a slot out of all counts, before it changes.
     pub(super) fn count_exit(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let (address, state, is_probe) = (slot.address, slot.state, slot.trust == Trust::Probe);
+        let (address, state, is_probe) = (slot.address, slot.state, slot.evidence.trust == Trust::Probe);
         self.disarm_slot(index);
         self.clear_fresh(index);
         if state == SlotState::Ready {
@@ -126,7 +133,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             SlotState::Busy => count.busy -= 1,
             SlotState::Ready => count.ready -= 1,
-            SlotState::Suspect => count.suspect -= 1,
+            SlotState::Suspect => self.addresses.suspicions.count_out(address),
             SlotState::Draining => count.draining -= 1,
             SlotState::Dropping => {}
         }
@@ -141,28 +148,30 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// A ready slot joins the round of its address's ready slots, at the end.
+    /// A slot that has become ready joins the round of its address's ready slots, at the end.
     fn join_turns(&mut self, index: u32) {
         let address = self.slots[index].address;
+        self.leave_unready(index);
         let first = self.rings.ready_slot(address).map_or(NONE, |first| first.index);
-        Turns(&mut self.slots).join_ring(first, index);
+        self.slots.join_ring(first, index);
         if first == NONE {
             self.rings.link(address, self.slots.key(index), &mut self.random);
             self.tell_readiness(address, true);
         }
-        self.slots[index].links.takes_turns = self.rings.node(address).standing.is_well();
+        self.slots[index].takes_turns = self.rings.node(address).standing.is_well();
     }
 
     fn leave_turns(&mut self, index: u32) {
         let address = self.slots[index].address;
-        self.slots[index].links.takes_turns = false;
-        let next = Turns(&mut self.slots).leave_ring(index);
+        self.slots[index].takes_turns = false;
+        let next = self.slots.leave_ring(index);
         if next == NONE {
             self.rings.unlink(address);
             self.tell_readiness(address, false);
         } else if self.rings.ready_slot(address).is_some_and(|first| first.index == index) {
             self.rings.set_ready_slot(address, self.slots.key(next));
         }
+        self.join_unready(index);
     }
 
     /// An address that gets no share is busy for the balancer, whatever its connections are.
@@ -200,7 +209,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         for slot in self.siblings_now(address) {
             let slot = &mut self.slots[slot];
-            slot.links.takes_turns = slot.state == SlotState::Ready && standing.is_well();
+            slot.takes_turns = slot.state == SlotState::Ready && standing.is_well();
         }
         self.update_dialling(address);
     }

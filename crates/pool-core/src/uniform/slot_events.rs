@@ -27,7 +27,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
     fn commit_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
-        if !slot.links.takes_turns {
+        if !slot.takes_turns {
             return self.commit_special_sent(id);
         }
         self.commit_ready_sent(id, shortest_silence)
@@ -38,7 +38,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn commit_ready_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
         let slot = &mut self.slots[id.0.index];
         let is_due_sooner = slot.count_sent(shortest_silence, self.now);
-        let (address, next) = (slot.address, slot.links.turns.next);
+        let (address, next) = (slot.address, slot.links.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
         let address = self.rings.commit_turn(address, next);
         self.balancer.on_sent(address, self.now);
@@ -126,7 +126,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = &mut self.slots[index];
         match event {
             SlotEvent::Ready | SlotEvent::Busy if slot.state == SlotState::Suspect => {
-                slot.was_ready = event == SlotEvent::Ready;
+                self.addresses.suspicions.set_ready(index, event == SlotEvent::Ready);
             }
             SlotEvent::Busy => self.on_still_busy(index),
             SlotEvent::Progress => self.on_progress(index),
@@ -185,9 +185,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.update_dialling(address);
     }
 
-    /// Drops the dials of an address and drains its connections.
+    /// Drops the dials of an address and drains its connections: suspects first, as what drains later may displace
+    /// them.
     pub(super) fn end_slots(&mut self, address: u32, reason: DrainReason, end: SlotEnd) {
-        for slot in self.siblings_now(address) {
+        let mut slots = self.siblings_now(address);
+        slots.sort_by_key(|&slot| self.slots[slot].state != SlotState::Suspect);
+        for slot in slots {
             match self.slots[slot].state {
                 SlotState::Dialling => self.drop_slot(slot, end),
                 SlotState::Busy | SlotState::Ready | SlotState::Suspect => self.drain_slot(slot, reason),
@@ -201,11 +204,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// with ever more of them.
     pub(super) fn drain_slot(&mut self, index: u32, reason: DrainReason) {
         let (address, connections) = (self.slots[index].address, self.connections_per_address());
-        self.raise_draining_max(address, connections);
         // A pool that closes opens nothing new: what drains already keeps its time.
         if reason != DrainReason::PoolClosing {
             self.make_room_to_drain(address, connections);
         }
+        self.raise_draining_max(address, connections);
         self.start_drain(index, reason);
     }
 
@@ -262,7 +265,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     fn end_slot(&mut self, index: u32, end: SlotEnd) {
         self.count_exit(index);
         let id = SlotId(self.slots.key(index));
-        self.leave_siblings(index);
+        self.leave_unready(index);
         let slot = self.slots.remove(index);
         let address = self.rings.count_outcomes(slot.address, slot.unreported);
         if slot.unreported > 0 {
@@ -276,10 +279,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.tell_end(id, &slot, end);
         let last = slot.dropped.map_or(slot.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(slot.address, end);
-        self.on_trial_lost(slot.address, id);
-        self.lose_probe(slot.address, id);
-        self.forget_abandoned(index);
-        self.watch_suspects(slot.address);
+        self.forget_slot_in_rest(slot.address, id);
+        self.forget_slot_in_suspicion(slot.address, id);
         if is_failure {
             self.stop_awaiting_failure(slot.address);
             if !is_refused {
@@ -313,7 +314,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             id: address_id,
             state: slot.dropped.map_or(slot.state, |dropped| dropped.from),
             end,
-            lived: self.now.saturating_duration_since(slot.evidence.dialled),
+            lived: self.now.saturating_duration_since(slot.dialled),
             sent: slot.sent,
             in_flight: slot.in_flight(),
         });

@@ -7,7 +7,7 @@
 //!
 //! Suspects are few, so what is known of them is kept apart from the slots.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -23,20 +23,81 @@ use crate::rings::Allowance;
 use crate::silence::Silence;
 use crate::slot::{Input, Slot, SlotState, Transition, transition};
 
-/// The addresses that have suspects, and the slots with items that were abandoned.
+/// What is known of suspects, and of slots with items that nobody waits for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suspicions {
+    /// The addresses that have suspects.
     of: BTreeMap<u32, Suspicion>,
+    /// The suspects that were last told to be ready.
+    ready: BTreeSet<u32>,
     /// How many items in flight nobody waits for, by slot.
     abandoned: BTreeMap<u32, u32>,
+    limits: InFlightLimits,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 struct Suspicion {
+    /// How many of its connections are suspects.
+    suspects: u16,
     /// How many items the address may have in flight.
     in_flight_max: u32,
     /// It has as many, and one more tries it, over this connection.
     probe: Option<SlotId>,
+}
+
+/// How many items connections may have in flight at once. Those of a pool are of one kind, and most have the same
+/// limit.
+#[derive(Clone, Debug, Default)]
+struct InFlightLimits {
+    /// The first that was told.
+    usual: Option<u32>,
+    /// Others, by slot.
+    others: BTreeMap<u32, u32>,
+}
+
+impl InFlightLimits {
+    fn set(&mut self, slot: u32, items: u32) {
+        if *self.usual.get_or_insert(items) == items {
+            self.others.remove(&slot);
+        } else {
+            self.others.insert(slot, items);
+        }
+    }
+
+    fn of(&self, slot: u32) -> Option<u32> {
+        self.others.get(&slot).copied().or(self.usual)
+    }
+}
+
+impl Suspicions {
+    /// How many suspects an address has.
+    pub(super) fn suspects(&self, address: u32) -> u16 {
+        self.of.get(&address).map_or(0, |suspicion| suspicion.suspects)
+    }
+
+    pub(super) fn count_in(&mut self, address: u32) {
+        self.of.entry(address).or_default().suspects += 1;
+    }
+
+    pub(super) fn count_out(&mut self, address: u32) {
+        if let Some(suspicion) = self.of.get_mut(&address) {
+            suspicion.suspects -= 1;
+        }
+    }
+
+    /// A suspect was told to be ready, or busy.
+    pub(super) fn set_ready(&mut self, slot: u32, is_ready: bool) {
+        if is_ready {
+            self.ready.insert(slot);
+        } else {
+            self.ready.remove(&slot);
+        }
+    }
+
+    /// Whether a connection takes one item at a time.
+    pub(super) fn takes_one(&self, slot: u32) -> bool {
+        self.limits.of(slot) == Some(1)
+    }
 }
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -59,6 +120,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let Slot { address, state, .. } = self.slots[index];
         debug_assert_eq!(transition(state, Input::Suspect), Transition::To(SlotState::Suspect));
         self.change_openness(index, SlotState::Suspect);
+        self.addresses.suspicions.set_ready(index, state == SlotState::Ready);
         self.tell_suspicion(index, true);
         self.lose_probe(address, SlotId(self.slots.key(index)));
         self.cancel_replacement(address);
@@ -73,7 +135,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     /// The same, where its address was to have so many connections.
     fn clear_suspect_of(&mut self, index: u32, connections: u16) {
-        let Slot { address, was_ready, .. } = self.slots[index];
+        let address = self.slots[index].address;
+        let was_ready = self.addresses.suspicions.ready.remove(&index);
         self.change_openness(index, if was_ready { SlotState::Ready } else { SlotState::Busy });
         self.tell_suspicion(index, false);
         self.watch_suspects(address);
@@ -106,27 +169,38 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Brings up to date what an address may have in flight: call it when one of its connections becomes a suspect, is
     /// cleared, comes or goes.
     pub(super) fn watch_suspects(&mut self, address: u32) {
-        if self.addresses.get(address).count.suspect == 0 {
-            if self.addresses.suspicions.of.remove(&address).is_some() {
-                self.update_standing(address);
-            }
+        let Some(suspicion) = self.addresses.suspicions.of.get(&address).copied() else { return };
+        if suspicion.suspects == 0 {
+            self.addresses.suspicions.of.remove(&address);
+            self.update_standing(address);
             return;
         }
         let in_flight_max = self.in_flight_max(address);
-        let probe = self.addresses.suspicions.of.get(&address).and_then(|suspicion| suspicion.probe);
-        self.addresses.suspicions.of.insert(address, Suspicion { in_flight_max, probe });
+        self.addresses.suspicions.of.insert(address, Suspicion { in_flight_max, ..suspicion });
         for slot in self.siblings_now(address) {
             self.slots[slot].evidence.awaits_success = true;
         }
         self.update_standing(address);
     }
 
+    /// A connection may have so many items in flight. The first limit that is told is one for all.
+    pub(super) fn limit_in_flight(&mut self, index: u32, items: u32) {
+        let suspicions = &mut self.addresses.suspicions;
+        let is_first = suspicions.limits.usual.is_none();
+        suspicions.limits.set(index, items);
+        let address = self.slots[index].address;
+        let affected = suspicions.of.keys().copied().filter(|&other| is_first || other == address);
+        for address in affected.collect::<Vec<_>>() {
+            self.watch_suspects(address);
+        }
+        self.update_deadline(index);
+    }
+
     /// How many items the usual number of connections of an address may have in flight.
     fn in_flight_max(&self, address: u32) -> u32 {
-        let open = |slot: &&Slot| slot.state.is_connected() || slot.state == SlotState::Suspect;
-        let siblings = self.siblings(address).map(|slot| &self.slots[slot]);
-        let limits = siblings.filter(open).filter_map(|slot| slot.in_flight_max);
-        let most = limits.max().map(|limit| u32::from(limit.get()));
+        let is_open = |slot: SlotState| slot.is_connected() || slot == SlotState::Suspect;
+        let open = self.siblings(address).filter(|&slot| is_open(self.slots[slot].state));
+        let most = open.filter_map(|slot| self.addresses.suspicions.limits.of(slot)).max();
         most.map_or(u32::MAX, |most| most.saturating_mul(self.connections_per_address().into()))
     }
 
@@ -212,8 +286,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    pub(super) fn forget_abandoned(&mut self, index: u32) {
-        self.addresses.suspicions.abandoned.remove(&index);
+    /// A slot has ended.
+    pub(super) fn forget_slot_in_suspicion(&mut self, address: u32, id: SlotId) {
+        let suspicions = &mut self.addresses.suspicions;
+        suspicions.ready.remove(&id.0.index);
+        suspicions.abandoned.remove(&id.0.index);
+        suspicions.limits.others.remove(&id.0.index);
+        self.lose_probe(address, id);
+        self.watch_suspects(address);
     }
 
     /// A connection has been silent for too long. Nobody is to blame if nobody waits for it.

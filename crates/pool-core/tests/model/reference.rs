@@ -412,8 +412,11 @@ pub(crate) struct Reference {
     /// Whether there were other settings: an address that needs fewer connections may need no dial to be
     /// whole, and nothing then shows that it works.
     pub(crate) was_reconfigured: bool,
-    /// Whether there were suspects: an address is whole with one that is cleared, and needs no dial.
-    pub(crate) had_suspects: bool,
+    /// Whether an address may be whole, after a failure, with connections that came up before it: with a suspect that
+    /// was cleared, or as a connection failed that had been replaced.
+    pub(crate) may_be_whole_undialled: bool,
+    /// How many items a connection may have in flight of which nothing else was told.
+    in_flight_max: Option<u32>,
     /// Whether this step is one in which deadlines are looked at.
     is_timeout: bool,
     /// Whether the pool was closed before this step.
@@ -444,7 +447,8 @@ impl Reference {
             pending: Pending::default(),
             is_out_of_order: false,
             was_reconfigured: false,
-            had_suspects: false,
+            may_be_whole_undialled: false,
+            in_flight_max: None,
             is_timeout: false,
             was_over: false,
         }
@@ -917,7 +921,7 @@ impl Reference {
 
     /// How many of an address may drain when another is to: more where new settings make it superfluous.
     fn may_drain(&self, address: u32) -> usize {
-        let is_shrinking = self.may_be_surplus(address) && self.phase != Phase::Draining;
+        let is_shrinking = self.pending.reconfigured.is_some() && self.phase != Phase::Draining;
         if is_shrinking { self.draining_max(address) } else { self.n() }
     }
 
@@ -1034,7 +1038,7 @@ impl Reference {
     /// How many items as many connections as usual may have in flight.
     fn in_flight_max(&self, address: u32) -> u32 {
         let open = self.occupants(address).filter(|(_, slot)| slot.is_open());
-        let most = open.filter_map(|(_, slot)| slot.in_flight_max).max();
+        let most = open.filter_map(|(_, slot)| slot.in_flight_max.or(self.in_flight_max)).max();
         most.map_or(u32::MAX, |most| most * self.config.connections_per_address)
     }
 
@@ -1076,8 +1080,10 @@ impl Reference {
             return Handled::Invalid;
         }
         slot.in_flight_max = Some(items);
-        let address = slot.address;
-        self.update_allowance(address);
+        self.in_flight_max.get_or_insert(items);
+        for address in self.known.keys().copied().collect::<Vec<_>>() {
+            self.update_allowance(address);
+        }
         Handled::Applied
     }
 
@@ -1105,10 +1111,11 @@ impl Reference {
         let silence = self.now.saturating_duration_since(slot.silent_since());
         let suspect_after = self.config.silence.suspect_after.expect("somebody is suspected");
         assert!(self.is_timeout && slot.state.is_connected() && slot.owes_outcomes(&self.config));
-        assert!(silence >= suspect_after && slot.in_flight_max != Some(1), "no suspect: {slot:?}");
+        let takes_one = slot.in_flight_max.or(self.in_flight_max) == Some(1);
+        assert!(silence >= suspect_after && !takes_one, "no suspect: {slot:?}");
         slot.was_ready = slot.state == SlotState::Ready;
         slot.fresh = false;
-        self.had_suspects = true;
+        self.may_be_whole_undialled = true;
         let address = slot.address;
         self.leave(id);
         self.slots.get_mut(&id).expect("live").state = SlotState::Suspect;
@@ -1558,8 +1565,9 @@ impl Reference {
         known.draining_max = most;
         let usual = known.was_draining.max(self.config.connections_per_address as usize);
         let max = match self.phase {
-            // Nothing is opened any more, and what drains already keeps its time.
-            Phase::Draining => 2 * most,
+            // Nothing is opened any more, and what drains already keeps its time: as many as that are open, as many
+            // were made beside suspects, and as many drain.
+            Phase::Draining => 3 * most,
             _ if may_be_surplus => most,
             _ => most.min(usual),
         };
@@ -1672,8 +1680,8 @@ impl Reference {
             }
             DrainReason::Lifetime => {
                 assert_eq!(self.connected(address), self.n(), "replaced before it drains");
-                // A suspect that is cleared replaces one before a dial for that is seen.
-                let is_seen = self.pending.may_have_surplus != Some(address);
+                // A suspect that is cleared, and what was made beside it, replace one before a dial for that is seen.
+                let is_seen = !self.may_be_whole_undialled;
                 assert!(is_seen || self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max));
                 let known = self.known.get_mut(&address).expect("known");
                 assert!(!is_seen || known.is_replacing || known.may_be_replacing);
@@ -1882,6 +1890,7 @@ impl Reference {
 
     fn on_backed_off(&mut self, address: u32, failures: u32, until: Instant) {
         let backoff = self.config.backoff;
+        self.may_be_whole_undialled |= self.connected(address) >= self.n();
         let known = self.known.get_mut(&address).expect("known");
         known.failures += 1;
         known.episode += 1;
@@ -1993,8 +2002,9 @@ impl Reference {
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
                 let silent = self.silence_end(slot, self.config.silence.outcome_timeout);
-                let suspect_after = self.config.silence.suspect_after;
-                let suspect = self.silence_end(slot, suspect_after.filter(|_| slot.in_flight_max != Some(1)));
+                let takes_one = slot.in_flight_max.or(self.in_flight_max) == Some(1);
+                let suspect_after = self.config.silence.suspect_after.filter(|_| !takes_one);
+                let suspect = self.silence_end(slot, suspect_after);
                 [long, stable, lifetime, idle, silent, suspect].into_iter().flatten().min()
             }
         }
