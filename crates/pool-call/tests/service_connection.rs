@@ -306,58 +306,19 @@ fn a_connection_that_is_given_up_fails_its_calls() {
     assert_eq!(owner.last_events(), [Told::Failed(silent)]);
 }
 
-/// Callers go this many times, one after the other.
-fn go_one_by_one(owner: &mut Owner<impl Connection<Item, Error = ConnectionError>>, times: usize) {
-    for number in 0..times {
+#[test]
+fn however_many_callers_lose_patience_with_a_slow_method_others_get_their_responses() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut patient = owner.send([5000]);
+    for number in 0..1000 {
         drop(owner.send([number]));
         assert_eq!(owner.events(), [Told::Cancelled], "{number}");
         assert!(owner.is_ready());
     }
-}
-
-#[test]
-fn a_connection_has_failed_when_callers_have_gone_16_times_in_a_row_without_a_response() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    let mut patient = owner.send([100]);
-    for response in [Ok(Reply { id: 0, number: 50 }), Err("no such table".to_owned())] {
-        go_one_by_one(&mut owner, 15);
-        let is_success = response.is_ok();
-        let answered = owner.send([50]);
-        remote.answer(50, response);
-        assert_eq!(owner.events(), [if is_success { Told::Success } else { Told::Failure }]);
-        drop(answered);
-    }
-    go_one_by_one(&mut owner, 15);
-    assert_eq!(end_of(&mut patient[0]), End::Waiting);
-    drop(owner.send([15]));
-    let gave_up = "too many callers in a row gave up waiting for the peer".to_owned();
-    assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed(gave_up)]);
-    assert_eq!(end_of(&mut patient[0]), End::MaybeSent("callers gave up"));
-    assert!(!owner.is_ready());
-}
-
-#[test]
-fn callers_that_go_together_count_once() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    for _ in 0..15 {
-        drop(owner.send(0..20));
-        assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
-        assert!(owner.is_ready());
-    }
-}
-
-#[test]
-fn a_response_that_comes_as_callers_go_saves_the_connection() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    go_one_by_one(&mut owner, 15);
-    let mut answers = owner.send(0..2);
-    remote.reply(0);
-    drop(answers.remove(1));
-    assert_eq!(owner.events().len(), 2);
-    assert!(owner.is_ready());
+    remote.reply(5000);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(ends_of(&mut patient), [End::Reply(5000)]);
 }
 
 #[test]
@@ -612,23 +573,53 @@ fn advance(clock: &Clock, time: Duration, executor: &mut Executor) {
 }
 
 #[test]
-fn a_dead_service_is_replaced_whatever_the_callers_patience() {
-    for patience in [20, 1] {
+fn a_dead_service_is_replaced() {
+    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+    let pool = pool_of_one(Remote::default, &dials, &clock, &mut executor);
+    for caller in 0..4 {
+        let (pool, clock) = (pool.clone(), clock.clone());
+        executor.spawn(async move {
+            for _ in 0..1000 {
+                let deadline = clock.sleep(Duration::from_secs(20));
+                let _ = pool.call(request(caller)).until(deadline).await;
+            }
+        });
+    }
+    executor.run();
+    advance(&clock, Duration::from_secs(60), &mut executor);
+    assert!(dials.get() > 1, "it is replaced");
+    assert!(dials.get() < 20, "{} dials in a minute", dials.get());
+}
+
+/// One caller after the other loses patience with a slow method; the one before them gets its response.
+#[test]
+fn impatient_callers_of_a_slow_service_change_nothing_for_the_others() {
+    for impatient in [16, 1000] {
         let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
-        let pool = pool_of_one(Remote::default, &dials, &clock, &mut executor);
-        for caller in 0..4 {
-            let (pool, clock) = (pool.clone(), clock.clone());
-            executor.spawn(async move {
-                for _ in 0..1000 {
-                    let deadline = clock.sleep(Duration::from_secs(patience));
-                    let _ = pool.call(request(caller)).until(deadline).await;
-                }
-            });
+        let remote = Remote::default();
+        let only = remote.clone();
+        let pool = pool_of_one(move || only.clone(), &dials, &clock, &mut executor);
+        let call = |number, executor: &mut Executor| {
+            let pool = pool.clone();
+            let call = executor.spawn(async move { pool.call(request(number)).await });
+            executor.run();
+            call
+        };
+        let patient = call(5000, &mut executor);
+        for number in 0..impatient {
+            let call = call(number, &mut executor);
+            advance(&clock, Duration::from_millis(1), &mut executor);
+            executor.cancel(&call);
+            executor.run();
         }
+        let other = call(6000, &mut executor);
+        remote.reply(5000);
+        remote.reply(6000);
         executor.run();
-        advance(&clock, Duration::from_secs(60), &mut executor);
-        assert!(dials.get() > 1, "patience {patience}: it is replaced");
-        assert!(dials.get() < 20, "patience {patience}: {} dials in a minute", dials.get());
+        assert_eq!(patient.output().map(End::from), Some(End::Reply(5000)), "{impatient}");
+        assert_eq!(other.output().map(End::from), Some(End::Reply(6000)), "{impatient}");
+        let snapshot = pool.snapshot();
+        assert_eq!((dials.get(), snapshot.addresses[0].status.failures), (1, 0), "{snapshot}");
     }
 }
 

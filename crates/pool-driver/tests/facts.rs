@@ -242,7 +242,7 @@ fn a_connection_of_other_items_has_the_limit_and_tells_the_facts_of_the_one_belo
     below.0.borrow_mut().in_flight_max = Some(7);
     below.tell([ConnectionEvent::Progress, ConnectionEvent::Abandoned]);
     let mut mapped =
-        Box::pin(map_items(below, |text: String| text.len() as u32, |number| number.to_string()));
+        Box::pin(map_items(below, |text: String| text.parse().unwrap_or(0), |number| number.to_string()));
     assert_eq!(Connection::<String>::in_flight_max(&*mapped), Some(7));
     let cx = &mut Context::from_waker(Waker::noop());
     let mut next = || Connection::<String>::poll_event(mapped.as_mut(), cx);
@@ -255,16 +255,16 @@ fn a_connection_of_other_items_has_the_limit_and_tells_the_facts_of_the_one_belo
 
 #[test]
 fn who_watches_reads_is_woken_once_by_the_next_bytes_and_not_by_none() {
-    let (reads, wakes) = (Reads::new(), Arc::<Wakes>::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let (reads, counter) = (Reads::new(), Arc::<Wakes>::default());
+    let waker = Waker::from(Arc::clone(&counter));
     reads.add(3);
     reads.watch(&waker);
     reads.watch(&waker);
     reads.add(0);
-    assert_eq!((reads.bytes(), wakes.count()), (3, 0), "an end is no news");
+    assert_eq!((reads.bytes(), counter.count()), (3, 0), "an end is no news");
     reads.clone().add(4);
     reads.add(5);
-    assert_eq!((reads.bytes(), wakes.count()), (12, 1));
+    assert_eq!((reads.bytes(), counter.count()), (12, 1));
 }
 
 /// Counts wake-ups.
