@@ -15,7 +15,7 @@ use futures_sink::Sink;
 use pool_call::tower::{ServiceConnection, Unsent};
 use pool_call::{CallExt, CallPool, ConnectionError, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{Connection, ConnectionEvent, Runtime, Verdict};
+use pool_driver::{Connection, ConnectionEvent, Instant, Reads, Runtime, Verdict};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, ends_of, request};
 use tower::Service;
 
@@ -203,7 +203,7 @@ fn a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
     assert!(!owner.is_ready());
     remote.reply(0);
     assert!(owner.is_woken());
-    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Progress]);
     assert!(owner.is_ready());
     remote.reply(1);
     assert_eq!(owner.events(), [Told::Success]);
@@ -224,7 +224,7 @@ fn a_connection_with_nothing_but_calls_without_callers_asks_to_be_replaced() {
     assert!(owner.close().is_pending());
     remote.answer(0, Err("no such table".to_owned()));
     remote.reply(1);
-    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled]);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled, Told::Progress]);
     remote.end_background(Ok(()));
     assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
 }
@@ -330,9 +330,176 @@ fn calls_that_are_finished_without_their_callers_do_not_count_against_the_connec
     assert_eq!(owner.events(), []);
     assert!(owner.is_ready());
     (0..20).for_each(|number| remote.reply(number));
-    assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
+    let told = owner.events();
+    assert_eq!((&told[..20], &told[20..]), (&vec![Told::Cancelled; 20][..], &[Told::Progress][..]));
     assert!(owner.is_ready());
 }
+
+// What the client reads
+
+/// A connection that knows what its client reads, at most two calls at a time.
+fn listening(
+    remote: &Remote,
+) -> (Reads, Owner<ServiceConnection<Client, Request, impl Future<Output = Result<(), String>> + use<>>>) {
+    let reads = Reads::new();
+    let connection = ServiceConnection::new(remote.service()).background(remote.background());
+    (reads.clone(), Owner::new(connection.in_flight_max(2).reads(reads)))
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+#[test]
+fn bytes_of_a_response_that_trickles_in_are_no_silence() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    let mut answers = owner.send([0]);
+    for second in 1..=100 {
+        owner.is_woken();
+        owner.set_now(at(second));
+        reads.add(1);
+        assert!(owner.is_woken(), "somebody else has read");
+        assert_eq!(owner.events(), [Told::Progress]);
+    }
+    reads.add(1);
+    assert_eq!(owner.events(), [], "the same moment is no news");
+    owner.set_now(at(101));
+    reads.add(1);
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success], "which says so already");
+    assert_eq!(ends_of(&mut answers), [End::Reply(0)]);
+    let _more = owner.send([1]);
+    owner.set_now(at(110));
+    reads.add(1);
+    assert_eq!(owner.events(), [Told::Progress]);
+    owner.set_now(at(120));
+    owner.give_up();
+    let silent = "the peer owes replies and has been silent for 10.0 s".to_owned();
+    assert_eq!(owner.last_events(), [Told::Failed(silent)]);
+}
+
+#[test]
+fn bytes_that_come_while_nothing_is_owed_wake_nobody() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    owner.is_woken();
+    reads.add(1);
+    assert!(!owner.is_woken());
+    assert_eq!(owner.events(), []);
+}
+
+#[test]
+fn an_abandoned_call_keeps_its_place_until_the_client_has_read_something() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    let mut answers = owner.send(0..2);
+    reads.add(10);
+    drop(answers.remove(0));
+    assert_eq!(owner.events(), [Told::Abandoned, Told::Progress], "what has come before is no sign");
+    assert_eq!((remote.open(), owner.is_ready()), (vec![1], false));
+    owner.set_now(at(2));
+    assert_eq!(owner.events(), []);
+    owner.is_woken();
+    reads.add(1);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Progress, Told::Cancelled]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn an_abandoned_call_keeps_its_place_also_if_there_is_no_other() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    drop(owner.send(0..2));
+    assert_eq!((owner.events(), owner.is_ready()), (vec![Told::Abandoned; 2], false));
+    owner.is_woken();
+    reads.add(1);
+    assert!(owner.is_woken());
+    let told = owner.events();
+    assert_eq!(told, [Told::Progress, Told::Cancelled, Told::Cancelled]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn a_response_frees_the_places_of_calls_that_were_abandoned_before_and_an_error_does_not() {
+    let remote = Remote::default();
+    let (_reads, mut owner) = listening(&remote);
+    let mut answers = owner.send(0..2);
+    drop(answers.remove(0));
+    assert_eq!(owner.events(), [Told::Abandoned]);
+    remote.answer(1, Err("cancelled here".to_owned()));
+    assert_eq!(owner.events(), [Told::Failure], "it may be the client's own");
+    let mut more = owner.send([2]);
+    assert!(!owner.is_ready());
+    remote.reply(2);
+    assert_eq!(owner.events(), [Told::Success, Told::Cancelled]);
+    assert_eq!(ends_of(&mut more), [End::Reply(2)]);
+    let _both = owner.send([3, 4]);
+}
+
+#[test]
+fn abandoned_calls_are_over_when_their_connection_closes() {
+    let remote = Remote::default();
+    let (_reads, mut owner) = listening(&remote);
+    drop(owner.send([0]));
+    assert_eq!(owner.events(), [Told::Abandoned]);
+    assert!(owner.close().is_pending());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert!(owner.close().is_pending(), "the background has not ended");
+    remote.end_background(Ok(()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn abandoned_calls_are_over_when_their_connection_ends_or_is_given_up() {
+    for is_given_up in [false, true] {
+        let remote = Remote::default();
+        let (_reads, mut owner) = listening(&remote);
+        drop(owner.send([0]));
+        assert_eq!(owner.events(), [Told::Abandoned]);
+        owner.set_now(at(30));
+        let last = if is_given_up {
+            owner.give_up();
+            Told::Failed("the peer owes replies and has been silent for 30.0 s".to_owned())
+        } else {
+            remote.end_background(Ok(()));
+            Told::Closed
+        };
+        assert_eq!(owner.last_events(), [Told::Cancelled, last]);
+    }
+}
+
+#[test]
+fn a_call_that_is_finished_without_its_caller_is_owed_also_where_reads_are_counted() {
+    let remote = Remote::default();
+    let reads = Reads::new();
+    let connection = ServiceConnection::new(remote.service()).finish_abandoned().reads(reads.clone());
+    let mut owner = Owner::new(connection);
+    owner.set_now(at(1));
+    drop(owner.send([0]));
+    reads.add(1);
+    assert_eq!(owner.events(), [Told::Progress], "it is not abandoned");
+    owner.set_now(at(2));
+    remote.reply(0);
+    reads.add(1);
+    let mut told = owner.events();
+    told.sort_by_key(|told| *told == Told::Progress);
+    assert_eq!(told, [Told::Cancelled, Told::Progress]);
+}
+
+#[test]
+fn a_service_connection_says_how_many_calls_it_takes() {
+    let connection = ServiceConnection::new(Remote::default().service());
+    assert_eq!(Connection::<Item>::in_flight_max(&connection), Some(256));
+    assert_eq!(Connection::<Item>::in_flight_max(&connection.in_flight_max(0)), Some(1));
+}
+
+// Answers at once, and ends
 
 #[test]
 fn a_response_that_is_ready_at_once_is_told_after_the_flush() {
@@ -844,14 +1011,15 @@ fn a_verdict_on_a_response_without_a_caller_counts_where_it_is_finished() {
     let connection = ServiceConnection::new(remote.service()).judge(judge).unsent(unsent).finish_abandoned();
     let mut owner = Owner::new(connection);
     for (number, answer, told) in [
-        (0, Ok(1), Told::Cancelled),
-        (1, Ok(902), Told::Overloaded(Some(Duration::from_secs(1)))),
-        (2, Err("unfit"), Told::Unfit),
-        (3, Err("back: no"), Told::Cancelled),
+        (0, Ok(1), vec![Told::Cancelled, Told::Progress]),
+        (1, Ok(902), vec![Told::Overloaded(Some(Duration::from_secs(1)))]),
+        (2, Err("unfit"), vec![Told::Unfit]),
+        (3, Err("back: no"), vec![Told::Cancelled]),
     ] {
+        owner.set_now(at(number as u64));
         drop(owner.send([number]));
         remote.answer(number, answer.map(|number| Reply { id: 0, number }).map_err(str::to_owned));
-        assert_eq!(owner.events(), [told]);
+        assert_eq!(owner.events(), told);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is heard of a service's peer by the bytes that its client reads, and the calls that wait for it.
 
+use std::mem;
 use std::task::Waker;
 
 use pool_driver::{Instant, Reads};
@@ -20,6 +21,8 @@ pub(super) struct Listening {
     abandoned_since: Instant,
     /// Bytes that had been read when the last of these was abandoned.
     read_before: u64,
+    /// At the last look something was waited for.
+    is_waiting: bool,
     /// When the pool was told last that the peer lives, by an answer or by progress.
     told: Option<Instant>,
 }
@@ -32,6 +35,7 @@ impl Listening {
             abandoned: 0,
             abandoned_since: Instant::ZERO,
             read_before: 0,
+            is_waiting: false,
             told: None,
         }
     }
@@ -76,13 +80,14 @@ impl Listening {
         }
     }
 
-    /// Looks whether bytes have come since the last look.
-    pub(super) fn look(&mut self) -> Heard {
+    /// Looks whether bytes have come since the last look. Now something is waited for, or nothing.
+    pub(super) fn look(&mut self, is_waiting: bool) -> Heard {
         let bytes = self.reads.as_ref().map_or(0, Reads::bytes);
         let released = if bytes > self.read_before { self.release(usize::MAX) } else { 0 };
         let has_bytes = bytes > self.seen;
         self.seen = bytes;
-        Heard { has_bytes, released }
+        let was_waited_for = mem::replace(&mut self.is_waiting, is_waiting) || is_waiting;
+        Heard { has_bytes, was_waited_for, released }
     }
 
     /// The pool is told that the peer lives. Returns whether that is news: once for each point of time is enough.
@@ -95,6 +100,8 @@ impl Listening {
 pub(super) struct Heard {
     /// Bytes have come.
     pub(super) has_bytes: bool,
+    /// Something was waited for, now or at the look before.
+    pub(super) was_waited_for: bool,
     /// So many abandoned calls are over by that.
     pub(super) released: usize,
 }

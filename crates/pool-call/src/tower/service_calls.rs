@@ -182,15 +182,21 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
             // Before the look: bytes that come later wake.
             self.listening.watch(cx.waker());
         }
-        let Heard { has_bytes, released } = self.listening.look();
-        if !has_bytes {
-            return;
+        let Heard { has_bytes, was_waited_for, released } = self.listening.look(is_waiting);
+        if has_bytes {
+            self.heard = self.now;
+            if was_waited_for {
+                self.tell_progress(keeps_news);
+            }
+            self.cancel(released, keeps_news);
         }
-        self.heard = self.now;
-        if is_waiting && keeps_news && self.listening.tell(self.now) {
+    }
+
+    /// The peer lives, and the pool does not know it by an answer.
+    fn tell_progress(&mut self, keeps_news: bool) {
+        if keeps_news && self.listening.tell(self.now) {
             self.news.push_back(ConnectionEvent::Progress);
         }
-        self.cancel(released, keeps_news);
     }
 
     /// Abandoned calls are over, because their connection is.
@@ -252,7 +258,9 @@ where
                 self.news.push_back(news);
             }
         }
-        if has_response {
+        if has_response && polled.error.is_none() {
+            // Those whose callers have gone were told as cancelled.
+            self.tell_progress(keeps_news);
             let released = self.listening.release(abandoned_before);
             self.cancel(released, keeps_news);
         }
