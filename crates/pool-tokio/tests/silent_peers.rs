@@ -68,7 +68,7 @@ async fn a_peer_that_grows_ever_slower_loses_its_connection_when_a_reply_is_too_
     let settings = Settings { outcome_timeout: Some(OUTCOME_TIMEOUT), ..Settings::default() };
     let mut bench = Bench::up::<K, _, _>(settings, grow_slower).await;
     for (seconds, end) in [(1, End::Reply), (2, End::Reply), (3, SILENT)] {
-        bench.call_slow(1, None, seconds, end).await;
+        bench.call_slow(seconds, end).await;
     }
     pass(Duration::from_secs(1)).await;
     bench.recovers().await;
@@ -85,11 +85,11 @@ async fn grow_slower(mut peer: Peer) {
 }
 
 impl Bench {
-    /// Makes a call to the bad server, which then has so many, and lets so much time pass.
-    async fn call_slow(&mut self, in_flight: u32, timeout: Option<Duration>, seconds: u64, expected: End) {
-        let mut calls = self.call_with(2, 0, timeout);
+    /// Makes a call to the bad server, and lets so much time pass.
+    async fn call_slow(&mut self, seconds: u64, expected: End) {
+        let mut calls = self.call(2);
         assert!(calls.first_ends(1).await.values().all(|end| *end == End::Reply));
-        self.has_in_flight(in_flight).await;
+        self.has_in_flight(1).await;
         pass(Duration::from_secs(seconds)).await;
         assert!(calls.ends().await.values().all(|end| *end == expected));
     }

@@ -123,7 +123,9 @@ impl<S: Service<Request>, Request, Background, P> ServiceConnection<S, Request, 
     /// `pool-driver` (feature `codec`), which wraps the byte stream.
     ///
     /// Bytes are evidence that the peer is alive, also while one long response trickles in. And they tell when it has
-    /// heard of callers that are gone: what is above about the places of their calls.
+    /// heard of callers that are gone: what is above about the places of their calls. A peer that has nothing to say
+    /// when a request is reset keeps their places taken: let the client send pings, as HTTP/2 has them, also while no
+    /// request is open.
     ///
     /// ```
     /// use pool_call::tower::ServiceConnection;
