@@ -274,7 +274,7 @@ fn a_shutdown_waits_for_the_replies_that_are_owed() {
     assert_eq!((ended.counts.sent, ended.counts.undelivered), (1, 0));
 }
 
-/// A slow server answers in the end, also the one who waits behind those who did not.
+/// A slow server answers in the end, also a caller behind many that did not wait.
 #[test]
 fn impatient_callers_of_a_slow_server_change_nothing_for_the_others() {
     for impatient in [16, 1000] {

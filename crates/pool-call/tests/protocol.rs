@@ -1,5 +1,5 @@
 //! What a peer may say besides replies, and what replies mean: on connections whose replies come in order, and on
-//! those whose replies carry ids.
+//! connections whose replies carry ids.
 
 mod support;
 

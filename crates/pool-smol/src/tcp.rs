@@ -131,6 +131,7 @@ impl<D> TcpConnector<D> {
     /// A connector of connections for calls whose replies carry the ids of the requests: `stamp` puts an id into
     /// a request, `id_of` reads it from a reply. See [`Tagged`](pool_call::Tagged).
     #[cfg(feature = "call")]
+    #[expect(clippy::type_complexity, reason = "all that it is made of")]
     pub fn tagged<Request, Stamp, IdOf>(
         self,
         stamp: Stamp,
@@ -147,6 +148,7 @@ impl<D> TcpConnector<D> {
     /// As [`tagged`](Self::tagged), with a clone of `protocol` for each connection, as
     /// [`pipelined_with`](Self::pipelined_with) has it.
     #[cfg(feature = "call")]
+    #[expect(clippy::type_complexity, reason = "all that it is made of")]
     pub fn tagged_with<Request, Stamp, IdOf, P>(
         self,
         stamp: Stamp,

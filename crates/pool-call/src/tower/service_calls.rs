@@ -259,7 +259,7 @@ where
             }
         }
         if has_response && polled.error.is_none() {
-            // Those whose callers have gone were told as cancelled.
+            // It may have been told as cancelled only, for want of a caller.
             self.tell_progress(keeps_news);
             let released = self.listening.release(abandoned_before);
             self.cancel(released, keeps_news);
