@@ -2,8 +2,11 @@
 
 mod support;
 
+use std::cell::RefCell;
+use std::future::ready;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,10 +14,11 @@ use bytes::BytesMut;
 use futures_core::Stream;
 use futures_sink::Sink;
 use futures_util::FutureExt;
-use pool_call::{ConnectionError, Pipelined, Tagged};
+use pool_call::{ConnectionError, Pipelined, Tagged, call_pool_builder};
+use pool_conformance::simulated::{Clock, Executor};
 use pool_driver::{Connection, Instant, buffered_bytes};
 use support::talk::{PART, PUSH, Talk};
-use support::{End, Item, Owner, Peer, Reply, Request, Told, Transport, ends_of, id_of, stamp};
+use support::{End, Item, Owner, Peer, Reply, Request, Told, Transport, ends_of, id_of, request, stamp};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio_util::codec::{Decoder, Encoder, Framed};
 
@@ -108,6 +112,45 @@ fn without_a_mark_only_items_are_evidence() {
     assert_eq!(owner.events(), []);
     owner.set_now(at(30));
     assert_eq!(end_of_patience(&mut owner), silent(30));
+}
+
+/// A pool that gives up a peer after 3 s of silence; one call, whose reply takes 10 s. Returns its end, and the number of
+/// dials.
+fn trickle(
+    change: impl Fn(Pipelined<Frames, Request, Reply>) -> Pipelined<Frames, Request, Reply> + 'static,
+) -> (End, usize) {
+    let peers = Rc::new(RefCell::new(Vec::new()));
+    let dialled = Rc::clone(&peers);
+    let connect = move |_: u16| {
+        let (ours, theirs) = duplex(1024);
+        dialled.borrow_mut().push(theirs);
+        ready(Ok::<_, io::Error>(change(Pipelined::new(Framed::new(ours, Numbers)))))
+    };
+    let clock = Clock::default();
+    let settings = call_pool_builder(connect, clock.clone()).connect_to_fixed([1]).seed(1);
+    let settings = settings.suspect_after(Duration::from_secs(1)).outcome_timeout(Duration::from_secs(3));
+    let (pool, driver) = settings.build().expect("the settings make sense");
+    let mut executor = Executor::default();
+    let _driver = executor.spawn(driver);
+    executor.run();
+    let call = executor.spawn(async move { pool.call(request(0)).await });
+    executor.run();
+    for byte in b"00000000000000000007\n" {
+        clock.advance(Duration::from_millis(500), || executor.run());
+        // A peer whose connection is gone has nobody to write to.
+        let _ = peers.borrow_mut()[0].write_all(&[*byte]).now_or_never();
+    }
+    executor.run();
+    let dials = peers.borrow().len();
+    (call.output().map_or(End::Waiting, End::from), dials)
+}
+
+#[test]
+fn a_reply_that_trickles_in_for_longer_than_the_reply_timeout_reaches_its_caller() {
+    let (end, dials) = trickle(|connection| connection.progress_by(buffered_bytes));
+    assert_eq!((end, dials), (End::Reply(7), 1), "it is never suspected");
+    let (end, dials) = trickle(|connection| connection);
+    assert_eq!((end, dials > 1), (End::MaybeSent("silent"), true));
 }
 
 #[test]

@@ -338,9 +338,7 @@ fn calls_that_are_finished_without_their_callers_do_not_count_against_the_connec
 // What the client reads
 
 /// A connection that knows what its client reads, at most two calls at a time.
-fn listening(
-    remote: &Remote,
-) -> (Reads, Owner<ServiceConnection<Client, Request, impl Future<Output = Result<(), String>> + use<>>>) {
+fn listening(remote: &Remote) -> (Reads, Owner<impl Connection<Item, Error = ConnectionError> + use<>>) {
     let reads = Reads::new();
     let connection = ServiceConnection::new(remote.service()).background(remote.background());
     (reads.clone(), Owner::new(connection.in_flight_max(2).reads(reads)))
@@ -720,10 +718,22 @@ fn pool_of_one(
     clock: &Clock,
     executor: &mut Executor,
 ) -> CallPool<Request, Reply, u16> {
+    pool_of_one_with(service, false, dials, clock, executor)
+}
+
+/// The same, with connections that count what is read, if they are to: nothing.
+fn pool_of_one_with(
+    service: impl Fn() -> Remote + 'static,
+    counts_reads: bool,
+    dials: &Rc<Cell<usize>>,
+    clock: &Clock,
+    executor: &mut Executor,
+) -> CallPool<Request, Reply, u16> {
     let counted = Rc::clone(dials);
     let connect = move |_: u16| -> Dial {
         counted.set(counted.get() + 1);
-        ready(Ok(ServiceConnection::new(service().service()).background(std::future::pending())))
+        let connection = ServiceConnection::new(service().service()).background(std::future::pending());
+        ready(Ok(if counts_reads { connection.reads(Reads::new()) } else { connection }))
     };
     let settings = call_pool_builder(connect, clock.clone())
         .connect_to_fixed([1])
@@ -740,22 +750,27 @@ fn advance(clock: &Clock, time: Duration, executor: &mut Executor) {
 }
 
 #[test]
-fn a_dead_service_is_replaced() {
-    let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
-    let pool = pool_of_one(Remote::default, &dials, &clock, &mut executor);
-    for caller in 0..4 {
-        let (pool, clock) = (pool.clone(), clock.clone());
-        executor.spawn(async move {
-            for _ in 0..1000 {
-                let deadline = clock.sleep(Duration::from_secs(20));
-                let _ = pool.call(request(caller)).until(deadline).await;
-            }
-        });
+fn a_dead_service_is_replaced_whatever_the_callers_patience() {
+    // With calls that are dropped one after the other nothing is owed in between, and only reads tell.
+    for (patience, counts_reads, callers) in [(20, false, 1), (1, false, 4), (20, true, 1), (1, true, 1)] {
+        let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+        let pool = pool_of_one_with(Remote::default, counts_reads, &dials, &clock, &mut executor);
+        // Each begins at another time, so that of several somebody is always waiting.
+        for caller in 0..callers {
+            let (pool, clock) = (pool.clone(), clock.clone());
+            executor.spawn(async move {
+                clock.sleep(Duration::from_millis(250) * caller).await;
+                for _ in 0..1000 {
+                    let deadline = clock.sleep(Duration::from_secs(patience));
+                    let _ = pool.call(request(caller as usize)).until(deadline).await;
+                }
+            });
+        }
+        executor.run();
+        advance(&clock, Duration::from_secs(60), &mut executor);
+        assert!(dials.get() > 1, "patience {patience}, {callers} callers: it is replaced");
+        assert!(dials.get() < 20, "patience {patience}, {callers} callers: {} dials", dials.get());
     }
-    executor.run();
-    advance(&clock, Duration::from_secs(60), &mut executor);
-    assert!(dials.get() > 1, "it is replaced");
-    assert!(dials.get() < 20, "{} dials in a minute", dials.get());
 }
 
 /// One caller after the other loses patience with a slow method; the one before them gets its response.

@@ -111,11 +111,13 @@ impl Bench {
         let mut dialled: Vec<(u16, Teller)> = [A, B].into_iter().zip(tellers.clone()).collect();
         let connect = move |address| {
             let index = dialled.iter().position(|(to, _)| *to == address);
-            ready(index.map(|index| dialled.remove(index).1).ok_or("one is enough"))
+            // Those that are dialled later have nothing to tell.
+            ready(Ok::<_, String>(index.map(|index| dialled.remove(index).1).unwrap_or_default()))
         };
         let clock = Clock::default();
         let (pool, driver) = PoolBuilder::new(connect, clock.clone())
             .connect_to_fixed([A, B])
+            .suspect_after(secs(5))
             .outcome_timeout(secs(10))
             .seed(SEED)
             .build()
@@ -157,6 +159,31 @@ fn a_peer_that_has_said_something_keeps_its_items_and_its_connection() {
     bench.tellers[0].tell([SUCCESS]);
     bench.executor.run();
     assert_eq!(bench.in_flight(), [0, 1]);
+}
+
+#[test]
+fn progress_is_the_end_of_a_silence_and_that_an_item_is_cancelled_is_not() {
+    let mut bench = Bench::up();
+    bench.send(4);
+    bench.advance(8);
+    bench.tellers[0].tell([ConnectionEvent::Progress]);
+    bench.tellers[1].tell([CANCELLED]);
+    bench.executor.run();
+    bench.advance(3);
+    assert_eq!(bench.in_flight(), [2, 0], "the second was silent for 11 s");
+    bench.advance(8);
+    assert_eq!(bench.in_flight(), [0, 0], "the first was silent for 11 s");
+}
+
+#[test]
+fn a_connection_is_not_blamed_for_a_silence_after_all_its_items_were_abandoned() {
+    let mut bench = Bench::up();
+    bench.send(4);
+    bench.tellers[0].tell([ConnectionEvent::Abandoned, ConnectionEvent::Abandoned]);
+    bench.executor.run();
+    bench.advance(11);
+    let failures: Vec<_> = bench.snapshot().addresses.iter().map(|address| address.status.failures).collect();
+    assert_eq!((bench.in_flight(), failures[0] < failures[1]), ([0, 0], true), "{failures:?}");
 }
 
 #[test]
@@ -249,6 +276,18 @@ fn a_connection_of_other_items_has_the_limit_and_tells_the_facts_of_the_one_belo
     assert!(matches!(next(), Poll::Ready(Ok(ConnectionEvent::Progress))));
     assert!(matches!(next(), Poll::Ready(Ok(ConnectionEvent::Abandoned))));
     assert!(next().is_pending());
+}
+
+#[test]
+fn a_connection_that_takes_one_item_at_a_time_is_no_suspect_and_one_that_takes_more_is() {
+    for (in_flight_max, suspects) in [(Some(1), 0), (Some(2), 1), (None, 1), (Some(usize::MAX), 1)] {
+        let first = Teller::default();
+        first.0.borrow_mut().in_flight_max = in_flight_max;
+        let mut bench = Bench::with(first);
+        bench.send(2);
+        bench.advance(6);
+        assert_eq!(bench.snapshot().addresses[0].status.suspect, suspects, "{in_flight_max:?}");
+    }
 }
 
 // Reads that somebody else does

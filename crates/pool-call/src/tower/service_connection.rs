@@ -67,7 +67,8 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 ///   the connection needs to know of its client's [reads](Self::reads).
 /// - With [reads](Self::reads), a call whose caller has gone keeps its place until the peer has said something after
 ///   that: until then it may still have the request before it. Without, nobody could know, and the place is free at
-///   once.
+///   once. Then a dead peer is noticed only while some call is waited for, for as long as its silence may last: where
+///   all callers are less patient than the pool, and come one after the other, count reads.
 #[pin_project]
 pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground, P = AnswerRules> {
     calls: ServiceCalls<S, Request, P>,
