@@ -378,6 +378,24 @@ fn bytes_of_a_response_that_trickles_in_are_no_silence() {
 }
 
 #[test]
+fn bytes_that_the_background_reads_when_it_is_polled_are_told_at_once_and_wake_nobody() {
+    let remote = Remote::default();
+    let (reads, to_read) = (Reads::new(), Rc::new(Cell::new(0)));
+    let (count, left) = (reads.clone(), Rc::clone(&to_read));
+    let background = poll_fn(move |_| {
+        count.add(left.take());
+        Poll::<Result<(), String>>::Pending
+    });
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background).reads(reads));
+    let _answers = owner.send([0]);
+    owner.set_now(at(1));
+    owner.is_woken();
+    to_read.set(5);
+    assert_eq!(owner.events(), [Told::Progress]);
+    assert!(!owner.is_woken(), "it knows");
+}
+
+#[test]
 fn bytes_that_come_while_nothing_is_owed_wake_nobody() {
     let remote = Remote::default();
     let (reads, mut owner) = listening(&remote);

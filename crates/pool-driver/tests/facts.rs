@@ -304,6 +304,10 @@ fn who_watches_reads_is_woken_once_by_the_next_bytes_and_not_by_none() {
     reads.clone().add(4);
     reads.add(5);
     assert_eq!((reads.bytes(), counter.count()), (12, 1));
+    reads.watch(&waker);
+    reads.unwatch();
+    reads.add(1);
+    assert_eq!((reads.bytes(), counter.count()), (13, 1));
 }
 
 /// Counts wake-ups.

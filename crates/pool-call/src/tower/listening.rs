@@ -73,6 +73,13 @@ impl Listening {
         released
     }
 
+    /// Bytes that come now are found by the next look.
+    pub(super) fn unwatch(&self) {
+        if let Some(reads) = &self.reads {
+            reads.unwatch();
+        }
+    }
+
     /// The next bytes wake this waker.
     pub(super) fn watch(&self, waker: &Waker) {
         if let Some(reads) = &self.reads {

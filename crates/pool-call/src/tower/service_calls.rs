@@ -175,6 +175,11 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
         self.in_flight.push(in_flight);
     }
 
+    /// The client may read now, and whether it did is looked at later.
+    pub(super) fn stop_listening(&self) {
+        self.listening.unwatch();
+    }
+
     /// Looks whether the peer was heard. While something is waited for, the next bytes wake.
     pub(super) fn listen(&mut self, cx: &Context<'_>, keeps_news: bool) {
         let is_waiting = !self.is_idle() || self.listening.abandoned() > 0;

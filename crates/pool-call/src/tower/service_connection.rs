@@ -234,6 +234,7 @@ where
 {
     /// Polls calls and background, as far as they get.
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        self.calls.stop_listening();
         self.as_mut().poll_calls(cx);
         if self.as_mut().poll_background(cx).is_ready() {
             // What it has left behind for them.

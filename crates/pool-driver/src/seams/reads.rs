@@ -69,6 +69,12 @@ impl Reads {
         let previous = self.state.waker.lock().replace(waker);
         drop(previous);
     }
+
+    /// Wakes nobody until the next [`watch`](Self::watch): who is about to read, and to look, need not be woken by that.
+    pub fn unwatch(&self) {
+        let previous = self.state.waker.lock().take();
+        drop(previous);
+    }
 }
 
 impl fmt::Debug for Reads {
