@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use pool_tokio::{BoxError, CallPool, call::Call, connect::Connection, tower::ServiceConnection};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use pool_tokio::connect::{Connection, counted};
+use pool_tokio::{BoxError, CallPool, call::Call, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tower_service::Service;
@@ -31,6 +32,8 @@ pub(crate) mod http_server;
 
 pub(crate) type HttpCall = Call<Request<Empty<Bytes>>, Response<Incoming>>;
 pub(crate) type HttpPool = CallPool<Request<Empty<Bytes>>, Response<Incoming>>;
+
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends requests over one connection.
 pub(crate) struct Http2(SendRequest<Empty<Bytes>>);
@@ -52,10 +55,15 @@ impl Service<Request<Empty<Bytes>>> for Http2 {
 pub(crate) async fn connect(address: SocketAddr) -> Result<impl Connection<HttpCall>, BoxError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    // hyper reads in a task of its own. What it reads tells the pool that the server is alive, and that it has heard of
+    // requests that were given up. A server with nothing else to say answers pings.
+    let (stream, reads) = counted(stream);
+    let mut http2 = Builder::new(TokioExecutor::new());
+    http2.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_while_idle(true);
+    let (client, connection) = http2.handshake(TokioIo::new(stream)).await?;
     // As many as every server should allow. More would wait in the client, where no other connection
     // could take them.
-    Ok(ServiceConnection::new(Http2(client)).background(connection).in_flight_max(100))
+    Ok(ServiceConnection::new(Http2(client)).background(connection).reads(reads).in_flight_max(100))
 }
 
 /// Asks for a number, and reads all of the answer.

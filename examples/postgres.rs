@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use pool_servers::PostgresServer;
-use pool_tokio::{BoxError, CallPool, call::Call, connect::Connection, tower::ServiceConnection};
+use pool_tokio::connect::{Connection, counted};
+use pool_tokio::{BoxError, CallPool, call::Call, tower::ServiceConnection};
 use tokio::net::TcpStream;
 use tokio_postgres::error::{DbError, Error, Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
@@ -82,11 +83,13 @@ pub(crate) async fn connect(
 ) -> Result<impl Connection<QueryCall>, BoxError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    // Rows that come are a sign of life, also if it takes long until all of them are there.
+    let (stream, reads) = counted(stream);
     let (client, connection) =
         Config::new().user("postgres").dbname("postgres").connect_raw(stream, NoTls).await?;
     // The server executes what it has been sent, even if nobody waits for it any more.
     let service = ServiceConnection::new(Postgres(Arc::new(client))).finish_abandoned();
-    Ok(service.background(connection).in_flight_max(in_flight_max))
+    Ok(service.background(connection).reads(reads).in_flight_max(in_flight_max))
 }
 
 /// Asks for a quotient. Returns the backend that gave it, unless the query failed.

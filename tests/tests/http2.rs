@@ -17,7 +17,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use pool_tests::{Gate, all_up, assert_unharmed, connections_to, until};
 use pool_tokio::{Retry, call::RetryBudget};
-use tokio::task::yield_now;
+use tokio::task::{JoinHandle, yield_now};
 use tower::timeout::error::Elapsed;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
@@ -74,6 +74,24 @@ async fn a_call_that_is_given_up_resets_its_stream_and_the_connection_lives_on()
     assert_answered(calls.remove(0), "/held/0").await;
     assert_answered(calls.remove(0), "/held/2").await;
     let record = Record { answered: 2, cancelled: 1, at_a_time_max: 3, at_a_time: 0, is_closed: false };
+    assert_eq!(servers[0].records(), [record]);
+    assert_unharmed(&pool);
+}
+
+/// A reset has no answer. The server's next word, here to a ping, says that it has the next request before it and not
+/// those that were given up.
+#[tokio::test]
+async fn the_places_of_calls_that_were_given_up_are_free_when_a_quiet_server_is_heard_again() {
+    let gate = Gate::new();
+    let servers = start::<1>(&gate).await;
+    let pool = pool_of(&servers, 1).await;
+    let calls: Vec<_> = (0..100).map(|number| spawn_call(&pool, format!("/held/{number}"))).collect();
+    until(|| at_a_time(&servers[0]) == 100).await;
+
+    calls.iter().for_each(JoinHandle::abort);
+    until(|| servers[0].records()[0].cancelled == 100).await;
+    pool.call(request("/")).await.expect("it is answered");
+    let record = Record { answered: 1, cancelled: 100, at_a_time_max: 100, at_a_time: 0, is_closed: false };
     assert_eq!(servers[0].records(), [record]);
     assert_unharmed(&pool);
 }

@@ -341,8 +341,6 @@ pub enum ConnectionError {
         /// Calls that had no reply yet.
         owed: usize,
     },
-    /// So many callers of a tower service in a row gave up without a response that its peer is taken for dead.
-    CallersGaveUp,
     /// The [`Protocol`](crate::Protocol) panicked.
     ProtocolPanicked(Arc<Panicked>),
 }
@@ -373,7 +371,6 @@ impl fmt::Display for ConnectionError {
             Self::NotDrained { owed } => {
                 write!(f, "the time to drain was over, and {owed} calls had no reply")
             }
-            Self::CallersGaveUp => f.write_str("too many callers in a row gave up waiting for the peer"),
             Self::ProtocolPanicked(panicked) => write!(f, "the protocol {panicked}"),
         }
     }
@@ -390,8 +387,7 @@ impl Error for ConnectionError {
             | Self::TooManyControls
             | Self::Silent { .. }
             | Self::Blocked
-            | Self::NotDrained { .. }
-            | Self::CallersGaveUp => None,
+            | Self::NotDrained { .. } => None,
         }
     }
 }

@@ -21,15 +21,6 @@ pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// trip of milliseconds, and a connection that dies takes no more calls than this with it.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 
-/// The time for which a connection may have too many orphans. A server that is slow for a moment answers them
-/// within it; after that it has probably forgotten them.
-pub(crate) const ORPHAN_AGE_MAX: Duration = Duration::from_secs(1);
-
-/// The number of times in a row that callers of a service leave, with no response in between, after which
-/// its peer is taken for dead.
-#[cfg(feature = "tower")]
-pub(crate) const CALLERS_GONE_IN_A_ROW_MAX: usize = 16;
-
 /// The default limit of parts of one reply. A peer that sends part after part, and never the last, must not fill the
 /// memory.
 pub(crate) const PARTS_MAX: u32 = 65_536;

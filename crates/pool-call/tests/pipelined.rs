@@ -183,27 +183,19 @@ fn the_reply_of_a_caller_that_has_gone_is_read_and_thrown_away_in_step() {
 }
 
 #[test]
-fn a_connection_with_nothing_but_orphans_asks_to_be_replaced_and_still_reads_their_replies() {
+fn callers_that_go_say_nothing_of_the_peer_and_their_calls_keep_their_places_until_the_replies_come() {
     let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(4));
     let answers = owner.send(0..4);
-    owner.is_woken();
     drop(answers);
-    assert!(owner.is_woken(), "the peer is silent: somebody else has to wake it");
-    assert_eq!(owner.events(), [Told::GoingAway]);
-    assert!(owner.close().is_pending());
+    owner.set_now(Instant::ZERO + Duration::from_secs(1000));
+    assert_eq!(owner.events(), [], "it does not ask to be replaced");
+    assert!(!owner.is_ready());
     peer.answer(4);
-    assert_eq!(owner.events(), vec![Told::Cancelled; 4]);
-    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
-}
-
-#[test]
-fn orphans_whose_replies_come_are_forgotten() {
-    let (peer, mut owner) = connect_with(|connection| connection.in_flight_max(2));
-    for number in 0..100 {
-        drop(owner.send([number]));
-        peer.answer(1);
-        assert_eq!(owner.events(), [Told::Cancelled]);
-    }
+    assert_eq!(
+        owner.events(),
+        [Told::Cancelled, Told::Cancelled, Told::Cancelled, Told::Cancelled, Told::Progress]
+    );
+    assert!(owner.is_ready());
 }
 
 #[test]

@@ -274,19 +274,28 @@ fn a_shutdown_waits_for_the_replies_that_are_owed() {
     assert_eq!((ended.counts.sent, ended.counts.undelivered), (1, 0));
 }
 
+/// A slow server answers in the end, also a caller behind many that did not wait.
 #[test]
-fn a_connection_whose_callers_have_all_gone_is_replaced() {
-    let mut bench = Bench::new(2, true, |settings| settings);
-    let calls: Vec<_> = (0..4).map(|number| bench.call(number)).collect();
-    for call in &calls {
-        bench.executor.cancel(call);
+fn impatient_callers_of_a_slow_server_change_nothing_for_the_others() {
+    for impatient in [16, 1000] {
+        let mut bench = Bench::up();
+        let patient = bench.call(801);
+        for number in 0..impatient {
+            let call = bench.call(number % 400);
+            bench.advance(Duration::from_millis(1));
+            bench.executor.cancel(&call);
+        }
+        let other = bench.call(802);
+        assert_eq!(bench.peers.all().len(), 2, "{impatient}: {}", bench.snapshot());
+        // As many rounds as there are calls that had no place.
+        for _ in 0..impatient {
+            bench.peers.all().iter().for_each(|peer| peer.answer(peer.received().len()));
+            bench.executor.run();
+        }
+        assert_eq!(bench.end(&patient), End::Reply(801), "{impatient}");
+        assert_eq!(bench.end(&other), End::Reply(802), "{impatient}");
+        assert_eq!(bench.peers.all().len(), 2, "{impatient}: {}", bench.snapshot());
     }
-    bench.advance(Duration::from_secs(1));
-    assert_eq!(bench.peers.all().len(), 4, "{}", bench.snapshot());
-    let call = bench.call(4);
-    let index = 2 + usize::from(bench.peer(2).received().is_empty());
-    bench.peer(index).answer(1);
-    assert_eq!(bench.end(&call), End::Reply(4));
 }
 
 /// The future of a call, dropped after some number of polls, leaves nothing behind.

@@ -15,7 +15,7 @@ use futures_sink::Sink;
 use pool_call::tower::{ServiceConnection, Unsent};
 use pool_call::{CallExt, CallPool, ConnectionError, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor};
-use pool_driver::{Connection, ConnectionEvent, Runtime, Verdict};
+use pool_driver::{Connection, ConnectionEvent, Instant, Reads, Runtime, Verdict};
 use support::{End, Item, Owner, Reply, Request, Told, end_of, ends_of, request};
 use tower::Service;
 
@@ -203,7 +203,7 @@ fn a_call_that_is_finished_without_its_caller_keeps_its_place_until_then() {
     assert!(!owner.is_ready());
     remote.reply(0);
     assert!(owner.is_woken());
-    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Progress]);
     assert!(owner.is_ready());
     remote.reply(1);
     assert_eq!(owner.events(), [Told::Success]);
@@ -224,7 +224,7 @@ fn a_connection_with_nothing_but_calls_without_callers_asks_to_be_replaced() {
     assert!(owner.close().is_pending());
     remote.answer(0, Err("no such table".to_owned()));
     remote.reply(1);
-    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled]);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Cancelled, Told::Progress]);
     remote.end_background(Ok(()));
     assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
 }
@@ -306,58 +306,19 @@ fn a_connection_that_is_given_up_fails_its_calls() {
     assert_eq!(owner.last_events(), [Told::Failed(silent)]);
 }
 
-/// Callers go this many times, one after the other.
-fn go_one_by_one(owner: &mut Owner<impl Connection<Item, Error = ConnectionError>>, times: usize) {
-    for number in 0..times {
+#[test]
+fn however_many_callers_lose_patience_with_a_slow_method_others_get_their_responses() {
+    let remote = Remote::default();
+    let mut owner = owner(&remote);
+    let mut patient = owner.send([5000]);
+    for number in 0..1000 {
         drop(owner.send([number]));
         assert_eq!(owner.events(), [Told::Cancelled], "{number}");
         assert!(owner.is_ready());
     }
-}
-
-#[test]
-fn a_connection_has_failed_when_callers_have_gone_16_times_in_a_row_without_a_response() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    let mut patient = owner.send([100]);
-    for response in [Ok(Reply { id: 0, number: 50 }), Err("no such table".to_owned())] {
-        go_one_by_one(&mut owner, 15);
-        let is_success = response.is_ok();
-        let answered = owner.send([50]);
-        remote.answer(50, response);
-        assert_eq!(owner.events(), [if is_success { Told::Success } else { Told::Failure }]);
-        drop(answered);
-    }
-    go_one_by_one(&mut owner, 15);
-    assert_eq!(end_of(&mut patient[0]), End::Waiting);
-    drop(owner.send([15]));
-    let gave_up = "too many callers in a row gave up waiting for the peer".to_owned();
-    assert_eq!(owner.last_events(), [Told::Cancelled, Told::Failed(gave_up)]);
-    assert_eq!(end_of(&mut patient[0]), End::MaybeSent("callers gave up"));
-    assert!(!owner.is_ready());
-}
-
-#[test]
-fn callers_that_go_together_count_once() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    for _ in 0..15 {
-        drop(owner.send(0..20));
-        assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
-        assert!(owner.is_ready());
-    }
-}
-
-#[test]
-fn a_response_that_comes_as_callers_go_saves_the_connection() {
-    let remote = Remote::default();
-    let mut owner = owner(&remote);
-    go_one_by_one(&mut owner, 15);
-    let mut answers = owner.send(0..2);
-    remote.reply(0);
-    drop(answers.remove(1));
-    assert_eq!(owner.events().len(), 2);
-    assert!(owner.is_ready());
+    remote.reply(5000);
+    assert_eq!(owner.events(), [Told::Success]);
+    assert_eq!(ends_of(&mut patient), [End::Reply(5000)]);
 }
 
 #[test]
@@ -369,9 +330,192 @@ fn calls_that_are_finished_without_their_callers_do_not_count_against_the_connec
     assert_eq!(owner.events(), []);
     assert!(owner.is_ready());
     (0..20).for_each(|number| remote.reply(number));
-    assert_eq!(owner.events(), vec![Told::Cancelled; 20]);
+    let told = owner.events();
+    assert_eq!((&told[..20], &told[20..]), (&vec![Told::Cancelled; 20][..], &[Told::Progress][..]));
     assert!(owner.is_ready());
 }
+
+// What the client reads
+
+/// A connection that knows what its client reads, at most two calls at a time.
+fn listening(remote: &Remote) -> (Reads, Owner<impl Connection<Item, Error = ConnectionError> + use<>>) {
+    let reads = Reads::new();
+    let connection = ServiceConnection::new(remote.service()).background(remote.background());
+    (reads.clone(), Owner::new(connection.in_flight_max(2).reads(reads)))
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+#[test]
+fn bytes_of_a_response_that_trickles_in_are_no_silence() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    let mut answers = owner.send([0]);
+    for second in 1..=100 {
+        owner.is_woken();
+        owner.set_now(at(second));
+        reads.add(1);
+        assert!(owner.is_woken(), "somebody else has read");
+        assert_eq!(owner.events(), [Told::Progress]);
+    }
+    reads.add(1);
+    assert_eq!(owner.events(), [], "the same moment is no news");
+    owner.set_now(at(101));
+    reads.add(1);
+    remote.reply(0);
+    assert_eq!(owner.events(), [Told::Success], "which says so already");
+    assert_eq!(ends_of(&mut answers), [End::Reply(0)]);
+    let _more = owner.send([1]);
+    owner.set_now(at(110));
+    reads.add(1);
+    assert_eq!(owner.events(), [Told::Progress]);
+    owner.set_now(at(120));
+    owner.give_up();
+    let silent = "the peer owes replies and has been silent for 10.0 s".to_owned();
+    assert_eq!(owner.last_events(), [Told::Failed(silent)]);
+}
+
+#[test]
+fn bytes_that_the_background_reads_when_it_is_polled_are_told_at_once_and_wake_nobody() {
+    let remote = Remote::default();
+    let (reads, to_read) = (Reads::new(), Rc::new(Cell::new(0)));
+    let (count, left) = (reads.clone(), Rc::clone(&to_read));
+    let background = poll_fn(move |_| {
+        count.add(left.take());
+        Poll::<Result<(), String>>::Pending
+    });
+    let mut owner = Owner::new(ServiceConnection::new(remote.service()).background(background).reads(reads));
+    let _answers = owner.send([0]);
+    owner.set_now(at(1));
+    owner.is_woken();
+    to_read.set(5);
+    assert_eq!(owner.events(), [Told::Progress]);
+    assert!(!owner.is_woken(), "it knows");
+}
+
+#[test]
+fn bytes_that_come_while_nothing_is_owed_wake_nobody() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    owner.is_woken();
+    reads.add(1);
+    assert!(!owner.is_woken());
+    assert_eq!(owner.events(), []);
+}
+
+#[test]
+fn an_abandoned_call_keeps_its_place_until_the_client_has_read_something() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    let mut answers = owner.send(0..2);
+    reads.add(10);
+    drop(answers.remove(0));
+    assert_eq!(owner.events(), [Told::Abandoned, Told::Progress], "what has come before is no sign");
+    assert_eq!((remote.open(), owner.is_ready()), (vec![1], false));
+    owner.set_now(at(2));
+    assert_eq!(owner.events(), []);
+    owner.is_woken();
+    reads.add(1);
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Progress, Told::Cancelled]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn an_abandoned_call_keeps_its_place_also_if_there_is_no_other() {
+    let remote = Remote::default();
+    let (reads, mut owner) = listening(&remote);
+    owner.set_now(at(1));
+    drop(owner.send(0..2));
+    assert_eq!((owner.events(), owner.is_ready()), (vec![Told::Abandoned; 2], false));
+    owner.is_woken();
+    reads.add(1);
+    assert!(owner.is_woken());
+    let told = owner.events();
+    assert_eq!(told, [Told::Progress, Told::Cancelled, Told::Cancelled]);
+    assert!(owner.is_ready());
+}
+
+#[test]
+fn a_response_frees_the_places_of_calls_that_were_abandoned_before_and_an_error_does_not() {
+    let remote = Remote::default();
+    let (_reads, mut owner) = listening(&remote);
+    let mut answers = owner.send(0..2);
+    drop(answers.remove(0));
+    assert_eq!(owner.events(), [Told::Abandoned]);
+    remote.answer(1, Err("cancelled here".to_owned()));
+    assert_eq!(owner.events(), [Told::Failure], "it may be the client's own");
+    let mut more = owner.send([2]);
+    assert!(!owner.is_ready());
+    remote.reply(2);
+    assert_eq!(owner.events(), [Told::Success, Told::Cancelled]);
+    assert_eq!(ends_of(&mut more), [End::Reply(2)]);
+    let _both = owner.send([3, 4]);
+}
+
+#[test]
+fn abandoned_calls_are_over_when_their_connection_closes() {
+    let remote = Remote::default();
+    let (_reads, mut owner) = listening(&remote);
+    drop(owner.send([0]));
+    assert_eq!(owner.events(), [Told::Abandoned]);
+    assert!(owner.close().is_pending());
+    assert!(owner.is_woken());
+    assert_eq!(owner.events(), [Told::Cancelled]);
+    assert!(owner.close().is_pending(), "the background has not ended");
+    remote.end_background(Ok(()));
+    assert!(matches!(owner.close(), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn abandoned_calls_are_over_when_their_connection_ends_or_is_given_up() {
+    for is_given_up in [false, true] {
+        let remote = Remote::default();
+        let (_reads, mut owner) = listening(&remote);
+        drop(owner.send([0]));
+        assert_eq!(owner.events(), [Told::Abandoned]);
+        owner.set_now(at(30));
+        let last = if is_given_up {
+            owner.give_up();
+            Told::Failed("the peer owes replies and has been silent for 30.0 s".to_owned())
+        } else {
+            remote.end_background(Ok(()));
+            Told::Closed
+        };
+        assert_eq!(owner.last_events(), [Told::Cancelled, last]);
+    }
+}
+
+#[test]
+fn a_call_that_is_finished_without_its_caller_is_owed_also_where_reads_are_counted() {
+    let remote = Remote::default();
+    let reads = Reads::new();
+    let connection = ServiceConnection::new(remote.service()).finish_abandoned().reads(reads.clone());
+    let mut owner = Owner::new(connection);
+    owner.set_now(at(1));
+    drop(owner.send([0]));
+    reads.add(1);
+    assert_eq!(owner.events(), [Told::Progress], "it is not abandoned");
+    owner.set_now(at(2));
+    remote.reply(0);
+    reads.add(1);
+    let mut told = owner.events();
+    told.sort_by_key(|told| *told == Told::Progress);
+    assert_eq!(told, [Told::Cancelled, Told::Progress]);
+}
+
+#[test]
+fn a_service_connection_says_how_many_calls_it_takes() {
+    let connection = ServiceConnection::new(Remote::default().service());
+    assert_eq!(Connection::<Item>::in_flight_max(&connection), Some(256));
+    assert_eq!(Connection::<Item>::in_flight_max(&connection.in_flight_max(0)), Some(1));
+}
+
+// Answers at once, and ends
 
 #[test]
 fn a_response_that_is_ready_at_once_is_told_after_the_flush() {
@@ -592,10 +736,22 @@ fn pool_of_one(
     clock: &Clock,
     executor: &mut Executor,
 ) -> CallPool<Request, Reply, u16> {
+    pool_of_one_with(service, false, dials, clock, executor)
+}
+
+/// The same, with connections that count what is read, if they are to: nothing.
+fn pool_of_one_with(
+    service: impl Fn() -> Remote + 'static,
+    counts_reads: bool,
+    dials: &Rc<Cell<usize>>,
+    clock: &Clock,
+    executor: &mut Executor,
+) -> CallPool<Request, Reply, u16> {
     let counted = Rc::clone(dials);
     let connect = move |_: u16| -> Dial {
         counted.set(counted.get() + 1);
-        ready(Ok(ServiceConnection::new(service().service()).background(std::future::pending())))
+        let connection = ServiceConnection::new(service().service()).background(std::future::pending());
+        ready(Ok(if counts_reads { connection.reads(Reads::new()) } else { connection }))
     };
     let settings = call_pool_builder(connect, clock.clone())
         .connect_to_fixed([1])
@@ -613,22 +769,57 @@ fn advance(clock: &Clock, time: Duration, executor: &mut Executor) {
 
 #[test]
 fn a_dead_service_is_replaced_whatever_the_callers_patience() {
-    for patience in [20, 1] {
+    // With calls that are dropped one after the other nothing is owed in between, and only reads tell.
+    for (patience, counts_reads, callers) in [(20, false, 1), (1, false, 4), (20, true, 1), (1, true, 1)] {
         let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
-        let pool = pool_of_one(Remote::default, &dials, &clock, &mut executor);
-        for caller in 0..4 {
+        let pool = pool_of_one_with(Remote::default, counts_reads, &dials, &clock, &mut executor);
+        // Each begins at another time, so that of several somebody is always waiting.
+        for caller in 0..callers {
             let (pool, clock) = (pool.clone(), clock.clone());
             executor.spawn(async move {
+                clock.sleep(Duration::from_millis(250) * caller).await;
                 for _ in 0..1000 {
                     let deadline = clock.sleep(Duration::from_secs(patience));
-                    let _ = pool.call(request(caller)).until(deadline).await;
+                    let _ = pool.call(request(caller as usize)).until(deadline).await;
                 }
             });
         }
         executor.run();
         advance(&clock, Duration::from_secs(60), &mut executor);
-        assert!(dials.get() > 1, "patience {patience}: it is replaced");
-        assert!(dials.get() < 20, "patience {patience}: {} dials in a minute", dials.get());
+        assert!(dials.get() > 1, "patience {patience}, {callers} callers: it is replaced");
+        assert!(dials.get() < 20, "patience {patience}, {callers} callers: {} dials", dials.get());
+    }
+}
+
+/// One caller after the other loses patience with a slow method; the one before them gets its response.
+#[test]
+fn impatient_callers_of_a_slow_service_change_nothing_for_the_others() {
+    for impatient in [16, 1000] {
+        let (dials, clock, mut executor) = (Rc::default(), Clock::default(), Executor::default());
+        let remote = Remote::default();
+        let only = remote.clone();
+        let pool = pool_of_one(move || only.clone(), &dials, &clock, &mut executor);
+        let call = |number, executor: &mut Executor| {
+            let pool = pool.clone();
+            let call = executor.spawn(async move { pool.call(request(number)).await });
+            executor.run();
+            call
+        };
+        let patient = call(5000, &mut executor);
+        for number in 0..impatient {
+            let call = call(number, &mut executor);
+            advance(&clock, Duration::from_millis(1), &mut executor);
+            executor.cancel(&call);
+            executor.run();
+        }
+        let other = call(6000, &mut executor);
+        remote.reply(5000);
+        remote.reply(6000);
+        executor.run();
+        assert_eq!(patient.output().map(End::from), Some(End::Reply(5000)), "{impatient}");
+        assert_eq!(other.output().map(End::from), Some(End::Reply(6000)), "{impatient}");
+        let snapshot = pool.snapshot();
+        assert_eq!((dials.get(), snapshot.addresses[0].status.failures), (1, 0), "{snapshot}");
     }
 }
 
@@ -853,14 +1044,15 @@ fn a_verdict_on_a_response_without_a_caller_counts_where_it_is_finished() {
     let connection = ServiceConnection::new(remote.service()).judge(judge).unsent(unsent).finish_abandoned();
     let mut owner = Owner::new(connection);
     for (number, answer, told) in [
-        (0, Ok(1), Told::Cancelled),
-        (1, Ok(902), Told::Overloaded(Some(Duration::from_secs(1)))),
-        (2, Err("unfit"), Told::Unfit),
-        (3, Err("back: no"), Told::Cancelled),
+        (0, Ok(1), vec![Told::Cancelled, Told::Progress]),
+        (1, Ok(902), vec![Told::Overloaded(Some(Duration::from_secs(1)))]),
+        (2, Err("unfit"), vec![Told::Unfit]),
+        (3, Err("back: no"), vec![Told::Cancelled]),
     ] {
+        owner.set_now(at(number as u64));
         drop(owner.send([number]));
         remote.answer(number, answer.map(|number| Reply { id: 0, number }).map_err(str::to_owned));
-        assert_eq!(owner.events(), [told]);
+        assert_eq!(owner.events(), told);
     }
 }
 

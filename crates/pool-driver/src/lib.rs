@@ -55,12 +55,15 @@ pub use seams::addresses::{
 pub use seams::connect::{Connect, DialContext};
 pub use seams::connection::{Connection, ConnectionEvent};
 #[cfg(feature = "codec")]
-pub use seams::framed::{AsFramed, framed};
+pub use seams::counted::{CountedReads, counted};
+#[cfg(feature = "codec")]
+pub use seams::framed::{AsFramed, buffered_bytes, framed};
 pub use seams::item_policy::{DropUndelivered, ItemPolicy};
 pub use seams::map_items::{MapItems, map_items};
 pub use seams::observer::{Event, NoObserver, Observer};
 pub use seams::plain::{AsPlain, Plain};
 pub use seams::read_driven::{AsReadDriven, ReadDriven, read_driven};
+pub use seams::reads::Reads;
 pub use seams::runtime::{Runtime, Timer};
 pub use seams::spawn::{Ambient, Local, Spawn};
 #[cfg(feature = "tcp")]
@@ -82,10 +85,10 @@ pub mod connect {
     #[cfg(feature = "tcp")]
     pub use crate::TcpOptions;
     #[cfg(feature = "codec")]
-    pub use crate::{AsFramed, framed};
+    pub use crate::{AsFramed, CountedReads, buffered_bytes, counted, framed};
     pub use crate::{
         AsPlain, AsReadDriven, Connect, Connection, ConnectionEvent, DialContext, FailureKind, MapItems,
-        Outcome, Plain, ReadDriven, Verdict, Wrap, Wrapped, WrappedDial, map_items, read_driven,
+        Outcome, Plain, ReadDriven, Reads, Verdict, Wrap, Wrapped, WrappedDial, map_items, read_driven,
     };
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 #[cfg(feature = "call")]
 use pool_call::{AsPipelined, AsTagged, Protocol};
+#[cfg(feature = "call")]
+use pool_driver::buffered_bytes;
 use pool_driver::{AsFramed, AsReadDriven, Connect, DialContext, TcpOptions, Wrapped, WrappedDial};
 use smol::net::{AsyncToSocketAddrs, TcpStream};
 use tokio_util::codec::{Decoder, Framed};
@@ -89,11 +91,11 @@ impl<D> TcpConnector<D> {
     /// [`Pipelined`](pool_call::Pipelined), whose settings are made by
     /// `Wrapped::new(tcp(codec), |transport| Pipelined::new(transport).in_flight_max(8))`.
     #[cfg(feature = "call")]
-    pub fn pipelined<Request>(self) -> Wrapped<Self, AsPipelined<Request, D::Item>>
+    pub fn pipelined<Request>(self) -> Wrapped<Self, AsPipelined<TcpTransport<D>, Request, D::Item>>
     where
         D: Decoder,
     {
-        Wrapped::new(self, AsPipelined::new())
+        Wrapped::new(self, AsPipelined::new().progress_by(buffered_bytes))
     }
 
     /// As [`pipelined`](Self::pipelined), with a clone of `protocol` for each connection: it says what a peer may send
@@ -115,46 +117,51 @@ impl<D> TcpConnector<D> {
     /// }
     /// ```
     #[cfg(feature = "call")]
-    pub fn pipelined_with<Request, P>(self, protocol: P) -> Wrapped<Self, AsPipelined<Request, P::Reply, P>>
+    pub fn pipelined_with<Request, P>(
+        self,
+        protocol: P,
+    ) -> Wrapped<Self, AsPipelined<TcpTransport<D>, Request, P::Reply, P>>
     where
         D: Decoder,
         P: Protocol<Request, D::Item> + Clone,
     {
-        Wrapped::new(self, AsPipelined::with_protocol(protocol))
+        Wrapped::new(self, AsPipelined::with_protocol(protocol).progress_by(buffered_bytes))
     }
 
     /// A connector of connections for calls whose replies carry the ids of the requests: `stamp` puts an id into
     /// a request, `id_of` reads it from a reply. See [`Tagged`](pool_call::Tagged).
     #[cfg(feature = "call")]
+    #[expect(clippy::type_complexity, reason = "all that it is made of")]
     pub fn tagged<Request, Stamp, IdOf>(
         self,
         stamp: Stamp,
         id_of: IdOf,
-    ) -> Wrapped<Self, AsTagged<Request, D::Item, Stamp, IdOf>>
+    ) -> Wrapped<Self, AsTagged<TcpTransport<D>, Request, D::Item, Stamp, IdOf>>
     where
         D: Decoder,
         Stamp: FnMut(&mut Request, u32) + Clone,
         IdOf: FnMut(&D::Item) -> Option<u32> + Clone,
     {
-        Wrapped::new(self, AsTagged::new(stamp, id_of))
+        Wrapped::new(self, AsTagged::new(stamp, id_of).progress_by(buffered_bytes))
     }
 
     /// As [`tagged`](Self::tagged), with a clone of `protocol` for each connection, as
     /// [`pipelined_with`](Self::pipelined_with) has it.
     #[cfg(feature = "call")]
+    #[expect(clippy::type_complexity, reason = "all that it is made of")]
     pub fn tagged_with<Request, Stamp, IdOf, P>(
         self,
         stamp: Stamp,
         id_of: IdOf,
         protocol: P,
-    ) -> Wrapped<Self, AsTagged<Request, P::Reply, Stamp, IdOf, P>>
+    ) -> Wrapped<Self, AsTagged<TcpTransport<D>, Request, P::Reply, Stamp, IdOf, P>>
     where
         D: Decoder,
         Stamp: FnMut(&mut Request, u32) + Clone,
         IdOf: FnMut(&P::Reply) -> Option<u32> + Clone,
         P: Protocol<Request, D::Item> + Clone,
     {
-        Wrapped::new(self, AsTagged::with_protocol(stamp, id_of, protocol))
+        Wrapped::new(self, AsTagged::with_protocol(stamp, id_of, protocol).progress_by(buffered_bytes))
     }
 }
 

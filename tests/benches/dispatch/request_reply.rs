@@ -47,6 +47,7 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
         .connect_to_fixed(0..CONNECTIONS)
         .queue_size(QUEUE)
         .fail_fast_after(None)
+        .suspect_after(None)
         .outcome_timeout(None);
     ask_all(load, pool.spawn().expect("the settings make sense")).await;
 }

@@ -1,8 +1,6 @@
 //! A connection that answers calls over a transport.
 
-use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -10,11 +8,10 @@ use futures_sink::Sink;
 use pin_project::pin_project;
 use pool_driver::{BoxError, Connection, ConnectionEvent, Instant, Outcome};
 
-use super::Orphans;
 use super::correlation::Correlation;
 use super::ending::Ending;
 use super::exchange::{Exchange, Read};
-use super::orphan_limit::OrphanLimit;
+use super::hearing::Hearing;
 use crate::call::Call;
 use crate::error::ConnectionError;
 use crate::policy::READS_PER_POLL_MAX;
@@ -30,7 +27,7 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 ///
 /// # fn settings<T>(transport: T) -> Pipelined<T, String, String> {
 /// // A server that answers one request after the other, and may take seconds for each.
-/// Pipelined::new(transport).in_flight_max(8).orphans_max(2)
+/// Pipelined::new(transport).in_flight_max(8)
 /// # }
 /// ```
 ///
@@ -39,17 +36,17 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 /// - It reads whenever it is polled, also while its writes are blocked.
 /// - If it breaks, calls on the wire fail as [`MaybeSent`](crate::CallError::MaybeSent); those that
 ///   were not begun go back to the pool, for another connection.
-/// - The reply of a call whose caller has gone is read and thrown away. With too many such calls the
-///   connection is replaced: see [`orphans_max`](Self::orphans_max).
+/// - A call whose caller has gone keeps its place until its reply comes, which is read and thrown away. That callers go
+///   says nothing of the peer, and ends nothing; the pool decides by what the peer says while it owes replies.
+/// - It tells the pool that the peer [is alive](pool_driver::ConnectionEvent::Progress) when items come that are no
+///   answers, and when [bytes come](Self::progress_by) that are no item yet.
 #[pin_project]
 pub struct CallConnection<T, Request, Reply, C, P = RepliesOnly> {
     #[pin]
     exchange: Exchange<T, Request, Reply, C, P>,
     /// None once it is over, so that one comparison says whether there is room.
     in_flight_max: usize,
-    orphan_limit: OrphanLimit,
-    /// Items that were read since the transport had none.
-    reads: usize,
+    hearing: Hearing<T>,
     /// It was asked to close.
     is_closing: bool,
     ending: Ending,
@@ -57,12 +54,10 @@ pub struct CallConnection<T, Request, Reply, C, P = RepliesOnly> {
 
 impl<T, Request, Reply, C, P> CallConnection<T, Request, Reply, C, P> {
     pub(super) fn over(transport: T, protocol: P, correlation: C, in_flight_max: usize) -> Self {
-        let orphans = Arc::<Orphans>::default();
         Self {
-            exchange: Exchange::new(transport, protocol, correlation, Arc::clone(&orphans)),
+            exchange: Exchange::new(transport, protocol, correlation),
             in_flight_max,
-            orphan_limit: OrphanLimit::new(orphans),
-            reads: 0,
+            hearing: Hearing::new(),
             is_closing: false,
             ending: Ending::new(),
         }
@@ -84,16 +79,30 @@ impl<T, Request, Reply, C, P> CallConnection<T, Request, Reply, C, P> {
         self
     }
 
-    /// How many calls on the wire may have lost their callers; half of
-    /// [`in_flight_max`](Self::in_flight_max) by default.
+    /// Takes a mark of the transport that changes when bytes come, so that a long reply which trickles in is no silence.
     ///
-    /// With more of them for longer than a second, or with nothing but them, the connection asks
-    /// to be replaced: it takes no more calls, reads what it is owed, and closes. It has no timer: it
-    /// looks when callers go, replies come or calls are sent. As many as may be in flight are never
-    /// too many.
+    /// The mark is compared after each read that finds no item. For a `Framed` it is the length of its read buffer
+    /// (`buffered_bytes` of `pool-driver`): while a frame is incomplete its buffer grows, and when it is complete there is
+    /// an item. So no byte has to be counted. `tcp(codec).pipelined()` and the like of the runtime crates set that; for a
+    /// transport of your own, or a codec that keeps what it has read, give another one. By default there is none, and
+    /// only items are evidence that the peer is alive.
+    ///
+    /// ```
+    /// use pool_call::Pipelined;
+    ///
+    /// struct Transport { bytes_read: u64 }
+    ///
+    /// # fn connection(transport: Transport) -> Pipelined<Transport, String, String> {
+    /// Pipelined::new(transport).progress_by(|transport| transport.bytes_read)
+    /// # }
+    /// ```
     #[must_use]
-    pub fn orphans_max(mut self, calls: usize) -> Self {
-        self.orphan_limit.set_orphans_max(calls);
+    pub fn progress_by(self, mark: fn(&T) -> u64) -> Self {
+        self.with_progress_by(Some(mark))
+    }
+
+    pub(super) fn with_progress_by(mut self, mark: Option<fn(&T) -> u64>) -> Self {
+        self.hearing.set_mark(mark, self.exchange.transport());
         self
     }
 }
@@ -131,12 +140,15 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>, P> CallConnection<T, Req
     /// Whether a pool is to be told of something other than a reply.
     #[inline]
     fn has_event(&self) -> bool {
-        self.exchange.has_outcomes() || self.ending.has_event()
+        self.exchange.has_outcomes() || self.ending.has_event() || self.hearing.is_due()
     }
 
     #[cold]
     fn next_event(self: Pin<&mut Self>) -> Option<Result<Event<Request, Reply>, ConnectionError>> {
         let mut this = self.project();
+        if this.hearing.take_due() {
+            return Some(Ok(ConnectionEvent::Progress));
+        }
         if let Some(outcome) = this.exchange.as_mut().take_outcome() {
             return Some(Ok(ConnectionEvent::Finished(outcome)));
         }
@@ -149,16 +161,6 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>, P> CallConnection<T, Req
         }
         this.ending.next_event(this.exchange.is_on_the_wire())
     }
-
-    /// Looks whether the connection is to be replaced.
-    fn check_orphans(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        this.exchange.as_mut().forget_orphans();
-        if this.ending.is_staying() && this.orphan_limit.is_exceeded(*this.in_flight_max, this.exchange.now())
-        {
-            this.ending.go_away();
-        }
-    }
 }
 
 impl<T, Request, Item, Reply, C, P, E> CallConnection<T, Request, Reply, C, P>
@@ -168,28 +170,37 @@ where
     C: Correlation<Request, Reply>,
     P: Protocol<Request, Item, Reply = Reply>,
 {
-    /// Reads up to the next reply. Pending if there is none now, or the connection is over.
+    /// Reads up to the next reply. Pending if there is none now, or the connection is over; nothing, if it pauses for
+    /// others.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs a fifth more")]
-    fn poll_reply(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll_reply(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
         if self.ending.is_over() {
             return Poll::Pending;
         }
         loop {
             match ready!(self.as_mut().project().exchange.poll_read(cx)) {
-                Read::Reply(outcome) => return Poll::Ready(outcome),
+                Read::Reply(outcome) => return Poll::Ready(Some(outcome)),
+                Read::Unwanted => {
+                    self.as_mut().project().hearing.count_aside();
+                    return Poll::Ready(Some(Outcome::Cancelled));
+                }
                 Read::Other => {}
                 Read::Goodbye(outcome) => {
                     self.as_mut().project().ending.go_away();
+                    if matches!(outcome, Some(Outcome::Cancelled)) {
+                        self.as_mut().project().hearing.count_aside();
+                    }
                     if let Some(outcome) = outcome {
-                        return Poll::Ready(outcome);
+                        return Poll::Ready(Some(outcome));
                     }
                 }
                 Read::Closed => break self.close(),
                 Read::Failed(error) => break self.fail(&error),
             }
+            self.as_mut().project().hearing.count_aside();
             if self.as_mut().count_read(cx) {
-                break;
+                return Poll::Ready(None);
             }
         }
         Poll::Pending
@@ -198,7 +209,7 @@ where
     /// Reads replies, up to a bound.
     fn poll_replies(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         for _ in 0..READS_PER_POLL_MAX {
-            if self.as_mut().poll_reply(cx).is_pending() {
+            if !matches!(self.as_mut().poll_reply(cx), Poll::Ready(Some(_))) {
                 return;
             }
         }
@@ -208,9 +219,7 @@ where
     /// An item was read. Many in a row must not starve others: at the bound the connection wakes itself. Returns
     /// whether it has.
     fn count_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        let reads = self.as_mut().project().reads;
-        *reads += 1;
-        let is_bound = *reads == READS_PER_POLL_MAX;
+        let is_bound = self.as_mut().project().hearing.count();
         if is_bound {
             cx.waker().wake_by_ref();
             self.on_pause(cx);
@@ -218,10 +227,22 @@ where
         is_bound
     }
 
+    /// There is nothing to read: a part of an item may have come.
+    fn look_for_bytes(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if this.ending.is_over() {
+            return;
+        }
+        if this.hearing.look_at(this.exchange.transport()) {
+            this.exchange.as_mut().hear();
+        }
+        this.hearing.conclude();
+    }
+
     /// Others have their turns. What the connection says by itself goes to the peer.
     fn on_pause(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let mut this = self.as_mut().project();
-        if mem::take(this.reads) > 0 {
+        if this.hearing.pause() {
             this.exchange.as_mut().hear();
         }
         if !this.ending.is_over()
@@ -250,7 +271,7 @@ where
         if !is_pooled {
             self.as_mut().poll_replies(cx);
         }
-        self.as_mut().check_orphans();
+        self.as_mut().project().exchange.forget_orphans(cx.waker());
         self.as_mut().project().exchange.release_memory();
         if self.has_event() {
             cx.waker().wake_by_ref();
@@ -280,14 +301,21 @@ where
         {
             return Poll::Ready(event);
         }
-        if let Poll::Ready(outcome) = self.as_mut().poll_reply(cx) {
-            self.as_mut().count_read(cx);
-            return Poll::Ready(Ok(ConnectionEvent::Finished(outcome)));
+        match self.as_mut().poll_reply(cx) {
+            Poll::Ready(Some(outcome)) => {
+                self.as_mut().count_read(cx);
+                return Poll::Ready(Ok(ConnectionEvent::Finished(outcome)));
+            }
+            // What there is to tell it tells in the next poll, for which it has woken itself.
+            Poll::Ready(None) => {
+                self.project().hearing.conclude();
+                return Poll::Pending;
+            }
+            Poll::Pending => {}
         }
         self.as_mut().on_pause(cx);
-        // Before the look at the orphans: one that comes later wakes.
-        self.orphan_limit.watch(cx.waker());
-        self.as_mut().check_orphans();
+        self.as_mut().look_for_bytes();
+        self.as_mut().project().exchange.forget_orphans(cx.waker());
         self.as_mut().project().exchange.release_memory();
         if !self.has_event() {
             return Poll::Pending;
@@ -298,6 +326,11 @@ where
     #[inline]
     fn set_now(self: Pin<&mut Self>, now: Instant) {
         self.project().exchange.set_now(now);
+    }
+
+    /// Those that may be waiting in it or on the wire, together.
+    fn in_flight_max(&self) -> Option<usize> {
+        Some(self.in_flight_max)
     }
 
     /// The pool has waited for too long: what is on the wire is lost, the rest can be taken back.

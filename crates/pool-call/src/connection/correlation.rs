@@ -1,9 +1,12 @@
 //! Which call a reply answers.
 
 use std::num::NonZero;
+use std::sync::Arc;
+use std::task::Waker;
 
 use pool_driver::Instant;
 
+use super::Orphans;
 use crate::call::Responder;
 
 /// A call on the wire.
@@ -55,10 +58,16 @@ pub trait Correlation<Request, Reply> {
     /// All calls that are left, when the connection is over.
     fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>>;
 
-    /// Forgets calls whose callers have gone, `orphans` in number, if it may. Returns how many it has forgotten.
+    /// Counts the calls whose callers have gone, if they may be forgotten.
     #[inline]
-    fn forget_orphans(&mut self, orphans: usize) -> usize {
-        let _ = orphans;
+    fn orphans(&self) -> Option<&Arc<Orphans>> {
+        None
+    }
+
+    /// Forgets calls whose callers have gone, if it may; more that go wake this waker. Returns how many it has forgotten.
+    #[inline]
+    fn forget_orphans(&mut self, waker: &Waker) -> usize {
+        let _ = waker;
         0
     }
 

@@ -48,12 +48,6 @@ impl Ending {
         self.is_pooled
     }
 
-    /// Whether the connection neither goes away nor is over.
-    #[inline]
-    pub(crate) fn is_staying(&self) -> bool {
-        self.departure == Departure::No && self.end.is_none()
-    }
-
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_some()
@@ -158,7 +152,7 @@ mod tests {
         let mut ending = pooled();
         assert_eq!(next_event(&mut ending, true), None);
         ending.go_away();
-        assert!(ending.has_event() && !ending.is_staying());
+        assert!(ending.has_event());
         assert_eq!(next_event(&mut ending, true), Some(Ok("going away")));
         ending.go_away();
         assert_eq!(next_event(&mut ending, true), None);

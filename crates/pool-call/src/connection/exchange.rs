@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -37,7 +37,6 @@ pub(super) struct Exchange<T, Request, Reply, C, P> {
     controls: Controls<Request>,
     /// What has become of calls and was not told with a reply.
     outcomes: VecDeque<Outcome>,
-    orphans: Arc<Orphans>,
     parts_max: u32,
     /// By the pool's runtime. A connection without a pool has no time, and tells nobody how long a reply took.
     now: Instant,
@@ -49,6 +48,8 @@ pub(super) struct Exchange<T, Request, Reply, C, P> {
 pub(super) enum Read {
     /// A reply; this has become of its call.
     Reply(Outcome),
+    /// A reply that its caller has not waited for.
+    Unwanted,
     /// Nothing that completes a reply.
     Other,
     /// The peer asks for no more calls, perhaps by a reply.
@@ -59,7 +60,7 @@ pub(super) enum Read {
 }
 
 impl<T, Request, Reply, C, P> Exchange<T, Request, Reply, C, P> {
-    pub(super) fn new(transport: T, protocol: P, correlation: C, orphans: Arc<Orphans>) -> Self {
+    pub(super) fn new(transport: T, protocol: P, correlation: C) -> Self {
         Self {
             transport,
             protocol,
@@ -68,7 +69,6 @@ impl<T, Request, Reply, C, P> Exchange<T, Request, Reply, C, P> {
             pending: VecDeque::new(),
             controls: Controls::new(),
             outcomes: VecDeque::new(),
-            orphans,
             parts_max: PARTS_MAX,
             now: Instant::ZERO,
             heard: Instant::ZERO,
@@ -117,14 +117,14 @@ impl<T, Request, Reply, C, P> Exchange<T, Request, Reply, C, P> {
         self.controls.is_unflushed()
     }
 
+    pub(super) fn transport(&self) -> &T {
+        &self.transport
+    }
+
     /// The peer has said something now.
     pub(super) fn hear(self: Pin<&mut Self>) {
         let this = self.project();
         *this.heard = *this.now;
-    }
-
-    pub(super) fn now(&self) -> Instant {
-        self.now
     }
 
     #[inline]
@@ -163,12 +163,11 @@ impl<T, Request, Reply, C: Correlation<Request, Reply>, P> Exchange<T, Request, 
         }
     }
 
-    /// Forgets calls whose callers have gone, where their replies need not be waited for.
+    /// Forgets calls whose callers have gone, where their replies need not be waited for. More that go wake this waker.
     #[inline]
-    pub(super) fn forget_orphans(self: Pin<&mut Self>) {
+    pub(super) fn forget_orphans(self: Pin<&mut Self>, waker: &Waker) {
         let this = self.project();
-        for _ in 0..this.correlation.forget_orphans(this.orphans.count()) {
-            this.orphans.remove();
+        for _ in 0..this.correlation.forget_orphans(waker) {
             this.outcomes.push_back(Outcome::Cancelled);
         }
     }
@@ -236,8 +235,11 @@ where
             }
         };
         let latency = this.now.saturating_duration_since(flight.begun);
-        let outcome = deliver(flight.responder, reply, verdict, latency, this.orphans);
-        if verdict == Verdict::Goodbye { Read::Goodbye(Some(outcome)) } else { Read::Reply(outcome) }
+        match deliver(flight.responder, reply, verdict, latency, this.correlation.orphans()) {
+            outcome if verdict == Verdict::Goodbye => Read::Goodbye(Some(outcome)),
+            Outcome::Cancelled => Read::Unwanted,
+            outcome => Read::Reply(outcome),
+        }
     }
 
     /// The connection is to say something by itself.
@@ -287,7 +289,7 @@ where
             // nothing. Otherwise a peer that hangs would get call after call, and look alive, because calls end.
             ready!(this.transport.as_mut().poll_ready(cx)).map_err(ConnectionError::transport)?;
             let Some(call) = this.pending.pop_front() else { break };
-            let Some((mut request, responder)) = call.begin_with(Some(Arc::clone(this.orphans))) else {
+            let Some((mut request, responder)) = call.begin_with(this.correlation.orphans().cloned()) else {
                 this.outcomes.push_back(Outcome::Cancelled);
                 continue;
             };
@@ -332,7 +334,8 @@ where
         let this = self.project();
         while let Some((flight, reply)) = this.unanswered.pop() {
             let latency = this.now.saturating_duration_since(flight.begun);
-            let outcome = deliver(flight.responder, reply, Verdict::Success, latency, this.orphans);
+            let orphans = this.correlation.orphans();
+            let outcome = deliver(flight.responder, reply, Verdict::Success, latency, orphans);
             this.outcomes.push_back(outcome);
         }
     }
@@ -353,7 +356,7 @@ fn deliver<Request, Reply>(
     reply: Reply,
     verdict: Verdict,
     latency: Duration,
-    orphans: &Orphans,
+    orphans: Option<&Arc<Orphans>>,
 ) -> Outcome {
     if verdict != Verdict::Success {
         return deliver_judged(responder, reply, verdict, latency, orphans);
@@ -362,7 +365,9 @@ fn deliver<Request, Reply>(
         Ok(()) => Outcome::Success { latency: Some(latency) },
         Err(reply) => {
             drop(reply);
-            orphans.remove();
+            if let Some(orphans) = orphans {
+                orphans.remove();
+            }
             Outcome::Cancelled
         }
     }
@@ -374,7 +379,7 @@ fn deliver_judged<Request, Reply>(
     reply: Reply,
     verdict: Verdict,
     latency: Duration,
-    orphans: &Orphans,
+    orphans: Option<&Arc<Orphans>>,
 ) -> Outcome {
     let taken = match verdict {
         Verdict::Overloaded { .. } | Verdict::Unfit => responder.reject(reply),
@@ -382,7 +387,9 @@ fn deliver_judged<Request, Reply>(
     };
     if let Err(reply) = taken {
         drop(reply);
-        orphans.remove();
+        if let Some(orphans) = orphans {
+            orphans.remove();
+        }
         // Nobody wants to know, but what it says of the address counts.
         if verdict == Verdict::Goodbye {
             return Outcome::Cancelled;

@@ -2,10 +2,9 @@
 //!
 //! [`CallConnection`] is one over a transport. Its `exchange` writes requests and reads replies, its
 //! `correlation` says which call a reply answers: replies of [`Pipelined`] connections come in order, those of
-//! [`Tagged`] ones carry ids. A call on the wire whose caller has gone is an orphan: `orphans` counts them,
-//! `orphan_limit` says when they are too many. `controls` are what a connection says by itself, `unanswered` the
-//! calls that have no reply. `ending` is how any connection of this crate ends, a tower
-//! service as well.
+//! [`Tagged`] ones carry ids. `hearing` is what a peer says besides answers. A call on the wire whose caller has gone is an
+//! orphan; where that matters, `orphans` counts them. `controls` are what a connection says by itself, `unanswered` the
+//! calls that have no reply. `ending` is how any connection of this crate ends, a tower service as well.
 
 use std::collections::VecDeque;
 
@@ -16,9 +15,9 @@ mod controls;
 mod correlation;
 mod ending;
 mod exchange;
+mod hearing;
 mod id_table;
 mod in_order;
-mod orphan_limit;
 mod orphans;
 mod pipelined;
 mod tagged;

@@ -5,11 +5,11 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-/// The number of a connection's orphans. A caller that goes adds one, its reply removes one.
+/// The number of orphans among some calls. A caller that goes adds one, its reply removes one.
 #[derive(Debug, Default)]
-pub(crate) struct Orphans {
+pub struct Orphans {
     count: AtomicUsize,
-    /// The connection's. It looks at its orphans even if its peer is silent.
+    /// Of the connection, which looks at its orphans even if its peer is silent.
     waker: Mutex<Option<Waker>>,
 }
 

@@ -76,12 +76,13 @@ impl<T, Request, Reply, P> Pipelined<T, Request, Reply, P> {
 
 /// Makes each transport a [`Pipelined`] connection: what `tcp(codec).pipelined()` of the runtime crates
 /// [wraps](pool_driver::Wrapped) by. Where nothing has to be named, `Pipelined::new` does the same.
-pub struct AsPipelined<Request, Reply, P = RepliesOnly> {
+pub struct AsPipelined<T, Request, Reply, P = RepliesOnly> {
     protocol: P,
+    progress_by: Option<fn(&T) -> u64>,
     _calls: PhantomData<fn(Request) -> Reply>,
 }
 
-impl<Request, Reply> AsPipelined<Request, Reply> {
+impl<T, Request, Reply> AsPipelined<T, Request, Reply> {
     /// The connections have the default settings.
     #[must_use]
     pub fn new() -> Self {
@@ -89,38 +90,44 @@ impl<Request, Reply> AsPipelined<Request, Reply> {
     }
 }
 
-impl<Request, Reply, P> AsPipelined<Request, Reply, P> {
+impl<T, Request, Reply, P> AsPipelined<T, Request, Reply, P> {
     /// The connections have the default settings, and a clone of the protocol each.
     #[must_use]
     pub fn with_protocol(protocol: P) -> Self {
-        Self { protocol, _calls: PhantomData }
+        Self { protocol, progress_by: None, _calls: PhantomData }
+    }
+
+    /// By what the connections know that bytes come: see [`CallConnection::progress_by`].
+    #[must_use]
+    pub fn progress_by(self, mark: fn(&T) -> u64) -> Self {
+        Self { progress_by: Some(mark), ..self }
     }
 }
 
-impl<Request, Reply> Default for AsPipelined<Request, Reply> {
+impl<T, Request, Reply> Default for AsPipelined<T, Request, Reply> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<Request, Reply, P: Clone> Clone for AsPipelined<Request, Reply, P> {
+impl<T, Request, Reply, P: Clone> Clone for AsPipelined<T, Request, Reply, P> {
     fn clone(&self) -> Self {
-        Self::with_protocol(self.protocol.clone())
+        Self { protocol: self.protocol.clone(), progress_by: self.progress_by, _calls: PhantomData }
     }
 }
 
-impl<Request, Reply, P: Copy> Copy for AsPipelined<Request, Reply, P> {}
+impl<T, Request, Reply, P: Copy> Copy for AsPipelined<T, Request, Reply, P> {}
 
-impl<Request, Reply, P> fmt::Debug for AsPipelined<Request, Reply, P> {
+impl<T, Request, Reply, P> fmt::Debug for AsPipelined<T, Request, Reply, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AsPipelined")
     }
 }
 
-impl<T, Request, Reply, P> Wrap<T> for AsPipelined<Request, Reply, P> {
+impl<T, Request, Reply, P> Wrap<T> for AsPipelined<T, Request, Reply, P> {
     type Connection = Pipelined<T, Request, Reply, P>;
 
     fn wrap(self, transport: T) -> Self::Connection {
-        Pipelined::with_protocol(transport, self.protocol)
+        Pipelined::with_protocol(transport, self.protocol).with_progress_by(self.progress_by)
     }
 }

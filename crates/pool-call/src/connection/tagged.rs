@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use pool_driver::{Instant, Wrap};
 
-use super::CallConnection;
 use super::correlation::{Answered, Correlation, Flight, Gathered, Piece};
 use super::id_table::IdTable;
+use super::{CallConnection, Orphans};
 use crate::policy::IN_FLIGHT_MAX;
 use crate::protocol::RepliesOnly;
 
@@ -68,8 +69,7 @@ where
     /// As [`new`](Tagged::new), by a [protocol](crate::Protocol) that says what else may come, and what replies mean.
     /// What it classifies as a reply, or as a part of one, is asked for its id. Parts of several replies may be mixed.
     pub fn with_protocol(transport: T, stamp: Stamp, id_of: IdOf, protocol: P) -> Self {
-        let by_id =
-            ById { stamp, id_of, flights: IdTable::new(IN_FLIGHT_MAX), ignored: None, frees_ids: false };
+        let by_id = ById { stamp, id_of, flights: IdTable::new(IN_FLIGHT_MAX), ignored: None, orphans: None };
         Self::over(transport, protocol, by_id, IN_FLIGHT_MAX)
     }
 
@@ -95,7 +95,7 @@ where
     /// in flight, as those that were given up are not counted. Otherwise its backlog grows, and every caller gives up.
     #[must_use]
     pub fn free_abandoned_ids(mut self, ignored: &Arc<AtomicU64>) -> Self {
-        self.correlation_mut().frees_ids = true;
+        self.correlation_mut().orphans = Some(Arc::default());
         self.ignore_unknown_ids(ignored)
     }
 
@@ -111,40 +111,55 @@ where
 
 /// Makes each transport a [`Tagged`] connection: what `tcp(codec).tagged(stamp, id_of)` of the runtime crates
 /// [wraps](pool_driver::Wrapped) by.
-pub struct AsTagged<Request, Reply, Stamp, IdOf, P = RepliesOnly> {
+pub struct AsTagged<T, Request, Reply, Stamp, IdOf, P = RepliesOnly> {
     stamp: Stamp,
     id_of: IdOf,
     protocol: P,
+    progress_by: Option<fn(&T) -> u64>,
     _calls: PhantomData<fn(Request) -> Reply>,
 }
 
-impl<Request, Reply, Stamp, IdOf> AsTagged<Request, Reply, Stamp, IdOf> {
+impl<T, Request, Reply, Stamp, IdOf> AsTagged<T, Request, Reply, Stamp, IdOf> {
     /// The connections have the default settings, and clones of the two.
     pub fn new(stamp: Stamp, id_of: IdOf) -> Self {
         Self::with_protocol(stamp, id_of, RepliesOnly)
     }
 }
 
-impl<Request, Reply, Stamp, IdOf, P> AsTagged<Request, Reply, Stamp, IdOf, P> {
+impl<T, Request, Reply, Stamp, IdOf, P> AsTagged<T, Request, Reply, Stamp, IdOf, P> {
     /// The connections have the default settings, and clones of the three.
     pub fn with_protocol(stamp: Stamp, id_of: IdOf, protocol: P) -> Self {
-        Self { stamp, id_of, protocol, _calls: PhantomData }
+        Self { stamp, id_of, protocol, progress_by: None, _calls: PhantomData }
+    }
+
+    /// By what the connections know that bytes come: see [`CallConnection::progress_by`].
+    #[must_use]
+    pub fn progress_by(self, mark: fn(&T) -> u64) -> Self {
+        Self { progress_by: Some(mark), ..self }
     }
 }
 
-impl<Request, Reply, Stamp: Clone, IdOf: Clone, P: Clone> Clone for AsTagged<Request, Reply, Stamp, IdOf, P> {
+impl<T, Request, Reply, Stamp: Clone, IdOf: Clone, P: Clone> Clone
+    for AsTagged<T, Request, Reply, Stamp, IdOf, P>
+{
     fn clone(&self) -> Self {
-        Self::with_protocol(self.stamp.clone(), self.id_of.clone(), self.protocol.clone())
+        Self {
+            stamp: self.stamp.clone(),
+            id_of: self.id_of.clone(),
+            protocol: self.protocol.clone(),
+            progress_by: self.progress_by,
+            _calls: PhantomData,
+        }
     }
 }
 
-impl<Request, Reply, Stamp, IdOf, P> fmt::Debug for AsTagged<Request, Reply, Stamp, IdOf, P> {
+impl<T, Request, Reply, Stamp, IdOf, P> fmt::Debug for AsTagged<T, Request, Reply, Stamp, IdOf, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsTagged").finish_non_exhaustive()
     }
 }
 
-impl<T, Request, Reply, Stamp, IdOf, P> Wrap<T> for AsTagged<Request, Reply, Stamp, IdOf, P>
+impl<T, Request, Reply, Stamp, IdOf, P> Wrap<T> for AsTagged<T, Request, Reply, Stamp, IdOf, P>
 where
     Stamp: FnMut(&mut Request, u32),
     IdOf: FnMut(&Reply) -> Option<u32>,
@@ -153,6 +168,7 @@ where
 
     fn wrap(self, transport: T) -> Self::Connection {
         Tagged::with_protocol(transport, self.stamp, self.id_of, self.protocol)
+            .with_progress_by(self.progress_by)
     }
 }
 
@@ -166,8 +182,8 @@ pub struct ById<Request, Reply, Stamp, IdOf> {
     flights: IdTable<TaggedFlight<Request, Reply>>,
     /// Counts replies with ids that are not in use. `None`: they break the connection.
     ignored: Option<Arc<AtomicU64>>,
-    /// Whether a call whose caller has gone is forgotten.
-    frees_ids: bool,
+    /// Counts the calls whose callers have gone, if they are forgotten.
+    orphans: Option<Arc<Orphans>>,
 }
 
 struct TaggedFlight<Request, Reply> {
@@ -237,13 +253,22 @@ where
         self.flights.take_all().map(|tagged| tagged.flight)
     }
 
-    fn forget_orphans(&mut self, orphans: usize) -> usize {
-        let before = self.flights.len();
+    fn orphans(&self) -> Option<&Arc<Orphans>> {
+        self.orphans.as_ref()
+    }
+
+    fn forget_orphans(&mut self, waker: &Waker) -> usize {
+        let Some(orphans) = &self.orphans else { return 0 };
+        // Before the look at them: one that comes later wakes.
+        orphans.watch(waker);
+        let (before, count) = (self.flights.len(), orphans.count());
         // Each costs a look at so many calls, however many there are.
-        if self.frees_ids && orphans > 0 && orphans.saturating_mul(LOOKS_PER_ORPHAN) >= before {
+        if count > 0 && count.saturating_mul(LOOKS_PER_ORPHAN) >= before {
             self.flights.retain(|tagged| !tagged.flight.responder.is_given_up());
         }
-        before - self.flights.len()
+        let forgotten = before - self.flights.len();
+        (0..forgotten).for_each(|_| orphans.remove());
+        forgotten
     }
 
     fn oldest_begun(&self) -> Option<Instant> {

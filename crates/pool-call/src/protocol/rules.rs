@@ -6,7 +6,7 @@ use pool_driver::Verdict;
 
 use super::{Incoming, Protocol, Replies};
 
-/// A [`Protocol`] of closures, for those who need one or two of its methods. What is not set is as
+/// A [`Protocol`] of closures, where one or two of its methods are needed. What is not set is as
 /// [`RepliesOnly`](crate::RepliesOnly) has it.
 ///
 /// ```

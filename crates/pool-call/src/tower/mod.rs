@@ -8,8 +8,8 @@
 
 mod answers;
 mod call_pool;
-mod gone_callers;
 mod in_flight;
+mod listening;
 mod retry;
 mod service_calls;
 mod service_connection;

@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pool_driver::{BoxError, Instant};
+use pool_driver::{BoxError, ConnectionEvent, Instant, Reads};
 use tower_service::Service;
 
 use super::answers::Answers;
-use super::gone_callers::{GoneCallers, PolledCalls};
-use super::in_flight::{Ended, InFlight};
-use super::settle::{CallNews, cancelled, settle};
+use super::in_flight::{Answer, Ended, InFlight};
+use super::listening::{Heard, Listening};
+use super::settle::{CallNews, Settled, cancelled, is_answer, settle};
 use crate::call::Call;
 use crate::connection::{Orphans, release_capacity};
 use crate::error::ConnectionError;
@@ -26,13 +27,17 @@ pub(super) struct ServiceCalls<S: Service<Request>, Request, P> {
     service: Option<S>,
     in_flight: FuturesUnordered<InFlight<S::Future, Request, S::Response>>,
     in_flight_max: usize,
-    gone_callers: GoneCallers,
+    /// How many calls are finished without their callers, if they are finished.
+    orphans: Option<Arc<AtomicUsize>>,
+    listening: Listening,
+    /// Whether any call has got an answer.
+    has_responded: bool,
     rules: P,
     /// What became of calls, for a pool that polls for it.
     news: VecDeque<CallNews<Request, S::Response>>,
     /// By the pool's runtime.
     now: Instant,
-    /// When the service has answered a call.
+    /// When the peer was heard: the service has answered a call, or its client has read.
     heard: Instant,
 }
 
@@ -51,7 +56,9 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
             service: Some(service),
             in_flight: FuturesUnordered::new(),
             in_flight_max: IN_FLIGHT_MAX,
-            gone_callers: GoneCallers::new(),
+            orphans: None,
+            listening: Listening::new(),
+            has_responded: false,
             rules,
             news: VecDeque::new(),
             now: Instant::ZERO,
@@ -65,7 +72,12 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
 
     /// Calls are finished without their callers from now on.
     pub(super) fn finish_abandoned(&mut self) {
-        self.gone_callers.finish_abandoned();
+        self.orphans = Some(Arc::default());
+    }
+
+    /// What the client of the service reads is counted by these.
+    pub(super) fn set_reads(&mut self, reads: Reads) {
+        self.listening.set_reads(reads);
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {
@@ -73,26 +85,27 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight.len() < self.in_flight_max
+        self.in_flight.len() + self.listening.abandoned() < self.in_flight_max
     }
 
+    pub(super) fn in_flight_max(&self) -> usize {
+        self.in_flight_max
+    }
+
+    /// Whether no answer is owed.
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
     }
 
     /// Whether any call has got a response.
     pub(super) fn have_responses(&self) -> bool {
-        self.gone_callers.has_responded()
-    }
-
-    /// Whether the peer is taken for dead: callers left again and again, and no response came.
-    pub(super) fn are_unanswered(&self) -> bool {
-        self.gone_callers.are_too_many()
+        self.has_responded
     }
 
     /// Whether calls without callers take all the room there is.
     pub(super) fn are_all_orphans(&self) -> bool {
-        self.gone_callers.has_orphans(self.in_flight_max)
+        let orphans = self.orphans.as_ref().map_or(0, |count| count.load(Ordering::Relaxed));
+        orphans >= self.in_flight_max
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -108,9 +121,18 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
 
     /// The same calls by other rules, before the first.
     pub(super) fn with_rules<Q>(self, change: impl FnOnce(P) -> Q) -> ServiceCalls<S, Request, Q> {
-        let Self { service, in_flight, in_flight_max, gone_callers, rules, news, now, heard } = self;
-        let rules = change(rules);
-        ServiceCalls { service, in_flight, in_flight_max, gone_callers, rules, news, now, heard }
+        ServiceCalls {
+            rules: change(self.rules),
+            service: self.service,
+            in_flight: self.in_flight,
+            in_flight_max: self.in_flight_max,
+            orphans: self.orphans,
+            listening: self.listening,
+            has_responded: self.has_responded,
+            news: self.news,
+            now: self.now,
+            heard: self.heard,
+        }
     }
 
     /// How many calls are in flight.
@@ -118,10 +140,10 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
         self.in_flight.len()
     }
 
-    /// For how long the service has answered nothing while calls were in flight.
+    /// For how long the peer was not heard while calls were in flight.
     pub(super) fn silence(&self) -> Option<Duration> {
         let calls = Pin::new(&self.in_flight).iter_pin_ref();
-        let owed_since = calls.map(|call| call.begun()).min()?;
+        let owed_since = calls.map(|call| call.begun()).min().or(self.listening.abandoned_since())?;
         Some(self.now.saturating_duration_since(owed_since.max(self.heard)))
     }
 
@@ -149,8 +171,50 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
             return;
         };
         let response = self.service.as_mut().expect("the service is ready").call(request);
-        let in_flight = InFlight::new(response, responder, orphan, self.gone_callers.orphans(), self.now);
+        let in_flight = InFlight::new(response, responder, orphan, self.orphans.clone(), self.now);
         self.in_flight.push(in_flight);
+    }
+
+    /// The client may read now, and whether it did is looked at later.
+    pub(super) fn stop_listening(&self) {
+        self.listening.unwatch();
+    }
+
+    /// Looks whether the peer was heard. While something is waited for, the next bytes wake.
+    pub(super) fn listen(&mut self, cx: &Context<'_>, keeps_news: bool) {
+        let is_waiting = !self.is_idle() || self.listening.abandoned() > 0;
+        if is_waiting {
+            // Before the look: bytes that come later wake.
+            self.listening.watch(cx.waker());
+        }
+        let Heard { has_bytes, was_waited_for, released } = self.listening.look(is_waiting);
+        if has_bytes {
+            self.heard = self.now;
+            if was_waited_for {
+                self.tell_progress(keeps_news);
+            }
+            self.cancel(released, keeps_news);
+        }
+    }
+
+    /// The peer lives, and the pool does not know it by an answer.
+    fn tell_progress(&mut self, keeps_news: bool) {
+        if keeps_news && self.listening.tell(self.now) {
+            self.news.push_back(ConnectionEvent::Progress);
+        }
+    }
+
+    /// Abandoned calls are over, because their connection is.
+    pub(super) fn release_abandoned(&mut self, keeps_news: bool) {
+        let released = self.listening.release(usize::MAX);
+        self.cancel(released, keeps_news);
+    }
+
+    /// So many abandoned calls are over.
+    fn cancel(&mut self, calls: usize, keeps_news: bool) {
+        if keeps_news {
+            self.news.extend((0..calls).map(|_| cancelled()));
+        }
     }
 
     /// Fails all calls in flight.
@@ -169,18 +233,21 @@ where
 {
     /// Polls the calls in flight, as far as they get.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, keeps_news: bool) -> Polled {
-        let mut calls = PolledCalls::default();
         let mut polled = Polled::default();
+        let abandoned_before = self.listening.abandoned();
+        let mut has_response = false;
         while polled.error.is_none()
             && let Poll::Ready(Some(ended)) = self.in_flight.poll_next_unpin(cx)
         {
-            calls.add(&ended);
             let news = match ended {
-                Ended::Abandoned => cancelled(),
+                Ended::Abandoned => {
+                    let keeps_place = self.listening.abandon(self.now);
+                    if keeps_place { ConnectionEvent::Abandoned } else { cancelled() }
+                }
                 Ended::Answered(answer) => {
-                    self.heard = self.now;
-                    let latency = self.now.saturating_duration_since(answer.begun);
-                    match settle(answer, latency, &mut self.rules) {
+                    // An error may be the client's own.
+                    has_response |= answer.result.is_ok();
+                    match self.settle(answer) {
                         Ok(settled) => {
                             polled.is_goodbye |= settled.is_goodbye;
                             settled.news
@@ -196,7 +263,26 @@ where
                 self.news.push_back(news);
             }
         }
-        self.gone_callers.on_polled(&calls);
+        if has_response && polled.error.is_none() {
+            // It may have been told as cancelled only, for want of a caller.
+            self.tell_progress(keeps_news);
+            let released = self.listening.release(abandoned_before);
+            self.cancel(released, keeps_news);
+        }
         polled
+    }
+
+    fn settle(
+        &mut self,
+        answer: Answer<Request, S::Response, S::Error>,
+    ) -> Result<Settled<Request, S::Response>, ConnectionError> {
+        self.has_responded = true;
+        self.heard = self.now;
+        let latency = self.now.saturating_duration_since(answer.begun);
+        let settled = settle(answer, latency, &mut self.rules)?;
+        if is_answer(&settled.news) {
+            self.listening.tell(self.now);
+        }
+        Ok(settled)
     }
 }

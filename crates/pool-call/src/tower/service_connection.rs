@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 use pin_project::pin_project;
-use pool_driver::{BoxError, Connection, ConnectionEvent, Instant, Verdict};
+use pool_driver::{BoxError, Connection, ConnectionEvent, Instant, Reads, Verdict};
 use tower_service::Service;
 
 use super::answers::{AnswerRules, Answers, Unsent};
@@ -62,10 +62,13 @@ type Event<Request, Reply> = ConnectionEvent<Call<Request, Reply>>;
 /// - When a caller goes, the future of the response is dropped: HTTP/2 resets the stream then, and
 ///   HTTP/1.1 closes the connection. If the server works on the request all the same, it is better
 ///   [finished](Self::finish_abandoned).
-/// - When callers go 16 times in a row, and no response comes in between, the connection fails
-///   with [`CallersGaveUp`](ConnectionError::CallersGaveUp), and so do the calls in flight: a dead peer is
-///   detected even if its callers are less patient than the pool. Callers that go together count
-///   once; calls that are finished without their callers don't count.
+/// - That callers go says nothing of the peer, however many: a slow method of a healthy service is slow, and others
+///   get their responses. The pool decides by what the peer says while it owes responses. If bytes are to count, too,
+///   the connection needs to know of its client's [reads](Self::reads).
+/// - With [reads](Self::reads), a call whose caller has gone keeps its place until the peer has said something after
+///   that: until then it may still have the request before it. Without, nobody could know, and the place is free at
+///   once. Then a dead peer is noticed only while some call is waited for, for as long as its silence may last: where
+///   all callers are less patient than the pool, and come one after the other, count reads.
 #[pin_project]
 pub struct ServiceConnection<S: Service<Request>, Request, Background = NoBackground, P = AnswerRules> {
     calls: ServiceCalls<S, Request, P>,
@@ -114,6 +117,37 @@ impl<S: Service<Request>, Request, Background, P> ServiceConnection<S, Request, 
     #[must_use]
     pub fn in_flight_max(mut self, calls: usize) -> Self {
         self.calls.set_in_flight_max(calls);
+        self
+    }
+
+    /// The background, or whatever else reads for the service, counts by these what it reads: see `counted` of
+    /// `pool-driver` (feature `codec`), which wraps the byte stream.
+    ///
+    /// Bytes are evidence that the peer is alive, also while one long response trickles in. And they tell when it has
+    /// heard of callers that are gone: what is above about the places of their calls. A peer that has nothing to say
+    /// when a request is reset keeps their places taken: let the client send pings, as HTTP/2 has them, also while no
+    /// request is open.
+    ///
+    /// ```
+    /// use pool_call::tower::ServiceConnection;
+    /// use pool_driver::Reads;
+    /// # use std::io;
+    /// # struct Stream;
+    /// # fn counted(stream: Stream) -> (Stream, Reads) { (stream, Reads::new()) }
+    /// # async fn handshake<S: tower_service::Service<String, Response = String, Error = io::Error>>(
+    /// #     _: Stream, client: S) -> io::Result<(S, std::future::Pending<io::Result<()>>)> {
+    /// #     Ok((client, std::future::pending()))
+    /// # }
+    /// # async fn example<S>(stream: Stream, client: S) -> io::Result<()>
+    /// # where S: tower_service::Service<String, Response = String, Error = io::Error> {
+    /// let (stream, reads) = counted(stream);
+    /// let (client, background) = handshake(stream, client).await?;
+    /// let connection = ServiceConnection::new(client).background(background).reads(reads);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn reads(mut self, reads: Reads) -> Self {
+        self.calls.set_reads(reads);
         self
     }
 
@@ -200,10 +234,18 @@ where
 {
     /// Polls calls and background, as far as they get.
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        self.calls.stop_listening();
         self.as_mut().poll_calls(cx);
         if self.as_mut().poll_background(cx).is_ready() {
             // What it has left behind for them.
-            self.poll_calls(cx);
+            self.as_mut().poll_calls(cx);
+        }
+        let this = self.project();
+        let is_pooled = this.ending.is_pooled();
+        this.calls.listen(cx, is_pooled);
+        if this.ending.is_over() {
+            // The peer is rid of them with the connection.
+            this.calls.release_abandoned(is_pooled);
         }
     }
 
@@ -228,8 +270,6 @@ where
         }
         if let Some(error) = polled.error {
             fail(this.calls, this.ending, error);
-        } else if this.calls.are_unanswered() && !this.ending.is_over() {
-            fail(this.calls, this.ending, ConnectionError::CallersGaveUp);
         }
     }
 
@@ -293,6 +333,10 @@ where
         self.project().calls.set_now(now);
     }
 
+    fn in_flight_max(&self) -> Option<usize> {
+        Some(self.calls.in_flight_max())
+    }
+
     fn give_up(self: Pin<&mut Self>) {
         let this = self.project();
         let error = match this.calls.silence() {
@@ -311,6 +355,7 @@ fn fail<S: Service<Request>, Request, P>(
     error: ConnectionError,
 ) {
     calls.fail_all(&error);
+    calls.release_abandoned(ending.is_pooled());
     ending.fail(error);
 }
 
@@ -368,6 +413,11 @@ where
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         *self.as_mut().project().is_closing = true;
         self.as_mut().drive(cx);
+        if self.calls.is_idle() {
+            // The peer is rid of them with the connection.
+            let this = self.as_mut().project();
+            this.calls.release_abandoned(this.ending.is_pooled());
+        }
         if self.calls.has_news() {
             cx.waker().wake_by_ref();
         }

@@ -19,6 +19,14 @@ pub(super) fn cancelled<Request, Reply>() -> CallNews<Request, Reply> {
     ConnectionEvent::Finished(Outcome::Cancelled)
 }
 
+/// Whether the pool knows by the news of a call that the peer lives.
+pub(super) fn is_answer<Request, Reply>(news: &CallNews<Request, Reply>) -> bool {
+    match news {
+        ConnectionEvent::Finished(outcome) => !matches!(outcome, Outcome::Cancelled | Outcome::Unsent),
+        news => matches!(news, ConnectionEvent::Failed { .. }),
+    }
+}
+
 /// What has become of an answer.
 pub(super) struct Settled<Request, Reply> {
     pub(super) news: CallNews<Request, Reply>,

@@ -79,6 +79,7 @@ impl Bench {
         peers.are_gone.set(!is_up);
         let settings = call_pool_builder(peers.connector(in_flight_max), clock.clone())
             .fail_fast_after(None)
+            .suspect_after(None)
             .outcome_timeout(None)
             .connect_to_fixed([1, 2])
             .seed(1);

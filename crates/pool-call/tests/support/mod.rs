@@ -375,6 +375,8 @@ pub(crate) enum Told {
     Overloaded(Option<Duration>),
     Unfit,
     Cancelled,
+    Abandoned,
+    Progress,
     Unsent(usize),
     GoingAway,
     Closed,
@@ -391,6 +393,8 @@ impl From<Result<Event, ConnectionError>> for Told {
             Ok(ConnectionEvent::Finished(Outcome::Overloaded { pause, .. })) => Self::Overloaded(pause),
             Ok(ConnectionEvent::Finished(Outcome::Unfit { .. })) => Self::Unfit,
             Ok(ConnectionEvent::Finished(Outcome::Cancelled)) => Self::Cancelled,
+            Ok(ConnectionEvent::Abandoned) => Self::Abandoned,
+            Ok(ConnectionEvent::Progress) => Self::Progress,
             Ok(ConnectionEvent::Unsent(call)) => {
                 let (request, responder) = call.begin().expect("nobody gives back what nobody wants");
                 drop(responder);
@@ -452,7 +456,6 @@ impl From<Answered> for End {
                 MaybeSentReason::ConnectionFailed(ConnectionError::Silent { .. }) => "silent",
                 MaybeSentReason::ConnectionFailed(ConnectionError::Blocked) => "blocked",
                 MaybeSentReason::ConnectionFailed(ConnectionError::NotDrained { .. }) => "not drained",
-                MaybeSentReason::ConnectionFailed(ConnectionError::CallersGaveUp) => "callers gave up",
                 MaybeSentReason::ConnectionFailed(ConnectionError::ProtocolPanicked(_)) => {
                     "protocol panicked"
                 }

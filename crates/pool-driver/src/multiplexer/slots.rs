@@ -42,9 +42,21 @@ impl<P: Seams> Multiplexer<P> {
 
     fn poll_dial(&mut self, slot: SlotId) {
         match self.connections.poll_dial(slot) {
-            Some(Ok(())) => drop(self.core.handle_slot(slot, SlotEvent::Connected, self.now)),
+            Some(Ok(())) => self.on_connected(slot),
             Some(Err(failure)) => self.end_failed(slot, failure),
             None => {}
+        }
+    }
+
+    fn on_connected(&mut self, slot: SlotId) {
+        self.core.handle_slot(slot, SlotEvent::Connected, self.now);
+        match self.connections.in_flight_max(slot) {
+            Ok(Some(items)) => {
+                let items = u32::try_from(items).unwrap_or(u32::MAX);
+                self.core.handle_in_flight_max(slot, items, self.now);
+            }
+            Ok(None) => {}
+            Err(failure) => self.end_failed(slot, failure),
         }
     }
 
@@ -58,6 +70,9 @@ impl<P: Seams> Multiplexer<P> {
         loop {
             match self.read(slot, &mut left, &mut unsent) {
                 None => break,
+                Some(Ok(ConnectionEvent::Progress)) => {
+                    self.core.handle_slot(slot, SlotEvent::Progress, self.now);
+                }
                 Some(Ok(ConnectionEvent::GoingAway)) => {
                     self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
                     // An open one is ordered to drain, and is polled again for that.
@@ -110,6 +125,9 @@ impl<P: Seams> Multiplexer<P> {
                     self.on_unsent(slot);
                 }
                 Ok(Some(Ok(ConnectionEvent::Answered { latency }))) => self.on_answered_item(slot, latency),
+                Ok(Some(Ok(ConnectionEvent::Abandoned))) => {
+                    self.core.handle_abandoned(slot, self.now);
+                }
                 Ok(Some(Ok(ConnectionEvent::Failed { latency, error }))) => {
                     self.on_failed_item(slot, latency, error);
                 }
@@ -169,8 +187,8 @@ impl<P: Seams> Multiplexer<P> {
         let in_flight = |this: &Self| this.core.slot(slot).map_or(0, |status| status.in_flight as usize);
         let mut unsent = Vec::new();
         let mut others_left = OTHER_LAST_EVENTS_MAX;
-        // Each item may be answered and then finished.
-        let mut left = in_flight(self).saturating_mul(2) + OTHER_LAST_EVENTS_MAX;
+        // Each item may be answered, abandoned and then finished.
+        let mut left = in_flight(self).saturating_mul(3) + OTHER_LAST_EVENTS_MAX;
         while in_flight(self) > 0 && left > 0 && others_left > 0 {
             match self.read(slot, &mut left, &mut unsent) {
                 Some(Ok(_)) => others_left -= 1,
@@ -202,7 +220,16 @@ impl<P: Seams> Multiplexer<P> {
     pub(super) fn give_up(&mut self, slot: SlotId) {
         if self.connections.give_up(slot, self.now) {
             let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
-            while let Some(Ok(ConnectionEvent::GoingAway)) = self.read(slot, &mut left, &mut unsent) {}
+            // Whatever it says of itself, the end comes; it only must not say so for ever.
+            for _ in 0..OTHER_LAST_EVENTS_MAX {
+                match self.read(slot, &mut left, &mut unsent) {
+                    Some(Ok(ConnectionEvent::GoingAway | ConnectionEvent::Progress)) => {}
+                    last => {
+                        discard(last);
+                        break;
+                    }
+                }
+            }
             self.held.return_items(unsent);
         }
         self.evict(slot);

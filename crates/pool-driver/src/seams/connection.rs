@@ -117,6 +117,15 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         let _ = now;
     }
 
+    /// How many items it may have in flight at once, 1 at least, if there is such a limit. It is asked once, when the
+    /// connection is up, for the pool bounds by it what may be left behind with peers that are silent. A connection
+    /// whose limit is 1 says nothing by its silence: its one item may just take long.
+    ///
+    /// By default there is none. A connection around another one passes it on.
+    fn in_flight_max(&self) -> Option<usize> {
+        None
+    }
+
     /// The pool gives the connection up: it owed outcomes, or drained, for too long. One that reports outcomes
     /// is then asked for its last events, as after an error, so that it can return what never left. After that
     /// it is dropped.
@@ -129,6 +138,10 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
 /// `Failed` or `Unsent`, once, when nothing of it is owed any more. Before that it may tell that the item is
 /// `Answered`: the latency is known, and the place is not free yet. A connection that gets replies in one
 /// piece leaves that out.
+///
+/// A connection tells facts, and the pool decides what they mean. Its silence counts while it owes outcomes, from the
+/// last `Progress`, `Answered` or outcome that is an answer: a success, a failure, an overload, an unfit address. That
+/// an item was `Cancelled` or came back `Unsent` says nothing of the peer: patience is the caller's.
 ///
 /// ```
 /// use std::time::Duration;
@@ -153,6 +166,13 @@ pub enum ConnectionEvent<T> {
         /// From sending to the begin of the reply.
         latency: Duration,
     },
+    /// The peer has said something, if only a part of a reply: it is alive. One that tells of an answer in the same
+    /// poll leaves it out.
+    Progress,
+    /// Nobody wants to know of an item any more, and the peer owes nothing for it, but it is not known yet whether the
+    /// peer is rid of it: a stream of HTTP/2 that was reset. The item stays in flight until its outcome, which usually
+    /// is [`Cancelled`](Outcome::Cancelled).
+    Abandoned,
     /// What became of an item.
     Finished(Outcome),
     /// An item has failed with this error, though the connection lives: a
@@ -183,6 +203,8 @@ impl<T> ConnectionEvent<T> {
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> ConnectionEvent<U> {
         match self {
             Self::Answered { latency } => ConnectionEvent::Answered { latency },
+            Self::Progress => ConnectionEvent::Progress,
+            Self::Abandoned => ConnectionEvent::Abandoned,
             Self::Finished(outcome) => ConnectionEvent::Finished(outcome),
             Self::Failed { latency, error } => ConnectionEvent::Failed { latency, error },
             Self::Unsent(item) => ConnectionEvent::Unsent(f(item)),

@@ -14,7 +14,8 @@ use crate::seams::wrap::{Wrap, Wrapped};
 /// - [`on_item`](Wrapped::on_item) gives them to a handler, and notices without traffic that a peer is gone.
 /// - A pool of plain sinks ([`PoolBuilder::plain`](crate::PoolBuilder::plain)) takes the connector as it is. It
 ///   never reads: that is for peers that say nothing.
-/// - `Pipelined` and `Tagged` of `pool-call` take them for answers: `Wrapped::new(connector, Pipelined::new)`.
+/// - `Pipelined` and `Tagged` of `pool-call` take them for answers: `Wrapped::new(connector, |framed|
+///   Pipelined::new(framed).progress_by(buffered_bytes))`.
 ///
 /// The runtime crates have `tcp`, which is this over their TCP. For all else, dial yourself:
 ///
@@ -43,6 +44,31 @@ use crate::seams::wrap::{Wrap, Wrapped};
 /// run. One in the sense of `futures` becomes such with `tokio_util::compat`.
 pub fn framed<C, D>(connector: C, codec: D) -> Wrapped<C, AsFramed<D>> {
     Wrapped::new(connector, AsFramed::new(codec))
+}
+
+/// How many bytes a transport has read that are no whole item yet.
+///
+/// While an item trickles in, this grows: a peer that sends it is alive. It is what `progress_by` of the connections of
+/// `pool-call` takes for transports that are framed. A codec that keeps what it has decoded to itself, and leaves
+/// nothing in the buffer, needs a measure of its own.
+///
+/// ```
+/// use futures_util::{FutureExt, StreamExt};
+/// use pool_driver::buffered_bytes;
+/// use tokio::io::{AsyncWriteExt, duplex};
+/// use tokio_util::codec::{Framed, LinesCodec};
+///
+/// # async {
+/// let (ours, mut theirs) = duplex(1024);
+/// let mut lines = Framed::new(ours, LinesCodec::new());
+/// theirs.write_all(b"hel").await?;
+/// assert!(lines.next().now_or_never().is_none());
+/// assert_eq!(buffered_bytes(&lines), 3);
+/// # std::io::Result::Ok(()) }.now_or_never().expect("there is room")?;
+/// # std::io::Result::Ok(())
+/// ```
+pub fn buffered_bytes<S, D>(framed: &Framed<S, D>) -> u64 {
+    framed.read_buffer().len() as u64
 }
 
 /// Frames each byte stream by its codec: see [`framed`].

@@ -66,6 +66,10 @@ where
         self.project().connection.set_now(now);
     }
 
+    fn in_flight_max(&self) -> Option<usize> {
+        self.connection.in_flight_max()
+    }
+
     fn give_up(self: Pin<&mut Self>) {
         self.project().connection.give_up();
     }

@@ -4,12 +4,15 @@ pub(crate) mod addresses;
 pub(crate) mod connect;
 pub(crate) mod connection;
 #[cfg(feature = "codec")]
+pub(crate) mod counted;
+#[cfg(feature = "codec")]
 pub(crate) mod framed;
 pub(crate) mod item_policy;
 pub(crate) mod map_items;
 pub(crate) mod observer;
 pub(crate) mod plain;
 pub(crate) mod read_driven;
+pub(crate) mod reads;
 pub(crate) mod runtime;
 pub(crate) mod spawn;
 #[cfg(feature = "tcp")]

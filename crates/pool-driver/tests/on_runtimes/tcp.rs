@@ -241,8 +241,8 @@ fn calls_are_answered_in_any_order_over_a_tagged_connector() {
 struct Connectors {
     plain: Lines,
     reading: Wrapped<Lines, AsReadDriven<OnLine>>,
-    pipelined: Wrapped<Lines, AsPipelined<String, String>>,
-    tagged: Wrapped<Lines, AsTagged<String, String, Stamp, IdOf>>,
+    pipelined: Wrapped<Lines, AsPipelined<TcpTransport<LinesCodec>, String, String>>,
+    tagged: Wrapped<Lines, AsTagged<TcpTransport<LinesCodec>, String, String, Stamp, IdOf>>,
 }
 
 type Lines = TcpConnector<LinesCodec>;

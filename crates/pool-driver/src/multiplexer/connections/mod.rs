@@ -182,6 +182,11 @@ impl<P: Seams> Connections<P> {
         self.get_mut(slot)?.poll_dial()
     }
 
+    /// How many items a connection may have in flight, if there is a limit.
+    pub(super) fn in_flight_max(&self, slot: SlotId) -> Result<Option<usize>, Failure> {
+        self.get(slot).map_or(Ok(None), Occupant::in_flight_max)
+    }
+
     /// Gives `on_outcome` what a connection tells of items. Returns the first other event, or nothing
     /// after `left` events or when there are no more now.
     ///

@@ -64,6 +64,17 @@ impl<P: Seams> Occupant<P> {
         }
     }
 
+    /// How many items the connection may have in flight, if it is one and there is a limit. Guarded: it is the
+    /// connection's code.
+    pub(super) fn in_flight_max(&self) -> Result<Option<usize>, Failure> {
+        match &self.stage {
+            Stage::Open(connection) | Stage::Draining(connection) => {
+                Ok(guard(|| connection.in_flight_max())?)
+            }
+            Stage::Dialling(_) => Ok(None),
+        }
+    }
+
     /// Gives `on_outcome` the outcomes that the connection reports. Returns the first other event, or
     /// nothing after `left` events or when there are no more now. Not guarded: its caller is.
     pub(super) fn read(
