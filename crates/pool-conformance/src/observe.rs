@@ -105,6 +105,8 @@ fn address_events(observation: Observation, world: &World) -> Option<Value> {
             Some(first.iter().max()?.saturating_sub(*first.iter().min()?))
         }),
         O::Recovered(address) => of(address, |tally| tally.recovered),
+        O::Suspected(address) => of(address, |tally| tally.suspected),
+        O::Cleared(address) => of(address, |tally| tally.cleared),
         O::Rests(address) => of(address, |tally| tally.rests.len()),
         O::RestMillis(address, n) => time(address, &|tally| tally.rests.get(n).copied()),
         O::Returned(address) => of(address, |tally| tally.returned),

@@ -30,6 +30,8 @@ pub(crate) fn play_server(step: &ServerStep, servers: &Servers) -> Result<(), Fa
         ServerStep::BreakConnections(address) => each_open_link(servers, *address, Link::break_off),
         ServerStep::HangUp(address) => each_open_link(servers, *address, Link::hang_up),
         ServerStep::GoAway(address) => each_open_link(servers, *address, Link::go_away),
+        ServerStep::MakeProgress(address) => each_open_link(servers, *address, Link::make_progress),
+        ServerStep::Abandon(address, items) => each_open_link(servers, *address, |link| link.abandon(*items)),
         ServerStep::Finish(address, items, outcome) => {
             each_open_link(servers, *address, |link| link.finish(*items, *outcome))
         }

@@ -171,6 +171,19 @@ macro_rules! for_each_scenario {
             c7_a_connection_drains_first_if_its_replacement_is_refused
             c7_a_server_that_is_down_for_less_than_a_second_is_back_within_a_second
             c7_redials_that_nobody_waits_for_are_spread_over_50_ms
+
+            c8_a_silent_connection_gets_no_new_items_and_another_beside_it_does
+            c8_a_suspect_that_says_something_takes_items_again
+            c8_parts_of_a_reply_are_no_silence
+            c8_cancels_alone_make_no_suspect
+            c8_cancels_end_no_silence
+            c8_a_peer_that_hangs_gets_no_more_to_do_than_its_limit_and_one_probe
+            c8_the_reply_to_a_probe_gives_the_suspects_up_and_blames_nobody
+            c8_what_suspects_hold_goes_to_other_addresses
+            c8_a_connection_that_takes_one_item_at_a_time_is_no_suspect
+            c8_a_suspect_is_given_up_at_the_timeout
+            c8_nobody_is_blamed_for_a_silence_in_which_nobody_waits
+            c8_a_lazy_pool_makes_one_beside_a_suspect_when_an_item_waits
             // items/
             i1_a_start_send_that_fails_costs_its_connection_and_that_item_alone
             i1_an_item_that_a_failed_start_send_gives_back_is_next_in_line

@@ -33,6 +33,7 @@ promises! {
     C5: "a connection that dies young backs off like a failed dial";
     C6: "a late event for a former occupant of a slot changes nothing";
     C7: "pace is not blame: an orderly end delays dials, only a failure puts into backoff";
+    C8: "outstanding work is bounded: who is silent gets no more, and patience blames nobody";
     I1: "every item ends once: refused, undelivered or sent";
     I2: "an item goes only to a connection that is ready just then";
     I3: "round-robin is exact";

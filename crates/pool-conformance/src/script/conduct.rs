@@ -26,6 +26,8 @@ pub enum Conduct {
     WakesItself,
     /// They keep items until the script finishes them.
     KeepsItems,
+    /// As `KeepsItems`, and each takes no more than this many.
+    KeepsItemsUpTo(usize),
     /// As `KeepsItems`, and a close waits for what is kept.
     KeepsItemsAndWaits,
     /// They work as they should, and each item has this outcome as soon as it is flushed.
@@ -54,6 +56,9 @@ impl Conduct {
             Self::NeverCloses => behaviour.closes = false,
             Self::WakesItself => behaviour.wakes_itself = true,
             Self::KeepsItems => behaviour.keeps_items = true,
+            Self::KeepsItemsUpTo(max) => {
+                (behaviour.keeps_items, behaviour.in_flight_max) = (true, Some(max));
+            }
             Self::KeepsItemsAndWaits => (behaviour.keeps_items, behaviour.closes_when_done) = (true, true),
             Self::Answers(outcome) => {
                 *behaviour = Behaviour { outcome: Some(outcome), ..Behaviour::default() };

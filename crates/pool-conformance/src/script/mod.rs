@@ -217,6 +217,17 @@ impl Script {
         self.step(ServerStep::GoAway(address))
     }
 
+    /// The server's connections get a part of a reply.
+    pub fn make_progress(self, address: u16) -> Self {
+        self.step(ServerStep::MakeProgress(address))
+    }
+
+    /// So many items of each of the server's connections are waited for by nobody any more, and the connection doesn't
+    /// know yet whether the server is rid of them.
+    pub fn abandon(self, address: u16, items: usize) -> Self {
+        self.step(ServerStep::Abandon(address, items))
+    }
+
     /// The oldest items of each connection, this many, have this outcome.
     pub fn finish(self, address: u16, items: usize, outcome: Outcome) -> Self {
         self.step(ServerStep::Finish(address, items, outcome))

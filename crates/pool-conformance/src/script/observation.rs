@@ -83,6 +83,10 @@ pub enum Observation {
     BackOffMillis(u16, usize),
     /// How often its failures were forgotten.
     Recovered(u16),
+    /// How often a connection became a suspect.
+    Suspected(u16),
+    /// How often a suspect was cleared.
+    Cleared(u16),
     /// How often it was told to rest for what its replies said.
     Rests(u16),
     /// How long it was to rest, the n-th time, in milliseconds.

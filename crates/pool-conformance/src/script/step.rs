@@ -32,6 +32,8 @@ pub(crate) enum ServerStep {
     BreakConnections(u16),
     HangUp(u16),
     GoAway(u16),
+    MakeProgress(u16),
+    Abandon(u16, usize),
     Finish(u16, usize, Outcome),
     BeginReplies(u16, usize),
     GiveBack(u16),

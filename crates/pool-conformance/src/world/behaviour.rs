@@ -51,6 +51,8 @@ pub struct Behaviour {
     pub is_ready: bool,
     /// It is busy with this many items unflushed.
     pub window: usize,
+    /// It is busy with this many items unflushed or in flight, and says so.
+    pub in_flight_max: Option<usize>,
     /// A flush sends the items that it holds.
     pub flushes: bool,
     /// How long a flush takes.
@@ -82,6 +84,7 @@ impl Default for Behaviour {
         Self {
             is_ready: true,
             window: usize::MAX,
+            in_flight_max: None,
             flushes: true,
             flush_delay: Duration::ZERO,
             closes: true,

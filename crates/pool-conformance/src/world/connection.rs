@@ -170,6 +170,10 @@ impl Connection<Item> for ScriptedConnection {
         }
     }
 
+    fn in_flight_max(&self) -> Option<usize> {
+        self.link.with(|state| state.behaviour.in_flight_max)
+    }
+
     fn set_now(self: Pin<&mut Self>, now: Instant) {
         self.link.with(|state| state.now = now);
     }

@@ -153,6 +153,18 @@ impl Link {
         self.with(|state| state.incoming.push_back(Incoming::Event(event)));
     }
 
+    /// A part of a reply comes.
+    pub fn make_progress(&self) {
+        self.push(Incoming::Event(ConnectionEvent::Progress));
+    }
+
+    /// Nobody waits for so many of the items in flight any more.
+    pub fn abandon(&self, count: usize) {
+        for _ in 0..count {
+            self.push(Incoming::Event(ConnectionEvent::Abandoned));
+        }
+    }
+
     /// The peer closes in good order.
     pub fn hang_up(&self) {
         self.push(Incoming::Event(ConnectionEvent::Closed));
@@ -294,7 +306,9 @@ impl LinkState {
 
     /// Whether the window is open.
     pub(super) fn has_room(&self) -> bool {
-        self.items.unflushed.len() < self.behaviour.window
+        let held = self.items.unflushed.len() + self.items.in_flight.len();
+        let is_full = self.behaviour.in_flight_max.is_some_and(|max| held >= max);
+        !is_full && self.items.unflushed.len() < self.behaviour.window
     }
 
     pub(super) fn has_unflushed(&self) -> bool {

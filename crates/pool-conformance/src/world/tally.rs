@@ -25,6 +25,10 @@ pub struct Tally {
     pub backoffs: Vec<Duration>,
     /// How often the address's failures were forgotten.
     pub recovered: usize,
+    /// How often a connection became a suspect.
+    pub suspected: usize,
+    /// How often a suspect was cleared.
+    pub cleared: usize,
     /// How long the address was to rest, each time.
     pub rests: Vec<Duration>,
     /// How often the address returned from a rest.
@@ -117,6 +121,8 @@ impl Tally {
                 self.backoffs.push((now + *retry_after).saturating_duration_since(dialled_at));
             }
             Event::Recovered { .. } => self.recovered += 1,
+            Event::Suspected { .. } => self.suspected += 1,
+            Event::Cleared { .. } => self.cleared += 1,
             Event::Rested { retry_after, .. } => self.rests.push(*retry_after),
             Event::Returned { .. } => self.returned += 1,
             _ => {}

@@ -1,4 +1,4 @@
-//! C1 to C7: connections, from their dials to their replacement.
+//! C1 to C8: connections, from their dials to their replacement.
 
 mod backoff;
 mod eager_and_lazy;
@@ -7,6 +7,7 @@ mod late_events;
 mod limits;
 mod pace;
 mod replacement;
+mod silence;
 
 pub(super) use backoff::*;
 pub(super) use eager_and_lazy::*;
@@ -15,3 +16,4 @@ pub(super) use late_events::*;
 pub(super) use limits::*;
 pub(super) use pace::*;
 pub(super) use replacement::*;
+pub(super) use silence::*;
