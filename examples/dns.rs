@@ -81,9 +81,9 @@ fn states(snapshot: &Snapshot<SocketAddr>) -> Result<String, fmt::Error> {
     let mut text = format!("{:?} ", snapshot.source.state);
     for row in &snapshot.addresses {
         let status = &row.status;
-        let is_open = status.busy + status.ready > 0;
+        let is_open = status.slots.connected() > 0;
         write!(text, "{} {is_open} {} {} ", row.address, status.priority, status.weight)?;
-        write!(text, "{} {} ", status.draining, status.failures)?;
+        write!(text, "{} {} ", status.slots.draining, status.failures)?;
     }
     Ok(text)
 }
@@ -102,7 +102,7 @@ impl fmt::Display for Table<'_> {
         )?;
         for row in addresses {
             let status = &row.status;
-            let (address, open) = (row.address.to_string(), status.busy + status.ready);
+            let (address, open) = (row.address.to_string(), status.slots.connected());
             let percent = row.sent * 100 / counts.sent.max(1);
             write!(f, "{address:<24} {:<9} {:>8} ", status.state, status.priority)?;
             write!(f, "{:>6} {open:>5} {:>6} {percent:>5}%  ", status.weight, row.sent)?;

@@ -73,7 +73,7 @@ fn table(snapshot: &Snapshot<SocketAddr>) -> String {
         state => format!("etcd: {state:?}\n").to_lowercase(),
     };
     let row = |AddressSnapshot { address, status, .. }: &AddressSnapshot<SocketAddr>| {
-        let (address, state, open) = (address.to_string(), status.state, status.busy + status.ready);
+        let (address, state, open) = (address.to_string(), status.state, status.slots.connected());
         let (weight, priority) = (status.weight, status.priority);
         format!("  {address:<22} {state:<9} {open} open, weight {weight}, priority {priority}\n")
     };
@@ -89,7 +89,7 @@ async fn demonstrate() -> Result<(), BoxError> {
     let pool = follow(endpoints.iter().map(String::as_str), "/services/lines/")?;
     let mut shown = String::new();
     let are_ready = |snapshot: &Snapshot<_>, count: usize| {
-        snapshot.addresses.len() == count && snapshot.addresses.iter().all(|row| row.status.ready > 0)
+        snapshot.addresses.len() == count && snapshot.addresses.iter().all(|row| row.status.slots.ready > 0)
     };
 
     client.put("/services/lines/a", servers[0].address().to_string(), None).await?;

@@ -46,7 +46,7 @@ pub async fn redis_tour(
     for (address, own_pool) in own_pools {
         let counter = own_pool.call(Command::new("GET").arg("counter")).await?;
         let Some(row) = snapshot.addresses.iter().find(|row| *row.address == address) else { continue };
-        let (open, failures) = (row.status.busy + row.status.ready, row.status.failures);
+        let (open, failures) = (row.status.slots.connected(), row.status.failures);
         println!("{:<24} {open:>11} {failures:>8} {:>6}  {counter:?}", address.to_string(), row.sent);
     }
     if let [master, replica, ..] = servers {

@@ -30,10 +30,10 @@ impl fmt::Display for Table {
             "address", "state", "dialling", "open", "drain", "failures", "sent", "in flight"
         )?;
         for (address, status, sent) in &self.rows {
-            let AddressStatus { state, dialling, busy, ready, draining, failures, in_flight, .. } = status;
-            let open = busy + ready;
+            let AddressStatus { state, slots, failures, in_flight, .. } = status;
+            let (dialling, open) = (slots.dialling, slots.connected());
             write!(f, "{:<24} {state:<9} {dialling:>8} {open:>6} ", address.to_string())?;
-            writeln!(f, "{draining:>6} {failures:>9} {sent:>9} {in_flight:>9}")?;
+            writeln!(f, "{:>6} {failures:>9} {sent:>9} {in_flight:>9}", slots.draining)?;
         }
         Ok(())
     }

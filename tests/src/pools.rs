@@ -34,7 +34,7 @@ pub fn row(pool: &impl PoolHandle<Address = SocketAddr>, address: SocketAddr) ->
 pub fn connections_to(pool: &impl PoolHandle<Address = SocketAddr>, address: SocketAddr) -> u16 {
     let addresses = pool.snapshot().addresses;
     let status = addresses.iter().find(|row| *row.address == address).map(|row| &row.status);
-    status.map_or(0, |status| status.busy + status.ready + status.draining)
+    status.map_or(0, |status| status.slots.connected() + status.slots.draining)
 }
 
 /// Asserts that no address is blamed for anything: connections may have ended in good order.

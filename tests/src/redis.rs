@@ -162,7 +162,7 @@ pub async fn a_killed_server_takes_its_own_calls_with_it_and_no_others(
 
 fn connections(pool: &RedisPool, server: &RealServer) -> usize {
     let status = row(pool, server.address()).status;
-    usize::from(status.busy + status.ready)
+    usize::from(status.slots.connected())
 }
 
 fn echo(number: usize) -> Command {

@@ -91,7 +91,7 @@ async fn a_connection_takes_no_request_until_its_last_response_has_been_read() {
     assert_eq!(answered(), [1, 10].into());
 
     assert_eq!(body_of(large).await.len(), 5_000_000);
-    until(|| pool.snapshot().addresses[0].status.ready == 2).await;
+    until(|| pool.snapshot().addresses[0].status.slots.ready == 2).await;
     for _ in 0..10 {
         let small = call(&pool, "/small").await.expect("it is answered");
         body_of(small).await;

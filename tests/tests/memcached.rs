@@ -82,7 +82,7 @@ fn each_of_many_callers_gets_its_own_reply_and_a_refusal_costs_no_connection() -
 
         let row = row(&pool, servers[0].address());
         assert!(row.last_error.is_none() && row.status.failures == 0, "{row:?}");
-        assert_eq!(usize::from(row.status.busy + row.status.ready), CONNECTIONS_PER_SERVER);
+        assert_eq!(usize::from(row.status.slots.connected()), CONNECTIONS_PER_SERVER);
         Ok(())
     })
 }

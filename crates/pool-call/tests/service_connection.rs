@@ -891,7 +891,7 @@ fn the_error_of_a_call_is_shown_as_the_last_of_its_address_which_has_not_failed(
     let address = &snapshot.addresses[0];
     let error = address.last_error.as_ref().map(ToString::to_string);
     assert_eq!((is_failed, error.as_deref()), (true, Some("no such table")));
-    assert_eq!((address.status.ready, address.status.failures, dials.get()), (1, 0, 1));
+    assert_eq!((address.status.slots.ready, address.status.failures, dials.get()), (1, 0, 1));
 }
 
 #[test]
@@ -913,7 +913,7 @@ fn a_client_that_reconnects_by_itself_hides_a_dead_server() {
     }
     let snapshot = pool.snapshot();
     let address = &snapshot.addresses[0];
-    assert_eq!((address.status.ready, address.status.failures), (1, 0), "it looks well\n{snapshot}");
+    assert_eq!((address.status.slots.ready, address.status.failures), (1, 0), "it looks well\n{snapshot}");
     assert!(address.last_error.is_some(), "all that shows is the last error");
 }
 

@@ -105,11 +105,11 @@ fn address_events(observation: Observation, world: &World) -> Option<Value> {
             Some(first.iter().max()?.saturating_sub(*first.iter().min()?))
         }),
         O::Recovered(address) => of(address, |tally| tally.recovered),
-        O::Suspected(address) => of(address, |tally| tally.suspected),
-        O::Cleared(address) => of(address, |tally| tally.cleared),
-        O::Rests(address) => of(address, |tally| tally.rests.len()),
-        O::RestMillis(address, n) => time(address, &|tally| tally.rests.get(n).copied()),
-        O::Returned(address) => of(address, |tally| tally.returned),
+        O::Suspected(address) => of(address, |tally| tally.health.suspected),
+        O::Cleared(address) => of(address, |tally| tally.health.cleared),
+        O::Rests(address) => of(address, |tally| tally.health.rests.len()),
+        O::RestMillis(address, n) => time(address, &|tally| tally.health.rests.get(n).copied()),
+        O::Returned(address) => of(address, |tally| tally.health.returned),
         O::SentBeforeEnd(address) => Value::Number(log.tally(address, |tally| tally.sent)),
         O::InFlightAtEnd(address) => Value::Number(log.tally(address, |tally| tally.in_flight_at_end)),
         _ => return None,
@@ -157,7 +157,7 @@ fn address_snapshot(observation: Observation, snapshot: &dyn Fn() -> Option<Snap
             let shown = of_address(snapshot.as_ref(), address);
             Value::Text(shown.map_or("", |shown| address_state_name(shown.status.state)).to_owned())
         }
-        O::Ready(address) => number(address, |shown| shown.status.ready.into()),
+        O::Ready(address) => number(address, |shown| shown.status.slots.ready.into()),
         O::Failures(address) => number(address, |shown| shown.status.failures),
         O::Weight(address) => number(address, |shown| shown.status.weight),
         O::Priority(address) => number(address, |shown| shown.status.priority.into()),

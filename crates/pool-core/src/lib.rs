@@ -75,4 +75,4 @@ pub use reason::{DrainReason, RestReason, SlotEnd};
 pub use rings::{Member, Ring};
 pub use silence::Silence;
 pub use slot::{Handled, SlotEvent, SlotState};
-pub use uniform::{AddressState, AddressStatus, RestStatus, SlotStatus, Uniform};
+pub use uniform::{AddressSlots, AddressState, AddressStatus, RestStatus, SlotStatus, Uniform};

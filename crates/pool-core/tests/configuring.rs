@@ -128,7 +128,7 @@ fn a_pool_whose_size_goes_up_and_down_has_a_bounded_number_of_draining_connectio
             bench.configure(eager(connections));
             bench.connect_all();
             assert!(bench.draining(A).len() <= 10, "{} drain", bench.draining(A).len());
-            assert_eq!(usize::from(bench.status(A).draining), bench.draining(A).len());
+            assert_eq!(usize::from(bench.status(A).slots.draining), bench.draining(A).len());
         }
     }
     let since = |slot: &SlotId| bench.uniform.slot(*slot).map(|status| status.since);

@@ -44,8 +44,11 @@ fn ended(bench: &mut Bench) -> (SlotState, SlotEnd, u64, u32) {
 fn a_dropped_connection_is_neither_selected_nor_usable_nor_counted() {
     let (bench, slot) = silent(1);
     let status = bench.status(A);
-    assert_eq!((status.dialling, status.busy, status.ready, status.draining), (0, 0, 0, 0));
-    assert_eq!((status.dropping, status.in_flight), (1, 1));
+    assert_eq!(
+        (status.slots.dialling, status.slots.busy, status.slots.ready, status.slots.draining),
+        (0, 0, 0, 0)
+    );
+    assert_eq!((status.slots.dropping, status.in_flight), (1, 1));
     assert_eq!(bench.select(), None);
     assert_eq!(bench.uniform.availability(), pool_core::Availability::Waiting);
     assert_eq!(bench.dropping(A), [slot]);

@@ -93,7 +93,7 @@ fn a_connection_that_owes_and_is_silent_is_a_suspect_and_gets_another_beside_it(
     assert!(told.iter().any(|event| matches!(event, Event::Suspected { slot, .. } if *slot == suspect)));
     assert_eq!(bench.select(), None, "it gets no new items");
     let status = bench.status(A);
-    assert_eq!((status.state, status.suspect, status.failures), (AddressState::Suspect, 1, 0));
+    assert_eq!((status.state, status.slots.suspect, status.failures), (AddressState::Suspect, 1, 0));
     let dial = bench.dial(A);
     let beside = connect(&mut bench, dial);
     assert_eq!(bench.select(), Some(beside));
@@ -238,7 +238,7 @@ fn a_suspect_that_breaks_has_failed_and_one_that_is_told_to_go_drains() {
     );
     let (mut bench, suspect, _) = suspected_and_another(1);
     bench.going_away(suspect);
-    assert_eq!((bench.draining(A), bench.status(A).suspect), (vec![suspect], 0));
+    assert_eq!((bench.draining(A), bench.status(A).slots.suspect), (vec![suspect], 0));
 }
 
 #[test]
@@ -267,9 +267,9 @@ fn with_every_connection_suspected_as_many_are_made_beside_them_and_no_more() {
             connect(&mut bench, dial);
         }
     }
-    assert_eq!((bench.status(A).suspect, bench.open(A).len()), (4, 4));
+    assert_eq!((bench.status(A).slots.suspect, bench.open(A).len()), (4, 4));
     bench.advance(secs(20));
-    assert_eq!(bench.status(A).suspect, 2, "the first were given up");
+    assert_eq!(bench.status(A).slots.suspect, 2, "the first were given up");
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn what_is_answered_elsewhere_makes_room() {
     send(&mut bench, beside, 2);
     assert_eq!(bench.select(), None);
     bench.succeed(beside);
-    assert_eq!(bench.status(A).suspect, 0, "the reply is that of the item that tries the address");
+    assert_eq!(bench.status(A).slots.suspect, 0, "the reply is that of the item that tries the address");
 }
 
 #[test]

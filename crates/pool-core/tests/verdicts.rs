@@ -106,7 +106,7 @@ fn other_items_follow_the_one_that_tries_an_address_when_that_has_succeeded() {
 fn an_overload_costs_no_connection_and_no_backoff() {
     let bench = resting(OVERLOADED, &[A, B]);
     let status = bench.status(A);
-    assert_eq!((status.ready, status.failures, status.retry_at), (1, 0, None));
+    assert_eq!((status.slots.ready, status.failures, status.retry_at), (1, 0, None));
     assert_eq!(bench.dials_made(), 2);
 }
 

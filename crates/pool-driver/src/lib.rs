@@ -74,10 +74,10 @@ pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
-    AddressId, AddressSet, AddressState, AddressStatus, Attributes, Availability, Backoff, Balance, Config,
-    ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome, Member, Opening,
-    Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, Silence, SlotEnd, SlotId, SlotState,
-    Verdict,
+    AddressId, AddressSet, AddressSlots, AddressState, AddressStatus, Attributes, Availability, Backoff,
+    Balance, Config, ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome,
+    Member, Opening, Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, Silence, SlotEnd,
+    SlotId, SlotState, Verdict,
 };
 
 /// How connections are made, and what a connection is.
@@ -104,9 +104,9 @@ pub mod errors {
 /// What happens in a pool, and how it stands.
 pub mod events {
     pub use crate::{
-        AddressId, AddressSnapshot, AddressState, AddressStatus, Availability, Counts, DrainReason, Event,
-        LastOutcome, NoObserver, Observer, QueueSnapshot, RestReason, RestStatus, SlotEnd, SlotId, SlotState,
-        Snapshot, SourceSnapshot, SourceState,
+        AddressId, AddressSlots, AddressSnapshot, AddressState, AddressStatus, Availability, Counts,
+        DrainReason, Event, LastOutcome, NoObserver, Observer, QueueSnapshot, RestReason, RestStatus,
+        SlotEnd, SlotId, SlotState, Snapshot, SourceSnapshot, SourceState,
     };
 }
 

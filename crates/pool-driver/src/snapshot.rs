@@ -83,7 +83,7 @@ pub(crate) struct Reach {
 
 impl Reach {
     fn of(status: &AddressStatus) -> Self {
-        let connections = usize::from(status.busy) + usize::from(status.ready);
+        let connections = usize::from(status.slots.busy) + usize::from(status.slots.ready);
         Self { connections, is_failing: connections == 0 && status.failures > 0 }
     }
 
@@ -426,9 +426,9 @@ impl<A: fmt::Display> fmt::Display for Snapshot<A> {
                 "{:<24} {:<9} {:>8} {:>6} {:>6} {:>9} {:>9}  ",
                 record.address.to_string(),
                 status.state,
-                status.dialling,
-                status.busy + status.ready,
-                status.draining,
+                status.slots.dialling,
+                status.slots.connected(),
+                status.slots.draining,
                 status.failures,
                 record.sent
             )?;

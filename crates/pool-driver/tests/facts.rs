@@ -258,7 +258,7 @@ fn a_connection_that_panics_when_it_is_asked_for_its_limit_has_failed_and_no_oth
     first.0.borrow_mut().in_flight_max = Some(0);
     let mut bench = Bench::with(first);
     let addresses = bench.snapshot().addresses;
-    assert_eq!((addresses[0].status.ready, addresses[1].status.ready), (0, 1));
+    assert_eq!((addresses[0].status.slots.ready, addresses[1].status.slots.ready), (0, 1));
     bench.send(1);
     assert_eq!(bench.in_flight(), [0, 1]);
 }
@@ -286,7 +286,7 @@ fn a_connection_that_takes_one_item_at_a_time_is_no_suspect_and_one_that_takes_m
         let mut bench = Bench::with(first);
         bench.send(2);
         bench.advance(6);
-        assert_eq!(bench.snapshot().addresses[0].status.suspect, suspects, "{in_flight_max:?}");
+        assert_eq!(bench.snapshot().addresses[0].status.slots.suspect, suspects, "{in_flight_max:?}");
     }
 }
 

@@ -328,5 +328,5 @@ fn a_connection_that_breaks_and_babbles_is_not_listened_to_for_ever() {
     pool.try_send(2).expect("there is room");
     executor.run();
     let address = &pool.snapshot().addresses[0];
-    assert_eq!((address.status.ready, address.status.in_flight), (0, 0), "it is gone");
+    assert_eq!((address.status.slots.ready, address.status.in_flight), (0, 0), "it is gone");
 }

@@ -300,7 +300,7 @@ fn a_lazy_pool_opens_one_connection_for_all_that_wait_and_none_for_those_that_ha
     let given_up = bench.pool().ready(1);
     drop(given_up);
     bench.advance(secs(10));
-    assert_eq!(bench.snapshot().addresses.iter().map(|row| row.status.ready).sum::<u16>(), 0);
+    assert_eq!(bench.snapshot().addresses.iter().map(|row| row.status.slots.ready).sum::<u16>(), 0);
     let waiting = [1, 1, 2].map(|connections| wait(&mut bench, |pool| pool.ready(connections)));
     bench.advance(secs(10));
     assert_eq!(waiting.each_ref().map(Task::is_done), [true, true, false]);

@@ -110,9 +110,9 @@ impl Schedule {
             assert!(is_flushed, "the driver sleeps with items unflushed at {}:\n{snapshot}", link.address());
         }
         for record in &snapshot.addresses {
-            let alive = usize::from(record.status.busy + record.status.ready + record.status.draining);
+            let alive = usize::from(record.status.slots.connected() + record.status.slots.draining);
             assert_eq!(alive, self.bench.world.alive(*record.address), "{snapshot}");
-            assert_eq!(usize::from(record.status.dialling), self.bench.world.dialling(*record.address));
+            assert_eq!(usize::from(record.status.slots.dialling), self.bench.world.dialling(*record.address));
         }
     }
 

@@ -247,7 +247,7 @@ fn a_pool_keeps_its_connections_whatever_becomes_of_the_file() {
     for (text, part) in [("", "has no addresses"), ("garbage\n", "line 1"), ("1\n2", "newline")] {
         bench.rename_over(text);
         until(&|source| source.contains(part));
-        assert_eq!(pool.snapshot().addresses.iter().filter(|row| row.status.draining == 0).count(), 2);
+        assert_eq!(pool.snapshot().addresses.iter().filter(|row| row.status.slots.draining == 0).count(), 2);
     }
     fs::remove_file(&bench.path).expect("removed");
     until(&|source| source.contains("no such name"));

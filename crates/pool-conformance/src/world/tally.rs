@@ -25,14 +25,8 @@ pub struct Tally {
     pub backoffs: Vec<Duration>,
     /// How often the address's failures were forgotten.
     pub recovered: usize,
-    /// How often a connection became a suspect.
-    pub suspected: usize,
-    /// How often a suspect was cleared.
-    pub cleared: usize,
-    /// How long the address was to rest, each time.
-    pub rests: Vec<Duration>,
-    /// How often the address returned from a rest.
-    pub returned: usize,
+    /// Its rests and suspects.
+    pub health: HealthTally,
     /// How often the address joined the set.
     pub added: usize,
     /// How often the address left the set.
@@ -43,6 +37,20 @@ pub struct Tally {
     pub in_flight_at_end: u64,
     /// The most slots at once: dials and connections that don't drain.
     pub slots_max: usize,
+}
+
+/// How often an address, or a connection of it, got less than its share.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HealthTally {
+    /// How long the address was to rest, each time.
+    pub rests: Vec<Duration>,
+    /// How often the address returned from a rest.
+    pub returned: usize,
+    /// How often a connection became a suspect.
+    pub suspected: usize,
+    /// How often a suspect was cleared.
+    pub cleared: usize,
 }
 
 /// The drains of one address.
@@ -121,10 +129,10 @@ impl Tally {
                 self.backoffs.push((now + *retry_after).saturating_duration_since(dialled_at));
             }
             Event::Recovered { .. } => self.recovered += 1,
-            Event::Suspected { .. } => self.suspected += 1,
-            Event::Cleared { .. } => self.cleared += 1,
-            Event::Rested { retry_after, .. } => self.rests.push(*retry_after),
-            Event::Returned { .. } => self.returned += 1,
+            Event::Suspected { .. } => self.health.suspected += 1,
+            Event::Cleared { .. } => self.health.cleared += 1,
+            Event::Rested { retry_after, .. } => self.health.rests.push(*retry_after),
+            Event::Returned { .. } => self.health.returned += 1,
             _ => {}
         }
         self.slots_max = self.slots_max.max(self.dialling.now + self.connected.now);

@@ -63,6 +63,24 @@ pub struct AddressStatus {
     pub priority: u16,
     /// What the name service says of its share.
     pub weight: u32,
+    /// Its dials and connections.
+    pub slots: AddressSlots,
+    /// Items sent to its connections and not reported on.
+    pub in_flight: u32,
+    /// Failure episodes since the last reset; no more than 65,535 are counted.
+    pub failures: u32,
+    /// When it may be dialled again, if not now: the later of backoff and pace.
+    pub retry_at: Option<Instant>,
+    /// The latest it has shown of itself.
+    pub last_outcome: Option<LastOutcome>,
+    /// Why it rests and until when, if its replies made it rest.
+    pub rest: Option<RestStatus>,
+}
+
+/// How many slots of an address are in each state.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct AddressSlots {
     /// Dials in flight.
     pub dialling: u16,
     /// Connections that can't take an item now.
@@ -75,16 +93,14 @@ pub struct AddressStatus {
     pub draining: u16,
     /// Dials and connections that were abandoned, and whose owner has not yet reported that they are gone.
     pub dropping: u16,
-    /// Items sent to its connections and not reported on.
-    pub in_flight: u32,
-    /// Failure episodes since the last reset; no more than 65,535 are counted.
-    pub failures: u32,
-    /// When it may be dialled again, if not now: the later of backoff and pace.
-    pub retry_at: Option<Instant>,
-    /// The latest it has shown of itself.
-    pub last_outcome: Option<LastOutcome>,
-    /// Why it rests and until when, if its replies made it rest.
-    pub rest: Option<RestStatus>,
+}
+
+impl AddressSlots {
+    /// Connections that are up, and neither suspects nor on their way out.
+    #[must_use]
+    pub const fn connected(&self) -> u16 {
+        self.busy + self.ready
+    }
 }
 
 /// A look at the rest of an address.
@@ -212,12 +228,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             since: known.since,
             priority: node.priority,
             weight: node.weight,
-            dialling: known.count.dialling,
-            busy: known.count.busy,
-            ready: known.count.ready,
-            suspect,
-            draining: known.count.draining,
-            dropping,
+            slots: AddressSlots {
+                dialling: known.count.dialling,
+                busy: known.count.busy,
+                ready: known.count.ready,
+                suspect,
+                draining: known.count.draining,
+                dropping,
+            },
             in_flight,
             failures: known.failures.into(),
             retry_at,

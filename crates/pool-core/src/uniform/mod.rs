@@ -21,7 +21,7 @@ mod suspects;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-pub use inspect::{AddressState, AddressStatus, RestStatus, SlotStatus};
+pub use inspect::{AddressSlots, AddressState, AddressStatus, RestStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
 use crate::balance::{Balance, PickArgs, RoundRobin};

@@ -188,13 +188,19 @@ impl Pair {
         let (_, status) = self.uniform.address(id).expect("known");
         let known = &reference.known[&address];
         let count = |state| reference.count(address, state);
-        let counts =
-            [status.dialling, status.busy, status.ready, status.suspect, status.draining].map(usize::from);
+        let counts = [
+            status.slots.dialling,
+            status.slots.busy,
+            status.slots.ready,
+            status.slots.suspect,
+            status.slots.draining,
+        ]
+        .map(usize::from);
         let counted =
             [SlotState::Dialling, SlotState::Busy, SlotState::Ready, SlotState::Suspect, SlotState::Draining];
         let expected = counted.map(count);
         assert_eq!(counts, expected, "{address}");
-        assert_eq!(usize::from(status.dropping), count(SlotState::Dropping), "{address}");
+        assert_eq!(usize::from(status.slots.dropping), count(SlotState::Dropping), "{address}");
         let slots = reference.slots.values().filter(|slot| slot.address == address);
         assert_eq!(status.in_flight, slots.map(|slot| slot.in_flight).sum::<u32>(), "{address}");
         assert_eq!(

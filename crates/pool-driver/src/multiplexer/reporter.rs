@@ -179,14 +179,7 @@ impl<P: Seams> Reporter<P> {
             CoreEvent::Draining { slot, address, id, reason } => {
                 self.observe(|| Event::Draining { address: address.copy_for_user(), id, slot, reason });
             }
-            CoreEvent::Suspected { slot, address, id } => {
-                self.touch(id);
-                self.observe(|| Event::Suspected { address: address.copy_for_user(), id, slot });
-            }
-            CoreEvent::Cleared { slot, address, id } => {
-                self.touch(id);
-                self.observe(|| Event::Cleared { address: address.copy_for_user(), id, slot });
-            }
+            event @ (CoreEvent::Suspected { .. } | CoreEvent::Cleared { .. }) => self.tell_suspicion(&event),
             event @ CoreEvent::SlotEnded { .. } => self.tell_slot_end(event),
             CoreEvent::BackedOff { address, id, failures, until } => {
                 let retry_after = until.saturating_duration_since(now);
@@ -221,6 +214,24 @@ impl<P: Seams> Reporter<P> {
                 self.observe(|| Event::Returned { address: address.copy_for_user(), id });
             }
         }
+    }
+
+    fn tell_suspicion(&mut self, event: &CoreEvent<SharedAddress<P::Address>>) {
+        let (CoreEvent::Suspected { slot, address, id } | CoreEvent::Cleared { slot, address, id }) = event
+        else {
+            return;
+        };
+        let (slot, id) = (*slot, *id);
+        let is_suspect = matches!(event, CoreEvent::Suspected { .. });
+        self.touch(id);
+        self.observe(|| {
+            let address = address.copy_for_user();
+            if is_suspect {
+                Event::Suspected { address, id, slot }
+            } else {
+                Event::Cleared { address, id, slot }
+            }
+        });
     }
 
     fn tell_slot_end(&mut self, event: CoreEvent<SharedAddress<P::Address>>) {

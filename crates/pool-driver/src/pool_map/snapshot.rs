@@ -46,11 +46,8 @@ impl<N: fmt::Display, A> fmt::Display for PoolMapSnapshot<N, A> {
             "name", "handles", "addresses", "open", "queue", "sent", "undelivered"
         )?;
         for NameSnapshot { name, handles, pool } in &self.names {
-            let open: usize = pool
-                .addresses
-                .iter()
-                .map(|record| usize::from(record.status.busy + record.status.ready))
-                .sum();
+            let open: usize =
+                pool.addresses.iter().map(|record| usize::from(record.status.slots.connected())).sum();
             let (addresses, queue) = (pool.addresses.len(), pool.queue.queued + pool.queue.in_backlog);
             let (sent, undelivered) = (pool.counts.sent, pool.counts.undelivered);
             write!(f, "{:<24} {handles:>7} {addresses:>9} {open:>6} {queue:>6} ", name.to_string())?;

@@ -64,7 +64,7 @@ fn items_arrive_in_turn_over_all_connections() {
         let (listener, address) = server().await;
         let pool = pool(address, 2);
         let peers = [accept(&listener).await, accept(&listener).await];
-        while pool.snapshot().addresses[0].status.ready < 2 {
+        while pool.snapshot().addresses[0].status.slots.ready < 2 {
             yield_now().await;
         }
         for number in 0..100 {

@@ -176,7 +176,7 @@ where
 
     /// How many addresses are connected.
     pub(crate) fn connected(&self) -> usize {
-        self.snapshot().addresses.iter().filter(|row| row.status.busy + row.status.ready > 0).count()
+        self.snapshot().addresses.iter().filter(|row| row.status.slots.connected() > 0).count()
     }
 
     pub(crate) fn source(&self) -> String {

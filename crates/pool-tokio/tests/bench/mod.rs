@@ -158,7 +158,7 @@ impl Bench {
             let conduct = Arc::clone(&conduct);
             async move { if before == 0 { conduct(peer).await } else { peer.answer_all().await } }
         });
-        while bench.pool.snapshot().addresses.iter().filter(|row| row.status.ready > 0).count() < 2 {
+        while bench.pool.snapshot().addresses.iter().filter(|row| row.status.slots.ready > 0).count() < 2 {
             yield_now().await;
         }
         bench
