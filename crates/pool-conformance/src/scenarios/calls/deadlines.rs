@@ -41,9 +41,9 @@ pub(crate) fn q4_a_call_whose_time_is_over_is_not_sent_though_its_caller_never_l
 
 pub(crate) fn q4_a_call_that_has_begun_may_have_been_sent_when_its_time_is_over() -> Script {
     connected(Script::of_calls().behave(1, Conduct::KeepsItems), 1..=1)
-        .call_within(0, secs(5))
+        .call_within(0, secs(3))
         .expect(Received(1), 1)
-        .expect_within(secs(5), Answer(0), MAYBE_SENT)
+        .expect_within(secs(3), Answer(0), MAYBE_SENT)
         .finish(1, 1, SUCCESS)
         .expect(InFlight(1), 0)
         .expect(Connections(1), 1)
