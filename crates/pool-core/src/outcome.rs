@@ -87,9 +87,9 @@ impl Outcome {
 /// |---|---|---|---|
 /// | `Success` | gets the reply | - | is cleared of failures |
 /// | `Failure` | gets the reply | - | the reply counts against its health |
-/// | `Overloaded` | gets the reply | - | gets no items for the pause, while others can take them |
+/// | `Overloaded` | gets the reply, or another attempt | - | gets no items for the pause, while others can take them |
 /// | `Goodbye` | gets the reply | drains, and is replaced | - |
-/// | `Unfit` | gets the reply | stays | rests as in backoff, then one item tries it |
+/// | `Unfit` | gets the reply, or another attempt | stays | rests as in backoff, then one item tries it |
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum Verdict {

@@ -172,8 +172,9 @@ pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, SmolRu
 /// come in order, [`Tagged`], where they carry ids, or a tower service in a `ServiceConnection`.
 ///
 /// Calls that can't be delivered come back to their callers, at the latest when no connection has
-/// been up for [`FAIL_FAST_AFTER`](call::FAIL_FAST_AFTER); a connection whose peer doesn't answer is
-/// given up after [`OUTCOME_TIMEOUT`](call::OUTCOME_TIMEOUT).
+/// been up for [`FAIL_FAST_AFTER`](call::FAIL_FAST_AFTER); a connection whose peer owes replies
+/// and says nothing gets no new calls after [`SUSPECT_AFTER`](call::SUSPECT_AFTER), and is given up after
+/// [`OUTCOME_TIMEOUT`](call::OUTCOME_TIMEOUT).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
