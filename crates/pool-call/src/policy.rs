@@ -9,7 +9,8 @@ pub const FAIL_FAST_AFTER: Duration = Duration::from_secs(3);
 
 /// The default of [`suspect_after`](pool_driver::PoolBuilder::suspect_after) for pools of calls: 5 s.
 ///
-/// A healthy server says something within it, and nobody's call waits behind a silent one for longer.
+/// But for commands that block, a healthy server says something within it, and nobody's call waits behind a silent one
+/// for longer.
 pub const SUSPECT_AFTER: Duration = Duration::from_secs(5);
 
 /// The default of [`outcome_timeout`](pool_driver::PoolBuilder::outcome_timeout) for pools of calls: 30 s.

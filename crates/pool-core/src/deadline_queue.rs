@@ -14,6 +14,8 @@ pub(crate) enum DeadlineKind {
     Backoff(u32),
     /// The end of an address's rest, or of what follows it.
     Rest(u32),
+    /// An address may have too many connections, since its suspects were cleared.
+    Surplus(u32),
     FailFast,
     Close,
 }

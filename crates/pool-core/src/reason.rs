@@ -16,8 +16,10 @@ pub enum DrainReason {
     Lifetime,
     /// It was idle for too long.
     Idle,
-    /// Its address has one too many: the settings changed, or a suspect that it was made beside is none any more.
+    /// Its address has one too many: the settings changed, or a suspect that one was made beside is none any more.
     Surplus,
+    /// It was a suspect, and owes nothing any more, without a word of its peer.
+    Silent,
     /// The pool closes.
     PoolClosing,
 }

@@ -61,7 +61,11 @@ fn send(bench: &mut Bench, slot: SlotId, items: u32) {
 
 /// A pool with one address, whose only connection has been sent so much, and has become a suspect.
 fn suspected(items: u32) -> (Bench, SlotId) {
-    let mut bench = up(watched(1), &[A]);
+    suspected_of(watched(1), items)
+}
+
+fn suspected_of(settings: Config, items: u32) -> (Bench, SlotId) {
+    let mut bench = up(settings, &[A]);
     let slot = bench.open(A)[0];
     send(&mut bench, slot, items);
     bench.advance(secs(5));
@@ -71,11 +75,20 @@ fn suspected(items: u32) -> (Bench, SlotId) {
 
 /// The same, with another connection beside it.
 fn suspected_and_another(items: u32) -> (Bench, SlotId, SlotId) {
-    let (mut bench, suspect) = suspected(items);
+    suspected_and_another_of(watched(1), items)
+}
+
+fn suspected_and_another_of(settings: Config, items: u32) -> (Bench, SlotId, SlotId) {
+    let (mut bench, suspect) = suspected_of(settings, items);
     let dial = bench.dial(A);
     let beside = connect(&mut bench, dial);
     bench.take();
     (bench, suspect, beside)
+}
+
+/// How a slot ended, if it did.
+fn end_of(bench: &mut Bench, slot: SlotId) -> Option<SlotEnd> {
+    bench.take_ends().into_iter().find(|(of, _)| *of == slot).map(|(_, end)| end)
 }
 
 fn abandon(bench: &mut Bench, slot: SlotId) -> Handled {
@@ -149,12 +162,14 @@ fn a_connection_that_owes_nothing_is_no_suspect() {
 }
 
 #[test]
-fn a_suspect_whose_items_nobody_wants_any_more_is_cleared() {
+fn a_suspect_that_owes_nothing_any_more_and_has_said_no_word_drains_and_nobody_is_blamed() {
     let (mut bench, suspect) = suspected(2);
     bench.reply(suspect, Outcome::Cancelled);
     assert_eq!(bench.state(suspect), Some(SlotState::Suspect));
+    let dial = bench.dial(A);
     bench.reply(suspect, Outcome::Cancelled);
-    assert_eq!(bench.state(suspect), Some(SlotState::Ready));
+    assert_eq!((bench.state(suspect), bench.dials_to(A)), (Some(SlotState::Draining), vec![dial]));
+    assert_eq!(bench.status(A).failures, 0);
 }
 
 #[test]
@@ -187,12 +202,9 @@ fn time_in_which_nobody_listened_makes_no_suspect() {
 // What becomes of a suspect.
 
 #[test]
-fn a_suspect_that_says_something_is_as_good_as_before_and_its_dial_is_dropped() {
+fn a_suspect_that_says_something_is_as_good_as_before() {
     let (mut bench, suspect) = suspected(1);
-    let dial = bench.dial(A);
-    bench.take();
     bench.event(suspect, SlotEvent::Progress);
-    assert_eq!(bench.take_ends(), [(dial, SlotEnd::Surplus)]);
     assert_eq!((bench.state(suspect), bench.select()), (Some(SlotState::Ready), Some(suspect)));
     assert_eq!(bench.status(A).state, AddressState::Ready);
 }
@@ -212,10 +224,64 @@ fn a_suspect_that_is_cleared_is_what_it_was_last_told_to_be() {
 }
 
 #[test]
-fn when_a_suspect_is_cleared_beside_another_connection_one_of_the_two_drains() {
+fn what_was_made_beside_a_suspect_goes_once_it_has_been_cleared_for_as_long_as_is_stable() {
     let (mut bench, suspect, beside) = suspected_and_another(1);
     bench.event(suspect, SlotEvent::Progress);
+    bench.succeed(suspect);
+    bench.advance(secs(9));
+    assert_eq!(bench.open(A).len(), 2, "it may be silent again");
+    bench.sent(suspect);
+    bench.advance(secs(1));
     assert_eq!((bench.draining(A), bench.open(A)), (vec![beside], vec![suspect]), "that one is idle");
+}
+
+#[test]
+fn a_dial_beside_a_suspect_goes_on_when_that_is_cleared_and_is_dropped_later_if_it_is_not_needed() {
+    let mut settings = watched(1);
+    settings.dial_timeout = secs(60);
+    let mut bench = up(settings, &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.advance(secs(5));
+    let dial = bench.dial(A);
+    bench.succeed(slot);
+    bench.take();
+    bench.advance(secs(9));
+    assert_eq!(bench.dials_to(A), [dial]);
+    bench.advance(secs(1));
+    assert_eq!(bench.take_ends(), [(dial, SlotEnd::Surplus)]);
+}
+
+#[test]
+fn no_call_that_waits_is_lost_because_a_suspect_was_cleared() {
+    // Each reply takes 20 s, and now and then the peer shows that it lives.
+    let (mut bench, first, second) = suspected_and_another(1);
+    bench.sent(second);
+    bench.take();
+    for _ in 0..15 {
+        bench.advance(secs(4));
+        bench.event(first, SlotEvent::Progress);
+        bench.event(second, SlotEvent::Progress);
+    }
+    assert_eq!((bench.take_ends(), bench.open(A).len()), (vec![], 2));
+}
+
+#[test]
+fn a_connection_that_is_suspected_again_and_again_is_dialled_beside_once() {
+    let mut settings = watched(1);
+    settings.silence.suspect_after = Some(secs(1));
+    let mut bench = up(settings, &[A]);
+    let (slot, before) = (bench.open(A)[0], bench.dials_made());
+    bench.sent(slot);
+    for _ in 0..55 {
+        bench.advance(millis(1000));
+        for dial in bench.dials_to(A) {
+            connect(&mut bench, dial);
+        }
+        bench.advance(millis(100));
+        bench.event(slot, SlotEvent::Progress);
+    }
+    assert_eq!(bench.dials_made() - before, 1);
 }
 
 #[test]
@@ -252,24 +318,36 @@ fn suspects_of_an_address_that_leaves_drain_before_the_others_and_so_they_do_whe
 }
 
 #[test]
-fn with_every_connection_suspected_as_many_are_made_beside_them_and_no_more() {
+fn as_many_as_usual_may_be_suspects_and_what_is_made_beside_them_takes_what_there_is_room_for() {
     let mut bench = up(watched(2), &[A]);
-    for round in 0..2 {
-        for slot in bench.open(A) {
-            if bench.state(slot) != Some(SlotState::Suspect) {
-                bench.sent(slot);
-            }
-        }
-        bench.advance(secs(5));
-        let dials = bench.dials_to(A);
-        assert_eq!(dials.len(), if round == 0 { 2 } else { 0 });
-        for dial in dials {
-            connect(&mut bench, dial);
-        }
+    for slot in bench.open(A) {
+        bench.sent(slot);
     }
-    assert_eq!((bench.status(A).slots.suspect, bench.open(A).len()), (4, 4));
+    bench.advance(secs(5));
+    for dial in bench.dials_to(A) {
+        connect(&mut bench, dial);
+    }
+    bench.sends(2);
     bench.advance(secs(20));
-    assert_eq!(bench.status(A).slots.suspect, 2, "the first were given up");
+    assert_eq!((bench.status(A).slots.suspect, bench.open(A).len()), (2, 4));
+    assert_eq!(bench.dials_to(A), []);
+    assert!(bench.select().is_some(), "4 of 8 are in flight");
+}
+
+#[test]
+fn long_replies_on_all_connections_close_no_address() {
+    // As is advised for blocking commands.
+    let mut settings = watched(1);
+    settings.silence.outcome_timeout = None;
+    let mut bench = up(settings, &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    bench.advance(secs(5));
+    let dial = bench.dial(A);
+    let beside = connect(&mut bench, dial);
+    bench.sent(beside);
+    bench.advance(secs(3600));
+    assert_eq!(bench.select(), Some(beside));
 }
 
 #[test]
@@ -479,6 +557,140 @@ fn an_abandoned_item_keeps_its_place_until_the_peer_is_rid_of_it() {
     assert_eq!(abandon(&mut bench, slot), Handled::Invalid);
     bench.closed(slot);
     assert_eq!(abandon(&mut bench, slot), Handled::Stale);
+}
+
+#[test]
+fn a_healthy_slow_method_is_not_blamed_for_callers_who_wait_for_a_second() {
+    let mut settings = watched(1);
+    settings.silence.suspect_after = None;
+    let mut bench = up(settings, &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    for _ in 0..60 {
+        bench.advance(millis(500));
+        if bench.state(slot).is_some() {
+            bench.sent(slot);
+        }
+        bench.advance(millis(500));
+        if bench.state(slot).is_some() {
+            // The older of the two: its stream is reset, and the peer owes nothing for it.
+            bench.reply(slot, Outcome::Cancelled);
+        }
+    }
+    assert_eq!(end_of(&mut bench, slot), None, "no item was owed for longer than 1.5 s");
+}
+
+#[test]
+fn what_goes_when_a_suspect_owes_nothing_more_is_the_suspect_and_not_one_that_works() {
+    let mut bench = up(watched(2), &[A]);
+    let (works, silent) = (bench.open(A)[0], bench.open(A)[1]);
+    bench.sent(silent);
+    bench.advance(secs(5));
+    assert_eq!(bench.state(silent), Some(SlotState::Suspect));
+    bench.sent(works);
+    bench.succeed(works);
+    let dial = bench.dial(A);
+    let beside = connect(&mut bench, dial);
+    bench.reply(silent, Outcome::Cancelled);
+    assert_eq!((bench.draining(A), bench.open(A)), (vec![silent], vec![works, beside]));
+}
+
+#[test]
+fn an_orderly_drain_takes_no_places_from_what_an_address_with_a_suspect_may_have() {
+    let mut bench = up(watched(1), &[A]);
+    let old = bench.open(A)[0];
+    (0..LIMIT).for_each(|_| bench.sent(old));
+    bench.going_away(old);
+    bench.advance(secs(1));
+    let dial = bench.dial(A);
+    let slow = connect(&mut bench, dial);
+    bench.sent(slow);
+    bench.advance(secs(5));
+    assert_eq!(bench.state(slow), Some(SlotState::Suspect));
+    bench.connect_all();
+    let beside = bench.select().expect("one beside it");
+    limit(&mut bench, beside, LIMIT);
+    bench.sent(beside);
+    assert_eq!(bench.select(), Some(beside), "2 of {LIMIT} beside the drain");
+    bench.take();
+    bench.succeed(beside);
+    assert_eq!(bench.take_ends(), [], "a call that has waited for 5 s is lost though there was room");
+}
+
+#[test]
+fn a_probe_whose_connection_drains_is_followed_by_another() {
+    let (mut bench, _, beside) = suspected_and_another(LIMIT);
+    bench.sent(beside);
+    assert_eq!(bench.select(), None);
+    bench.going_away(beside);
+    bench.advance(secs(1));
+    let dial = bench.dial(A);
+    let next = connect(&mut bench, dial);
+    assert_eq!(bench.select(), Some(next), "nothing is heard of the probe for as long as a drain may take");
+}
+
+#[test]
+fn an_abandoned_item_that_is_answered_all_the_same_is_abandoned_no_more() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    bench.sent(slot);
+    abandon(&mut bench, slot);
+    bench.succeed(slot);
+    // Somebody waits for this one.
+    bench.sent(slot);
+    bench.take();
+    bench.advance(secs(30));
+    assert_eq!(end_of(&mut bench, slot), Some(SlotEnd::Failed(FailureKind::TimedOut)), "somebody waits");
+}
+
+#[test]
+fn a_suspect_by_settings_that_are_no_longer_in_force_is_none() {
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    let mut settings = watched(1);
+    settings.silence.suspect_after = Some(secs(20));
+    bench.configure(settings);
+    assert_ne!(bench.state(suspect), Some(SlotState::Suspect), "silent for 5 s, of 20");
+}
+
+#[test]
+fn a_connection_that_turns_out_to_take_one_item_at_a_time_is_no_suspect() {
+    let (mut bench, suspect, _) = suspected_and_another(1);
+    limit(&mut bench, suspect, 1);
+    assert_ne!(bench.state(suspect), Some(SlotState::Suspect));
+}
+
+#[test]
+fn an_address_that_may_have_no_item_is_not_shown_as_ready() {
+    let (mut bench, _, beside) = suspected_and_another(LIMIT);
+    bench.sent(beside);
+    assert_eq!(bench.select(), None);
+    assert_ne!(bench.status(A).state, AddressState::Ready);
+}
+
+#[test]
+fn an_address_that_was_usable_until_now_is_missed_from_now() {
+    let mut settings = watched(1);
+    settings.fail_fast_after = Some(secs(3));
+    let (mut bench, _, beside) = suspected_and_another_of(settings, LIMIT);
+    bench.advance(secs(10));
+    assert_eq!(bench.uniform.availability(), Availability::Usable);
+    bench.sent(beside);
+    bench.advance(millis(1));
+    assert_eq!(bench.uniform.availability(), Availability::Waiting, "for 1 ms of 3 s");
+}
+
+#[test]
+fn a_connection_whose_only_place_is_taken_by_an_abandoned_item_is_replaced_before_long() {
+    let mut bench = up(watched(1), &[A]);
+    let slot = bench.open(A)[0];
+    limit(&mut bench, slot, 1);
+    bench.sent(slot);
+    bench.busy(slot);
+    bench.advance(secs(1));
+    abandon(&mut bench, slot);
+    bench.demand(1);
+    bench.advance(secs(10));
+    assert_ne!(bench.dials_to(A), [], "items wait, and nobody waits for what it owes");
 }
 
 // Settings.

@@ -31,6 +31,8 @@ struct TellerState {
     refrain: Option<Event>,
     told: usize,
     in_flight_max: Option<usize>,
+    /// All that it was sent.
+    sent: Vec<u32>,
     /// How often it was asked for its limit.
     asked: usize,
     fails_sends: bool,
@@ -58,7 +60,8 @@ impl Sink<u32> for Teller {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, _: u32) -> Result<(), String> {
+    fn start_send(self: Pin<&mut Self>, item: u32) -> Result<(), String> {
+        self.0.borrow_mut().sent.push(item);
         if self.0.borrow().fails_sends { Err("broken".to_owned()) } else { Ok(()) }
     }
 
@@ -235,6 +238,55 @@ fn a_connection_that_breaks_and_tells_of_progress_for_ever_is_not_listened_to_fo
     bench.send(2);
     assert_eq!(bench.in_flight()[0], 0, "it is gone");
     assert!((2..=66).contains(&bench.tellers[0].told()), "{} last words", bench.tellers[0].told());
+}
+
+#[test]
+fn what_never_left_comes_back_however_much_its_connection_has_heard_before_it_broke() {
+    for progress in [10, 60] {
+        let mut bench = Bench::up();
+        bench.send(2);
+        {
+            let mut first = bench.tellers[0].0.borrow_mut();
+            (first.fails_sends, first.waker) = (true, None);
+            first.events.extend(vec![ConnectionEvent::Progress; progress]);
+            first.events.push_back(ConnectionEvent::Unsent(77));
+        }
+        bench.send(2);
+        bench.advance(4);
+        let sent = bench.tellers[1].0.borrow().sent.clone();
+        assert!(sent.contains(&77), "after {progress} times progress: {sent:?}");
+    }
+}
+
+#[test]
+fn what_never_left_comes_back_however_much_its_connection_has_heard_before_it_was_given_up() {
+    for progress in [10, 60] {
+        let mut bench = Bench::up();
+        bench.send(2);
+        {
+            let mut first = bench.tellers[0].0.borrow_mut();
+            first.waker = None;
+            first.events.extend(vec![ConnectionEvent::Progress; progress]);
+            first.events.push_back(ConnectionEvent::Unsent(77));
+        }
+        bench.tellers[1].tell([SUCCESS]);
+        bench.executor.run();
+        bench.advance(11);
+        let sent = bench.tellers[1].0.borrow().sent.clone();
+        assert!(sent.contains(&77), "after {progress} times progress: {sent:?}");
+    }
+}
+
+#[test]
+fn a_connection_without_a_limit_has_none_whatever_others_have() {
+    let first = Teller::default();
+    first.0.borrow_mut().in_flight_max = Some(1);
+    let mut bench = Bench::with(first);
+    bench.send(2);
+    bench.advance(6);
+    let suspects: Vec<_> =
+        bench.snapshot().addresses.iter().map(|address| address.status.slots.suspect).collect();
+    assert_eq!(suspects, [0, 1], "the second one says that it has no limit");
 }
 
 // Limits

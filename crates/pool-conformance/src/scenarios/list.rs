@@ -177,6 +177,7 @@ macro_rules! for_each_scenario {
             c8_parts_of_a_reply_are_no_silence
             c8_cancels_alone_make_no_suspect
             c8_cancels_end_no_silence
+            c8_a_suspect_that_owes_nothing_any_more_is_replaced
             c8_a_peer_that_hangs_gets_no_more_to_do_than_its_limit_and_one_probe
             c8_the_reply_to_a_probe_gives_the_suspects_up_and_blames_nobody
             c8_what_suspects_hold_goes_to_other_addresses

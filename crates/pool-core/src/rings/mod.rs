@@ -62,7 +62,7 @@ pub(crate) struct Rings {
     others: BTreeMap<u16, Tier>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
-    /// Connected slots of addresses that are [fit](Standing::is_fit).
+    /// Connected slots of addresses that don't rest as unfit.
     fit_slots: u32,
     items_per_turn: u32,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
@@ -163,12 +163,7 @@ impl Rings {
         self.active.uses_spares
     }
 
-    /// How many items its connections have in flight, as far as they report.
-    pub(crate) fn in_flight(&self, address: u32) -> u32 {
-        self.node(address).unreported
-    }
-
-    /// Whether an address is connected that doesn't rest as unfit, nor is tried for what it has in flight.
+    /// Whether an address is connected that doesn't rest as unfit.
     pub(crate) fn is_any_fit(&self) -> bool {
         self.fit_slots > 0
     }

@@ -56,13 +56,13 @@ impl Standing {
         self.place().is_some()
     }
 
-    /// Whether it gets items, or has too much to do: neither was its last word that it can't do what it is asked
-    /// to, nor has it more in flight than it may.
+    /// Whether its last word was not that it can't do what it is asked to.
     pub(crate) const fn is_fit(self) -> bool {
-        match self.rest {
-            Some(RestReason::Unfit) => false,
-            Some(RestReason::Overloaded) => !matches!(self.allowance, Allowance::Nothing),
-            None => matches!(self.allowance, Allowance::Share | Allowance::Counted),
-        }
+        !matches!(self.rest, Some(RestReason::Unfit))
+    }
+
+    /// Whether it has all in flight that it may have.
+    pub(crate) const fn is_full(self) -> bool {
+        self.rest.is_none() && matches!(self.allowance, Allowance::One | Allowance::Nothing)
     }
 }

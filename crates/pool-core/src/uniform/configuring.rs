@@ -96,9 +96,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.remove_surplus(index, before.slots_per_address());
             self.watch_suspects(index);
         }
-        if self.config.silence.suspect_after.is_none() {
-            self.clear_suspects(before.slots_per_address());
-        }
+        self.reconsider_suspects();
         self.reserve(self.addresses.len());
         for slot in self.slots.indices() {
             self.update_deadline(slot);
@@ -132,16 +130,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Takes from an address what it has too much of, where there were to be `before`.
-    pub(super) fn remove_surplus(&mut self, address: u32, before: u16) {
-        let usual = self.connections_per_address();
-        let known = self.addresses.get(address);
-        let allowed = usual + u16::from(known.is_replacing());
-        let surplus = usize::from(known.count.held().saturating_sub(allowed));
-        if surplus == 0 {
-            return;
-        }
-        let dialling = self.siblings(address).filter(|&slot| self.slots[slot].state == SlotState::Dialling);
-        let dials: Vec<u32> = dialling.take(surplus).collect();
+    fn remove_surplus(&mut self, address: u32, before: u16) {
+        let surplus = self.surplus(address);
+        let dials: Vec<u32> = self.dials_of(address).into_iter().take(surplus).collect();
         let connections = self.first_to_go(address, surplus - dials.len());
         for dial in dials {
             self.drop_slot(dial, SlotEnd::Surplus);
@@ -151,14 +142,42 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
+    /// The same, as far as that owes nothing, and drains at once.
+    pub(super) fn remove_idle_surplus(&mut self, address: u32) {
+        let usual = self.connections_per_address();
+        let surplus = self.surplus(address);
+        for dial in self.dials_of(address).into_iter().take(surplus) {
+            self.drop_slot(dial, SlotEnd::Surplus);
+        }
+        let idle = |slot: &u32| !self.is_at_work(&self.slots[*slot]);
+        let surplus = self.surplus(address);
+        for slot in self.first_to_go(address, surplus).into_iter().filter(idle).collect::<Vec<_>>() {
+            self.drain_surplus(slot, usual);
+        }
+    }
+
+    /// How many connections and dials an address has too many.
+    fn surplus(&self, address: u32) -> usize {
+        let known = self.addresses.get(address);
+        let allowed = self.connections_per_address() + u16::from(known.is_replacing());
+        known.count.held().saturating_sub(allowed).into()
+    }
+
+    fn dials_of(&self, address: u32) -> Vec<u32> {
+        let is_dial = |slot: &u32| self.slots[*slot].state == SlotState::Dialling;
+        self.siblings(address).filter(is_dial).collect()
+    }
+
+    fn is_at_work(&self, slot: &Slot) -> bool {
+        slot.state == SlotState::Busy || slot.owes_outcomes(&self.config)
+    }
+
     fn first_to_go(&self, address: u32, count: usize) -> Vec<u32> {
         let connected = self.siblings(address).filter(|&slot| self.slots[slot].state.is_connected());
         let mut ranked: Vec<_> = connected
             .map(|slot| {
                 let connection = &self.slots[slot];
-                let is_at_work =
-                    connection.state == SlotState::Busy || connection.owes_outcomes(&self.config);
-                (!self.has_outlived(slot), is_at_work, connection.since, slot)
+                (!self.has_outlived(slot), self.is_at_work(connection), connection.since, slot)
             })
             .collect();
         ranked.sort_unstable();

@@ -68,10 +68,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         Some((Self::silence_end(slot, timeout), Reason::Silent))
     }
 
-    /// One that takes one item at a time is no suspect.
     fn suspicion_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
-        let suspect_after =
-            self.config.silence.suspect_after.filter(|_| !self.addresses.suspicions.takes_one(index))?;
+        let suspect_after = self.config.silence.suspect_after.filter(|_| self.may_be_suspected(index))?;
         Some((Self::silence_end(&self.slots[index], suspect_after), Reason::Suspect))
     }
 
@@ -106,6 +104,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 }
                 DeadlineKind::Backoff(index) => self.on_earliest_dial(index),
                 DeadlineKind::Rest(index) => self.on_rest_deadline(index),
+                DeadlineKind::Surplus(index) => self.on_calm(index),
                 DeadlineKind::FailFast => self.on_fail_fast(),
                 DeadlineKind::Close => self.on_close_deadline(),
             }

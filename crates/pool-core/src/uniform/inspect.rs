@@ -22,7 +22,8 @@ pub enum AddressState {
     Busy,
     /// It is connected, and rests for what its replies said.
     Resting,
-    /// Its connections are silent while they owe outcomes, and no other is there.
+    /// Its connections are silent while they owe outcomes, and no other is there, or they have all in flight that they
+    /// may.
     Suspect,
     /// It is being dialled and has no connection yet.
     Dialling,
@@ -204,6 +205,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             AddressState::Departed
         } else if known.count.connected() > 0 && rest.is_some() {
             AddressState::Resting
+        } else if known.count.connected() > 0 && node.standing.is_full() {
+            AddressState::Suspect
         } else if known.count.ready > 0 {
             AddressState::Ready
         } else if known.count.busy > 0 {

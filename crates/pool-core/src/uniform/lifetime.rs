@@ -81,6 +81,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         self.addresses.get_mut(address).replacement = Replacement::Awaited;
         self.update_siblings_deadlines(address);
+        // There may be one already, that was made beside a suspect.
+        self.finish_replacement(address);
         self.update_dialling(address);
     }
 

@@ -196,6 +196,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.rings.remove_address(index);
         self.balancer.on_left(AddressId(key), self.now);
         self.keep_rest_only(index);
+        self.watch_suspects(index);
         self.update_dialling(index);
         self.forget_if_done(index);
     }

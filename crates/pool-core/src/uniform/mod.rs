@@ -354,11 +354,10 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     #[cold]
     fn on_rare_outcome(&mut self, id: SlotId, outcome: &Outcome) {
+        self.count_end(id.0.index, outcome);
         self.update_deadline(id.0.index);
-        match outcome {
-            Outcome::Success { .. } => self.count_success(id.0.index),
-            Outcome::Cancelled => self.count_cancelled(id.0.index),
-            _ => {}
+        if matches!(outcome, Outcome::Success { .. }) {
+            self.count_success(id.0.index);
         }
         self.judge(id, outcome);
         self.hear(id, outcome.is_answer());

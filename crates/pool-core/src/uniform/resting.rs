@@ -128,7 +128,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
         let rests = &self.addresses.rests;
         let is_resting = rests.under_way(address).is_some() || rests.sent_earlier.contains_key(&slot);
-        let is_special = is_resting || self.is_watched(address);
+        let is_special = is_resting || self.is_watched(address) || self.has_abandoned(slot);
         let evidence = &mut self.slots[slot].evidence;
         evidence.awaits_success = is_special || evidence.trust != Trust::Proven;
     }

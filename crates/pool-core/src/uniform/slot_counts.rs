@@ -46,6 +46,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A slot enters another state: all that is counted by state is counted here.
     pub(super) fn change_state(&mut self, index: u32, state: SlotState) {
         self.count_exit(index);
+        self.lifetimes.forget(index);
         let slot = &mut self.slots[index];
         slot.state = state;
         slot.since = self.now;
@@ -122,7 +123,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if state.is_connected() {
             let is_last = self.addresses.get(address).count.connected() == 1;
             self.rings.slot_disconnected(address, is_last);
-            self.lifetimes.forget(index);
         }
         let count = &mut self.addresses.get_mut(address).count;
         match state {

@@ -247,6 +247,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = self.slots[index].address;
         let slot = SlotId(self.slots.key(index));
         self.change_state(index, SlotState::Draining);
+        self.lose_probe(address, slot);
         self.watch_suspects(address);
         self.cancel_replacement(address);
         let (name, id) = (self.addresses.get(address).address.clone(), self.addresses.id(address));
@@ -264,6 +265,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A slot is vacant again, whatever the reason.
     fn end_slot(&mut self, index: u32, end: SlotEnd) {
         self.count_exit(index);
+        self.lifetimes.forget(index);
         let id = SlotId(self.slots.key(index));
         self.leave_unready(index);
         let slot = self.slots.remove(index);

@@ -13,11 +13,12 @@ use core::time::Duration;
 
 use super::Uniform;
 use crate::balance::Balance;
+use crate::deadline_queue::DeadlineKind;
 use crate::ids::SlotId;
 use crate::instant::Instant;
-use crate::outcome::FailureKind;
+use crate::outcome::{FailureKind, Outcome};
 use crate::output::{Event, Output};
-use crate::reason::SlotEnd;
+use crate::reason::{DrainReason, SlotEnd};
 use crate::rings::Allowance;
 #[cfg(doc)]
 use crate::silence::Silence;
@@ -32,10 +33,12 @@ pub(super) struct Suspicions {
     ready: BTreeSet<u32>,
     /// How many items in flight nobody waits for, by slot.
     abandoned: BTreeMap<u32, u32>,
+    /// Of slots whose items are cancelled.
+    cancels: BTreeMap<u32, Cancels>,
     limits: InFlightLimits,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Suspicion {
     /// How many of its connections are suspects.
     suspects: u16,
@@ -43,6 +46,20 @@ struct Suspicion {
     in_flight_max: u32,
     /// It has as many, and one more tries it, over this connection.
     probe: Option<SlotId>,
+    /// When connections that it has too many may go, if there are suspects no more; `NEVER` before that.
+    calm_at: Instant,
+}
+
+/// Items of a slot that were in flight at a time, and were not cancelled since. As one that waits for all others waits
+/// longest, the oldest are taken to be cancelled first.
+#[derive(Clone, Copy, Debug)]
+struct Cancels {
+    since: Instant,
+    left: u32,
+}
+
+impl Suspicion {
+    const NONE: Self = Self { suspects: 0, in_flight_max: u32::MAX, probe: None, calm_at: Instant::NEVER };
 }
 
 /// How many items connections may have in flight at once. Those of a pool are of one kind, and most have the same
@@ -76,7 +93,7 @@ impl Suspicions {
     }
 
     pub(super) fn count_in(&mut self, address: u32) {
-        self.of.entry(address).or_default().suspects += 1;
+        self.of.entry(address).or_insert(Suspicion::NONE).suspects += 1;
     }
 
     pub(super) fn count_out(&mut self, address: u32) {
@@ -92,11 +109,6 @@ impl Suspicions {
         } else {
             self.ready.remove(&slot);
         }
-    }
-
-    /// Whether a connection takes one item at a time.
-    pub(super) fn takes_one(&self, slot: u32) -> bool {
-        self.limits.of(slot) == Some(1)
     }
 }
 
@@ -128,30 +140,35 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.update_dialling(address);
     }
 
-    /// A suspect has said something, or owes nothing any more. With another made beside it there may be one too many.
-    pub(super) fn clear_suspect(&mut self, index: u32) {
-        self.clear_suspect_of(index, self.connections_per_address());
+    /// Whether a connection becomes a suspect when it is silent: not if nobody waits behind its one item, nor if as many
+    /// as usual are suspects already.
+    pub(super) fn may_be_suspected(&self, index: u32) -> bool {
+        let suspicions = &self.addresses.suspicions;
+        let waits_alone =
+            suspicions.limits.of(index) == Some(1) && !suspicions.abandoned.contains_key(&index);
+        !waits_alone && suspicions.suspects(self.slots[index].address) < self.connections_per_address()
     }
 
-    /// The same, where its address was to have so many connections.
-    fn clear_suspect_of(&mut self, index: u32, connections: u16) {
+    /// A suspect has said something. What was made beside it goes later: it may be silent again.
+    pub(super) fn clear_suspect(&mut self, index: u32) {
         let address = self.slots[index].address;
         let was_ready = self.addresses.suspicions.ready.remove(&index);
         self.change_openness(index, if was_ready { SlotState::Ready } else { SlotState::Busy });
         self.tell_suspicion(index, false);
         self.watch_suspects(address);
-        if self.addresses.get(address).present && self.phase.keeps_connections() {
-            self.finish_replacement(address);
-            self.remove_surplus(address, connections);
-        }
         self.update_dialling(address);
     }
 
-    /// Nobody is suspected any more. An address was to have so many connections.
-    pub(super) fn clear_suspects(&mut self, connections: u16) {
-        let is_suspect = |index: &u32| self.slots[*index].state == SlotState::Suspect;
-        for index in self.slots.indices().into_iter().filter(is_suspect).collect::<Vec<_>>() {
-            self.clear_suspect_of(index, connections);
+    /// Who is no suspect by the settings in force is none any more.
+    pub(super) fn reconsider_suspects(&mut self) {
+        let suspect_after = self.config.silence.suspect_after;
+        let is_cleared = |index: &u32| {
+            let slot = &self.slots[*index];
+            let is_due = suspect_after.is_some_and(|after| Self::silence_end(slot, after) <= self.now);
+            slot.state == SlotState::Suspect && !is_due
+        };
+        for index in self.slots.indices().into_iter().filter(is_cleared).collect::<Vec<_>>() {
+            self.clear_suspect(index);
         }
     }
 
@@ -171,16 +188,59 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn watch_suspects(&mut self, address: u32) {
         let Some(suspicion) = self.addresses.suspicions.of.get(&address).copied() else { return };
         if suspicion.suspects == 0 {
-            self.addresses.suspicions.of.remove(&address);
-            self.update_standing(address);
-            return;
+            return self.calm(address, suspicion);
         }
         let in_flight_max = self.in_flight_max(address);
-        self.addresses.suspicions.of.insert(address, Suspicion { in_flight_max, ..suspicion });
+        self.set_calm_at(address, Instant::NEVER);
+        self.addresses
+            .suspicions
+            .of
+            .insert(address, Suspicion { in_flight_max, calm_at: Instant::NEVER, ..suspicion });
         for slot in self.siblings_now(address) {
             self.slots[slot].evidence.awaits_success = true;
+            self.update_deadline(slot);
         }
         self.update_standing(address);
+    }
+
+    /// There are no suspects any more. What was made beside them may be too much.
+    fn calm(&mut self, address: u32, suspicion: Suspicion) {
+        let known = self.addresses.get(address);
+        let has_too_many = known.count.held() > self.connections_per_address();
+        if has_too_many && known.present && self.phase.keeps_connections() {
+            self.addresses.suspicions.of.insert(address, Suspicion { probe: None, ..suspicion });
+            if suspicion.calm_at == Instant::NEVER {
+                self.set_calm_at(address, self.now + self.config.stable_after);
+            }
+        } else {
+            self.set_calm_at(address, Instant::NEVER);
+            self.addresses.suspicions.of.remove(&address);
+        }
+        for slot in self.siblings_now(address) {
+            self.update_deadline(slot);
+        }
+        self.update_standing(address);
+    }
+
+    fn set_calm_at(&mut self, address: u32, at: Instant) {
+        let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) else { return };
+        let before = core::mem::replace(&mut suspicion.calm_at, at);
+        if before != Instant::NEVER {
+            self.deadlines.disarm(before, DeadlineKind::Surplus(address));
+        }
+        if at != Instant::NEVER {
+            self.deadlines.arm(at, DeadlineKind::Surplus(address));
+        }
+    }
+
+    /// An address has had no suspects for a while. What it has too much of goes, as far as it is idle: a call that
+    /// waits is not to be lost for that.
+    pub(super) fn on_calm(&mut self, address: u32) {
+        if let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) {
+            suspicion.calm_at = Instant::NEVER;
+        }
+        self.remove_idle_surplus(address);
+        self.watch_suspects(address);
     }
 
     /// A connection may have so many items in flight. The first limit that is told is one for all.
@@ -188,39 +248,55 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let suspicions = &mut self.addresses.suspicions;
         let is_first = suspicions.limits.usual.is_none();
         suspicions.limits.set(index, items);
-        let address = self.slots[index].address;
-        let affected = suspicions.of.keys().copied().filter(|&other| is_first || other == address);
-        for address in affected.collect::<Vec<_>>() {
-            self.watch_suspects(address);
+        if is_first {
+            for address in suspicions.of.keys().copied().collect::<Vec<_>>() {
+                self.watch_suspects(address);
+            }
+        } else {
+            self.watch_suspects(self.slots[index].address);
+        }
+        if items == 1 && self.slots[index].state == SlotState::Suspect {
+            self.clear_suspect(index);
         }
         self.update_deadline(index);
     }
 
+    /// The connections of an address, suspects included, but for those that drain.
+    fn open(&self, address: u32) -> impl Iterator<Item = u32> {
+        let is_open = |slot: SlotState| slot.is_connected() || slot == SlotState::Suspect;
+        self.siblings(address).filter(move |&slot| is_open(self.slots[slot].state))
+    }
+
+    fn in_flight(&self, address: u32) -> u32 {
+        self.open(address).map(|slot| self.slots[slot].in_flight()).fold(0, u32::saturating_add)
+    }
+
     /// How many items the usual number of connections of an address may have in flight.
     fn in_flight_max(&self, address: u32) -> u32 {
-        let is_open = |slot: SlotState| slot.is_connected() || slot == SlotState::Suspect;
-        let open = self.siblings(address).filter(|&slot| is_open(self.slots[slot].state));
-        let most = open.filter_map(|slot| self.addresses.suspicions.limits.of(slot)).max();
+        let most = self.open(address).filter_map(|slot| self.addresses.suspicions.limits.of(slot)).max();
         most.map_or(u32::MAX, |most| most.saturating_mul(self.connections_per_address().into()))
     }
 
     /// How many items an address may get for what its connections owe.
     pub(super) fn allowance(&self, address: u32) -> Allowance {
         match self.addresses.suspicions.of.get(&address) {
-            None => Allowance::Share,
-            Some(suspicion) if self.rings.in_flight(address) < suspicion.in_flight_max => Allowance::Counted,
+            None | Some(Suspicion { suspects: 0, .. }) => Allowance::Share,
+            Some(suspicion) if self.in_flight(address) < suspicion.in_flight_max => Allowance::Counted,
             Some(Suspicion { probe: None, .. }) => Allowance::One,
             Some(_) => Allowance::Nothing,
         }
     }
 
     pub(super) fn is_watched(&self, address: u32) -> bool {
-        self.addresses.suspicions.of.contains_key(&address)
+        self.addresses.suspicions.suspects(address) > 0
     }
 
     /// An item was sent to an address that may have suspects. If it was one too many, it tries the address.
     pub(super) fn begin_probe(&mut self, address: u32, slot: SlotId, is_connected: bool) {
-        let in_flight = self.rings.in_flight(address);
+        if !self.is_watched(address) {
+            return;
+        }
+        let in_flight = self.in_flight(address);
         let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) else { return };
         if is_connected && in_flight > suspicion.in_flight_max {
             suspicion.probe.get_or_insert(slot);
@@ -233,8 +309,11 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// A connection has been heard of, or has come to know of the end of an item that nobody waits for.
     pub(super) fn hear(&mut self, id: SlotId, is_alive: bool) {
         let Slot { address, state, unreported, .. } = self.slots[id.0.index];
-        if state == SlotState::Suspect && (is_alive || unreported == 0) {
+        if state == SlotState::Suspect && is_alive {
             self.clear_suspect(id.0.index);
+        } else if state == SlotState::Suspect && unreported == 0 {
+            // It owes nothing any more, and nobody knows whether it would ever have said a word.
+            self.drain_slot(id.0.index, DrainReason::Silent);
         }
         let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) else { return };
         if suspicion.probe == Some(id) {
@@ -272,18 +351,51 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let is_news = before < in_flight;
         if is_news {
             self.addresses.suspicions.abandoned.insert(index, before + 1);
+            self.slots[index].evidence.awaits_success = true;
+            self.update_deadline(index);
         }
         is_news
     }
 
-    /// An item came to its end that nobody waited for, or was dropped.
-    pub(super) fn count_cancelled(&mut self, index: u32) {
-        if let Some(abandoned) = self.addresses.suspicions.abandoned.get_mut(&index) {
-            *abandoned -= 1;
+    /// An item has come to its end, perhaps one that nobody waited for.
+    pub(super) fn count_end(&mut self, index: u32, outcome: &Outcome) {
+        let suspicions = &mut self.addresses.suspicions;
+        if let Some(abandoned) = suspicions.abandoned.get_mut(&index) {
+            let left = *abandoned - u32::from(*outcome == Outcome::Cancelled);
+            *abandoned = left.min(self.slots[index].unreported);
             if *abandoned == 0 {
-                self.addresses.suspicions.abandoned.remove(&index);
+                suspicions.abandoned.remove(&index);
             }
         }
+        if !outcome.is_answer() {
+            self.shorten_silence(index);
+        }
+    }
+
+    /// An item was cancelled, or never left. The peer has said nothing, but it doesn't owe that item any more: silence
+    /// is not longer than the others were owed.
+    fn shorten_silence(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        let cancels = &mut self.addresses.suspicions.cancels;
+        if slot.unreported == 0 {
+            cancels.remove(&index);
+            return;
+        }
+        let before = cancels.get(&index).filter(|before| before.since >= slot.quiet_since);
+        let begun = Cancels { since: self.now, left: slot.unreported };
+        let after = match before {
+            Some(&Cancels { since, left: 1 }) => {
+                slot.quiet_since = since;
+                begun
+            }
+            Some(&Cancels { since, left }) => Cancels { since, left: left - 1 },
+            None => begun,
+        };
+        cancels.insert(index, after);
+    }
+
+    pub(super) fn has_abandoned(&self, index: u32) -> bool {
+        self.addresses.suspicions.abandoned.contains_key(&index)
     }
 
     /// A slot has ended.
@@ -291,6 +403,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let suspicions = &mut self.addresses.suspicions;
         suspicions.ready.remove(&id.0.index);
         suspicions.abandoned.remove(&id.0.index);
+        suspicions.cancels.remove(&id.0.index);
         suspicions.limits.others.remove(&id.0.index);
         self.lose_probe(address, id);
         self.watch_suspects(address);

@@ -86,6 +86,10 @@ pub(crate) struct Known {
     pub(crate) allowance: Allowance,
     /// It has all in flight that it may have, and one item more, over this connection.
     probe: Option<SlotId>,
+    /// It has had suspects, and may have too many connections for that.
+    has_had_suspects: bool,
+    /// When these may go.
+    calm_at: Option<Instant>,
 }
 
 /// What an address may get for what its connections owe.
@@ -146,6 +150,8 @@ pub(crate) struct Occupant {
     in_flight_max: Option<u32>,
     /// How many in flight nobody waits for.
     abandoned: u32,
+    /// Since when items were cancelled, and how many of those that were in flight then may be left.
+    cancels: Option<(Instant, u32)>,
     /// What a suspect was last told to be.
     was_ready: bool,
     pub(crate) dropped: Option<Dropped>,
@@ -180,14 +186,6 @@ impl Known {
         self.rest_under_way().is_none() && self.allowance == Allowance::Share
     }
 
-    /// Whether it is neither unfit nor full.
-    fn is_fit(&self) -> bool {
-        match self.rest_under_way() {
-            None => matches!(self.allowance, Allowance::Share | Allowance::Some),
-            Some(rest) => rest.reason == RestReason::Overloaded && self.place().is_some(),
-        }
-    }
-
     fn is_unfit(&self) -> bool {
         self.rest_under_way().is_some_and(|rest| rest.reason == RestReason::Unfit)
     }
@@ -220,6 +218,21 @@ impl Occupant {
         let is_done = |outcome: &Outcome| !matches!(outcome, Outcome::Unsent | Outcome::Cancelled);
         let is_any_done = self.answered_ever > 0 || self.outcomes.iter().any(is_done);
         !is_any_done && self.outcomes.contains(&Outcome::Cancelled)
+    }
+
+    /// An item was cancelled: those that were in flight before the first of as many cancels as there were are taken to
+    /// be gone.
+    fn shorten_silence(&mut self, now: Instant) {
+        let begun = (now, self.in_flight);
+        self.cancels = match self.cancels.filter(|(since, _)| *since >= self.spoke) {
+            _ if self.in_flight == 0 => None,
+            Some((since, 1)) => {
+                self.spoke = since;
+                Some(begun)
+            }
+            Some((since, left)) => Some((since, left - 1)),
+            None => Some(begun),
+        };
     }
 
     /// Whether it is connected, perhaps as a suspect.
@@ -365,8 +378,10 @@ struct Pending {
     connected: Option<SlotId>,
     /// Suspects that are none any more.
     cleared: BTreeSet<SlotId>,
-    /// Whose suspect was cleared: it may have one connection too many.
-    may_have_surplus: Option<u32>,
+    /// Suspects that owe nothing any more.
+    silent: BTreeSet<SlotId>,
+    /// Whose suspects were cleared for long: they may have connections too many.
+    may_have_surplus: BTreeSet<u32>,
     /// Whose suspects are given up.
     gives_up: Option<u32>,
     added: BTreeSet<u32>,
@@ -503,9 +518,9 @@ impl Reference {
         there.map(|address| self.known[address].priority).min()
     }
 
-    /// Whether an address is connected that is neither unfit nor full.
+    /// Whether an address is connected that doesn't rest as unfit.
     fn is_any_fit(&self) -> bool {
-        self.set.iter().any(|address| self.connected(*address) > 0 && self.known[address].is_fit())
+        self.set.iter().any(|address| self.connected(*address) > 0 && !self.known[address].is_unfit())
     }
 
     /// The connected addresses of the best priority that has some.
@@ -703,6 +718,7 @@ impl Reference {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
                     self.end_rests();
+                    self.end_calm();
                 }
                 let (now, known) = (self.now, self.known.iter());
                 let late = known.filter(|(_, known)| known.after_drain && known.retry_at <= now);
@@ -857,10 +873,11 @@ impl Reference {
             self.reconsider_replacement(address);
             self.update_allowance(address);
         }
-        if config.silence.suspect_after.is_none() {
-            let suspects = self.slots.iter().filter(|(_, slot)| slot.state == SlotState::Suspect);
-            self.pending.cleared = suspects.map(|(id, _)| *id).collect();
-        }
+        let (now, after) = (self.now, config.silence.suspect_after);
+        let suspects = self.slots.iter().filter(|(_, slot)| slot.state == SlotState::Suspect);
+        let cleared =
+            suspects.filter(|(_, slot)| after.is_none_or(|after| slot.silent_since() + after > now));
+        self.pending.cleared = cleared.map(|(id, _)| *id).collect();
         true
     }
 
@@ -927,7 +944,7 @@ impl Reference {
 
     /// Whether an address may have a connection too many.
     fn may_be_surplus(&self, address: u32) -> bool {
-        self.pending.reconfigured.is_some() || self.pending.may_have_surplus == Some(address)
+        self.pending.reconfigured.is_some() || self.pending.may_have_surplus.contains(&address)
     }
 
     fn on_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -1031,8 +1048,50 @@ impl Reference {
 
     // Suspects.
 
+    /// How many items an address has in flight, over connections that don't drain.
     fn in_flight(&self, address: u32) -> u32 {
-        self.occupants(address).map(|(_, slot)| slot.in_flight).sum()
+        let open = self.occupants(address).filter(|(_, slot)| slot.is_open());
+        open.map(|(_, slot)| u32::try_from(slot.told_in_flight()).expect("few")).sum()
+    }
+
+    /// What is made beside suspects may go once there were none for long.
+    fn end_calm(&mut self) {
+        for (address, known) in &mut self.known {
+            if known.calm_at.take_if(|at| *at <= self.now).is_some() {
+                self.pending.may_have_surplus.insert(*address);
+            }
+        }
+    }
+
+    /// How many connections and dials an address has too many.
+    fn surplus(&self, address: u32) -> usize {
+        let held = self.connected(address) + self.count(address, SlotState::Dialling);
+        held.saturating_sub(self.n())
+    }
+
+    /// The end of a step for addresses that have had suspects.
+    fn watch_surplus(&mut self) {
+        let keeps = matches!(self.phase, Phase::Open | Phase::Closing(_));
+        for address in self.known.keys().copied().collect::<Vec<_>>() {
+            let has_suspects = self.count(address, SlotState::Suspect) > 0;
+            let has_surplus = self.surplus(address) > 0 && self.is_present(address) && keeps;
+            let was_due = self.pending.may_have_surplus.contains(&address);
+            let (at, config) = (self.now + self.config.stable_after, &self.config);
+            let is_idle = |slot: &Occupant| slot.state.is_connected() && !slot.is_occupied(config);
+            let known = &self.known[&address];
+            if was_due && !has_suspects && has_surplus && !known.is_replacing && !known.may_be_replacing {
+                let may_go = self.occupants(address).any(|(_, slot)| is_idle(slot));
+                assert!(!may_go || self.may_be_whole_undialled, "surplus stays at {address}");
+            }
+            let known = self.known.get_mut(&address).expect("known");
+            if has_suspects {
+                (known.has_had_suspects, known.calm_at) = (true, None);
+            } else if known.has_had_suspects && has_surplus {
+                known.calm_at.get_or_insert(at);
+            } else {
+                (known.has_had_suspects, known.calm_at) = (false, None);
+            }
+        }
     }
 
     /// How many items as many connections as usual may have in flight.
@@ -1081,6 +1140,10 @@ impl Reference {
         }
         slot.in_flight_max = Some(items);
         self.in_flight_max.get_or_insert(items);
+        let slot = &self.slots[&id];
+        if slot.state == SlotState::Suspect && items == 1 {
+            self.pending.cleared.insert(id);
+        }
         for address in self.known.keys().copied().collect::<Vec<_>>() {
             self.update_allowance(address);
         }
@@ -1091,11 +1154,13 @@ impl Reference {
     fn hear(&mut self, id: SlotId, is_alive: bool) {
         let slot = &self.slots[&id];
         let address = slot.address;
-        if slot.state == SlotState::Suspect && (is_alive || slot.in_flight == 0) {
+        if slot.state == SlotState::Suspect && is_alive {
             self.pending.cleared.insert(id);
+        } else if slot.state == SlotState::Suspect && slot.in_flight == 0 {
+            self.pending.silent.insert(id);
         }
-        let others =
-            self.count(address, SlotState::Suspect) - usize::from(self.pending.cleared.contains(&id));
+        let is_gone = self.pending.cleared.contains(&id) || self.pending.silent.contains(&id);
+        let others = self.count(address, SlotState::Suspect) - usize::from(is_gone);
         let known = self.known.get_mut(&address).expect("known");
         if known.probe == Some(id) {
             known.probe = None;
@@ -1111,12 +1176,13 @@ impl Reference {
         let silence = self.now.saturating_duration_since(slot.silent_since());
         let suspect_after = self.config.silence.suspect_after.expect("somebody is suspected");
         assert!(self.is_timeout && slot.state.is_connected() && slot.owes_outcomes(&self.config));
-        let takes_one = slot.in_flight_max.or(self.in_flight_max) == Some(1);
-        assert!(silence >= suspect_after && !takes_one, "no suspect: {slot:?}");
+        let waits_alone = slot.in_flight_max.or(self.in_flight_max) == Some(1) && slot.abandoned == 0;
+        assert!(silence >= suspect_after && !waits_alone, "no suspect: {slot:?}");
         slot.was_ready = slot.state == SlotState::Ready;
         slot.fresh = false;
         self.may_be_whole_undialled = true;
         let address = slot.address;
+        assert!(self.count(address, SlotState::Suspect) < self.n(), "as many as usual are suspects");
         self.leave(id);
         self.slots.get_mut(&id).expect("live").state = SlotState::Suspect;
         self.lose_probe(address, id);
@@ -1133,7 +1199,6 @@ impl Reference {
             self.join(id);
         }
         self.update_allowance(address);
-        self.pending.may_have_surplus = Some(address);
     }
 
     /// Nothing is heard any more of an item that tried an address.
@@ -1184,6 +1249,10 @@ impl Reference {
         }
         if outcome == Outcome::Cancelled {
             slot.abandoned = slot.abandoned.saturating_sub(1);
+        }
+        slot.abandoned = slot.abandoned.min(slot.in_flight);
+        if !is_alive {
+            slot.shorten_silence(self.now);
         }
         let tally = &mut self.known.get_mut(&slot.address).expect("known").tally;
         if outcome == Outcome::Unsent {
@@ -1548,6 +1617,7 @@ impl Reference {
             sent_earlier: 0,
             in_flight_max: None,
             abandoned: 0,
+            cancels: None,
             was_ready: false,
             dropped: None,
         };
@@ -1679,7 +1749,7 @@ impl Reference {
                 assert_eq!(self.pending.drains_first.take(), Some(address), "its replacement was refused");
             }
             DrainReason::Lifetime => {
-                assert_eq!(self.connected(address), self.n(), "replaced before it drains");
+                assert!(self.connected(address) >= self.n(), "replaced before it drains");
                 // A suspect that is cleared, and what was made beside it, replace one before a dial for that is seen.
                 let is_seen = !self.may_be_whole_undialled;
                 assert!(is_seen || self.is_older_than_nine_tenths(slot.since, self.config.lifetime_max));
@@ -1687,6 +1757,7 @@ impl Reference {
                 assert!(!is_seen || known.is_replacing || known.may_be_replacing);
                 known.stop_replacing();
             }
+            DrainReason::Silent => assert!(self.pending.silent.remove(&id), "{id:?} owes something"),
             DrainReason::Surplus => {
                 assert!(self.may_be_surplus(address), "the settings are the same");
                 assert_eq!(self.count(address, SlotState::Dialling), 0, "dials go first");
@@ -1974,6 +2045,7 @@ impl Reference {
         let mut due: Vec<Instant> = self.slots.values().filter_map(|slot| self.deadline(slot)).collect();
         due.extend(self.known.values().map(|known| known.retry_at).filter(|at| *at > self.now));
         due.extend(self.known.values().filter_map(|known| known.rest?.until));
+        due.extend(self.known.values().filter_map(|known| known.calm_at));
         due.extend(self.fail_fast_at());
         if let Phase::Closing(deadline) = self.phase {
             due.push(deadline);
@@ -2002,9 +2074,9 @@ impl Reference {
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
                 let silent = self.silence_end(slot, self.config.silence.outcome_timeout);
-                let takes_one = slot.in_flight_max.or(self.in_flight_max) == Some(1);
-                let suspect_after = self.config.silence.suspect_after.filter(|_| !takes_one);
-                let suspect = self.silence_end(slot, suspect_after);
+                let waits_alone = slot.in_flight_max.or(self.in_flight_max) == Some(1) && slot.abandoned == 0;
+                let may_be = !waits_alone && self.count(slot.address, SlotState::Suspect) < self.n();
+                let suspect = self.silence_end(slot, self.config.silence.suspect_after.filter(|_| may_be));
                 [long, stable, lifetime, idle, silent, suspect].into_iter().flatten().min()
             }
         }
@@ -2054,7 +2126,8 @@ impl Reference {
         // Only a row that there was can end.
         self.pending.may_end_pace.clear();
         self.pending.may_drain_first = None;
-        self.pending.may_have_surplus = None;
+        self.watch_surplus();
+        self.pending.may_have_surplus.clear();
         if let Some(address) = self.pending.gives_up.take() {
             assert_eq!(self.count(address, SlotState::Suspect), 0, "the suspects of {address} are given up");
         }

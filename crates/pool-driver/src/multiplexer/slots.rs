@@ -51,11 +51,10 @@ impl<P: Seams> Multiplexer<P> {
     fn on_connected(&mut self, slot: SlotId) {
         self.core.handle_slot(slot, SlotEvent::Connected, self.now);
         match self.connections.in_flight_max(slot) {
-            Ok(Some(items)) => {
-                let items = u32::try_from(items).unwrap_or(u32::MAX);
+            Ok(items) => {
+                let items = items.and_then(|items| u32::try_from(items).ok()).unwrap_or(u32::MAX);
                 self.core.handle_in_flight_max(slot, items, self.now);
             }
-            Ok(None) => {}
             Err(failure) => self.end_failed(slot, failure),
         }
     }

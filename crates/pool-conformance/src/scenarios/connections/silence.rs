@@ -57,13 +57,19 @@ pub(crate) fn c8_cancels_alone_make_no_suspect() -> Script {
 }
 
 pub(crate) fn c8_cancels_end_no_silence() -> Script {
-    silent()
-        .send_some(4)
-        .advance(millis(150))
-        .finish(1, 1, Outcome::Cancelled)
-        .advance(millis(150))
-        .finish(1, 1, Outcome::Cancelled)
-        .expect_within(SUSPECT_AFTER, Suspected(1), 1)
+    connected(Script::new().with(SuspectAfter(secs(4))).behave(1, Conduct::KeepsItems), 1..=1)
+        .send_some(8)
+        .repeat(3, |script| script.advance(secs(1)).finish(1, 1, Outcome::Cancelled))
+        .expect_within(secs(2), Suspected(1), 1)
+}
+
+pub(crate) fn c8_a_suspect_that_owes_nothing_any_more_is_replaced() -> Script {
+    suspected(2)
+        .finish(1, 2, Outcome::Cancelled)
+        .expect(DrainReasons(1), "Silent")
+        .expect(BackOffs(1), 0)
+        .send_some(1)
+        .expect(ReceivedOver(1, 1), 1)
 }
 
 pub(crate) fn c8_a_peer_that_hangs_gets_no_more_to_do_than_its_limit_and_one_probe() -> Script {
