@@ -725,3 +725,14 @@ fn without_settings_nobody_is_suspected() {
     bench.advance(Duration::from_secs(100_000));
     assert_eq!(bench.state(slot), Some(SlotState::Ready));
 }
+
+#[test]
+fn a_connection_with_a_higher_limit_beside_a_suspect_makes_room() {
+    let (mut bench, suspect) = suspected(1);
+    limit(&mut bench, suspect, 2);
+    let beside = bench.dial(A);
+    bench.connected(beside);
+    bench.ready(beside);
+    send(&mut bench, beside, 2);
+    assert_eq!((bench.select(), bench.status(A).in_flight), (Some(beside), 3), "of {LIMIT}");
+}

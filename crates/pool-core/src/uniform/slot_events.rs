@@ -110,6 +110,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let id = self.addresses.id(address);
         self.outputs.push_back(Output::Event(Event::Connected { slot, address: name, id }));
         self.finish_replacement(address);
+        self.watch_suspects(address);
         self.settle();
     }
 

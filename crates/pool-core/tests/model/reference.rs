@@ -992,6 +992,8 @@ impl Reference {
                 known.fails_slowly = false;
                 slot.connected_episode = known.episode;
                 self.pending.connected = Some(id);
+                let address = slot.address;
+                self.update_allowance(address);
             }
             SlotEvent::Sent => self.on_sent(id),
             SlotEvent::Ready if state == SlotState::Busy => {
