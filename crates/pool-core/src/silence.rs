@@ -25,7 +25,8 @@ pub struct Silence {
     /// may try it; if that one is answered, the suspects are given up
     /// ([`SlotEnd::Silent`](crate::SlotEnd::Silent)).
     pub suspect_after: Option<Duration>,
-    /// A connection that is silent for so long is dropped: its peer doesn't answer. That is a failure of the
+    /// A connection that is silent for so long, and has owed something for as long, is dropped: its peer doesn't answer.
+    /// Of items that are cancelled the oldest are taken to be the first. That is a failure of the
     /// address, unless nobody waits for what is in flight
     /// ([`handle_abandoned`](crate::Uniform::handle_abandoned)). Off by default.
     pub outcome_timeout: Option<Duration>,

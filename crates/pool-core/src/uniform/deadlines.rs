@@ -13,7 +13,7 @@ use crate::outcome::FailureKind;
 use crate::random::Random;
 use crate::reason::SlotEnd;
 use crate::slab::SlabKey;
-use crate::slot::{Slot, SlotState};
+use crate::slot::SlotState;
 
 /// Why a slot has a deadline; the earlier in this list wins when two fall together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,7 +43,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         match slot.state {
             SlotState::Dropping => None,
             SlotState::Dialling => Some((slot.since + config.dial_timeout, Reason::DialTimeout)),
-            SlotState::Suspect => self.silence_deadline(slot),
+            SlotState::Suspect => self.silence_deadline(index),
             SlotState::Draining => Some((slot.since + config.drain_timeout, Reason::DrainTimeout)),
             SlotState::Busy | SlotState::Ready => {
                 let known = self.addresses.get(slot.address);
@@ -52,7 +52,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 let lifetime = self.lifetime_end(index).filter(|_| known.replacement == Replacement::None);
                 let lifetime = lifetime.map(|at| (at, Reason::Lifetime));
                 let quiet = if slot.owes_outcomes(config) {
-                    self.silence_deadline(slot).into_iter().chain(self.suspicion_deadline(index)).min()
+                    self.silence_deadline(index).into_iter().chain(self.suspicion_deadline(index)).min()
                 } else {
                     let idle_since = slot.quiet_since.max(slot.since);
                     let idle = config.idle_timeout;
@@ -63,9 +63,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    fn silence_deadline(&self, slot: &Slot) -> Option<(Instant, Reason)> {
+    fn silence_deadline(&self, index: u32) -> Option<(Instant, Reason)> {
         let timeout = self.config.silence.outcome_timeout?;
-        Some((Self::silence_end(slot, timeout), Reason::Silent))
+        Some((self.blame_at(index, timeout), Reason::Silent))
     }
 
     fn suspicion_deadline(&self, index: u32) -> Option<(Instant, Reason)> {

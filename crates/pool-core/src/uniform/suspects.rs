@@ -50,12 +50,14 @@ struct Suspicion {
     calm_at: Instant,
 }
 
-/// Items of a slot that were in flight at a time, and were not cancelled since. As one that waits for all others waits
-/// longest, the oldest are taken to be cancelled first.
+/// Items of a slot that were in flight at a time, and were not cancelled since. The oldest are taken to be cancelled
+/// first.
 #[derive(Clone, Copy, Debug)]
 struct Cancels {
     since: Instant,
     left: u32,
+    /// Nothing is owed from before this.
+    owed_since: Instant,
 }
 
 impl Suspicion {
@@ -368,30 +370,34 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
         }
         if !outcome.is_answer() {
-            self.shorten_silence(index);
+            self.count_cancel(index);
         }
     }
 
-    /// An item was cancelled, or never left. The peer has said nothing, but it doesn't owe that item any more: silence
-    /// is not longer than the others were owed.
-    fn shorten_silence(&mut self, index: u32) {
-        let slot = &mut self.slots[index];
+    /// An item was cancelled, or never left. The peer has said nothing, but it doesn't owe that item any more.
+    fn count_cancel(&mut self, index: u32) {
+        let slot = &self.slots[index];
         let cancels = &mut self.addresses.suspicions.cancels;
         if slot.unreported == 0 {
             cancels.remove(&index);
             return;
         }
         let before = cancels.get(&index).filter(|before| before.since >= slot.quiet_since);
-        let begun = Cancels { since: self.now, left: slot.unreported };
+        let begun = |owed_since| Cancels { since: self.now, left: slot.unreported, owed_since };
         let after = match before {
-            Some(&Cancels { since, left: 1 }) => {
-                slot.quiet_since = since;
-                begun
-            }
-            Some(&Cancels { since, left }) => Cancels { since, left: left - 1 },
-            None => begun,
+            Some(&Cancels { since, left: 1, .. }) => begun(since),
+            Some(&Cancels { since, left, owed_since }) => Cancels { since, left: left - 1, owed_since },
+            None => begun(slot.quiet_since),
         };
         cancels.insert(index, after);
+    }
+
+    /// When a connection that owes outcomes has been silent for too long: it has said nothing for that long, and owed
+    /// something from then on.
+    pub(super) fn blame_at(&self, index: u32, timeout: Duration) -> Instant {
+        let slot = &self.slots[index];
+        let owed_since = self.addresses.suspicions.cancels.get(&index).map(|cancels| cancels.owed_since);
+        Self::silence_end(slot, timeout).max(owed_since.unwrap_or(Instant::ZERO) + timeout)
     }
 
     pub(super) fn has_abandoned(&self, index: u32) -> bool {

@@ -152,6 +152,8 @@ pub(crate) struct Occupant {
     abandoned: u32,
     /// Since when items were cancelled, and how many of those that were in flight then may be left.
     cancels: Option<(Instant, u32)>,
+    /// From before this it owes nothing.
+    owed_since: Instant,
     /// What a suspect was last told to be.
     was_ready: bool,
     pub(crate) dropped: Option<Dropped>,
@@ -222,12 +224,12 @@ impl Occupant {
 
     /// An item was cancelled: those that were in flight before the first of as many cancels as there were are taken to
     /// be gone.
-    fn shorten_silence(&mut self, now: Instant) {
+    fn count_cancel(&mut self, now: Instant) {
         let begun = (now, self.in_flight);
         self.cancels = match self.cancels.filter(|(since, _)| *since >= self.spoke) {
             _ if self.in_flight == 0 => None,
             Some((since, 1)) => {
-                self.spoke = since;
+                self.owed_since = since;
                 Some(begun)
             }
             Some((since, left)) => Some((since, left - 1)),
@@ -1254,7 +1256,7 @@ impl Reference {
         }
         slot.abandoned = slot.abandoned.min(slot.in_flight);
         if !is_alive {
-            slot.shorten_silence(self.now);
+            slot.count_cancel(self.now);
         }
         let tally = &mut self.known.get_mut(&slot.address).expect("known").tally;
         if outcome == Outcome::Unsent {
@@ -1620,6 +1622,7 @@ impl Reference {
             in_flight_max: None,
             abandoned: 0,
             cancels: None,
+            owed_since: self.now,
             was_ready: false,
             dropped: None,
         };
@@ -1833,7 +1836,9 @@ impl Reference {
             SlotState::Busy | SlotState::Ready | SlotState::Suspect => {
                 let timeout =
                     self.config.silence.outcome_timeout.filter(|_| occupant.owes_outcomes(&self.config));
-                let is_over = timeout.is_some_and(|timeout| self.now >= occupant.silent_since() + timeout);
+                let is_over = timeout.is_some_and(|timeout| {
+                    self.now >= occupant.silent_since().max(occupant.owed_since) + timeout
+                });
                 let is_awaited = u64::from(occupant.abandoned) < occupant.told_in_flight();
                 let is_given_up =
                     occupant.state == SlotState::Suspect && self.pending.gives_up == Some(address);
@@ -2065,7 +2070,7 @@ impl Reference {
             SlotState::Dropping => None,
             SlotState::Dialling => Some(slot.since + self.config.dial_timeout),
             SlotState::Draining => Some(slot.since + self.config.drain_timeout),
-            SlotState::Suspect => self.silence_end(slot, self.config.silence.outcome_timeout),
+            SlotState::Suspect => self.blame_at(slot),
             SlotState::Busy | SlotState::Ready => {
                 let known = &self.known[&slot.address];
                 let is_in_row = known.short_lives > 0 && known.pace_episode == slot.pace_episode;
@@ -2075,13 +2080,19 @@ impl Reference {
                 let idle_since = slot.idle_since().max(slot.occupied_until);
                 let idle = self.config.idle_timeout.filter(|_| !slot.is_occupied(&self.config));
                 let idle = idle.map(|max| idle_since + max);
-                let silent = self.silence_end(slot, self.config.silence.outcome_timeout);
+                let silent = self.blame_at(slot);
                 let waits_alone = slot.in_flight_max.or(self.in_flight_max) == Some(1) && slot.abandoned == 0;
                 let may_be = !waits_alone && self.count(slot.address, SlotState::Suspect) < self.n();
                 let suspect = self.silence_end(slot, self.config.silence.suspect_after.filter(|_| may_be));
                 [long, stable, lifetime, idle, silent, suspect].into_iter().flatten().min()
             }
         }
+    }
+
+    /// The latest time at which a silence is too long.
+    fn blame_at(&self, slot: &Occupant) -> Option<Instant> {
+        let max = self.config.silence.outcome_timeout;
+        max.and_then(|timeout| Some(self.silence_end(slot, max)?.max(slot.owed_since + timeout)))
     }
 
     /// The latest time at which so long a silence is over.
