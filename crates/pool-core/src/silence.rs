@@ -15,20 +15,22 @@ use crate::config_error::{ConfigError, check_optional_duration};
 #[non_exhaustive]
 pub struct Silence {
     /// A connection that is silent for so long is a suspect: it takes no new items, and another is made beside it.
-    /// When it says something, it is as good as before. Off by default; connections that take one item at a time
-    /// ([`handle_in_flight_max`](crate::Uniform::handle_in_flight_max)) are never suspects, as nothing waits behind
-    /// that item.
+    /// When it says something, it is as good as before, and what was made beside it goes later: once the address has
+    /// had no suspects for [`stable_after`](crate::Config::stable_after), as far as it is idle. A suspect that owes
+    /// nothing any more, and has said nothing, drains. Off by default.
     ///
-    /// At most [`connections_per_address`](crate::Config::connections_per_address) are made beside suspects of an
-    /// address. And while there is one, the address has no more items in flight than that many connections may
-    /// have: a peer that hangs gets no more to do, however impatient callers are. When it has as many, one item more
-    /// may try it; if that one is answered, the suspects are given up
+    /// At most [`connections_per_address`](crate::Config::connections_per_address) of an address are suspects. And
+    /// while there is one, the address has no more items in flight than that many connections
+    /// [may have](crate::Uniform::handle_in_flight_max): a peer that hangs gets no more to do, however impatient callers
+    /// are. When it has as many, one item more may try it; if that one is answered, the suspects are given up
     /// ([`SlotEnd::Silent`](crate::SlotEnd::Silent)).
+    ///
+    /// A connection that takes one item at a time is a suspect only when nobody waits for that item: nothing waits
+    /// behind it.
     pub suspect_after: Option<Duration>,
     /// A connection that is silent for so long, and has owed something for as long, is dropped: its peer doesn't answer.
-    /// Of items that are cancelled the oldest are taken to be the first. That is a failure of the
-    /// address, unless nobody waits for what is in flight
-    /// ([`handle_abandoned`](crate::Uniform::handle_abandoned)). Off by default.
+    /// Of items that are cancelled the oldest are taken to be the first. It is a failure of the address, unless nobody
+    /// waits for what is in flight ([`handle_abandoned`](crate::Uniform::handle_abandoned)). Off by default.
     pub outcome_timeout: Option<Duration>,
 }
 

@@ -52,8 +52,9 @@ use re_resolution::ReResolution;
 /// the same outputs.
 ///
 /// **In:** [`handle_addresses`](Self::handle_addresses), [`handle_slot`](Self::handle_slot),
-/// [`handle_answered`](Self::handle_answered), [`handle_outcome`](Self::handle_outcome), [`set_demand`](Self::set_demand),
-/// [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
+/// [`handle_answered`](Self::handle_answered), [`handle_abandoned`](Self::handle_abandoned),
+/// [`handle_outcome`](Self::handle_outcome), [`handle_in_flight_max`](Self::handle_in_flight_max),
+/// [`set_demand`](Self::set_demand), [`handle_timeout`](Self::handle_timeout), [`retry_now`](Self::retry_now),
 /// [`handle_config`](Self::handle_config), [`close`](Self::close). All take the time; one that is earlier
 /// than the latest seen counts as the latest.
 ///

@@ -27,7 +27,7 @@ use crate::slot::{Input, Slot, SlotState, Transition, transition};
 /// What is known of suspects, and of slots with items that nobody waits for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suspicions {
-    /// The addresses that have suspects.
+    /// The addresses that have suspects, or had some a moment ago.
     of: BTreeMap<u32, Suspicion>,
     /// The suspects that were last told to be ready.
     ready: BTreeSet<u32>,
