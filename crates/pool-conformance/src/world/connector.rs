@@ -55,7 +55,7 @@ impl Future for Dialling {
         this.waker = Some(cx.waker().clone());
         let dial = this.servers.poll_dial(this.address, cx.waker().clone());
         let end: fn(&Link) = match dial {
-            Dial::Accept | Dial::AcceptOnce | Dial::PanicInDrop | Dial::PanicInCall => |_| {},
+            Dial::Accept | Dial::AcceptOnce | Dial::PanicInDrop => |_| {},
             Dial::AcceptAfter(delay) => {
                 let servers = &this.servers;
                 ready!(Pin::new(this.delay.get_or_insert_with(|| servers.sleep(delay))).poll(cx));
@@ -64,7 +64,8 @@ impl Future for Dialling {
             Dial::AcceptThenDie => Link::break_off,
             Dial::AcceptThenClose => Link::hang_up,
             Dial::AcceptThenGoAway => Link::go_away,
-            Dial::Refuse => return Poll::Ready(Err("connection refused".into())),
+            // A dial that was called before connectors began to panic makes no connection either.
+            Dial::Refuse | Dial::PanicInCall => return Poll::Ready(Err("connection refused".into())),
             Dial::Hang => return Poll::Pending,
             Dial::PanicInFuture => this.servers.calls().panic("of a dial"),
         };
