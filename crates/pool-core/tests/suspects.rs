@@ -653,6 +653,14 @@ fn a_suspect_by_settings_that_are_no_longer_in_force_is_none() {
 }
 
 #[test]
+fn a_suspect_whose_only_item_is_abandoned_stays_one_when_it_is_told_to_take_one_at_a_time() {
+    let (mut bench, suspect) = suspected(1);
+    abandon(&mut bench, suspect);
+    limit(&mut bench, suspect, 1);
+    assert_eq!(bench.state(suspect), Some(SlotState::Suspect));
+}
+
+#[test]
 fn a_connection_that_turns_out_to_take_one_item_at_a_time_is_no_suspect() {
     let (mut bench, suspect, _) = suspected_and_another(1);
     limit(&mut bench, suspect, 1);

@@ -364,10 +364,7 @@ fn deliver<Request, Reply>(
     match responder.reply(reply) {
         Ok(()) => Outcome::Success { latency: Some(latency) },
         Err(reply) => {
-            drop(reply);
-            if let Some(orphans) = orphans {
-                orphans.remove();
-            }
+            discard_unwanted(reply, orphans);
             Outcome::Cancelled
         }
     }
@@ -386,16 +383,21 @@ fn deliver_judged<Request, Reply>(
         _ => responder.reply(reply),
     };
     if let Err(reply) = taken {
-        drop(reply);
-        if let Some(orphans) = orphans {
-            orphans.remove();
-        }
+        discard_unwanted(reply, orphans);
         // Nobody wants to know, but what it says of the address counts.
         if verdict == Verdict::Goodbye {
             return Outcome::Cancelled;
         }
     }
     verdict.outcome(Some(latency))
+}
+
+/// The caller of this reply has gone. It is no orphan any more, where these are counted.
+fn discard_unwanted<Reply>(reply: Reply, orphans: Option<&Arc<Orphans>>) {
+    drop(reply);
+    if let Some(orphans) = orphans {
+        orphans.remove();
+    }
 }
 
 /// Shows a reply by its protocol.

@@ -104,6 +104,11 @@ impl Suspicions {
         }
     }
 
+    /// Whether a connection takes one item at a time, and somebody waits for that.
+    fn has_one_that_is_awaited(&self, slot: u32) -> bool {
+        self.limits.of(slot) == Some(1) && !self.abandoned.contains_key(&slot)
+    }
+
     /// A suspect was told to be ready, or busy.
     pub(super) fn set_ready(&mut self, slot: u32, is_ready: bool) {
         if is_ready {
@@ -142,13 +147,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.update_dialling(address);
     }
 
-    /// Whether a connection becomes a suspect when it is silent: not if nobody waits behind its one item, nor if as many
+    /// Whether a connection becomes a suspect when it is silent: not if nothing waits behind its one item, nor if as many
     /// as usual are suspects already.
     pub(super) fn may_be_suspected(&self, index: u32) -> bool {
         let suspicions = &self.addresses.suspicions;
-        let waits_alone =
-            suspicions.limits.of(index) == Some(1) && !suspicions.abandoned.contains_key(&index);
-        !waits_alone && suspicions.suspects(self.slots[index].address) < self.connections_per_address()
+        let has_room = suspicions.suspects(self.slots[index].address) < self.connections_per_address();
+        has_room && !suspicions.has_one_that_is_awaited(index)
     }
 
     /// A suspect has said something. What was made beside it goes later: it may be silent again.
@@ -188,16 +192,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Brings up to date what an address may have in flight: call it when one of its connections becomes a suspect, is
     /// cleared, comes or goes.
     pub(super) fn watch_suspects(&mut self, address: u32) {
-        let Some(suspicion) = self.addresses.suspicions.of.get(&address).copied() else { return };
-        if suspicion.suspects == 0 {
-            return self.calm(address, suspicion);
-        }
-        let in_flight_max = self.in_flight_max(address);
+        let in_flight_max = match self.addresses.suspicions.of.get(&address) {
+            None => return,
+            Some(&suspicion @ Suspicion { suspects: 0, .. }) => return self.calm(address, suspicion),
+            Some(_) => self.in_flight_max(address),
+        };
         self.set_calm_at(address, Instant::NEVER);
-        self.addresses
-            .suspicions
-            .of
-            .insert(address, Suspicion { in_flight_max, calm_at: Instant::NEVER, ..suspicion });
+        if let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) {
+            suspicion.in_flight_max = in_flight_max;
+        }
         for slot in self.siblings_now(address) {
             self.slots[slot].evidence.awaits_success = true;
             self.update_deadline(slot);
@@ -257,7 +260,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         } else {
             self.watch_suspects(self.slots[index].address);
         }
-        if items == 1 && self.slots[index].state == SlotState::Suspect {
+        let is_exempt = self.addresses.suspicions.has_one_that_is_awaited(index);
+        if is_exempt && self.slots[index].state == SlotState::Suspect {
             self.clear_suspect(index);
         }
         self.update_deadline(index);

@@ -1145,7 +1145,7 @@ impl Reference {
         slot.in_flight_max = Some(items);
         self.in_flight_max.get_or_insert(items);
         let slot = &self.slots[&id];
-        if slot.state == SlotState::Suspect && items == 1 {
+        if slot.state == SlotState::Suspect && items == 1 && slot.abandoned == 0 {
             self.pending.cleared.insert(id);
         }
         for address in self.known.keys().copied().collect::<Vec<_>>() {
