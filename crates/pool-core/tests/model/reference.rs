@@ -1654,7 +1654,7 @@ impl Reference {
         slot.since = self.now;
         slot.fresh = false;
         let address = slot.address;
-        self.update_allowance(address);
+        self.lose_probe(address, id);
     }
 
     fn on_told(&mut self, event: &Event<u32>) {
