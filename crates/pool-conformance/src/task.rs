@@ -64,7 +64,7 @@ impl<R: Runtime> Future for Task<R> {
     }
 }
 
-/// A driver that a script can drop, and after each of whose polls the invariants are checked.
+/// A driver that a script can hold up or drop, and after each of whose polls the invariants are checked.
 struct WatchedDriver<R: Runtime> {
     driver: Option<ScenarioDriver<R>>,
     fixture: Arc<Fixture>,
@@ -77,14 +77,16 @@ impl<R: Runtime> WatchedDriver<R> {
         let Fixture { world, driver: watch, script, .. } = &*self.fixture;
         let _turn = watch.between_polls();
         watch.count_poll(self.is_over);
-        world.names.start_poll();
-        world.calls.start_poll();
         if self.is_over {
             return Poll::Ready(());
         }
         if watch.is_condemned(cx) {
             self.driver = None;
+        } else if watch.is_held() {
+            return Poll::Pending;
         }
+        world.names.start_poll();
+        world.calls.start_poll();
         let polled = self.driver.as_mut().map(|driver| Pin::new(driver).poll(cx));
         self.is_over = polled.is_none_or(|polled| polled.is_ready());
         self.invariants.check_after_poll();

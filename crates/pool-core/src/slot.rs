@@ -64,6 +64,10 @@ pub enum SlotEvent {
     /// The peer has said something, if only a part of a reply: it is alive. An answer says so, too; that nobody
     /// wants to know of an item any more does not.
     Progress,
+    /// The peer has said that its address can't do what it would be asked to, and no item was sent for that: what a
+    /// handshake finds out. The address rests as by [`Outcome::Unfit`](crate::Outcome::Unfit). Changes nothing while
+    /// it rests as unfit already.
+    Unfit,
     /// The connection asks to be replaced; it still has to flush and close.
     GoingAway,
     /// [`Output::Drop`](crate::Output::Drop) is carried out: the dial or connection is gone, and has told
@@ -113,7 +117,7 @@ impl SlotEvent {
             Self::Failed(_) => Input::Failed,
             Self::Closed => Input::Closed,
             Self::GoingAway => Input::GoingAway,
-            Self::Progress => Input::Progress,
+            Self::Progress | Self::Unfit => Input::Progress,
             Self::Dropped => Input::Dropped,
         }
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use pool_core::{
-    AddressState, Availability, Config, Event, FailureKind, Instant, Outcome, PickArgs, RestReason,
+    AddressState, Availability, Config, Event, FailureKind, Handled, Instant, Outcome, PickArgs, RestReason,
     SlotEvent, SlotId,
 };
 use support::{A, B, Bench, C, Peer, assert_jittered, config, eager, lazy, millis, prioritised, secs};
@@ -295,6 +295,61 @@ fn an_overloaded_address_that_says_that_it_is_unfit_is_unfit() {
     bench.advance(secs(1));
     answer(&mut bench, A, OVERLOADED);
     assert_eq!(bench.sends(2), [A; 2]);
+}
+
+// Found unfit by the dial.
+
+#[test]
+fn an_address_that_a_dial_finds_unfit_rests_before_its_first_item() {
+    let mut bench = Bench::new(eager(2));
+    bench.set([A]);
+    for _ in 0..2 {
+        let dial = bench.dial(A);
+        bench.connected(dial);
+        bench.event(dial, SlotEvent::Unfit);
+        bench.ready(dial);
+    }
+    let rests = rests(&mut bench);
+    assert_eq!(rests.len(), 1, "each connection finds it out, and it counts once");
+    assert_jittered(rests[0].1.saturating_duration_since(bench.now), millis(100));
+    assert_eq!((bench.select(), bench.status(A).failures, bench.open(A).len()), (None, 0, 2));
+    wait_out_rest(&mut bench, A);
+    assert_eq!(bench.send(), A);
+    assert_eq!(bench.select(), None, "one item tries it");
+}
+
+#[test]
+fn an_address_that_is_found_unfit_when_its_rest_is_over_rests_for_longer() {
+    let mut bench = Bench::up(eager(1), [A]);
+    for expected in [100, 160, 256] {
+        let slot = slot(&bench, A);
+        bench.event(slot, SlotEvent::Unfit);
+        let (reason, until) = rests(&mut bench)[0];
+        assert_eq!(reason, RestReason::Unfit);
+        assert_jittered(until.saturating_duration_since(bench.now), millis(expected));
+        wait_out_rest(&mut bench, A);
+    }
+}
+
+#[test]
+fn an_overloaded_address_that_a_dial_finds_unfit_is_unfit() {
+    let mut bench = resting(OVERLOADED, &[A]);
+    assert!(bench.select().is_some());
+    let slot = slot(&bench, A);
+    bench.event(slot, SlotEvent::Unfit);
+    assert_eq!(bench.select(), None);
+}
+
+#[test]
+fn nothing_is_found_unfit_before_it_is_connected_or_after_it_has_left_the_set() {
+    let mut bench = Bench::new(eager(1));
+    bench.set([A]);
+    let dial = bench.dial(A);
+    assert_eq!(bench.uniform.handle_slot(dial, SlotEvent::Unfit, bench.now), Handled::Invalid);
+    bench.connect(dial);
+    bench.set([B]);
+    bench.event(dial, SlotEvent::Unfit);
+    assert_eq!(rests(&mut bench), []);
 }
 
 // What shows something, and what doesn't.

@@ -101,6 +101,23 @@ impl<T, Request, Reply, C, P> CallConnection<T, Request, Reply, C, P> {
         self.with_progress_by(Some(mark))
     }
 
+    /// The handshake has found that this address can't do what it would be asked to: a replica where writes go. The
+    /// connection stays, and its address rests as by [`Unfit`](pool_driver::Verdict::Unfit) before it gets a call.
+    ///
+    /// ```
+    /// use pool_call::Pipelined;
+    ///
+    /// # fn connection<T>(transport: T, role: &str) -> Pipelined<T, String, String> {
+    /// let connection = Pipelined::new(transport);
+    /// if role == "slave" { connection.unfit() } else { connection }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unfit(mut self) -> Self {
+        self.ending.set_unfit();
+        self
+    }
+
     pub(super) fn with_progress_by(mut self, mark: Option<fn(&T) -> u64>) -> Self {
         self.hearing.set_mark(mark, self.exchange.transport());
         self

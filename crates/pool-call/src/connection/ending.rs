@@ -1,4 +1,4 @@
-//! How a connection ends, and who is told: a pool by events, another owner by the errors of the sink.
+//! What a connection tells of itself, up to its end: a pool by events, another owner by the errors of the sink.
 
 use pool_driver::ConnectionEvent;
 
@@ -11,6 +11,8 @@ use crate::error::ConnectionError;
 pub(crate) struct Ending {
     /// A pool polls for events. Reads are driven by that then, and by everything else otherwise.
     is_pooled: bool,
+    /// The dial has found that the address is unfit, and the pool is to be told.
+    is_unfit: bool,
     departure: Departure,
     end: Option<ConnectionEnd>,
 }
@@ -34,7 +36,7 @@ enum ConnectionEnd {
 
 impl Ending {
     pub(crate) fn new() -> Self {
-        Self { is_pooled: false, departure: Departure::No, end: None }
+        Self { is_pooled: false, is_unfit: false, departure: Departure::No, end: None }
     }
 
     /// A pool has polled for events.
@@ -64,6 +66,11 @@ impl Ending {
         if let Some(ConnectionEnd::Failed(error)) = &self.end { Some(error) } else { None }
     }
 
+    /// The dial has found that the address is unfit.
+    pub(crate) fn set_unfit(&mut self) {
+        self.is_unfit = true;
+    }
+
     /// The connection asks to be replaced, once.
     pub(crate) fn go_away(&mut self) {
         if self.departure == Departure::No {
@@ -90,7 +97,7 @@ impl Ending {
     /// Whether there is an event for a pool to poll for.
     #[inline]
     pub(crate) fn has_event(&self) -> bool {
-        self.is_pooled && (self.departure == Departure::Due || self.end.is_some())
+        self.is_pooled && (self.departure == Departure::Due || self.end.is_some() || self.is_unfit)
     }
 
     /// What a pool is told next, once it was told of all outcomes. The end is last, when no replies are owed;
@@ -99,6 +106,9 @@ impl Ending {
         &mut self,
         owes_replies: bool,
     ) -> Option<Result<ConnectionEvent<T>, ConnectionError>> {
+        if std::mem::take(&mut self.is_unfit) {
+            return Some(Ok(ConnectionEvent::Unfit));
+        }
         match &self.end {
             Some(_) if owes_replies => self.go_away(),
             Some(ConnectionEnd::Closed) => return Some(Ok(ConnectionEvent::Closed)),
@@ -134,6 +144,7 @@ mod tests {
         let event = ending.next_event(owes_replies)?;
         Some(match event {
             Ok(ConnectionEvent::<()>::GoingAway) => Ok("going away"),
+            Ok(ConnectionEvent::Unfit) => Ok("unfit"),
             Ok(ConnectionEvent::Closed) => Ok("closed"),
             Ok(_) => Ok("another event"),
             Err(ConnectionError::Blocked) => Err("blocked"),
@@ -156,6 +167,17 @@ mod tests {
         assert_eq!(next_event(&mut ending, true), Some(Ok("going away")));
         ending.go_away();
         assert_eq!(next_event(&mut ending, true), None);
+    }
+
+    #[test]
+    fn what_the_dial_has_found_is_told_once_and_first() {
+        let mut ending = pooled();
+        ending.set_unfit();
+        ending.go_away();
+        assert!(ending.has_event());
+        assert_eq!(next_event(&mut ending, false), Some(Ok("unfit")));
+        assert_eq!(next_event(&mut ending, false), Some(Ok("going away")));
+        assert_eq!(next_event(&mut ending, false), None);
     }
 
     #[test]

@@ -120,6 +120,14 @@ impl<S: Service<Request>, Request, Background, P> ServiceConnection<S, Request, 
         self
     }
 
+    /// The handshake has found that this address can't do what it would be asked to: a standby where writes go. The
+    /// connection stays, and its address rests as by [`Unfit`](pool_driver::Verdict::Unfit) before it gets a call.
+    #[must_use]
+    pub fn unfit(mut self) -> Self {
+        self.ending.set_unfit();
+        self
+    }
+
     /// The background, or whatever else reads for the service, counts by these what it reads: see `counted` of
     /// `pool-driver` (feature `codec`), which wraps the byte stream.
     ///

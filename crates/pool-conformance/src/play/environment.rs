@@ -93,6 +93,8 @@ pub(crate) fn play_harness<R: Runtime>(
     let World { log, balancer, ledger, .. } = world;
     match step {
         HarnessStep::DropDriver if fixture.ended().is_some() => return Err("the driver has ended".into()),
+        HarnessStep::HoldDriver => driver.hold(),
+        HarnessStep::ReleaseDriver => driver.release(),
         HarnessStep::DropDriver => driver.condemn(),
         HarnessStep::PanicObserver => log.spoil(),
         HarnessStep::PanicBalancer => balancer.spoil(),

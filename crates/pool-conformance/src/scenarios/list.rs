@@ -175,6 +175,7 @@ macro_rules! for_each_scenario {
             c8_a_silent_connection_gets_no_new_items_and_another_beside_it_does
             c8_a_suspect_that_says_something_takes_items_again
             c8_parts_of_a_reply_are_no_silence
+            c8_a_time_in_which_nobody_listens_is_no_silence
             c8_cancels_alone_make_no_suspect
             c8_cancels_end_no_silence
             c8_a_suspect_that_owes_nothing_any_more_is_replaced
@@ -287,6 +288,8 @@ macro_rules! for_each_scenario {
             h4_an_unfit_address_rests_and_keeps_its_connections
             h4_items_wait_for_an_unfit_address_where_nobody_else_is
             h4_a_worse_priority_takes_the_items_of_an_unfit_address
+            h4_an_address_that_the_dial_finds_unfit_gets_no_item
+            h4_one_item_tries_an_address_that_the_dial_found_unfit
             h4_one_item_tries_an_unfit_address_and_others_follow_its_success
             h4_the_item_that_waits_for_an_unfit_address_tries_it_when_its_rest_is_over
             h4_each_unfit_reply_in_a_row_doubles_the_rest_up_to_the_cap

@@ -384,6 +384,16 @@ impl Script {
         self.step(UserStep::Upgrade)
     }
 
+    /// From now on nobody polls the driver, as if another task kept its thread.
+    pub fn hold_driver(self) -> Self {
+        self.step(HarnessStep::HoldDriver)
+    }
+
+    /// The driver is polled again.
+    pub fn release_driver(self) -> Self {
+        self.step(HarnessStep::ReleaseDriver)
+    }
+
     /// The driver is dropped, also in the middle of its work.
     pub fn drop_driver(self) -> Self {
         self.step(HarnessStep::DropDriver)

@@ -61,6 +61,8 @@ pub(crate) enum StreamStep {
 /// What the harness itself does: to the driver and its other user code, to marks and a timer.
 #[derive(Clone, Debug)]
 pub(crate) enum HarnessStep {
+    HoldDriver,
+    ReleaseDriver,
     DropDriver,
     PanicObserver,
     PanicBalancer,

@@ -83,12 +83,13 @@ pub(super) enum Incoming {
 
 impl Link {
     pub(super) fn new(address: u16, index: usize, behaviour: Behaviour) -> Self {
+        let unfit = behaviour.is_unfit.then_some(Incoming::Event(ConnectionEvent::Unfit));
         let state = LinkState {
             behaviour,
             is_open: true,
             calls: CallLog::default(),
             items: LinkItems::default(),
-            incoming: VecDeque::new(),
+            incoming: unfit.into_iter().collect(),
             task: LinkTask::default(),
             has_refused: false,
             flushing: None,

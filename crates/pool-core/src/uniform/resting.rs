@@ -149,6 +149,14 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
+    /// A connection has found out by itself that its address is unfit. While it rests, that is no news: each of several
+    /// connections finds out.
+    pub(super) fn rest_as_unfit(&mut self, address: u32) {
+        let rest = self.addresses.rests.under_way(address);
+        let is_earlier = rest.is_some_and(|rest| rest.stage == Stage::Resting);
+        self.on_bad_reply(address, RestReason::Unfit, None, is_earlier);
+    }
+
     /// An overload of the same episode may ask for more time.
     fn extend_rest(&mut self, address: u32, rest: Rest, pause: Option<Duration>) {
         let Some(pause) = pause else { return };

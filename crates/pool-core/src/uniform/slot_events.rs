@@ -86,6 +86,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             SlotEvent::Connected => self.on_connected(index),
             SlotEvent::GoingAway => self.on_going_away(index),
             SlotEvent::Progress => self.on_progress(index),
+            SlotEvent::Unfit => self.on_unfit(index),
             _ => {
                 self.flip_ready(index, state);
                 // Only dials on demand depend on the difference between busy and ready.
@@ -131,6 +132,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
             SlotEvent::Busy => self.on_still_busy(index),
             SlotEvent::Progress => self.on_progress(index),
+            SlotEvent::Unfit if slot.state != SlotState::Dropping => self.on_unfit(index),
             _ => {}
         }
     }
@@ -144,6 +146,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.clear_suspect(index);
             self.settle();
         }
+    }
+
+    fn on_unfit(&mut self, index: u32) {
+        self.on_progress(index);
+        self.rest_as_unfit(self.slots[index].address);
+        self.settle();
     }
 
     /// A connection that is sent away as soon as it is made has failed: else it would be replaced

@@ -522,6 +522,7 @@ fn any_event() -> impl Strategy<Value = SlotEvent> {
         2 => Just(SlotEvent::Closed),
         2 => Just(SlotEvent::GoingAway),
         2 => Just(SlotEvent::Progress),
+        1 => Just(SlotEvent::Unfit),
         2 => Just(SlotEvent::Dropped),
     ]
 }

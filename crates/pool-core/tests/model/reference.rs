@@ -976,12 +976,18 @@ impl Reference {
             slot.was_ready = event == SlotEvent::Ready;
         }
         match event {
-            SlotEvent::Progress => {
+            SlotEvent::Progress | SlotEvent::Unfit => {
                 if slot.in_flight > 0 {
                     slot.spoke = self.now;
                 }
+                let address = slot.address;
                 if state == SlotState::Suspect {
                     self.pending.cleared.insert(id);
+                }
+                if event == SlotEvent::Unfit {
+                    let rest = self.known[&address].rest;
+                    let rests = rest.is_some_and(|rest| rest.stage == Stage::Resting);
+                    self.on_bad_reply(address, RestReason::Unfit, None, rests);
                 }
             }
             SlotEvent::Connected => {
@@ -1936,7 +1942,8 @@ impl Reference {
             assert!(known.short_lives > 0, "there was no row");
             known.short_lives = 0;
             if known.failures == 0 && paced.is_none() && !known.after_drain {
-                known.retry_at = Instant::ZERO;
+                // Nor does a pace count that was drawn before the row ended, in the same step.
+                (known.retry_at, known.drawn) = (Instant::ZERO, None);
                 self.is_out_of_order = true;
             }
             return;

@@ -69,9 +69,6 @@ impl<P: Seams> Multiplexer<P> {
         loop {
             match self.read(slot, &mut left, &mut unsent) {
                 None => break,
-                Some(Ok(ConnectionEvent::Progress)) => {
-                    self.core.handle_slot(slot, SlotEvent::Progress, self.now);
-                }
                 Some(Ok(ConnectionEvent::GoingAway)) => {
                     self.core.handle_slot(slot, SlotEvent::GoingAway, self.now);
                     // An open one is ordered to drain, and is polled again for that.
@@ -124,6 +121,12 @@ impl<P: Seams> Multiplexer<P> {
                     self.on_unsent(slot);
                 }
                 Ok(Some(Ok(ConnectionEvent::Answered { latency }))) => self.on_answered_item(slot, latency),
+                Ok(Some(Ok(ConnectionEvent::Progress))) => {
+                    self.core.handle_slot(slot, SlotEvent::Progress, self.now);
+                }
+                Ok(Some(Ok(ConnectionEvent::Unfit))) => {
+                    self.core.handle_slot(slot, SlotEvent::Unfit, self.now);
+                }
                 Ok(Some(Ok(ConnectionEvent::Abandoned))) => {
                     self.core.handle_abandoned(slot, self.now);
                 }
@@ -187,7 +190,7 @@ impl<P: Seams> Multiplexer<P> {
         let mut unsent = Vec::new();
         let mut others_left = OTHER_LAST_EVENTS_MAX;
         // Each item may be answered, abandoned and then finished.
-        let mut left = in_flight(self).saturating_mul(3) + OTHER_LAST_EVENTS_MAX;
+        let mut left = in_flight(self).saturating_mul(3).max(LAST_EVENTS_MAX);
         while in_flight(self) > 0 && left > 0 && others_left > 0 {
             match self.read(slot, &mut left, &mut unsent) {
                 Some(Ok(_)) => others_left -= 1,
@@ -222,7 +225,7 @@ impl<P: Seams> Multiplexer<P> {
             // Whatever it says of itself, the end comes; it only must not say so for ever.
             for _ in 0..OTHER_LAST_EVENTS_MAX {
                 match self.read(slot, &mut left, &mut unsent) {
-                    Some(Ok(ConnectionEvent::GoingAway | ConnectionEvent::Progress)) => {}
+                    Some(Ok(ConnectionEvent::GoingAway)) => {}
                     last => {
                         discard(last);
                         break;

@@ -169,6 +169,10 @@ pub enum ConnectionEvent<T> {
     /// The peer has said something, if only a part of a reply: it is alive. One that tells of an answer in the same
     /// poll leaves it out.
     Progress,
+    /// The peer has said that it can't do what it would be asked to, and no item was sent for that: a handshake that
+    /// finds a replica where writes go. Its address rests as by [`Outcome::Unfit`], before it gets an item if this is
+    /// the first that the connection tells.
+    Unfit,
     /// Nobody wants to know of an item any more, and the peer owes nothing for it, but it is not known yet whether the
     /// peer is rid of it: a stream of HTTP/2 that was reset. The item stays in flight until its outcome, which usually
     /// is [`Cancelled`](Outcome::Cancelled).
@@ -204,6 +208,7 @@ impl<T> ConnectionEvent<T> {
         match self {
             Self::Answered { latency } => ConnectionEvent::Answered { latency },
             Self::Progress => ConnectionEvent::Progress,
+            Self::Unfit => ConnectionEvent::Unfit,
             Self::Abandoned => ConnectionEvent::Abandoned,
             Self::Finished(outcome) => ConnectionEvent::Finished(outcome),
             Self::Failed { latency, error } => ConnectionEvent::Failed { latency, error },

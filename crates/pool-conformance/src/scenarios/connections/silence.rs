@@ -47,6 +47,20 @@ pub(crate) fn c8_parts_of_a_reply_are_no_silence() -> Script {
         .advance(secs(1))
 }
 
+pub(crate) fn c8_a_time_in_which_nobody_listens_is_no_silence() -> Script {
+    connected(Script::new().with(SuspectAfter(secs(4))).behave(1, Conduct::KeepsItemsUpTo(4)), 1..=1)
+        .never_above(Suspected(1), 0)
+        .send_some(1)
+        .expect(Received(1), 1)
+        .hold_driver()
+        .advance(secs(10))
+        .finish(1, 1, SUCCESS)
+        .release_driver()
+        .expect(InFlight(1), 0)
+        .send_some(1)
+        .expect(ReceivedOver(1, 0), 2)
+}
+
 pub(crate) fn c8_cancels_alone_make_no_suspect() -> Script {
     silent()
         .never_above(Suspected(1), 0)

@@ -139,6 +139,34 @@ pub(crate) fn h4_an_unfit_address_rests_and_keeps_its_connections() -> Script {
         .expect(BackOffs(1), 0)
 }
 
+pub(crate) fn h4_an_address_that_the_dial_finds_unfit_gets_no_item() -> Script {
+    let conducts = with_rests_of(AN_HOUR).behave(1, Conduct::Unfit).behave(2, Conduct::Answers(SUCCESS));
+    conducts
+        .with(ConnectionsPerAddress(3))
+        .never_above(Dials(1), 3)
+        .never_above(Received(1), 0)
+        .set_addresses([endpoint(1, 0, 1), endpoint(2, 0, 1)])
+        .send_some(20)
+        .expect(Received(2), 20)
+        .expect(Connected(1), 3)
+        .expect(AddressState(1), "resting")
+        .expect(Rests(1), 1)
+        .expect(BackOffs(1), 0)
+}
+
+pub(crate) fn h4_one_item_tries_an_address_that_the_dial_found_unfit() -> Script {
+    with_rests_of(secs(1))
+        .behave(1, Conduct::Unfit)
+        .behave(1, Conduct::KeepsItems)
+        .set_addresses([endpoint(1, 0, 1)])
+        .expect(Rests(1), 1)
+        .send_some(2)
+        .expect(Received(1), 1)
+        .finish(1, 1, SUCCESS)
+        .expect(Returned(1), 1)
+        .expect(Received(1), 2)
+}
+
 pub(crate) fn h4_items_wait_for_an_unfit_address_where_nobody_else_is() -> Script {
     connected(with_rests_of(AN_HOUR).behave(1, Conduct::KeepsItems), 1..=1)
         .send([1])
