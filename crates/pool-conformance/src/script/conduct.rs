@@ -30,8 +30,6 @@ pub enum Conduct {
     KeepsItemsUpTo(usize),
     /// As `KeepsItems`, and a close waits for what is kept.
     KeepsItemsAndWaits,
-    /// Those that are made from now on find that their address is unfit.
-    Unfit,
     /// They work as they should, and each item has this outcome as soon as it is flushed.
     Answers(Outcome),
     /// They work as they should until their first items are flushed, which have this outcome if there is one; then
@@ -62,7 +60,6 @@ impl Conduct {
                 (behaviour.keeps_items, behaviour.in_flight_max) = (true, Some(max));
             }
             Self::KeepsItemsAndWaits => (behaviour.keeps_items, behaviour.closes_when_done) = (true, true),
-            Self::Unfit => behaviour.is_unfit = true,
             Self::Answers(outcome) => {
                 *behaviour = Behaviour { outcome: Some(outcome), ..Behaviour::default() };
             }

@@ -65,8 +65,6 @@ pub struct Behaviour {
     pub keeps_items: bool,
     /// A close waits until the items that it keeps are finished.
     pub closes_when_done: bool,
-    /// It finds as soon as it is made that its address is unfit.
-    pub is_unfit: bool,
     /// What becomes of each item as soon as it is flushed, if the peer says so.
     pub outcome: Option<Outcome>,
     /// What the peer does after the first flush with items, and after what has become of these.
@@ -93,7 +91,6 @@ impl Default for Behaviour {
             wakes_itself: false,
             keeps_items: false,
             closes_when_done: false,
-            is_unfit: false,
             outcome: None,
             parting: None,
             returns_unflushed: false,

@@ -64,6 +64,7 @@ impl Future for Dialling {
             Dial::AcceptThenDie => Link::break_off,
             Dial::AcceptThenClose => Link::hang_up,
             Dial::AcceptThenGoAway => Link::go_away,
+            Dial::AcceptThenFindUnfit => Link::find_unfit,
             // A dial that was called before connectors began to panic makes no connection either.
             Dial::Refuse | Dial::PanicInCall => return Poll::Ready(Err("connection refused".into())),
             Dial::Hang => return Poll::Pending,

@@ -19,6 +19,8 @@ pub enum Dial {
     AcceptThenClose,
     /// The connection is up, and the peer asks for no items.
     AcceptThenGoAway,
+    /// The connection is up, and has found that its address is unfit.
+    AcceptThenFindUnfit,
     /// The dial fails.
     Refuse,
     /// No answer, ever.

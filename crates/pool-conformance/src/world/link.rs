@@ -83,13 +83,12 @@ pub(super) enum Incoming {
 
 impl Link {
     pub(super) fn new(address: u16, index: usize, behaviour: Behaviour) -> Self {
-        let unfit = behaviour.is_unfit.then_some(Incoming::Event(ConnectionEvent::Unfit));
         let state = LinkState {
             behaviour,
             is_open: true,
             calls: CallLog::default(),
             items: LinkItems::default(),
-            incoming: unfit.into_iter().collect(),
+            incoming: VecDeque::new(),
             task: LinkTask::default(),
             has_refused: false,
             flushing: None,
@@ -152,6 +151,11 @@ impl Link {
     /// The connection has something to tell, and wakes nobody for it.
     pub fn tell_unnoticed(&self, event: ConnectionEvent<Item>) {
         self.with(|state| state.incoming.push_back(Incoming::Event(event)));
+    }
+
+    /// The connection finds that its address is unfit.
+    pub fn find_unfit(&self) {
+        self.push(Incoming::Event(ConnectionEvent::Unfit));
     }
 
     /// A part of a reply comes.

@@ -7,7 +7,7 @@ use pool_driver::Outcome;
 use crate::scenarios::shared::{
     AN_HOUR, FAILURE, SUCCESS, connected, constant_backoff, endpoint, millis, secs,
 };
-use crate::script::{Conduct, Observation::*, Script, Setting::*};
+use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
 /// A driver may look at its sockets once more before it looks at the time.
 const A_BIT_OVER_A_SECOND: Duration = millis(1_100);
@@ -140,8 +140,9 @@ pub(crate) fn h4_an_unfit_address_rests_and_keeps_its_connections() -> Script {
 }
 
 pub(crate) fn h4_an_address_that_the_dial_finds_unfit_gets_no_item() -> Script {
-    let conducts = with_rests_of(AN_HOUR).behave(1, Conduct::Unfit).behave(2, Conduct::Answers(SUCCESS));
-    conducts
+    let servers =
+        with_rests_of(AN_HOUR).serve(1, Dial::AcceptThenFindUnfit).behave(2, Conduct::Answers(SUCCESS));
+    servers
         .with(ConnectionsPerAddress(3))
         .never_above(Dials(1), 3)
         .never_above(Received(1), 0)
@@ -156,7 +157,7 @@ pub(crate) fn h4_an_address_that_the_dial_finds_unfit_gets_no_item() -> Script {
 
 pub(crate) fn h4_one_item_tries_an_address_that_the_dial_found_unfit() -> Script {
     with_rests_of(secs(1))
-        .behave(1, Conduct::Unfit)
+        .serve(1, Dial::AcceptThenFindUnfit)
         .behave(1, Conduct::KeepsItems)
         .set_addresses([endpoint(1, 0, 1)])
         .expect(Rests(1), 1)
