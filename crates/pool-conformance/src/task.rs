@@ -9,6 +9,7 @@ use pool_driver::Runtime;
 
 use crate::fixture::{Fixture, ScenarioDriver};
 use crate::invariants::Invariants;
+use crate::world::Link;
 
 /// A future for an adapter to spawn: the driver of a pool, or a user of the pool.
 ///
@@ -89,6 +90,10 @@ impl<R: Runtime> WatchedDriver<R> {
         world.calls.start_poll();
         let polled = self.driver.as_mut().map(|driver| Pin::new(driver).poll(cx));
         self.is_over = polled.is_none_or(|polled| polled.is_ready());
+        if watch.take_was_held() {
+            // A runtime that was held up may look at its timers before it looks at its sockets.
+            world.servers.all_links().iter().for_each(Link::watch);
+        }
         self.invariants.check_after_poll();
         script.wake();
         if self.is_over { Poll::Ready(()) } else { Poll::Pending }

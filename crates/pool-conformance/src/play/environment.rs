@@ -93,7 +93,10 @@ pub(crate) fn play_harness<R: Runtime>(
     let World { log, balancer, ledger, .. } = world;
     match step {
         HarnessStep::DropDriver if fixture.ended().is_some() => return Err("the driver has ended".into()),
-        HarnessStep::HoldDriver => driver.hold(),
+        HarnessStep::HoldDriver => {
+            driver.hold();
+            world.servers.all_links().iter().for_each(Link::unwatch);
+        }
         HarnessStep::ReleaseDriver => driver.release(),
         HarnessStep::DropDriver => driver.condemn(),
         HarnessStep::PanicObserver => log.spoil(),

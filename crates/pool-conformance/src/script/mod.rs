@@ -384,12 +384,12 @@ impl Script {
         self.step(UserStep::Upgrade)
     }
 
-    /// From now on nobody polls the driver, as if another task kept its thread.
+    /// From now on nobody polls the driver or looks at its sockets, as if another task kept its thread.
     pub fn hold_driver(self) -> Self {
         self.step(HarnessStep::HoldDriver)
     }
 
-    /// The driver is polled again.
+    /// The driver is polled again, and after that its sockets are looked at.
     pub fn release_driver(self) -> Self {
         self.step(HarnessStep::ReleaseDriver)
     }

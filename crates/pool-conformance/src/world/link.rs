@@ -70,6 +70,8 @@ pub(super) struct LinkTask {
     waker: Option<Waker>,
     /// The task was not woken since its latest poll.
     is_waiting: bool,
+    /// Nobody looks at the socket: who is to be woken is, when somebody looks again.
+    is_unwatched: bool,
 }
 
 /// What a connection finds when it reads.
@@ -125,6 +127,22 @@ impl Link {
         let waker = self.with(|state| state.task.take_waker());
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// Nobody looks at the socket, as when the process stands still.
+    pub fn unwatch(&self) {
+        self.with(|state| state.task.is_unwatched = true);
+    }
+
+    /// Somebody looks at the socket again, and sees what has come.
+    pub fn watch(&self) {
+        let is_due = self.with(|state| {
+            let was_unwatched = std::mem::take(&mut state.task.is_unwatched);
+            was_unwatched && !state.incoming.is_empty()
+        });
+        if is_due {
+            self.wake();
         }
     }
 
@@ -404,6 +422,9 @@ impl LinkTask {
 
     /// The waker, if the task was not woken since its latest poll.
     fn take_waker(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.is_waiting) { self.waker.clone() } else { None }
+        if self.is_unwatched || !std::mem::take(&mut self.is_waiting) {
+            return None;
+        }
+        self.waker.clone()
     }
 }
