@@ -149,8 +149,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn on_unfit(&mut self, index: u32) {
-        self.on_progress(index);
+        // First it rests: a suspect that is unfit does not make its address usable for a moment.
         self.rest_as_unfit(self.slots[index].address);
+        self.on_progress(index);
         self.settle();
     }
 

@@ -1079,6 +1079,14 @@ impl Reference {
         held.saturating_sub(self.n())
     }
 
+    /// A connection is gone or a suspect no more: if nothing is left of what was made beside suspects, that is over.
+    fn end_surplus(&mut self, address: u32) {
+        if self.count(address, SlotState::Suspect) == 0 && self.surplus(address) == 0 {
+            let known = self.known.get_mut(&address).expect("known");
+            (known.has_had_suspects, known.calm_at) = (false, None);
+        }
+    }
+
     /// The end of a step for addresses that have had suspects.
     fn watch_surplus(&mut self) {
         let keeps = matches!(self.phase, Phase::Open | Phase::Closing(_));
@@ -1209,6 +1217,7 @@ impl Reference {
             self.join(id);
         }
         self.update_allowance(address);
+        self.end_surplus(address);
     }
 
     /// Nothing is heard any more of an item that tried an address.
@@ -1661,6 +1670,7 @@ impl Reference {
         slot.fresh = false;
         let address = slot.address;
         self.lose_probe(address, id);
+        self.end_surplus(address);
     }
 
     fn on_told(&mut self, event: &Event<u32>) {
@@ -1821,6 +1831,7 @@ impl Reference {
         (slot.state, slot.since, slot.fresh) = (SlotState::Dropping, self.now, false);
         slot.dropped = Some(Dropped { from: occupant.state, ends });
         self.lose_probe(occupant.address, id);
+        self.end_surplus(occupant.address);
         self.cancel_replacement(occupant.address);
     }
 
@@ -1880,6 +1891,7 @@ impl Reference {
         self.leave(id);
         self.slots.remove(&id);
         self.lose_probe(occupant.address, id);
+        self.end_surplus(occupant.address);
         self.known.get_mut(&occupant.address).expect("known").tally.lost += u64::from(occupant.in_flight);
         let last = occupant.dropped.as_ref().map_or(occupant.state, |dropped| dropped.from);
         let is_refused = last == SlotState::Dialling && self.is_replacement_refused(occupant.address, end);
