@@ -744,3 +744,27 @@ fn a_connection_with_a_higher_limit_beside_a_suspect_makes_room() {
     send(&mut bench, beside, 2);
     assert_eq!((bench.select(), bench.status(A).in_flight), (Some(beside), 3), "of {LIMIT}");
 }
+
+// Lifetimes.
+
+#[test]
+fn a_suspect_that_is_cleared_takes_the_place_of_a_connection_whose_lifetime_is_over() {
+    let mut config = watched(1);
+    (config.lifetime_max, config.silence.outcome_timeout) = (Some(secs(200)), None);
+    let mut bench = up(config, &[A]);
+    let old = bench.open(A)[0];
+    send(&mut bench, old, 1);
+    bench.advance(secs(5));
+    let young = bench.dial(A);
+    connect(&mut bench, young);
+    bench.succeed(old);
+    send(&mut bench, young, 1);
+    bench.advance(secs(5));
+    assert_eq!(bench.state(young), Some(SlotState::Suspect));
+    while bench.dials_to(A).is_empty() {
+        bench.advance(secs(1));
+    }
+    bench.event(young, SlotEvent::Progress);
+    assert_eq!(bench.draining(A), [old]);
+    assert_eq!(bench.state(young), Some(SlotState::Ready));
+}

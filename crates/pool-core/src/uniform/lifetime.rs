@@ -152,6 +152,19 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
+    /// A connection takes no items for now, and needs no replacement: if no other has outlived its lifetime, none is
+    /// replaced.
+    pub(super) fn spare_the_young(&mut self, address: u32) {
+        let is_old = |slot: u32| {
+            self.slots[slot].state.is_connected() && self.lifetime_end(slot).is_some_and(|end| end <= self.now)
+        };
+        if self.addresses.get(address).replacement == Replacement::Awaited
+            && !self.siblings(address).any(is_old)
+        {
+            self.stop_replacing(address);
+        }
+    }
+
     fn stop_replacing(&mut self, address: u32) {
         self.addresses.get_mut(address).replacement = Replacement::None;
         self.update_siblings_deadlines(address);

@@ -143,6 +143,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.tell_suspicion(index, true);
         self.lose_probe(address, SlotId(self.slots.key(index)));
         self.cancel_replacement(address);
+        self.spare_the_young(address);
         self.watch_suspects(address);
         self.update_dialling(address);
     }
@@ -161,6 +162,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let was_ready = self.addresses.suspicions.ready.remove(&index);
         self.change_openness(index, if was_ready { SlotState::Ready } else { SlotState::Busy });
         self.tell_suspicion(index, false);
+        self.finish_replacement(address);
         self.watch_suspects(address);
         self.update_dialling(address);
     }

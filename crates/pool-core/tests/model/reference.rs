@@ -1205,6 +1205,9 @@ impl Reference {
         self.slots.get_mut(&id).expect("live").state = SlotState::Suspect;
         self.lose_probe(address, id);
         self.cancel_replacement(address);
+        if !self.has_outlived(address) {
+            self.known.get_mut(&address).expect("known").stop_replacing();
+        }
     }
 
     fn on_cleared(&mut self, id: SlotId) {
