@@ -18,6 +18,17 @@ pub const SUSPECT_AFTER: Duration = Duration::from_secs(5);
 /// A connection that owes replies and gets none for this long is taken for dead.
 pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The default of [`items_per_turn`](pool_driver::PoolBuilder::items_per_turn) for pools of calls: 64.
+///
+/// Turns grow with the number of callers, and no write needs more.
+pub const ITEMS_PER_TURN: u32 = 64;
+
+/// The default of [`queue_size`](pool_driver::PoolBuilder::queue_size) for pools of calls: 1,024.
+///
+/// A thousand callers that call at the same time find room. With room for a hundred they take turns for it, which halves
+/// their rate.
+pub const QUEUE_SIZE: usize = 1_024;
+
 /// The default limit of calls in flight on one connection. It keeps a server busy over a link with a round
 /// trip of milliseconds, and a connection that dies takes no more calls than this with it.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;

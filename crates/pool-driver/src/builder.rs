@@ -348,13 +348,13 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Config::items_per_turn`]: 1 by default.
+    /// [`Config::items_per_turn`]: 1 by default, and 64 in pools of calls.
     pub fn items_per_turn(mut self, items: u32) -> Self {
         self.untyped.settings.config.items_per_turn = items;
         self
     }
 
-    /// How many items the pool holds that no connection has taken, at most; 100 by default. The
+    /// How many items the pool holds that no connection has taken, at most; 100 by default, and 1,024 in pools of calls. The
     /// number of handles doesn't change it.
     pub fn queue_size(mut self, items: usize) -> Self {
         self.untyped.settings.queue_size = items;

@@ -67,6 +67,8 @@ pub(crate) struct Rings {
     items_per_turn: u32,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
     sends: u64,
+    /// Items that have come to their end, modulo 2^64.
+    ends: u64,
     /// Of the drawn numbers.
     seed: u64,
 }
@@ -82,12 +84,26 @@ impl Rings {
             fit_slots: 0,
             items_per_turn,
             sends: 0,
+            ends: 0,
             seed,
         }
     }
 
+    /// Items sent whose end is not known.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.sends.wrapping_sub(self.ends)
+    }
+
     /// Turns that have begun are as long as the others: what was taken in them counts.
+    #[inline]
     pub(crate) fn set_items_per_turn(&mut self, items: u32) {
+        if items != self.items_per_turn {
+            self.change_items_per_turn(items);
+        }
+    }
+
+    #[cold]
+    fn change_items_per_turn(&mut self, items: u32) {
         let before = core::mem::replace(&mut self.items_per_turn, items);
         let tiers = core::iter::once(&mut self.active).chain(self.others.values_mut());
         for round in tiers.flat_map(Tier::rounds_mut) {
@@ -374,6 +390,7 @@ impl Rings {
     }
 
     pub(crate) fn count_outcomes(&mut self, address: u32, items: u32) -> AddressId {
+        self.ends = self.ends.wrapping_add(items.into());
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_sub(items);
         AddressId(SlabKey { index: address, generation: node.generation })

@@ -156,7 +156,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// replaced.
     pub(super) fn spare_the_young(&mut self, address: u32) {
         let is_old = |slot: u32| {
-            self.slots[slot].state.is_connected() && self.lifetime_end(slot).is_some_and(|end| end <= self.now)
+            self.slots[slot].state.is_connected()
+                && self.lifetime_end(slot).is_some_and(|end| end <= self.now)
         };
         if self.addresses.get(address).replacement == Replacement::Awaited
             && !self.siblings(address).any(is_old)

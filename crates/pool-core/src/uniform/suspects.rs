@@ -275,7 +275,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.siblings(address).filter(move |&slot| is_open(self.slots[slot].state))
     }
 
-    fn in_flight(&self, address: u32) -> u32 {
+    fn in_flight_over(&self, address: u32) -> u32 {
         self.open(address).map(|slot| self.slots[slot].in_flight()).fold(0, u32::saturating_add)
     }
 
@@ -289,7 +289,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub(super) fn allowance(&self, address: u32) -> Allowance {
         match self.addresses.suspicions.of.get(&address) {
             None | Some(Suspicion { suspects: 0, .. }) => Allowance::Share,
-            Some(suspicion) if self.in_flight(address) < suspicion.in_flight_max => Allowance::Counted,
+            Some(suspicion) if self.in_flight_over(address) < suspicion.in_flight_max => Allowance::Counted,
             Some(Suspicion { probe: None, .. }) => Allowance::One,
             Some(_) => Allowance::Nothing,
         }
@@ -304,7 +304,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if !self.is_watched(address) {
             return;
         }
-        let in_flight = self.in_flight(address);
+        let in_flight = self.in_flight_over(address);
         let Some(suspicion) = self.addresses.suspicions.of.get_mut(&address) else { return };
         if is_connected && in_flight > suspicion.in_flight_max {
             suspicion.probe.get_or_insert(slot);

@@ -71,6 +71,10 @@ impl Pair {
             Input::InFlightMax(slot, items) => {
                 Answer::Handled(self.uniform.handle_in_flight_max(*slot, *items, now))
             }
+            Input::Load(items) => {
+                self.uniform.set_load(*items);
+                Answer::Nothing
+            }
             Input::Demand(waiting) => {
                 self.uniform.set_demand(*waiting, now);
                 Answer::Nothing
@@ -257,6 +261,7 @@ enum Op {
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
+    Load(usize),
     Advance(u64),
     Oversleep(u64),
     Backwards(u64),
@@ -339,6 +344,7 @@ impl Pair {
                 }
             }
             Op::Demand(waiting) => self.input(&Input::Demand(*waiting)),
+            Op::Load(items) => self.input(&Input::Load(*items)),
             Op::Advance(millis) => self.advance(Duration::from_millis(*millis)),
             Op::Oversleep(millis) => {
                 self.now = self.now + Duration::from_millis(*millis);
@@ -569,6 +575,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),
+        3 => (0..12_usize).prop_map(Op::Load),
         10 => (0..1_500_u64).prop_map(Op::Advance),
         2 => (0..5_000_u64).prop_map(Op::Oversleep),
         1 => any::<u32>().prop_map(|nanos| Op::Backwards(nanos.into())),

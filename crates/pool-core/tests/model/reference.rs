@@ -25,6 +25,7 @@ pub(crate) enum Input {
     InFlightMax(SlotId, u32),
     Outcome(SlotId, Outcome),
     Demand(usize),
+    Load(usize),
     Timeout,
     RetryNow(u32),
     Close(Instant),
@@ -407,6 +408,8 @@ pub(crate) struct Reference {
     /// Every slot that ever was.
     pub(crate) used: Vec<SlotId>,
     pub(crate) demand: usize,
+    load: Option<usize>,
+    items_per_turn: u32,
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
     /// Failures of addresses in the set, since it last changed or was last asked for a refresh.
@@ -444,6 +447,7 @@ impl Reference {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             dials_max: config.dials_max as usize,
+            items_per_turn: config.items_per_turn,
             config,
             now: Instant::ZERO,
             set: BTreeSet::new(),
@@ -452,6 +456,7 @@ impl Reference {
             ids: BTreeMap::new(),
             used: Vec::new(),
             demand: 0,
+            load: None,
             phase: Phase::Open,
             availability: Availability::Waiting,
             missed_since: None,
@@ -650,7 +655,9 @@ impl Reference {
         let mut resting = self.set.iter().filter(|other| !self.known[other].is_well());
         !resting.any(|other| {
             let waits = self.retry_at(*other).is_none() && self.missing(*other, false) > 0;
-            waits && self.class(*other) == self.class(address) && self.rank(*other) < self.rank(address)
+            // One whose redial is spread may have to wait for longer, which is seen later.
+            let is_due = waits && self.known[other].drawn.is_none();
+            is_due && self.class(*other) == self.class(address) && self.rank(*other) < self.rank(address)
         })
     }
 
@@ -716,6 +723,7 @@ impl Reference {
                 answer = Answer::Handled(self.on_in_flight_max(*slot, *items));
             }
             Input::Demand(waiting) => self.demand = *waiting,
+            Input::Load(items) => self.change_turns(Some(*items), self.config.items_per_turn),
             Input::Timeout => {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
@@ -865,10 +873,7 @@ impl Reference {
                 slot.seen_until = slot.occupied_until;
             }
         }
-        for round in self.rings.values_mut().flat_map(|turns| &mut turns.rounds) {
-            // An address that has had enough for a turn has one item more.
-            round.taken = round.taken.min(config.items_per_turn - 1);
-        }
+        self.change_turns(self.load, config.items_per_turn);
         self.pending.reconfigured = Some(before);
         self.was_reconfigured = true;
         for address in self.known.keys().copied().collect::<Vec<_>>() {
@@ -881,6 +886,19 @@ impl Reference {
             suspects.filter(|(_, slot)| after.is_none_or(|after| slot.silent_since() + after > now));
         self.pending.cleared = cleared.map(|(id, _)| *id).collect();
         true
+    }
+
+    /// Turns are as long as what is under way allows: half of it, and the root of twice as much.
+    fn change_turns(&mut self, load: Option<usize>, max: u32) {
+        let allowed = load.map_or(max, |load| {
+            let longest = (1..=64_usize).filter(|items| items * 2 <= load && items * items <= load * 2);
+            longest.max().map_or(1, |items| u32::try_from(items).expect("few"))
+        });
+        (self.load, self.items_per_turn) = (load, allowed.min(max));
+        for round in self.rings.values_mut().flat_map(|turns| &mut turns.rounds) {
+            // An address that has had enough for a turn has one item more.
+            round.taken = round.taken.min(self.items_per_turn - 1);
+        }
     }
 
     fn reconsider_replacement(&mut self, address: u32) {
@@ -1236,7 +1254,7 @@ impl Reference {
         if let Some(place) = known.place() {
             let priority = known.priority;
             let turns = self.rings.get_mut(&(priority, place)).expect("it is ready");
-            let is_over = turns.take(address, self.config.items_per_turn);
+            let is_over = turns.take(address, self.items_per_turn);
             for place in [Place::Regular, Place::Spare] {
                 self.rings.entry((priority, place)).or_insert_with(Turns::new).has_started = true;
             }

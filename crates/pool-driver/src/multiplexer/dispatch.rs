@@ -10,8 +10,9 @@ use super::connections::Failure;
 use crate::driver::backlog::{Backlog, Items};
 use crate::error::BoxError;
 use crate::panic::{Panicked, guard};
-use crate::seams::Seams;
+use crate::seams::connection::Connection;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
+use crate::seams::{ConnectionOf, Seams};
 
 /// How far a batch has come. It is kept where a panic can't take it away: one `catch_unwind` serves a whole
 /// batch.
@@ -60,10 +61,16 @@ impl<P: Seams> Multiplexer<P> {
         max: usize,
         policy: &impl ItemPolicy<P::Item>,
     ) {
+        self.core.set_load(items.len() + self.in_flight());
         let left = self.dispatch_from(&mut items.returned(), max, policy);
         if !items.has_returned() && !self.held.has_returned() {
             self.dispatch_from(items.batch(), left, policy);
         }
+    }
+
+    /// Items whose replies are awaited, if connections tell of them.
+    pub(crate) fn in_flight(&self) -> usize {
+        if ConnectionOf::<P>::REPORTS_OUTCOMES { self.core.in_flight() } else { 0 }
     }
 
     /// Returns how many of `max` are left.
