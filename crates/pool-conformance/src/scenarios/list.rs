@@ -206,12 +206,13 @@ macro_rules! for_each_scenario {
             i3_items_in_a_row_are_shared_equally
             i3_items_that_come_one_by_one_are_shared_equally
             i3_the_connections_of_an_address_take_turns
-            i3_a_turn_can_be_of_several_items
+            i3_turns_of_several_items_are_shared_equally
+            i3_turns_are_short_where_little_is_under_way
             i3_an_address_that_joins_has_its_share_from_then_on
             i3_an_address_that_leaves_leaves_equal_shares_to_the_others
             i3_an_address_that_pauses_has_its_share_before_and_after
             i3_sets_that_come_all_the_time_do_not_start_the_round_afresh
-            i3_turns_become_longer_when_the_settings_say_so
+            i3_turns_become_longer_and_shorter_when_the_settings_say_so
             i4_an_item_that_a_connection_pushes_back_goes_to_another
             i4_an_item_that_is_pushed_back_goes_to_another_without_more_traffic
             i4_an_address_that_takes_nothing_delays_no_other

@@ -122,9 +122,11 @@ impl<P: Seams> Driver<P> {
     /// replies have just come. They run first, once, so that one write carries what all of them have. Returns whether
     /// that is about to happen.
     ///
-    /// An executor that runs a task at once which wakes itself makes nothing of this, and costs no more than a poll.
+    /// An executor that runs a task at once which wakes itself makes nothing of this, and costs no more than a poll. A
+    /// pool that closes has to know now what is in the queue.
     fn gathers(&mut self) -> bool {
-        self.has_gathered = !self.has_gathered && self.multiplexer.in_flight() > 0;
+        let has_others = self.multiplexer.in_flight() > 0 && self.multiplexer.end_reason().is_none();
+        self.has_gathered = has_others && !self.has_gathered;
         if self.has_gathered {
             self.shared.signal.raise();
         }

@@ -15,8 +15,8 @@ pub(crate) struct Bb8 {
     pools: Arc<Turns<bb8_redis::bb8::Pool<RedisConnectionManager>>>,
 }
 
-impl Bb8 {
-    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+impl Client for Bb8 {
+    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
         let mut pools = Vec::new();
         for server in servers {
             let manager = RedisConnectionManager::new(format!("redis://{server}"))?;
@@ -26,9 +26,7 @@ impl Bb8 {
         }
         Ok(Self { pools: Arc::new(Turns::new(pools)) })
     }
-}
 
-impl Client for Bb8 {
     async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
         let got = self.pools.call(async |pool| {
             let mut connection = pool.get().await.map_err(|_| Failure::Other)?;

@@ -15,8 +15,8 @@ pub(crate) struct ConnectionManagers {
     managers: Arc<Turns<ConnectionManager>>,
 }
 
-impl ConnectionManagers {
-    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+impl Client for ConnectionManagers {
+    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
         let mut managers = Vec::new();
         for _ in 0..CONNECTIONS_PER_SERVER {
             for server in servers {
@@ -26,9 +26,7 @@ impl ConnectionManagers {
         }
         Ok(Self { managers: Arc::new(Turns::new(managers)) })
     }
-}
 
-impl Client for ConnectionManagers {
     async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
         let get = async |manager: &ConnectionManager| manager.clone().get(KEY).await;
         self.managers.call(get).await.map_err(|_| Failure::Other)

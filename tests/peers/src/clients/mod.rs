@@ -7,6 +7,8 @@ mod turns;
 
 use std::net::SocketAddr;
 
+use pool_tokio::BoxError;
+
 pub(crate) use bb8::Bb8;
 pub(crate) use connection_manager::ConnectionManagers;
 pub(crate) use pool::{Pool, RetryingPool};
@@ -18,6 +20,9 @@ pub(crate) const KEY: &str = "key";
 
 /// A client of all servers, which many callers use at a time.
 pub(crate) trait Client: Clone + Send + Sync + 'static {
+    /// One that has all its connections, with its defaults but for their number.
+    fn connect(servers: &[SocketAddr]) -> impl Future<Output = Result<Self, BoxError>> + Send;
+
     /// What one of the servers has under [`KEY`].
     fn get(&self) -> impl Future<Output = Result<Option<Vec<u8>>, Failure>> + Send;
 

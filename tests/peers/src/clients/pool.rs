@@ -24,7 +24,13 @@ pub(crate) struct RetryingPool {
 }
 
 impl Pool {
-    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+    fn row(&self, server: SocketAddr) -> Option<AddressSnapshot<SocketAddr>> {
+        self.pool.snapshot().addresses.into_iter().find(|row| *row.address == server)
+    }
+}
+
+impl Client for Pool {
+    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
         let pool = call_pool_for(tcp(RespCodec::default()).pipelined())
             .connect_to_fixed(servers.iter().copied())
             .connections_per_address(CONNECTIONS_PER_SERVER)
@@ -33,18 +39,6 @@ impl Pool {
         Ok(Self { pool })
     }
 
-    fn row(&self, server: SocketAddr) -> Option<AddressSnapshot<SocketAddr>> {
-        self.pool.snapshot().addresses.into_iter().find(|row| *row.address == server)
-    }
-}
-
-impl RetryingPool {
-    pub(crate) async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        Ok(Self { pool: Pool::connect(servers).await? })
-    }
-}
-
-impl Client for Pool {
     async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
         value(self.pool.call(get()).await)
     }
@@ -59,6 +53,10 @@ impl Client for Pool {
 }
 
 impl Client for RetryingPool {
+    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        Ok(Self { pool: Pool::connect(servers).await? })
+    }
+
     async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
         value(self.pool.pool.call(get()).idempotent().await)
     }

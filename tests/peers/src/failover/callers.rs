@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use crate::clients::{Client, Failure};
-use crate::servers::life_of;
+use super::servers::life_of;
 
 /// Together 8,000 calls a second: many times less than what the servers can do, so that two of them
 /// do as well as three.

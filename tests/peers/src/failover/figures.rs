@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::callers::{CALLERS, CallRecord, End, PERIOD};
+use super::callers::{CALLERS, CallRecord, End, PERIOD};
 use crate::clients::Failure;
-use crate::servers::SECOND_LIFE;
+use super::servers::SECOND_LIFE;
 
 /// When the phases began, and the last one ended.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::callers::{CallRecord, End};
+use super::callers::{CallRecord, End};
 use crate::clients::Client;
-use crate::servers::{LIVES, SECOND_LIFE, VICTIM};
+use super::servers::{LIVES, SECOND_LIFE, VICTIM};
 
 /// What is known of the calls in each life of the servers.
 #[derive(Default, Debug)]

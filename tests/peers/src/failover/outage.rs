@@ -7,12 +7,12 @@ use pool_tokio::BoxError;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use crate::callers::Callers;
+use super::callers::Callers;
 use crate::clients::Client;
-use crate::figures::{Figures, Phases};
-use crate::ledger::Ledger;
-use crate::pauses::Pauses;
-use crate::servers::{self, SECOND_LIFE, VICTIM};
+use super::figures::{Figures, Phases};
+use super::ledger::Ledger;
+use super::pauses::Pauses;
+use super::servers::{self, SECOND_LIFE, VICTIM};
 
 /// How long each phase takes.
 #[derive(Clone, Copy)]

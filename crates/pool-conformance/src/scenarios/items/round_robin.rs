@@ -1,7 +1,7 @@
 //! I3: round-robin is exact.
 
-use crate::scenarios::shared::connected;
-use crate::script::{Dial, Observation::*, Script, Setting::*};
+use crate::scenarios::shared::{SUCCESS, connected};
+use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn i3_items_in_a_row_are_shared_equally() -> Script {
     connected(Script::new(), 1..=3)
@@ -30,15 +30,36 @@ pub(crate) fn i3_the_connections_of_an_address_take_turns() -> Script {
         .expect(ReceivedOver(1, 2), 10)
 }
 
-pub(crate) fn i3_a_turn_can_be_of_several_items() -> Script {
-    connected(Script::new().with(ItemsPerTurn(5)), 1..=1)
-        .send(0..5)
+/// Two addresses that keep what they get, and have got twenty items together.
+fn laden() -> Script {
+    connected(Script::new().behave(1, Conduct::KeepsItems).behave(2, Conduct::KeepsItems), 1..=2)
+        .send(1..=20)
+        .expect(Sent, 20)
+        .expect(Received(1), 10)
+        .expect(Received(2), 10)
+}
+
+pub(crate) fn i3_turns_of_several_items_are_shared_equally() -> Script {
+    laden()
+        .change_settings([ItemsPerTurn(5)])
+        .expect(ConfigApplied, 1)
+        .send(21..=80)
+        .expect(Received(1), 40)
+        .expect(Received(2), 40)
+}
+
+pub(crate) fn i3_turns_are_short_where_little_is_under_way() -> Script {
+    let answering = Script::new().behave(1, Conduct::Answers(SUCCESS)).behave(2, Conduct::Answers(SUCCESS));
+    connected(answering.with(ItemsPerTurn(64)), 1..=2)
+        .for_each(1..=10, |script, item| {
+            script
+                .send([item.into()])
+                .expect(Sent, u64::from(item))
+                .expect(InFlight(1), 0)
+                .expect(InFlight(2), 0)
+        })
         .expect(Received(1), 5)
-        .set_addresses([1, 2])
-        .expect(Ready(2), 1)
-        .send(5..25)
-        .expect(ReceivedItems(2), [10, 11, 12, 13, 14, 20, 21, 22, 23, 24])
-        .expect(ReceivedItems(1), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 18, 19])
+        .expect(Received(2), 5)
 }
 
 pub(crate) fn i3_an_address_that_joins_has_its_share_from_then_on() -> Script {
@@ -93,16 +114,15 @@ pub(crate) fn i3_sets_that_come_all_the_time_do_not_start_the_round_afresh() -> 
         .for_each(1..=4, |script, address| script.expect(Received(address), 5))
 }
 
-pub(crate) fn i3_turns_become_longer_when_the_settings_say_so() -> Script {
-    connected(Script::new(), 1..=2)
-        .send(0..4)
-        .expect(Received(1), 2)
-        .expect(Received(2), 2)
+pub(crate) fn i3_turns_become_longer_and_shorter_when_the_settings_say_so() -> Script {
+    laden()
         .change_settings([ItemsPerTurn(5)])
         .expect(ConfigApplied, 1)
-        .send(4..9)
-        .expect(Sent, 9)
-        .send(9..24)
-        .expect(Received(1), 12)
-        .expect(Received(2), 12)
+        .send(21..=40)
+        .expect(Sent, 40)
+        .change_settings([ItemsPerTurn(1)])
+        .expect(ConfigApplied, 2)
+        .send(41..=60)
+        .expect(Received(1), 30)
+        .expect(Received(2), 30)
 }
