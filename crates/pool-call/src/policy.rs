@@ -23,11 +23,11 @@ pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// Turns grow with the number of callers, and no write needs more.
 pub const ITEMS_PER_TURN: u32 = 64;
 
-/// The default of [`queue_size`](pool_driver::PoolBuilder::queue_size) for pools of calls: 1,024.
+/// The default of [`queue_size`](pool_driver::PoolBuilder::queue_size) for pools of calls: 16,384.
 ///
-/// A thousand callers that call at the same time find room. With room for a hundred they take turns for it, which halves
-/// their rate.
-pub const QUEUE_SIZE: usize = 1_024;
+/// A call that finds no room waits all the same, and to wait for room costs more: with room for a hundred a thousand
+/// callers have half the rate, and with room for a thousand ten thousand have two thirds of it.
+pub const QUEUE_SIZE: usize = 16_384;
 
 /// The default limit of calls in flight on one connection. It keeps a server busy over a link with a round
 /// trip of milliseconds, and a connection that dies takes no more calls than this with it.

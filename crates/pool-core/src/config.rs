@@ -87,8 +87,8 @@ pub struct Config {
     /// How many items an address takes at most before the turn passes on; 1 by default, 64 in pools of calls. Longer
     /// turns fill larger writes, which are cheaper.
     ///
-    /// A turn is no longer than half of what is [under way](crate::Uniform::set_load), nor than the square root of twice
-    /// as much: 1 for up to three items, 4 for 8, 11 for 64, 44 for 1,000. So a caller that is alone has exact turns.
+    /// A turn is no longer than a third of what is [under way](crate::Uniform::set_load), nor than the square root of
+    /// twice as much: 1 for up to five items, 2 for 8, 11 for 64, 44 for 1,000. So a caller that is alone has exact turns.
     /// Turns of one length give each of `k` addresses as many items, counted over whole turns: any `k * m` turns in a
     /// row are `m` for each.
     pub items_per_turn: u32,

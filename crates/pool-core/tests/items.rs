@@ -368,3 +368,41 @@ fn avoiding_the_only_address_there_is_selects_it_all_the_same() {
     bench.now = bench.now + millis(1);
     assert_eq!(bench.send(), A);
 }
+
+#[test]
+fn i3_turns_are_as_long_as_what_is_under_way_allows() {
+    let mut bench = Bench::up(config(|config| config.items_per_turn = 20), [A, B]);
+    let lengths = [(0, 1), (1, 1), (5, 1), (6, 2), (12, 4), (64, 11), (200, 20), (usize::MAX, 20)];
+    for (load, length) in lengths {
+        // The turn that has begun ends first.
+        let begun = bench.send();
+        while bench.send() == begun {}
+        bench.uniform.set_load(load);
+        let next = if begun == A { A } else { B };
+        while bench.send() != next {}
+        assert_eq!(bench.sends(length - 1), vec![next; length - 1], "{load}");
+        assert_ne!(bench.send(), next, "{load}");
+    }
+}
+
+#[test]
+fn i3_turns_of_one_length_are_shared_equally_wherever_counting_begins() {
+    let mut bench = Bench::up(config(|config| config.items_per_turn = 64), [A, B, C]);
+    bench.uniform.set_load(64);
+    for offset in 0..11 {
+        bench.sends(offset);
+        assert_eq!(bench.shares(66).into_values().collect::<Vec<_>>(), [22; 3]);
+    }
+}
+
+#[test]
+fn i3_a_load_that_changes_all_the_time_favours_nobody() {
+    let mut bench = Bench::up(config(|config| config.items_per_turn = 64), [A, B, C]);
+    let (mut counts, mut random) = (BTreeMap::new(), 1_u64);
+    for _ in 0..30_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bench.uniform.set_load((random >> 33) as usize % 90);
+        *counts.entry(bench.send()).or_insert(0_u32) += 1;
+    }
+    assert!(counts.values().all(|count| count.abs_diff(10_000) < 300), "{counts:?}");
+}

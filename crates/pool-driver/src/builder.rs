@@ -354,7 +354,7 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// How many items the pool holds that no connection has taken, at most; 100 by default, and 1,024 in pools of calls. The
+    /// How many items the pool holds that no connection has taken, at most; 100 by default, and 16,384 in pools of calls. The
     /// number of handles doesn't change it.
     pub fn queue_size(mut self, items: usize) -> Self {
         self.untyped.settings.queue_size = items;

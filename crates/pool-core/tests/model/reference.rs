@@ -888,10 +888,10 @@ impl Reference {
         true
     }
 
-    /// Turns are as long as what is under way allows: half of it, and the root of twice as much.
+    /// Turns are as long as what is under way allows: a third of it, and the root of twice as much.
     fn change_turns(&mut self, load: Option<usize>, max: u32) {
         let allowed = load.map_or(max, |load| {
-            let longest = (1..=64_usize).filter(|items| items * 2 <= load && items * items <= load * 2);
+            let longest = (1..=64_usize).filter(|items| items * 3 <= load && items * items <= load * 2);
             longest.max().map_or(1, |items| u32::try_from(items).expect("few"))
         });
         (self.load, self.items_per_turn) = (load, allowed.min(max));
