@@ -59,7 +59,7 @@ pub use call_pool::{CallPool, Calls, ReturnToCaller, WeakCallPool, call_pool_bui
 pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkCallingUntil};
 pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
-pub use policy::{FAIL_FAST_AFTER, ITEMS_PER_TURN, OUTCOME_TIMEOUT, QUEUE_SIZE, SUSPECT_AFTER};
+pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, QUEUE_SIZE, SUSPECT_AFTER};
 pub use protocol::{
     ByDebug, ByDefault, Classify, Describe, Expect, Incoming, Judge, Protocol, Replies, RepliesOnly, Rules,
 };

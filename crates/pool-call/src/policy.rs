@@ -18,11 +18,6 @@ pub const SUSPECT_AFTER: Duration = Duration::from_secs(5);
 /// A connection that owes replies and gets none for this long is taken for dead.
 pub const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of [`items_per_turn`](pool_driver::PoolBuilder::items_per_turn) for pools of calls: 64.
-///
-/// Turns grow with the number of callers, and no write needs more.
-pub const ITEMS_PER_TURN: u32 = 64;
-
 /// The default of [`queue_size`](pool_driver::PoolBuilder::queue_size) for pools of calls: 16,384.
 ///
 /// A call that finds no room waits all the same, and to wait for room costs more: with room for a hundred a thousand

@@ -92,6 +92,12 @@ pub trait Balance {
     /// address while there are some that can take an item.
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
 
+    /// Whether an address that was picked may have the rest of [its turn](crate::Config::items_per_turn) without being
+    /// picked again, where that is its turn. By default it may not.
+    fn keeps_turns(&self) -> bool {
+        false
+    }
+
     /// The address is in the set now.
     fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
         let _ = (address, attributes, now);
@@ -157,5 +163,10 @@ impl Balance for RoundRobin {
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
         let first = ring.first()?;
         if args.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
+    }
+
+    #[inline]
+    fn keeps_turns(&self) -> bool {
+        true
     }
 }

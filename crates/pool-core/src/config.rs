@@ -84,8 +84,8 @@ pub struct Config {
     pub refresh_interval_min: Duration,
     /// A larger address set is refused whole; 65,536 by default.
     pub addresses_max: usize,
-    /// How many items an address takes at most before the turn passes on; 1 by default, 64 in pools of calls. Longer
-    /// turns fill larger writes, which are cheaper.
+    /// How many items an address takes at most before the turn passes on; 64 by default. Longer turns fill larger writes,
+    /// which are cheaper; with 1 each item goes to another address.
     ///
     /// A turn is no longer than a third of what is [under way](crate::Uniform::set_load), nor than the square root of
     /// twice as much: 1 for up to five items, 2 for 8, 11 for 64, 44 for 1,000. So a caller that is alone has exact turns.
@@ -111,7 +111,7 @@ impl Default for Config {
             silence: Silence::default(),
             refresh_interval_min: Duration::from_secs(30),
             addresses_max: 65_536,
-            items_per_turn: 1,
+            items_per_turn: 64,
         }
     }
 }

@@ -235,15 +235,20 @@ impl Slot {
         }
     }
 
-    /// It was sent an item. Returns whether its timer is now set too late for the shortest silence that counts.
+    /// It was sent so many items. Returns whether its timer is now set too late for the shortest silence that counts.
     ///
     /// A new item gives no more time to a connection that owes outcomes already. One that owes none has to report on
     /// this one before long.
     #[inline]
-    pub(crate) fn count_sent(&mut self, shortest_silence: Option<Duration>, now: Instant) -> bool {
+    pub(crate) fn count_sent(
+        &mut self,
+        items: u32,
+        shortest_silence: Option<Duration>,
+        now: Instant,
+    ) -> bool {
         let is_watched = shortest_silence.is_some() && self.unreported > 0;
-        self.sent += 1;
-        self.unreported = self.unreported.wrapping_add(1);
+        self.sent += u64::from(items);
+        self.unreported = self.unreported.wrapping_add(items);
         if is_watched {
             return false;
         }

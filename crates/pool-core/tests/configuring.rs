@@ -469,6 +469,7 @@ fn a_smaller_limit_of_addresses_is_for_the_next_set() {
 fn turns_that_have_begun_become_longer_and_shorter() {
     let turns = |items| config(|config| config.items_per_turn = items);
     let mut bench = Bench::up(turns(2), [A, B]);
+    bench.uniform.set_load(100);
     let first = bench.send();
     bench.configure(turns(4));
     let second = if first == A { B } else { A };

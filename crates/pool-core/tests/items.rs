@@ -36,6 +36,7 @@ fn i3_a_turn_may_be_a_chunk_of_several_items_to_one_connection() {
         }),
         [A, B],
     );
+    bench.uniform.set_load(100);
     for _ in 0..8 {
         let slot = bench.select();
         let address = bench.send();

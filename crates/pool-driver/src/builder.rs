@@ -348,7 +348,7 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Config::items_per_turn`]: 1 by default, and 64 in pools of calls.
+    /// [`Config::items_per_turn`]: 64 by default.
     pub fn items_per_turn(mut self, items: u32) -> Self {
         self.untyped.settings.config.items_per_turn = items;
         self

@@ -4,12 +4,11 @@ use pool_driver::{Frontend, NoAddresses, Pool, PoolBuilder};
 
 use super::{CallPool, ReturnToCaller};
 use crate::call::Call;
-use crate::policy::{FAIL_FAST_AFTER, ITEMS_PER_TURN, OUTCOME_TIMEOUT, QUEUE_SIZE, SUSPECT_AFTER};
+use crate::policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, QUEUE_SIZE, SUSPECT_AFTER};
 
 /// A [`PoolBuilder`] of a [`CallPool`], with defaults that suit calls: no call waits for a connection for longer than
 /// [`FAIL_FAST_AFTER`]; a connection whose peer owes replies and says nothing gets no new calls after
-/// [`SUSPECT_AFTER`], and is given up after [`OUTCOME_TIMEOUT`]. [`QUEUE_SIZE`] calls may wait, and turns are as long
-/// as the load makes them, up to [`ITEMS_PER_TURN`]. The runtime crates have `call_pool_for`, which adds the runtime.
+/// [`SUSPECT_AFTER`], and is given up after [`OUTCOME_TIMEOUT`]. [`QUEUE_SIZE`] calls may wait. The runtime crates have `call_pool_for`, which adds the runtime.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +28,6 @@ use crate::policy::{FAIL_FAST_AFTER, ITEMS_PER_TURN, OUTCOME_TIMEOUT, QUEUE_SIZE
 pub fn call_pool_builder<C, R>(connector: C, runtime: R) -> PoolBuilder<C, R, NoAddresses, Calls> {
     PoolBuilder::of(Calls::default(), connector, runtime)
         .queue_size(QUEUE_SIZE)
-        .items_per_turn(ITEMS_PER_TURN)
         .fail_fast_after(FAIL_FAST_AFTER)
         .suspect_after(SUSPECT_AFTER)
         .outcome_timeout(OUTCOME_TIMEOUT)

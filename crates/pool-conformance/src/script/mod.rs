@@ -67,8 +67,8 @@ pub(crate) enum PoolKind {
 }
 
 impl Script {
-    /// A pool with the default settings, except that a dial, a drain and a shutdown may take an hour, and
-    /// that a connection is stable after an hour. There are no addresses yet. Servers accept dials at all
+    /// A pool with the default settings, except that a dial, a drain and a shutdown may take an hour, that a connection
+    /// is stable after an hour, and that each item is a turn. There are no addresses yet. Servers accept dials at all
     /// of them.
     pub fn new() -> Self {
         Self::default()

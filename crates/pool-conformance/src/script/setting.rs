@@ -54,13 +54,15 @@ pub enum Setting {
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 impl Setting {
-    /// Timeouts that no scenario runs into unless it sets them.
-    fn far_away() -> [Self; 4] {
+    /// Timeouts that no scenario runs into unless it sets them, and turns.
+    fn usual() -> [Self; 5] {
         [
             Self::DialTimeout(AN_HOUR),
             Self::StableAfter(AN_HOUR),
             Self::DrainTimeout(AN_HOUR),
             Self::ShutdownTimeout(AN_HOUR),
+            // Most scenarios count who gets how much.
+            Self::ItemsPerTurn(1),
         ]
     }
 
@@ -68,7 +70,7 @@ impl Setting {
         builder: PoolBuilder<C, R, S, U, O, B>,
         settings: &[Self],
     ) -> PoolBuilder<C, R, S, U, O, B> {
-        Self::far_away().iter().chain(settings).fold(builder, Self::apply)
+        Self::usual().iter().chain(settings).fold(builder, Self::apply)
     }
 
     /// The share and the number per second of a retry budget.

@@ -396,13 +396,19 @@ impl Rings {
         AddressId(SlabKey { index: address, generation: node.generation })
     }
 
-    /// An item went to a ready slot of the address; `next_slot` follows in the round of its ready
-    /// slots.
+    /// How many items an address may have before the turn passes on.
     #[inline]
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey) -> AddressId {
-        self.sends = self.sends.wrapping_add(1);
+    pub(crate) fn turn_left(&self, address: u32) -> u32 {
+        if self.active.round.head == address { self.active.round.turn_left } else { 1 }
+    }
+
+    /// So many items went to a ready slot of the address, no more than its turn has left; `next_slot` follows in the
+    /// round of its ready slots.
+    #[inline]
+    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey, items: u32) -> AddressId {
+        self.sends = self.sends.wrapping_add(items.into());
         let node = &mut self.nodes[address as usize];
-        node.unreported = node.unreported.wrapping_add(1);
+        node.unreported = node.unreported.wrapping_add(items);
         let id = AddressId(SlabKey { index: address, generation: node.generation });
         if self.active.round.head != address {
             self.commit_turn_out_of_order(address, next_slot);
@@ -410,7 +416,7 @@ impl Rings {
         }
         self.active.has_started = true;
         let round = &mut self.active.round;
-        round.turn_left -= 1;
+        round.turn_left = round.turn_left.saturating_sub(items);
         if round.turn_left == 0 {
             round.turn_left = self.items_per_turn;
             round.head = node.links.next;

@@ -140,13 +140,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             addresses: Addresses::new(),
             slots: Slab::new(),
             // A seed of its own: what is drawn for items doesn't shift the other draws.
-            rings: Rings::new(turn_length(usize::MAX, config.items_per_turn), Random::nth(!seed, 0)),
+            rings: Rings::new(turn_length(0, config.items_per_turn), Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
             re_resolution: ReResolution::default(),
             demand: 0,
-            load: usize::MAX,
+            load: 0,
             fail_fast: FailFast::new(),
             outputs: VecDeque::new(),
             config,
@@ -236,7 +236,16 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub fn handle_slot(&mut self, id: SlotId, event: SlotEvent, now: Instant) -> Handled {
         self.advance(now);
         // Once for each item; the rest is rare, and would be in the way of inlining.
-        if event == SlotEvent::Sent { self.on_sent(id) } else { self.on_rare_event(id, event) }
+        if event == SlotEvent::Sent { self.on_sent(id, 1) } else { self.on_rare_event(id, event) }
+    }
+
+    /// Tells that a slot was sent so many items one after the other: the same as [`SlotEvent::Sent`] for each of them,
+    /// and cheaper. No more than [`turn_left`](Self::turn_left) says for the slot, or they count as one turn.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub fn handle_sent(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
+        self.advance(now);
+        self.on_sent(id, items)
     }
 
     fn on_rare_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -381,8 +390,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
-    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, they are
-    /// as long as the settings allow.
+    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, each item
+    /// is a turn.
     ///
     /// ```
     /// use pool_core::{Config, RoundRobin, Uniform};
@@ -468,6 +477,36 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         // One that is connected and not ready has none: the item waits.
         self.rings.slot_in_turn(address.0.index).map(SlotId)
+    }
+
+    /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)
+    /// has to be asked again: 1 where the policy picks for each item, and where something is special about the next one.
+    ///
+    /// ```
+    /// use pool_core::{Config, Instant, PickArgs, RoundRobin, SlotEvent, Uniform};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut config = Config::default();
+    /// config.items_per_turn = 8;
+    /// let mut uniform = Uniform::new(config, RoundRobin::new(), 42)?;
+    /// # uniform.handle_addresses(&["a:1", "b:1"].into(), now);
+    /// # let slots: Vec<_> = uniform.slots().map(|slot| slot.id).collect();
+    /// # for slot in slots {
+    /// #     uniform.handle_slot(slot, SlotEvent::Connected, now);
+    /// #     uniform.handle_slot(slot, SlotEvent::Ready, now);
+    /// # }
+    /// uniform.set_load(100);
+    /// let slot = uniform.select(&PickArgs::any(), now).expect("two are ready");
+    /// assert_eq!(uniform.turn_left(slot), 8);
+    /// // Five items wait.
+    /// uniform.handle_sent(slot, 5, now);
+    /// assert_eq!((uniform.select(&PickArgs::any(), now), uniform.turn_left(slot)), (Some(slot), 3));
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    #[inline]
+    pub fn turn_left(&self, slot: SlotId) -> u32 {
+        let slot = self.slots.get(slot.0).filter(|slot| slot.takes_turns && self.balancer.keeps_turns());
+        slot.map_or(1, |slot| self.rings.turn_left(slot.address))
     }
 
     /// The next thing to do or to tell. Call it after every input until it returns

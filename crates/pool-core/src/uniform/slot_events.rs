@@ -14,47 +14,61 @@ use crate::slot::{Dropped, Handled, Input, Slot, SlotEvent, SlotState, Transitio
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the half of the hot path that must not be a call")]
-    pub(super) fn on_sent(&mut self, id: SlotId) -> Handled {
-        if self.config.silence.is_watched() { self.on_sent_watched(id) } else { self.commit_sent(id, None) }
+    pub(super) fn on_sent(&mut self, id: SlotId, items: u32) -> Handled {
+        if self.config.silence.is_watched() {
+            self.on_sent_watched(id, items)
+        } else {
+            self.commit_sent(id, items, None)
+        }
     }
 
     #[inline(never)]
-    fn on_sent_watched(&mut self, id: SlotId) -> Handled {
-        self.commit_sent(id, self.config.silence.shortest())
+    fn on_sent_watched(&mut self, id: SlotId, items: u32) -> Handled {
+        self.commit_sent(id, items, self.config.silence.shortest())
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "without a timeout much of it vanishes")]
-    fn commit_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
+    fn commit_sent(&mut self, id: SlotId, items: u32, shortest_silence: Option<Duration>) -> Handled {
         let Some(slot) = self.slots.get_mut(id.0) else { return Handled::Stale };
         if !slot.takes_turns {
-            return self.commit_special_sent(id);
+            return self.commit_special_sent(id, items);
         }
-        self.commit_ready_sent(id, shortest_silence)
+        self.commit_ready_sent(id, items, shortest_silence)
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the rest of the hot path")]
-    fn commit_ready_sent(&mut self, id: SlotId, shortest_silence: Option<Duration>) -> Handled {
+    fn commit_ready_sent(&mut self, id: SlotId, items: u32, shortest_silence: Option<Duration>) -> Handled {
         let slot = &mut self.slots[id.0.index];
-        let is_due_sooner = slot.count_sent(shortest_silence, self.now);
+        let is_due_sooner = slot.count_sent(items, shortest_silence, self.now);
         let (address, next) = (slot.address, slot.links.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
-        let address = self.rings.commit_turn(address, next);
-        self.balancer.on_sent(address, self.now);
+        let address = self.rings.commit_turn(address, next, items);
+        for _ in 0..items {
+            self.balancer.on_sent(address, self.now);
+        }
         if is_due_sooner {
             self.update_deadline(id.0.index);
         }
         Handled::Applied
     }
 
-    /// To a slot that is not ready, or whose address rests or has suspects.
+    /// To a slot that is not ready, or whose address rests or has suspects: each item by itself.
     #[cold]
-    fn commit_special_sent(&mut self, id: SlotId) -> Handled {
+    fn commit_special_sent(&mut self, id: SlotId, items: u32) -> Handled {
+        let mut handled = Handled::Applied;
+        for _ in 0..items {
+            handled = self.commit_one_special(id);
+        }
+        handled
+    }
+
+    fn commit_one_special(&mut self, id: SlotId) -> Handled {
         let slot = &self.slots[id.0.index];
         let (address, state) = (slot.address, slot.state);
         let handled = if state == SlotState::Ready {
-            self.commit_ready_sent(id, self.config.silence.shortest())
+            self.commit_ready_sent(id, 1, self.config.silence.shortest())
         } else {
             self.commit_sent_out_of_turn(id)
         };
@@ -72,7 +86,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if transition(slot.state, Input::Sent) == Transition::Invalid {
             return Handled::Invalid;
         }
-        let is_due_sooner = slot.count_sent(self.config.silence.shortest(), self.now);
+        let is_due_sooner = slot.count_sent(1, self.config.silence.shortest(), self.now);
         let address = self.rings.count_sent(slot.address);
         self.balancer.on_sent(address, self.now);
         if is_due_sooner {

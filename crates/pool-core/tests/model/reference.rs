@@ -408,7 +408,7 @@ pub(crate) struct Reference {
     /// Every slot that ever was.
     pub(crate) used: Vec<SlotId>,
     pub(crate) demand: usize,
-    load: Option<usize>,
+    load: usize,
     items_per_turn: u32,
     pub(crate) phase: Phase,
     pub(crate) availability: Availability,
@@ -447,7 +447,7 @@ impl Reference {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             dials_max: config.dials_max as usize,
-            items_per_turn: config.items_per_turn,
+            items_per_turn: 1,
             config,
             now: Instant::ZERO,
             set: BTreeSet::new(),
@@ -456,7 +456,7 @@ impl Reference {
             ids: BTreeMap::new(),
             used: Vec::new(),
             demand: 0,
-            load: None,
+            load: 0,
             phase: Phase::Open,
             availability: Availability::Waiting,
             missed_since: None,
@@ -723,7 +723,7 @@ impl Reference {
                 answer = Answer::Handled(self.on_in_flight_max(*slot, *items));
             }
             Input::Demand(waiting) => self.demand = *waiting,
-            Input::Load(items) => self.change_turns(Some(*items), self.config.items_per_turn),
+            Input::Load(items) => self.change_turns(*items, self.config.items_per_turn),
             Input::Timeout => {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
@@ -889,11 +889,9 @@ impl Reference {
     }
 
     /// Turns are as long as what is under way allows: a third of it, and the root of twice as much.
-    fn change_turns(&mut self, load: Option<usize>, max: u32) {
-        let allowed = load.map_or(max, |load| {
-            let longest = (1..=64_usize).filter(|items| items * 3 <= load && items * items <= load * 2);
-            longest.max().map_or(1, |items| u32::try_from(items).expect("few"))
-        });
+    fn change_turns(&mut self, load: usize, max: u32) {
+        let longest = (1..=64_usize).rfind(|items| items * 3 <= load && items * items <= load * 2);
+        let allowed = longest.map_or(1, |items| u32::try_from(items).expect("few"));
         (self.load, self.items_per_turn) = (load, allowed.min(max));
         for round in self.rings.values_mut().flat_map(|turns| &mut turns.rounds) {
             // An address that has had enough for a turn has one item more.

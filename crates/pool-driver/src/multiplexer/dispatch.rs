@@ -1,5 +1,6 @@
 //! The hot path: items to connections, in batches, and one flush for each connection touched.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
@@ -18,8 +19,20 @@ use crate::seams::{ConnectionOf, Seams};
 /// batch.
 pub(super) struct Batch {
     running: UserCode,
+    /// A connection is chosen for each item. If not, for each turn.
+    picks: bool,
     /// Items that are left of those to be sent now.
     offered: usize,
+    /// Items that a connection has taken in its turn, and the core doesn't know of yet.
+    taken: usize,
+}
+
+/// How the turn of a connection ends.
+enum Turn {
+    Over,
+    /// It can take no more now.
+    Busy,
+    Broken(BoxError),
 }
 
 /// Whose code runs at the moment: a panic is charged to it.
@@ -38,7 +51,7 @@ struct Broken {
 
 impl Batch {
     pub(super) const fn new() -> Self {
-        Self { running: UserCode::Balancer, offered: 0 }
+        Self { running: UserCode::Balancer, picks: true, offered: 0, taken: 0 }
     }
 }
 
@@ -47,10 +60,17 @@ impl<P: Seams> Multiplexer<P> {
     pub(crate) fn dispatch_by(&mut self, items: &mut Backlog<P::Item>, max: usize, policy: &P::Policy) {
         match guard(|| policy.has_pick_args()) {
             Ok(true) => self.dispatch(items, max, policy),
-            Ok(false) => self.dispatch(items, max, &DropUndelivered),
+            Ok(false) => self.dispatch_in_turn(items, max),
             // The question belongs to the choice, as `pick` does.
             Err(panic) => self.step(|this| this.on_balancer_panic(panic)),
         }
+    }
+
+    /// As [`dispatch`](Self::dispatch), for items that want nothing: whole turns go to one connection.
+    pub(super) fn dispatch_in_turn(&mut self, items: &mut Backlog<P::Item>, max: usize) {
+        self.batch.picks = false;
+        self.dispatch(items, max, &DropUndelivered);
+        self.batch.picks = true;
     }
 
     /// Sends items to connections, oldest first, until `max` are sent or no connection can take one, or items
@@ -84,15 +104,12 @@ impl<P: Seams> Multiplexer<P> {
         self.batch.offered = offered;
         // What comes back from a connection that breaks goes first: the caller sees to that.
         while self.batch.offered > 0 && self.core.takes_items() && !self.held.has_returned() {
-            let (items_before, offered_before) = (items.len(), self.batch.offered);
             match catch_unwind(AssertUnwindSafe(|| self.dispatch_unguarded(items, policy))) {
                 Ok(Ok(())) => break,
                 Ok(Err(Broken { slot, error })) => self.step(|this| this.fail(slot, Failure::Error(error))),
                 Err(payload) => {
-                    let is_item_gone = items_before - items.len() > offered_before - self.batch.offered;
-                    self.batch.offered -= usize::from(is_item_gone);
                     let panic = Panicked::from_payload(payload);
-                    self.step(|this| this.on_dispatch_panic(panic, is_item_gone));
+                    self.step(|this| this.on_dispatch_panic(panic));
                 }
             }
         }
@@ -107,37 +124,56 @@ impl<P: Seams> Multiplexer<P> {
         policy: &impl ItemPolicy<P::Item>,
     ) -> Result<(), Broken> {
         let now = self.now;
+        let picks = self.batch.picks;
         self.batch.running = UserCode::Balancer;
         while self.batch.offered > 0 {
             let Some(item) = items.first() else { return Ok(()) };
             let Some(slot) = self.core.select(&policy.pick(item), now) else { return Ok(()) };
+            let turn = if picks { 1 } else { self.core.turn_left(slot) as usize };
             let Some(mut target) = self.connections.target(slot) else { return Ok(()) };
-            self.batch.running = UserCode::Connection(slot);
-            match target.poll_ready(now) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Err(Broken { slot, error }),
-                Poll::Pending => {
-                    self.batch.running = UserCode::Balancer;
-                    self.on_busy(slot);
-                    continue;
+            let batch = &mut self.batch;
+            let turn = turn.min(batch.offered);
+            let ended = loop {
+                batch.running = UserCode::Connection(slot);
+                match target.poll_ready(now) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => break Turn::Broken(error),
+                    Poll::Pending => break Turn::Busy,
                 }
-            }
-            // The policy's word is part of the choice; a connection answers only for what it has got.
+                let Some(item) = items.first() else { break Turn::Over };
+                // The policy's word is part of the choice; a connection answers only for what it has got.
+                batch.running = UserCode::Balancer;
+                policy.on_picked(item, target.address);
+                batch.running = UserCode::Connection(slot);
+                let Some(item) = items.next() else { break Turn::Over };
+                batch.taken += 1;
+                if let Err(error) = target.start_send(item) {
+                    // Its conversion is the connection's code too.
+                    break Turn::Broken(error.into());
+                }
+                if batch.taken == turn {
+                    break Turn::Over;
+                }
+            };
             self.batch.running = UserCode::Balancer;
-            policy.on_picked(item, target.address);
-            self.batch.running = UserCode::Connection(slot);
-            let Some(item) = items.next() else { return Ok(()) };
-            let started = target.start_send(item);
-            self.batch.running = UserCode::Balancer;
-            self.core.handle_slot(slot, SlotEvent::Sent, now);
-            self.batch.offered -= 1;
-            if let Err(error) = started {
-                // Its conversion is the connection's code too.
-                self.batch.running = UserCode::Connection(slot);
-                return Err(Broken { slot, error: error.into() });
+            self.commit_taken(slot);
+            match ended {
+                Turn::Over => {}
+                Turn::Busy => self.on_busy(slot),
+                Turn::Broken(error) => return Err(Broken { slot, error }),
             }
         }
         Ok(())
+    }
+
+    /// Tells the core what a connection has taken. What is gone counts as sent: nobody knows how far it went.
+    #[inline]
+    fn commit_taken(&mut self, slot: SlotId) {
+        let taken = mem::take(&mut self.batch.taken);
+        self.batch.offered -= taken;
+        if taken > 0 {
+            self.core.handle_sent(slot, u32::try_from(taken).unwrap_or(u32::MAX), self.now);
+        }
     }
 
     #[cold]
@@ -159,10 +195,9 @@ impl<P: Seams> Multiplexer<P> {
         }
     }
 
-    /// An item that is gone counts as sent: nobody knows how far it went.
-    fn on_dispatch_panic(&mut self, panic: Panicked, is_item_gone: bool) {
+    fn on_dispatch_panic(&mut self, panic: Panicked) {
         let UserCode::Connection(slot) = self.batch.running else { return self.on_balancer_panic(panic) };
-        if is_item_gone && let Err(panic) = guard(|| self.core.handle_slot(slot, SlotEvent::Sent, self.now)) {
+        if let Err(panic) = guard(|| self.commit_taken(slot)) {
             self.on_balancer_panic(panic);
         }
         self.fail(slot, panic.into());

@@ -62,6 +62,11 @@ impl<B: Balance> Balance for GuardedBalancer<B> {
         self.balancer.pick(ring, args, now)
     }
 
+    #[inline]
+    fn keeps_turns(&self) -> bool {
+        self.balancer.keeps_turns()
+    }
+
     fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
         self.tell(|balancer| balancer.on_joined(address, attributes, now));
     }

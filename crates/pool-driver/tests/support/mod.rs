@@ -65,12 +65,13 @@ impl Outside {
         Self { clock, world, feed: Feed::new(&calls), ledger, calls, events }
     }
 
-    /// A builder with everything scripted, and the same seed each time.
+    /// A builder with everything scripted, the same seed each time, and turns of one item.
     pub(crate) fn builder(&self) -> Builder {
         PoolBuilder::new(self.world.clone(), self.clock.clone())
             .follow(self.feed.clone())
             .item_policy(self.ledger.clone())
             .observer(self.events.clone())
+            .items_per_turn(1)
             .seed(SEED)
     }
 

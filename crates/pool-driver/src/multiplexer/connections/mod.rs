@@ -291,7 +291,7 @@ impl<P: Seams> Target<'_, P> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     pub(super) fn start_send(
-        mut self,
+        &mut self,
         item: P::Item,
     ) -> Result<(), <ConnectionOf<P> as Sink<P::Item>>::Error> {
         if *self.unflushed == 0 {
