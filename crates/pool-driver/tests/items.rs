@@ -265,6 +265,67 @@ fn i6_every_connection_that_a_batch_touches_is_flushed_once() {
 }
 
 #[test]
+fn an_item_is_sent_at_once_if_nothing_is_in_flight_and_otherwise_when_others_have_run() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let link = bench.world.link(A);
+    link.change(|behaviour| behaviour.keeps_items = true);
+    bench.try_send(1).expect("there is room");
+    bench.executor.run_round();
+    assert_eq!(link.received(), [1], "it is alone");
+    link.take_log();
+    bench.try_send(2).expect("there is room");
+    bench.executor.run_round();
+    assert_eq!(link.received(), [1], "another may come");
+    bench.try_send(3).expect("there is room");
+    bench.executor.run_round();
+    assert_eq!(link.received(), [1, 2, 3]);
+    assert_eq!(link.take_log().iter().filter(|call| **call == Call::Flush).count(), 1, "in one write");
+    bench.finish();
+}
+
+#[test]
+fn a_pool_that_closes_lets_nobody_run_before_it_looks_at_its_queue() {
+    let mut bench = Bench::up([A], |pool| pool);
+    let link = bench.world.link(A);
+    link.change(|behaviour| behaviour.keeps_items = true);
+    bench.send([1]);
+    bench.try_send(2).expect("there is room");
+    bench.drop_pool();
+    bench.run();
+    assert_eq!(link.received(), [1, 2]);
+    link.finish(2, pool_driver::Outcome::Success { latency: None });
+    bench.run();
+    bench.finish();
+}
+
+#[test]
+fn whole_turns_go_to_one_connection_and_each_is_asked_before_each_item() {
+    let mut bench = Bench::up([A, B], |pool| pool.items_per_turn(4));
+    bench.world.all_links().iter().for_each(|link| drop(link.take_log()));
+    bench.send(1..=16);
+    let mut turns = Vec::new();
+    for link in bench.world.all_links() {
+        turns.extend(link.received().chunks(4).map(|turn| turn.last().expect("four") - turn[0]));
+        let log = link.take_log();
+        let asked = log.iter().filter(|call| **call == Call::Ready).count();
+        assert!(asked >= 8, "{log:?}");
+    }
+    assert_eq!(turns, [3; 4], "four in a row");
+    bench.finish();
+}
+
+#[test]
+fn a_connection_that_turns_busy_in_the_middle_of_its_turn_leaves_the_rest_to_the_next() {
+    let mut bench = Bench::up([A, B], |pool| pool.items_per_turn(8));
+    for address in [A, B] {
+        bench.world.link(address).change(|behaviour| behaviour.window = 3);
+    }
+    bench.send(1..=30);
+    assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 30);
+    bench.finish();
+}
+
+#[test]
 fn i6_a_flush_that_was_pushed_back_goes_on_when_the_connection_wakes() {
     let mut bench = Bench::up([A], |pool| pool);
     let link = bench.world.link(A);

@@ -13,8 +13,8 @@ use pool_tokio::BoxError;
 const USAGE: &str = "\
 pool-peers failover CLIENT BEFORE DOWN AFTER
 pool-peers redis CLIENT COMMAND CALLERS RUNTIME MILLISECONDS
-CLIENT: pool-tokio, pool-tokio-retry, redis-rs, bb8, deadpool, fred, by-hand, raw
-COMMAND: get, set, ping
+CLIENT: pool-tokio, redis-rs; for failover pool-tokio-retry and bb8, too; for redis fred
+COMMAND: get
 RUNTIME: one-thread, two-workers
 BEFORE, DOWN, AFTER: milliseconds before a server is killed, while it is down, and after its return";
 

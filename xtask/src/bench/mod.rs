@@ -4,6 +4,8 @@
 mod core;
 mod dispatch;
 pub(crate) mod failover;
+pub(crate) mod peers;
+mod redis;
 mod report;
 
 use std::path::PathBuf;
@@ -35,6 +37,8 @@ enum Benchmark {
     Dispatch,
     /// What callers see of a server that dies, with this pool and with others.
     Failover,
+    /// How many requests Redis servers answer callers of this pool and of others, and what each costs.
+    Redis,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -42,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Benchmark::Core => ("core", core::measure),
         Benchmark::Dispatch => ("dispatch", dispatch::measure),
         Benchmark::Failover => return failover::run(arguments.json, arguments.quick),
+        Benchmark::Redis => return redis::run(arguments.json, arguments.quick),
     };
     let program = Program { path: build(name)?, quick: arguments.quick };
     let mut report = Report::new(name, arguments.json);

@@ -18,10 +18,10 @@ const BOUNDS: &[Bound] = &[
     // 8 of them are the stable hash, in the set. Addresses that have one keep it once more, for balancers: none does
     // here.
     Bound::value("core", "keep-100000", Metric::Bytes, 272.0),
-    Bound::ratio("dispatch", "oneway-4-ct", Metric::Instructions, 0.40),
+    Bound::ratio("dispatch", "oneway-4-ct", Metric::Instructions, 0.35),
     Bound::ratio("dispatch", "oneway-4-ct", Metric::Time, 0.5),
-    Bound::ratio("dispatch", "w1-64-ct", Metric::Instructions, 0.75),
-    Bound::ratio("dispatch", "w32-4-ct", Metric::Instructions, 0.50),
+    Bound::ratio("dispatch", "w1-64-ct", Metric::Instructions, 0.60),
+    Bound::ratio("dispatch", "w32-4-ct", Metric::Instructions, 0.45),
 ];
 
 struct Bound {

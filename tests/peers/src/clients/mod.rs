@@ -2,6 +2,7 @@
 
 mod bb8;
 mod connection_manager;
+mod fred;
 mod pool;
 mod turns;
 
@@ -11,6 +12,7 @@ use pool_tokio::BoxError;
 
 pub(crate) use bb8::Bb8;
 pub(crate) use connection_manager::ConnectionManagers;
+pub(crate) use fred::Freds;
 pub(crate) use pool::{Pool, RetryingPool};
 
 pub(crate) const CONNECTIONS_PER_SERVER: u32 = 2;

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
-use crate::clients::{Client, Failure};
 use super::servers::life_of;
+use crate::clients::{Client, Failure};
 
 /// Together 8,000 calls a second: many times less than what the servers can do, so that two of them
 /// do as well as three.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::callers::{CALLERS, CallRecord, End, PERIOD};
-use crate::clients::Failure;
 use super::servers::SECOND_LIFE;
+use crate::clients::Failure;
 
 /// When the phases began, and the last one ended.
 #[derive(Clone, Copy, Debug)]

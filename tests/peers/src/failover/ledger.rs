@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::callers::{CallRecord, End};
-use crate::clients::Client;
 use super::servers::{LIVES, SECOND_LIFE, VICTIM};
+use crate::clients::Client;
 
 /// What is known of the calls in each life of the servers.
 #[derive(Default, Debug)]

@@ -8,11 +8,11 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::callers::Callers;
-use crate::clients::Client;
 use super::figures::{Figures, Phases};
 use super::ledger::Ledger;
 use super::pauses::Pauses;
 use super::servers::{self, SECOND_LIFE, VICTIM};
+use crate::clients::Client;
 
 /// How long each phase takes.
 #[derive(Clone, Copy)]

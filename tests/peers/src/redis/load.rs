@@ -60,7 +60,7 @@ pub(super) async fn run<C: Client>(
     phase.store(MEASURED, Ordering::Relaxed);
     sleep(duration).await;
     phase.store(OVER, Ordering::Relaxed);
-    let (took, used) = (begun.elapsed(), cores::used() - used_before);
+    let (took, used) = (begun.elapsed(), cores::used().saturating_sub(used_before));
     let (mut requests, mut latencies) = (0, Vec::new());
     while let Some(seen) = tasks.join_next().await {
         let seen = seen?.map_err(|failure| format!("a request has failed: {failure:?}"))?;
@@ -69,7 +69,12 @@ pub(super) async fn run<C: Client>(
     }
     latencies.sort_unstable();
     let quantile = |part: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place among them")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place among them"
+        )]
         let place = (latencies.len() as f64 * part) as usize;
         latencies.get(place).copied().unwrap_or_default()
     };

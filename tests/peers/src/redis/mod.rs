@@ -11,16 +11,19 @@ use pool_tokio::BoxError;
 use redis::AsyncCommands;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::clients::{Client, ConnectionManagers, KEY, Pool};
+use crate::clients::{Client, ConnectionManagers, Freds, KEY, Pool};
 use crate::usage;
 
 const SERVERS: usize = 3;
 
 /// `CLIENT COMMAND CALLERS RUNTIME MILLISECONDS`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), BoxError> {
-    let [client, _command, callers, runtime, milliseconds] = arguments else { return Err(usage()) };
+    let [client, command, callers, runtime, milliseconds] = arguments else { return Err(usage()) };
     let callers: usize = callers.parse().map_err(|_| usage())?;
     let duration = milliseconds.parse().map(Duration::from_millis).map_err(|_| usage())?;
+    if command != "get" {
+        return Err(usage());
+    }
     let is_alone = runtime == "one-thread";
     // Where the client has one thread, it has a core to itself.
     if is_alone {
@@ -37,6 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), BoxError> {
     };
     match client.as_str() {
         "pool-tokio" => measure::<Pool>(&runtime, &servers, callers, duration),
+        "fred" => measure::<Freds>(&runtime, &servers, callers, duration),
         "redis-rs" => measure::<ConnectionManagers>(&runtime, &servers, callers, duration),
         _ => Err(usage()),
     }

@@ -1,25 +1,23 @@
 //! What callers see of a server that dies: with this pool and with others, each with three servers of
-//! its own. The program that runs them is `tests/failover`, a workspace of its own.
+//! its own.
 
 mod bounds;
 mod row;
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::report;
-use crate::command::{command, is_installed, output, root, target_dir};
+use super::{peers, report};
+use crate::command::output;
 use crate::steps::{Steps, Verdict, or_skip_when_missing};
 use bounds::Scope;
 use row::Row;
 
-const WORKSPACE: &str = "tests/failover";
 const SERVER: &str = "redis-server";
 
 /// As the program calls them; the first two are this pool.
-const CLIENTS: [&str; 4] = ["pool-tokio", "pool-tokio-retry", "connection-manager", "bb8-redis"];
+const CLIENTS: [&str; 4] = ["pool-tokio", "pool-tokio-retry", "redis-rs", "bb8"];
 
 /// Milliseconds of each phase.
 struct Plan {
@@ -33,7 +31,7 @@ const QUICK: Plan = Plan { before: 1000, down: 2000, after: 2000 };
 
 /// Measures one client after the other, and holds the figures against all bounds.
 pub(super) fn run(json: bool, quick: bool) -> Result<()> {
-    ensure_installed()?;
+    peers::ensure_installed()?;
     let plan = if quick { QUICK } else { THOROUGH };
     if !json {
         println!("{}", row::HEADER);
@@ -46,17 +44,10 @@ pub(super) fn run(json: bool, quick: bool) -> Result<()> {
     report::verdict(&bounds::missed(&rows, Scope::AllBounds))
 }
 
-/// For CI: what must hold on any machine, however slow; and that the program is in order.
+/// For CI: what must hold on any machine, however slow.
 pub(crate) fn add_to(steps: &mut Steps) {
-    steps.run("format: failover", &mut cargo("fmt --check -- --color=never"));
-    for check in ["clippy --locked --all-targets -- -D warnings", "test --locked --release"] {
-        let name = check.split_whitespace().next().unwrap_or_default();
-        steps.check(&format!("failover: {name}"), || {
-            or_skip_when_missing(fetch(), |()| output(&mut cargo(check)).map(|_| Verdict::Passed))
-        });
-    }
     steps.check("failover", || {
-        or_skip_when_missing(ensure_installed().and_then(|()| fetch()), |()| {
+        or_skip_when_missing(peers::ensure_provided(), |()| {
             let rows = measure(&QUICK, |_| ())?;
             let missed = bounds::missed(&rows, Scope::AnyMachine);
             ensure!(missed.is_empty(), "{}\n{}", missed.join("\n"), table(&rows));
@@ -66,11 +57,10 @@ pub(crate) fn add_to(steps: &mut Steps) {
 }
 
 fn measure(plan: &Plan, print: impl Fn(&Row)) -> Result<Vec<Row>> {
-    output(&mut cargo("build --locked --release"))?;
-    let program = target().join("release/pool-failover");
+    let program = peers::build()?;
     let phases = [plan.before, plan.down, plan.after].map(|phase| phase.to_string());
     let measure = |client: &&'static str| {
-        let (stdout, stderr) = output(Command::new(&program).arg(client).args(&phases))?;
+        let (stdout, stderr) = output(Command::new(&program).args(["failover", client]).args(&phases))?;
         // What doesn't add up is shown there.
         eprint!("{stderr}");
         let row = Row::parse(client, &stdout).with_context(|| format!("{client} printed:\n{stdout}"))?;
@@ -78,29 +68,6 @@ fn measure(plan: &Plan, print: impl Fn(&Row)) -> Result<Vec<Row>> {
         Ok(row)
     };
     CLIENTS.iter().map(measure).collect()
-}
-
-/// Cargo in the program's workspace.
-fn cargo(arguments: &str) -> Command {
-    let mut cargo = command(&format!("cargo {arguments}"));
-    cargo.current_dir(root().join(WORKSPACE)).env("CARGO_TARGET_DIR", target());
-    cargo
-}
-
-/// Where it builds: it has its own versions of what others build too.
-fn target() -> PathBuf {
-    target_dir().join("failover")
-}
-
-/// The other clients, which nothing else needs.
-fn fetch() -> Result<()> {
-    output(&mut cargo("fetch --locked")).context("its dependencies can't be fetched")?;
-    Ok(())
-}
-
-fn ensure_installed() -> Result<()> {
-    ensure!(is_installed(SERVER), "{SERVER} is missing: `apt-get install {SERVER}`");
-    Ok(())
 }
 
 fn table(rows: &[Row]) -> String {
