@@ -61,6 +61,7 @@ pub(crate) fn run() -> Result<()> {
     msrv::add_to(&mut steps);
     // Without arguments they do next to nothing, but they do it optimised.
     steps.run("benches", &mut command("cargo bench -p pool-tests"));
+    bench::gate::add_to(&mut steps);
     bench::peers::add_to(&mut steps);
     bench::failover::add_to(&mut steps);
     steps.finish()

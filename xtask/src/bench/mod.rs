@@ -4,6 +4,7 @@
 mod core;
 mod dispatch;
 pub(crate) mod failover;
+pub(crate) mod gate;
 pub(crate) mod peers;
 mod redis;
 mod report;
@@ -27,6 +28,9 @@ pub(crate) struct Arguments {
     /// Shorter runs: the counts are the same, the times less certain.
     #[arg(long)]
     quick: bool,
+    /// With `gate`: takes the counts as they are now, for this reason.
+    #[arg(long, value_name = "REASON")]
+    accept: Option<String>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -37,6 +41,8 @@ enum Benchmark {
     Dispatch,
     /// What callers see of a server that dies, with this pool and with others.
     Failover,
+    /// Whether the hot paths take more instructions than they did.
+    Gate,
     /// How many requests Redis servers answer callers of this pool and of others, and what each costs.
     Redis,
 }
@@ -45,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (name, measure): (_, fn(&Program, &mut Report) -> Result<()>) = match arguments.benchmark {
         Benchmark::Core => ("core", core::measure),
         Benchmark::Dispatch => ("dispatch", dispatch::measure),
+        Benchmark::Gate => return gate::run(arguments.accept.as_deref()),
         Benchmark::Failover => return failover::run(arguments.json, arguments.quick),
         Benchmark::Redis => return redis::run(arguments.json, arguments.quick),
     };

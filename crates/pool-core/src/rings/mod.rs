@@ -12,6 +12,7 @@ mod hashes;
 mod ring;
 mod standing;
 mod tier;
+mod turns;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -20,6 +21,7 @@ use hashes::Hashes;
 pub use ring::{Member, Ring};
 pub(crate) use standing::{Allowance, Place, Standing};
 use tier::Tier;
+use turns::TurnLength;
 
 use crate::balance::Attributes;
 use crate::ids::AddressId;
@@ -64,7 +66,7 @@ pub(crate) struct Rings {
     connected: BTreeSet<u16>,
     /// Connected slots of addresses that don't rest as unfit.
     fit_slots: u32,
-    items_per_turn: u32,
+    turns: TurnLength,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
     sends: u64,
     /// Items that have come to their end, modulo 2^64.
@@ -74,7 +76,7 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    pub(crate) fn new(items_per_turn: u32, seed: u64) -> Self {
+    pub(crate) fn new(items_per_turn_max: u32, seed: u64) -> Self {
         Self {
             nodes: Vec::new(),
             hashes: Hashes::default(),
@@ -82,7 +84,7 @@ impl Rings {
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
             fit_slots: 0,
-            items_per_turn,
+            turns: TurnLength::new(items_per_turn_max),
             sends: 0,
             ends: 0,
             seed,
@@ -92,25 +94,6 @@ impl Rings {
     /// Items sent whose end is not known.
     pub(crate) fn in_flight(&self) -> u64 {
         self.sends.wrapping_sub(self.ends)
-    }
-
-    /// Turns that have begun are as long as the others: what was taken in them counts.
-    #[inline]
-    pub(crate) fn set_items_per_turn(&mut self, items: u32) {
-        if items != self.items_per_turn {
-            self.change_items_per_turn(items);
-        }
-    }
-
-    #[cold]
-    fn change_items_per_turn(&mut self, items: u32) {
-        let before = core::mem::replace(&mut self.items_per_turn, items);
-        let tiers = core::iter::once(&mut self.active).chain(self.others.values_mut());
-        for round in tiers.flat_map(Tier::rounds_mut) {
-            let taken = before.saturating_sub(round.turn_left);
-            // One that has had its fill, and more, is over after its next item.
-            round.turn_left = items.saturating_sub(taken).max(1);
-        }
     }
 
     pub(crate) fn reserve_total(&mut self, count: usize) {
@@ -345,7 +328,7 @@ impl Rings {
     fn enter_round(&mut self, address: u32, random: &mut Random) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
-        let items_per_turn = self.items_per_turn;
+        let items_per_turn = self.turns.length();
         let tier = self.tier_mut(priority);
         let (first_other, first_spare) = (tier.ready_len(), tier.regular_len());
         let has_started = tier.has_started;
@@ -368,7 +351,7 @@ impl Rings {
     fn leave_round(&mut self, address: u32) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
-        let items_per_turn = self.items_per_turn;
+        let items_per_turn = self.turns.length();
         let next = self.nodes.leave_ring(address);
         let tier = self.tier_mut(priority);
         let (last_ready, last_regular) = (tier.ready_len() - 1, tier.regular_len().wrapping_sub(1));
@@ -394,57 +377,6 @@ impl Rings {
         let node = self.node_mut(address);
         node.unreported = node.unreported.wrapping_sub(items);
         AddressId(SlabKey { index: address, generation: node.generation })
-    }
-
-    /// How many items an address may have before the turn passes on.
-    #[inline]
-    pub(crate) fn turn_left(&self, address: u32) -> u32 {
-        if self.active.round.head == address { self.active.round.turn_left } else { 1 }
-    }
-
-    /// So many items went to a ready slot of the address, no more than its turn has left; `next_slot` follows in the
-    /// round of its ready slots.
-    #[inline]
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey, items: u32) -> AddressId {
-        self.sends = self.sends.wrapping_add(items.into());
-        let node = &mut self.nodes[address as usize];
-        node.unreported = node.unreported.wrapping_add(items);
-        let id = AddressId(SlabKey { index: address, generation: node.generation });
-        if self.active.round.head != address {
-            self.commit_turn_out_of_order(address, next_slot);
-            return id;
-        }
-        self.active.has_started = true;
-        let round = &mut self.active.round;
-        round.turn_left = round.turn_left.saturating_sub(items);
-        if round.turn_left == 0 {
-            round.turn_left = self.items_per_turn;
-            round.head = node.links.next;
-            node.ready_slot = next_slot;
-        }
-        id
-    }
-
-    /// Picked out of turn: that was its turn in this round, and it moves to the end. An address that gets nothing has
-    /// no turn, but its slots do.
-    #[cold]
-    fn commit_turn_out_of_order(&mut self, address: u32, next_slot: SlabKey) {
-        let items_per_turn = self.items_per_turn;
-        let node = self.node_mut(address);
-        node.ready_slot = next_slot;
-        let (next, priority, place) = (node.links.next, node.priority, node.standing.place());
-        let tier = self.tier_mut(priority);
-        tier.has_started = true;
-        let Some(place) = place else { return };
-        let round = tier.round_of(place);
-        let head = round.head;
-        if head == address {
-            round.head = next;
-            round.turn_left = items_per_turn;
-            return;
-        }
-        self.nodes.leave_ring(address);
-        self.nodes.join_ring(head, address);
     }
 
     /// An item went to a slot of the address that was not ready, whose turn it can't have been.

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
+use super::Uniform;
 use super::closing::Phase;
-use super::{Uniform, turn_length};
 use crate::balance::Balance;
 use crate::config::Config;
 use crate::config_error::ConfigError;
@@ -82,7 +82,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn reconfigure(&mut self, before: &Config) {
-        self.rings.set_items_per_turn(turn_length(self.load, self.config.items_per_turn));
+        self.rings.set_items_per_turn_max(self.config.items_per_turn);
         if before.silence.is_watched() && !self.config.silence.is_watched() {
             self.stop_watching();
         }

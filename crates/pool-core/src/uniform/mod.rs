@@ -8,6 +8,7 @@ mod fail_fast;
 mod failures;
 mod idle;
 mod inspect;
+mod items;
 mod lateness;
 mod lifetime;
 mod membership;
@@ -24,7 +25,7 @@ use core::time::Duration;
 pub use inspect::{AddressSlots, AddressState, AddressStatus, RestStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
-use crate::balance::{Balance, PickArgs, RoundRobin};
+use crate::balance::{Balance, RoundRobin};
 use crate::config::{Config, Opening};
 use crate::config_error::ConfigError;
 use crate::deadline_queue::DeadlineQueue;
@@ -111,8 +112,6 @@ pub struct Uniform<A, B = RoundRobin> {
     re_resolution: ReResolution,
     /// Items that wait.
     demand: usize,
-    /// Items under way, as its owner has told.
-    load: usize,
     fail_fast: FailFast,
     outputs: VecDeque<Output<A>>,
 }
@@ -140,13 +139,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             addresses: Addresses::new(),
             slots: Slab::new(),
             // A seed of its own: what is drawn for items doesn't shift the other draws.
-            rings: Rings::new(turn_length(0, config.items_per_turn), Random::nth(!seed, 0)),
+            rings: Rings::new(config.items_per_turn, Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
             re_resolution: ReResolution::default(),
             demand: 0,
-            load: 0,
             fail_fast: FailFast::new(),
             outputs: VecDeque::new(),
             config,
@@ -237,15 +235,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.advance(now);
         // Once for each item; the rest is rare, and would be in the way of inlining.
         if event == SlotEvent::Sent { self.on_sent(id, 1) } else { self.on_rare_event(id, event) }
-    }
-
-    /// Tells that a slot was sent so many items one after the other: the same as [`SlotEvent::Sent`] for each of them,
-    /// and cheaper. No more than [`turn_left`](Self::turn_left) says for the slot, or they count as one turn.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    pub fn handle_sent(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
-        self.advance(now);
-        self.on_sent(id, items)
     }
 
     fn on_rare_event(&mut self, id: SlotId, event: SlotEvent) -> Handled {
@@ -389,35 +378,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
-    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, each item
-    /// is a turn.
-    ///
-    /// ```
-    /// use pool_core::{Config, RoundRobin, Uniform};
-    ///
-    /// let mut config = Config::default();
-    /// config.items_per_turn = 64;
-    /// let mut uniform: Uniform<u16> = Uniform::new(config, RoundRobin::new(), 42)?;
-    /// // Before the owner sends what waits:
-    /// let waiting = 8;
-    /// uniform.set_load(waiting + uniform.in_flight());
-    /// # Ok::<(), pool_core::ConfigError>(())
-    /// ```
-    #[inline]
-    pub fn set_load(&mut self, items: usize) {
-        if items != self.load {
-            self.load = items;
-            self.rings.set_items_per_turn(turn_length(items, self.config.items_per_turn));
-        }
-    }
-
-    /// How many items were sent whose end is not known: all of them where connections report no outcomes.
-    #[inline]
-    pub fn in_flight(&self) -> usize {
-        usize::try_from(self.rings.in_flight()).unwrap_or(usize::MAX)
-    }
-
     /// Does what is due at `now`; call it when [`Output::Timeout`] said, after the events that have come until
     /// then. Calling it early or in vain does no harm.
     ///
@@ -462,53 +422,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.settle();
     }
 
-    /// The slot that shall have the next item, if any address of the best connected priority has
-    /// a ready one, and the balancer doesn't make the item wait.
-    ///
-    /// It can be asked any number of times with the same answer; the turn passes on with
-    /// [`SlotEvent::Sent`].
-    #[must_use]
-    #[inline]
-    pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
-        let ring = self.rings.active();
-        // A policy is never asked where none can take an item.
-        let first = ring.first()?;
-        let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
-        let address = if picked == first || ring.contains(picked) { picked } else { first };
-        // One that is connected and not ready has none: the item waits.
-        self.rings.slot_in_turn(address.0.index).map(SlotId)
-    }
-
-    /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)
-    /// has to be asked again: 1 where the policy picks for each item, and where something is special about the next one.
-    ///
-    /// ```
-    /// use pool_core::{Config, Instant, PickArgs, RoundRobin, SlotEvent, Uniform};
-    ///
-    /// let now = Instant::ZERO;
-    /// let mut config = Config::default();
-    /// config.items_per_turn = 8;
-    /// let mut uniform = Uniform::new(config, RoundRobin::new(), 42)?;
-    /// # uniform.handle_addresses(&["a:1", "b:1"].into(), now);
-    /// # let slots: Vec<_> = uniform.slots().map(|slot| slot.id).collect();
-    /// # for slot in slots {
-    /// #     uniform.handle_slot(slot, SlotEvent::Connected, now);
-    /// #     uniform.handle_slot(slot, SlotEvent::Ready, now);
-    /// # }
-    /// uniform.set_load(100);
-    /// let slot = uniform.select(&PickArgs::any(), now).expect("two are ready");
-    /// assert_eq!(uniform.turn_left(slot), 8);
-    /// // Five items wait.
-    /// uniform.handle_sent(slot, 5, now);
-    /// assert_eq!((uniform.select(&PickArgs::any(), now), uniform.turn_left(slot)), (Some(slot), 3));
-    /// # Ok::<(), pool_core::ConfigError>(())
-    /// ```
-    #[inline]
-    pub fn turn_left(&self, slot: SlotId) -> u32 {
-        let slot = self.slots.get(slot.0).filter(|slot| slot.takes_turns && self.balancer.keeps_turns());
-        slot.map_or(1, |slot| self.rings.turn_left(slot.address))
-    }
-
     /// The next thing to do or to tell. Call it after every input until it returns
     /// [`Output::Timeout`].
     pub fn poll_output(&mut self) -> Output<A> {
@@ -540,14 +453,4 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.start_dials();
         self.finish_closing();
     }
-}
-
-/// How many items a turn is long where so many are under way.
-///
-/// A turn is a write. A third of all that is under way keeps three connections at work, so that none waits for another's
-/// replies; and the more there is, the more a write may carry before the others want for work. Measured with Redis
-/// servers: from 8 to 1,000 callers no fixed length does better.
-fn turn_length(load: usize, max: u32) -> u32 {
-    let load = u32::try_from(load).unwrap_or(u32::MAX);
-    (load / 3).min(load.saturating_mul(2).isqrt()).clamp(1, max)
 }

@@ -42,6 +42,7 @@ fn pool(address: SocketAddr, connections: u32) -> Pool<String> {
     pool_for(tcp(lines()).on_item(drop))
         .connect_to_fixed([address])
         .connections_per_address(connections)
+        .items_per_turn(1)
         .spawn()
         .expect("the settings make sense")
 }

@@ -137,6 +137,7 @@ impl Bench {
         };
         let pool = call_pool_for(connector)
             .connect_to_fixed([good_address, bad_address])
+            .items_per_turn(1)
             .backoff(backoff())
             .outcome_timeout(settings.outcome_timeout)
             .seed(1)

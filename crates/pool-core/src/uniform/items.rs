@@ -1,0 +1,95 @@
+//! Who has the next items, and how many: what an owner asks and tells for each item, or for each turn.
+
+use super::Uniform;
+use crate::balance::{Balance, PickArgs};
+#[cfg(doc)]
+use crate::config::Config;
+use crate::ids::SlotId;
+use crate::instant::Instant;
+use crate::slot::Handled;
+#[cfg(doc)]
+use crate::slot::SlotEvent;
+
+impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
+    /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
+    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, each item
+    /// is a turn.
+    ///
+    /// ```
+    /// use pool_core::{Config, RoundRobin, Uniform};
+    ///
+    /// let mut config = Config::default();
+    /// config.items_per_turn = 64;
+    /// let mut uniform: Uniform<u16> = Uniform::new(config, RoundRobin::new(), 42)?;
+    /// // Before the owner sends what waits:
+    /// let waiting = 8;
+    /// uniform.set_load(waiting + uniform.in_flight());
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    #[inline]
+    pub fn set_load(&mut self, items: usize) {
+        self.rings.set_load(items);
+    }
+
+    /// How many items were sent whose end is not known: all of them where connections report no outcomes.
+    #[inline]
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.rings.in_flight()).unwrap_or(usize::MAX)
+    }
+
+    /// The slot that shall have the next item, if any address of the best connected priority has
+    /// a ready one, and the balancer doesn't make the item wait.
+    ///
+    /// It can be asked any number of times with the same answer; the turn passes on with
+    /// [`SlotEvent::Sent`].
+    #[must_use]
+    #[inline]
+    pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
+        let ring = self.rings.active();
+        // A policy is never asked where none can take an item.
+        let first = ring.first()?;
+        let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
+        let address = if picked == first || ring.contains(picked) { picked } else { first };
+        // One that is connected and not ready has none: the item waits.
+        self.rings.slot_in_turn(address.0.index).map(SlotId)
+    }
+
+    /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)
+    /// has to be asked again: 1 where the policy picks for each item, and where something is special about the next one.
+    ///
+    /// ```
+    /// use pool_core::{Config, Instant, PickArgs, RoundRobin, SlotEvent, Uniform};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut config = Config::default();
+    /// config.items_per_turn = 8;
+    /// let mut uniform = Uniform::new(config, RoundRobin::new(), 42)?;
+    /// # uniform.handle_addresses(&["a:1", "b:1"].into(), now);
+    /// # let slots: Vec<_> = uniform.slots().map(|slot| slot.id).collect();
+    /// # for slot in slots {
+    /// #     uniform.handle_slot(slot, SlotEvent::Connected, now);
+    /// #     uniform.handle_slot(slot, SlotEvent::Ready, now);
+    /// # }
+    /// uniform.set_load(100);
+    /// let slot = uniform.select(&PickArgs::any(), now).expect("two are ready");
+    /// assert_eq!(uniform.turn_left(slot), 8);
+    /// // Five items wait.
+    /// uniform.handle_sent(slot, 5, now);
+    /// assert_eq!((uniform.select(&PickArgs::any(), now), uniform.turn_left(slot)), (Some(slot), 3));
+    /// # Ok::<(), pool_core::ConfigError>(())
+    /// ```
+    #[inline]
+    pub fn turn_left(&self, slot: SlotId) -> u32 {
+        let slot = self.slots.get(slot.0).filter(|slot| slot.takes_turns && self.balancer.keeps_turns());
+        slot.map_or(1, |slot| self.rings.turn_left(slot.address))
+    }
+
+    /// Tells that a slot was sent so many items one after the other: the same as [`SlotEvent::Sent`] for each of them,
+    /// and cheaper. No more than [`turn_left`](Self::turn_left) says for the slot, or they count as one turn.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `handle_slot`")]
+    pub fn handle_sent(&mut self, id: SlotId, items: u32, now: Instant) -> Handled {
+        self.advance(now);
+        self.on_sent(id, items)
+    }
+}
