@@ -35,7 +35,9 @@ impl Counts {
             *functions.entry(name).or_default() -= count;
         }
         let items = f64::from(many - few);
-        functions.values_mut().for_each(|count| *count /= items);
+        for count in functions.values_mut() {
+            *count /= items;
+        }
         let total = functions.values().sum();
         functions.retain(|_, count| *count >= LEAST);
         Ok(Self { functions, total })

@@ -16,6 +16,9 @@ pub(super) struct Sample {
     latencies: [f64; 3],
 }
 
+/// What is looked at in a run.
+pub(super) type Metric = fn(&Sample) -> f64;
+
 /// All runs.
 pub(super) struct Row {
     pub(super) client: &'static str,
@@ -27,7 +30,7 @@ pub(super) const HEADER: &str =
     "client       requests/s  slowest   of redis-rs'   CPU, µs   of redis-rs'   p50, µs   p99, µs  p99.9, µs";
 
 impl Sample {
-    pub(super) const METRICS: [(&str, fn(&Self) -> f64); 5] = [
+    pub(super) const METRICS: [(&str, Metric); 5] = [
         ("rate", |sample| sample.rate),
         ("cpu", |sample| sample.cpu),
         ("p50", |sample| sample.latencies[0]),
@@ -59,7 +62,7 @@ impl Row {
     }
 
     /// The median of what each run is to that of another client in the same round.
-    pub(super) fn to(&self, other: &Self, value: fn(&Sample) -> f64) -> f64 {
+    pub(super) fn to(&self, other: &Self, value: Metric) -> f64 {
         median(self.samples.iter().zip(&other.samples).map(|(own, other)| value(own) / value(other)))
     }
 
