@@ -3,9 +3,14 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use pool_driver::{AddressId, Event, Outcome};
-use support::{A, B, Behaviour, Bench, C, Call, Dial, End, Fault, secs};
+use support::{A, B, Behaviour, Bench, C, Call, Dial, End, Fault, Item, Outside, secs};
 
 const SEND_ERROR: (Call, Fault) = (Call::Send, Fault::Error);
 
@@ -293,7 +298,7 @@ fn a_pool_that_closes_lets_nobody_run_before_it_looks_at_its_queue() {
     bench.drop_pool();
     bench.run();
     assert_eq!(link.received(), [1, 2]);
-    link.finish(2, pool_driver::Outcome::Success { latency: None });
+    link.finish(2, Outcome::Success { latency: None });
     bench.run();
     bench.finish();
 }
@@ -458,4 +463,82 @@ fn events_name_an_address_by_its_id_too() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!((ids.iter().map(|(address, _)| *address).collect::<Vec<_>>(), kinds), (vec![A, B], 11));
+}
+
+/// Counts wake-ups.
+#[derive(Default)]
+struct WakeCount(AtomicUsize);
+
+impl Wake for WakeCount {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn an_executor_that_polls_a_task_at_once_which_wakes_itself_polls_the_driver_once_more_and_not_for_ever() {
+    let outside = Outside::new();
+    let (pool, mut driver) = outside.builder().build::<Item>().expect("the settings make sense");
+    let wakes = Arc::new(WakeCount::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    // Returns how many polls it took.
+    let mut run = || {
+        let mut polls = 0;
+        loop {
+            let before = wakes.0.load(Ordering::Relaxed);
+            assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
+            polls += 1;
+            if wakes.0.load(Ordering::Relaxed) == before {
+                return polls;
+            }
+            assert!(polls < 100, "it spins");
+        }
+    };
+    outside.feed.push_set([A]);
+    run();
+    let link = outside.world.link(A);
+    link.change(|behaviour| behaviour.keeps_items = true);
+    for (item, polls) in [(1, 1), (2, 2), (3, 2)] {
+        pool.try_send(outside.ledger.item(item)).expect("there is room");
+        assert_eq!((run(), link.received().len()), (polls, item as usize));
+    }
+}
+
+#[test]
+fn turns_that_are_longer_than_the_queue_wait_for_nothing() {
+    let mut bench = Bench::up([A, B], |pool| pool.items_per_turn(64).queue_size(2));
+    for link in bench.world.all_links() {
+        link.change(|behaviour| behaviour.keeps_items = true);
+    }
+    let senders: Vec<_> = (1..=200).map(|item| bench.sender(item)).collect();
+    bench.run();
+    assert!(senders.iter().all(|sender| sender.is_done()));
+    assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 200);
+    for link in bench.world.all_links() {
+        let received = link.received().len();
+        link.finish(received, Outcome::Success { latency: None });
+    }
+    bench.finish();
+}
+
+#[test]
+fn a_connection_that_breaks_in_the_middle_of_its_turn_has_what_it_took_and_others_get_the_rest() {
+    for is_panic in [false, true] {
+        let mut bench = Bench::up([A, B], |pool| pool.items_per_turn(8));
+        bench.world.answer(A, Dial::Refuse);
+        let faulty = bench.world.link(A);
+        if is_panic {
+            faulty.change(|behaviour| behaviour.window = 2);
+            faulty.fault(Call::Send, Fault::Panic);
+        } else {
+            faulty.change(|behaviour| (behaviour.window, behaviour.breaks_when_full) = (2, true));
+        }
+        bench.send(1..=40);
+        let taken = 40 - bench.world.received(B).len();
+        assert_eq!(taken, if is_panic { 1 } else { 2 });
+        let snapshot = bench.snapshot();
+        assert_eq!(snapshot.counts.sent, 40, "{snapshot}");
+        assert_eq!(snapshot.addresses.iter().map(|row| row.sent).sum::<u64>(), 40, "{snapshot}");
+        bench.finish();
+    }
 }

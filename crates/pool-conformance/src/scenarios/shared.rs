@@ -14,6 +14,9 @@ pub(super) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+/// A connection that has lived for so long has not lived for short, also where a clock is a little behind.
+pub(super) const A_LONG_LIFE: Duration = Duration::from_secs(5);
+
 /// Longer than any scenario lasts.
 pub(super) const AN_HOUR: Duration = secs(3600);
 pub(super) const SUCCESS: Outcome = Outcome::Success { latency: Some(Duration::ZERO) };

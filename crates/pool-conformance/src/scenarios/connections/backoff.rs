@@ -1,6 +1,6 @@
 //! C3: an address that fails backs off and slows no other.
 
-use crate::scenarios::shared::{AN_HOUR, connected, constant_backoff, millis, secs};
+use crate::scenarios::shared::{A_LONG_LIFE, AN_HOUR, connected, constant_backoff, millis, secs};
 use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn c3_delays_grow_from_failure_to_failure_up_to_the_cap() -> Script {
@@ -92,7 +92,7 @@ pub(crate) fn c3_dials_that_were_in_flight_together_fail_as_one() -> Script {
         .expect(Ready(1), 4)
         .serve(1, Dial::Hang)
         // A close in good order after a long life is no failure.
-        .advance(secs(4))
+        .advance(A_LONG_LIFE)
         .hang_up(1)
         .expect(DiallingTo(1), 4)
         .serve(1, Dial::Refuse)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pool_driver::{FailureKind, Outcome};
 
-use crate::scenarios::shared::{SUCCESS, constant_backoff, millis, secs};
+use crate::scenarios::shared::{A_LONG_LIFE, SUCCESS, constant_backoff, millis};
 use crate::script::{Conduct, Dial, Observation::*, Script, Setting::*};
 
 /// An address that flaps is dialled after the default delays, plus or minus a fifth.
@@ -108,7 +108,7 @@ pub(crate) fn c5_a_clean_close_after_an_item_is_no_failure() -> Script {
         .set_addresses([1])
         .send([1])
         .expect(Received(1), 1)
-        .advance(secs(4))
+        .advance(A_LONG_LIFE)
         .hang_up(1)
         .expect_within(millis(51), Connections(1), 2)
         .expect(Ends(1), "Closed")

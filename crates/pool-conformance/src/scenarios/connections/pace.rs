@@ -1,6 +1,6 @@
 //! C7: pace is not blame.
 
-use crate::scenarios::shared::{SUCCESS, connected, millis, secs};
+use crate::scenarios::shared::{A_LONG_LIFE, SUCCESS, connected, millis, secs};
 use crate::script::{Conduct, Dial, Observation::*, Parting, Script, Setting::*};
 
 pub(crate) fn c7_a_server_that_closes_silent_connections_is_redialled_at_once_and_never_blamed() -> Script {
@@ -42,7 +42,7 @@ pub(crate) fn c7_a_long_life_ends_the_row_of_short_ones() -> Script {
         .repeat(2, |script| script.send_some(1).advance(secs(5)))
         .behave(1, Conduct::Well)
         .expect(Ready(1), 1)
-        .advance(secs(4))
+        .advance(A_LONG_LIFE)
         .go_away(1)
         .expect_within(millis(51), Ready(1), 1)
 }

@@ -1,6 +1,6 @@
 //! C4: a connection that dies while idle is noticed and replaced.
 
-use crate::scenarios::shared::{connected, millis, secs};
+use crate::scenarios::shared::{A_LONG_LIFE, connected, millis, secs};
 use crate::script::{Call, Conduct, Dial, Observation::*, Script, Setting::*};
 
 pub(crate) fn c4_a_connection_that_breaks_while_idle_is_replaced_without_traffic() -> Script {
@@ -20,7 +20,7 @@ pub(crate) fn c4_a_peer_that_hangs_up_is_noticed_without_traffic() -> Script {
     Script::new()
         .set_addresses([1])
         .expect(Ready(1), 1)
-        .advance(secs(4))
+        .advance(A_LONG_LIFE)
         .hang_up(1)
         .expect_within(millis(51), Connections(1), 2)
         .expect(Ready(1), 1)
@@ -89,7 +89,7 @@ pub(crate) fn c4_a_connection_that_is_sent_away_is_replaced_while_it_finishes_it
         .behave(1, Conduct::NeverFlushes)
         .send([1])
         .expect(Unflushed(1), 1)
-        .advance(secs(4))
+        .advance(A_LONG_LIFE)
         .go_away(1)
         .expect_within(millis(51), Connections(1), 2)
         .expect(Draining(1), 1)
