@@ -23,8 +23,9 @@ pub(crate) fn c7_goodbyes_after_each_reply_are_paced_where_another_address_takes
         .behave(2, Conduct::Answers(SUCCESS));
     connected(script, 1..=2)
         .repeat(100, |script| script.send_some(1).advance(millis(10)))
-        .expect_between(Connections(1), 3, 7)
-        .expect_at_least(Received(2), 90)
+        // A busy machine makes a second longer; without a pace there are fifty.
+        .expect_between(Connections(1), 3, 14)
+        .expect_at_least(Received(2), 80)
 }
 
 pub(crate) fn c7_an_item_that_nobody_else_can_take_does_not_wait_for_the_pace() -> Script {
