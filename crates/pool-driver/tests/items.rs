@@ -479,16 +479,16 @@ impl Wake for WakeCount {
 fn an_executor_that_polls_a_task_at_once_which_wakes_itself_polls_the_driver_once_more_and_not_for_ever() {
     let outside = Outside::new();
     let (pool, mut driver) = outside.builder().build::<Item>().expect("the settings make sense");
-    let wakes = Arc::new(WakeCount::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let count = Arc::new(WakeCount::default());
+    let waker = Waker::from(Arc::clone(&count));
     // Returns how many polls it took.
     let mut run = || {
         let mut polls = 0;
         loop {
-            let before = wakes.0.load(Ordering::Relaxed);
+            let before = count.0.load(Ordering::Relaxed);
             assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
             polls += 1;
-            if wakes.0.load(Ordering::Relaxed) == before {
+            if count.0.load(Ordering::Relaxed) == before {
                 return polls;
             }
             assert!(polls < 100, "it spins");
@@ -512,7 +512,7 @@ fn turns_that_are_longer_than_the_queue_wait_for_nothing() {
     }
     let senders: Vec<_> = (1..=200).map(|item| bench.sender(item)).collect();
     bench.run();
-    assert!(senders.iter().all(|sender| sender.is_done()));
+    assert!(senders.iter().all(support::Task::is_done));
     assert_eq!(bench.world.received(A).len() + bench.world.received(B).len(), 200);
     for link in bench.world.all_links() {
         let received = link.received().len();
