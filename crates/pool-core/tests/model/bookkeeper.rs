@@ -124,6 +124,10 @@ impl Balance for Bookkeeper {
         RoundRobin::new().pick(ring, args, now)
     }
 
+    fn keeps_turns(&self) -> bool {
+        true
+    }
+
     fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
         let account = self.entry(address, now);
         assert_eq!((account.attributes.replace(*attributes), account.is_ready), (None, false));

@@ -61,6 +61,7 @@ impl Pair {
                 Answer::Configured(self.uniform.handle_config(config.clone(), now).is_ok())
             }
             Input::Slot(slot, event) => Answer::Handled(self.uniform.handle_slot(*slot, *event, now)),
+            Input::Sent(slot, items) => Answer::Handled(self.uniform.handle_sent(*slot, *items, now)),
             Input::Outcome(slot, outcome) => {
                 Answer::Handled(self.uniform.handle_outcome(*slot, *outcome, now))
             }
@@ -251,6 +252,8 @@ enum Op {
     Live(usize, SlotEvent),
     Any(usize, SlotEvent),
     Send,
+    /// So many items in one turn, if it is as long.
+    SendTurn(u32),
     SendElsewhere(usize),
     FindBusy,
     Dropped(usize),
@@ -301,6 +304,12 @@ impl Pair {
                 let event = if matches!(op, Op::Send) { SlotEvent::Sent } else { SlotEvent::Busy };
                 if let Some(slot) = self.uniform.select(&PickArgs::any(), self.now) {
                     self.input(&Input::Slot(slot, event));
+                }
+            }
+            Op::SendTurn(most) => {
+                if let Some(slot) = self.uniform.select(&PickArgs::any(), self.now) {
+                    let items = self.uniform.turn_left(slot).min(*most);
+                    self.input(&Input::Sent(slot, items));
                 }
             }
             Op::SendElsewhere(which) => {
@@ -565,6 +574,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         14 => (which(), any_event()).prop_map(|(which, event)| Op::Live(which, event)),
         3 => (which(), any_event()).prop_map(|(which, event)| Op::Any(which, event)),
         10 => Just(Op::Send),
+        5 => (1..5_u32).prop_map(Op::SendTurn),
         2 => which().prop_map(Op::SendElsewhere),
         3 => Just(Op::FindBusy),
         8 => which().prop_map(Op::Dropped),

@@ -20,6 +20,8 @@ pub(crate) enum Input {
     Set(AddressSet<u32>),
     Config(Config),
     Slot(SlotId, SlotEvent),
+    /// So many items in a row, which are told at once.
+    Sent(SlotId, u32),
     Answered(SlotId),
     Abandoned(SlotId),
     InFlightMax(SlotId, u32),
@@ -714,6 +716,11 @@ impl Reference {
             Input::Set(set) => self.on_set(set),
             Input::Config(config) => answer = Answer::Configured(self.on_config(config)),
             Input::Slot(slot, event) => answer = Answer::Handled(self.on_event(*slot, *event)),
+            Input::Sent(slot, items) => {
+                for _ in 0..*items {
+                    answer = Answer::Handled(self.on_event(*slot, SlotEvent::Sent));
+                }
+            }
             Input::Outcome(slot, outcome) => {
                 answer = Answer::Handled(self.on_outcome(*slot, *outcome));
             }
