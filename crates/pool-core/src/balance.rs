@@ -24,6 +24,13 @@ impl PickArgs {
         Self { key: None, avoid: None }
     }
 
+    /// Whether nothing is asked.
+    #[must_use]
+    #[inline]
+    pub const fn is_any(&self) -> bool {
+        self.key.is_none() && self.avoid.is_none()
+    }
+
     /// The address that the balancer keeps for this key, if it goes by keys.
     #[must_use]
     pub const fn with_key(key: u64) -> Self {

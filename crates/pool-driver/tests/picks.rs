@@ -17,6 +17,10 @@ enum Choice {
     Remainder(u64),
     /// Another address than that of the item before.
     Change,
+    /// Of so many items one goes elsewhere than the one before it; the others want nothing.
+    ChangeEach(u32),
+    /// Nothing, and for this item it panics.
+    PanicAt(u32),
 }
 
 #[derive(Clone)]
@@ -61,7 +65,12 @@ impl ItemPolicy<Item> for ScriptedPolicy {
         self.check("pick");
         match self.choice {
             Choice::Remainder(divisor) => PickArgs::with_key(u64::from(item.id) % divisor),
-            Choice::Change => {
+            Choice::PanicAt(id) => {
+                assert_ne!(item.id, id, "a scripted panic of the policy");
+                PickArgs::any()
+            }
+            Choice::ChangeEach(every) if !item.id.is_multiple_of(every) => PickArgs::any(),
+            Choice::Change | Choice::ChangeEach(_) => {
                 self.picked.borrow().last().map_or(PickArgs::any(), |last| PickArgs::avoiding(last.1))
             }
         }
@@ -130,6 +139,21 @@ fn an_item_goes_to_another_address_than_the_one_to_avoid_if_there_is_one() {
 }
 
 #[test]
+fn an_item_in_the_middle_of_a_turn_that_wants_something_gets_it_and_the_others_have_their_turns() {
+    let (mut bench, policy) = bench([A, B], Choice::ChangeEach(5), |pool| pool.items_per_turn(4));
+    bench.send(1..=40);
+    let picked = policy.picked.borrow().clone();
+    for (index, (item, address)) in picked.iter().enumerate().filter(|(_, (item, _))| item.is_multiple_of(5))
+    {
+        assert_ne!(*address, picked[index - 1].1, "item {item} goes elsewhere");
+    }
+    let is_turn = |turn: &[(u32, AddressId)]| turn.iter().all(|(_, address)| *address == turn[0].1);
+    assert!(picked.windows(4).any(is_turn), "{picked:?}");
+    assert_eq!((bench.world.received(A).len() + bench.world.received(B).len(), picked.len()), (40, 40));
+    bench.finish();
+}
+
+#[test]
 fn an_item_that_comes_back_is_asked_again_where_it_wants_to_go() {
     let (mut bench, policy) = bench([A], Choice::Change, |pool| pool);
     bench.world.link(A).change(|behaviour| (behaviour.flushes, behaviour.window) = (false, 2));
@@ -193,4 +217,16 @@ fn f1_a_panic_of_the_policy_in_a_choice_is_the_pools_end_and_costs_no_connection
         assert_eq!(bench.ledger.undelivered(), [2, 3], "{method}");
         bench.check_accounts(ended, method);
     }
+}
+
+#[test]
+fn f1_what_was_sent_before_the_policy_panicked_in_the_middle_of_a_turn_is_counted() {
+    let (mut bench, _) = bench([A], Choice::PanicAt(20), |pool| pool.items_per_turn(64));
+    for item in 1..=30 {
+        assert_eq!(bench.try_send(item), Ok(()));
+    }
+    let ended = bench.output(&bench.driver.clone());
+    assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, 19));
+    assert_eq!(bench.ledger.undelivered(), (20..=30).collect::<Vec<_>>());
+    bench.check_accounts(ended, "in the middle of a turn");
 }

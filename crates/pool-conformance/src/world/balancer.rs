@@ -81,6 +81,10 @@ impl Balance for ScriptedBalancer {
         RoundRobin::new().pick(ring, pick, now)
     }
 
+    fn keeps_turns(&self) -> bool {
+        RoundRobin::new().keeps_turns()
+    }
+
     fn on_joined(&mut self, address: AddressId, _: &Attributes, _: Instant) {
         self.enter(address, "joined", |account| {
             !account.is_ready && !std::mem::replace(&mut account.is_member, true)

@@ -119,14 +119,14 @@ impl<P: Seams> Driver<P> {
     }
 
     /// There is something in the queue. While calls are in flight, there are others who may have something, too: their
-    /// replies have just come. They run first, once, so that one write carries what all of them have. Returns whether
-    /// that is about to happen.
+    /// replies have just come. They run first, once, so that one write carries what all of them have, unless there is a
+    /// batch already. Returns whether that is about to happen.
     ///
     /// An executor that runs a task at once which wakes itself makes nothing of this, and costs no more than a poll. A
     /// pool that closes has to know now what is in the queue.
     fn gathers(&mut self) -> bool {
-        let has_others = self.multiplexer.in_flight() > 0 && self.multiplexer.end_reason().is_none();
-        self.has_gathered = has_others && !self.has_gathered;
+        let has_others = self.multiplexer.in_flight() > 0 && self.backlog.is_empty();
+        self.has_gathered = has_others && !self.has_gathered && self.multiplexer.end_reason().is_none();
         if self.has_gathered {
             self.shared.signal.raise();
         }

@@ -19,12 +19,11 @@ use crate::seams::{ConnectionOf, Seams};
 /// batch.
 pub(super) struct Batch {
     running: UserCode,
-    /// A connection is chosen for each item. If not, for each turn.
-    picks: bool,
     /// Items that are left of those to be sent now.
     offered: usize,
-    /// Items that a connection has taken in its turn, and the core doesn't know of yet.
+    /// Items that a connection has taken in its turn, and the core doesn't know of yet; and which connection.
     taken: usize,
+    turn_of: Option<SlotId>,
 }
 
 /// How the turn of a connection ends.
@@ -51,7 +50,7 @@ struct Broken {
 
 impl Batch {
     pub(super) const fn new() -> Self {
-        Self { running: UserCode::Balancer, picks: true, offered: 0, taken: 0 }
+        Self { running: UserCode::Balancer, offered: 0, taken: 0, turn_of: None }
     }
 }
 
@@ -60,17 +59,10 @@ impl<P: Seams> Multiplexer<P> {
     pub(crate) fn dispatch_by(&mut self, items: &mut Backlog<P::Item>, max: usize, policy: &P::Policy) {
         match guard(|| policy.has_pick_args()) {
             Ok(true) => self.dispatch(items, max, policy),
-            Ok(false) => self.dispatch_in_turn(items, max),
+            Ok(false) => self.dispatch(items, max, &DropUndelivered),
             // The question belongs to the choice, as `pick` does.
             Err(panic) => self.step(|this| this.on_balancer_panic(panic)),
         }
-    }
-
-    /// As [`dispatch`](Self::dispatch), for items that want nothing: whole turns go to one connection.
-    pub(super) fn dispatch_in_turn(&mut self, items: &mut Backlog<P::Item>, max: usize) {
-        self.batch.picks = false;
-        self.dispatch(items, max, &DropUndelivered);
-        self.batch.picks = true;
     }
 
     /// Sends items to connections, oldest first, until `max` are sent or no connection can take one, or items
@@ -124,14 +116,15 @@ impl<P: Seams> Multiplexer<P> {
         policy: &impl ItemPolicy<P::Item>,
     ) -> Result<(), Broken> {
         let now = self.now;
-        let picks = self.batch.picks;
         self.batch.running = UserCode::Balancer;
         while self.batch.offered > 0 {
             let Some(item) = items.first() else { return Ok(()) };
-            let Some(slot) = self.core.select(&policy.pick(item), now) else { return Ok(()) };
-            let turn = if picks { 1 } else { self.core.turn_left(slot) as usize };
+            let args = policy.pick(item);
+            let Some(slot) = self.core.select(&args, now) else { return Ok(()) };
+            let turn = if args.is_any() { self.core.turn_left(slot) as usize } else { 1 };
             let Some(mut target) = self.connections.target(slot) else { return Ok(()) };
             let batch = &mut self.batch;
+            batch.turn_of = Some(slot);
             let turn = turn.min(batch.offered);
             let ended = loop {
                 batch.running = UserCode::Connection(slot);
@@ -151,7 +144,9 @@ impl<P: Seams> Multiplexer<P> {
                     // Its conversion is the connection's code too.
                     break Turn::Broken(error.into());
                 }
-                if batch.taken == turn {
+                batch.running = UserCode::Balancer;
+                // One that wants something has a choice of its own.
+                if batch.taken == turn || !items.first().is_some_and(|item| policy.pick(item).is_any()) {
                     break Turn::Over;
                 }
             };
@@ -196,11 +191,16 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn on_dispatch_panic(&mut self, panic: Panicked) {
-        let UserCode::Connection(slot) = self.batch.running else { return self.on_balancer_panic(panic) };
-        if let Err(panic) = guard(|| self.commit_taken(slot)) {
+        let running = self.batch.running;
+        if let Some(slot) = self.batch.turn_of
+            && let Err(panic) = guard(|| self.commit_taken(slot))
+        {
             self.on_balancer_panic(panic);
         }
-        self.fail(slot, panic.into());
+        match running {
+            UserCode::Connection(slot) => self.fail(slot, panic.into()),
+            UserCode::Balancer => self.on_balancer_panic(panic),
+        }
     }
 
     /// Flushes every connection that took items since the last time, once.

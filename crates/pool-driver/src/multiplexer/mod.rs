@@ -376,7 +376,7 @@ impl<P: Seams> Multiplexer<P> {
     /// Sends what no connection has, and says how much is left, `asked_for` at least.
     fn dispatch_held(&mut self, asked_for: usize) {
         let mut held = self.held.take();
-        self.dispatch_in_turn(&mut held, usize::MAX);
+        self.dispatch(&mut held, usize::MAX, &DropUndelivered);
         self.held.put_back(held);
         self.set_demand(self.held.len().max(asked_for));
     }
