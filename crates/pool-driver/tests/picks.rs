@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use pool_driver::{
-    AddressId, Balance, EndReason, Instant, ItemPolicy, PickArgs, Ring, RoundRobin, UndeliveredReason,
+    AddressId, Balance, EndReason, Event, Instant, ItemPolicy, PickArgs, Ring, RoundRobin, UndeliveredReason,
 };
 use support::{A, B, Bench, Builder, C, Item, Ledger, Outside};
 
@@ -229,4 +229,6 @@ fn f1_what_was_sent_before_the_policy_panicked_in_the_middle_of_a_turn_is_counte
     assert_eq!((ended.reason, ended.counts.sent), (EndReason::BalancerPanicked, 19));
     assert_eq!(bench.ledger.undelivered(), (20..=30).collect::<Vec<_>>());
     bench.check_accounts(ended, "in the middle of a turn");
+    let sent_over = |event| if let Event::SlotEnded { sent, .. } = event { Some(sent) } else { None };
+    assert_eq!(bench.take_events().into_iter().find_map(sent_over), Some(19));
 }
