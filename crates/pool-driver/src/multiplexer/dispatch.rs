@@ -146,7 +146,7 @@ impl<P: Seams> Multiplexer<P> {
                 }
                 batch.running = UserCode::Balancer;
                 // One that wants something has a choice of its own.
-                if batch.taken == turn || !items.first().is_some_and(|item| policy.pick(item).is_any()) {
+                if batch.taken == turn || items.first().is_some_and(|item| !policy.pick(item).is_any()) {
                     break Turn::Over;
                 }
             };
