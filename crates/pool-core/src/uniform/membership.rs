@@ -106,32 +106,46 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.reserve(set.len());
         self.addresses.set = set.identity();
         let members_before = mem::take(&mut self.addresses.members);
-        let mut old = &members_before[..];
-        let members = set.endpoints().iter().map(|endpoint| self.keep_or_add(endpoint, &mut old));
-        self.addresses.members = members.collect();
-        for index in old {
-            self.depart(*index);
+        let (mut old, mut new) = (&members_before[..], set.endpoints());
+        let mut members = Vec::with_capacity(new.len());
+        let may_return = !self.addresses.departed.is_empty();
+        loop {
+            let kept = self.count_unchanged(old, new);
+            members.extend_from_slice(&old[..kept]);
+            (old, new) = (&old[kept..], &new[kept..]);
+            let order = match (old.first(), new.first()) {
+                (Some(index), Some(endpoint)) => self.addresses.get(*index).address.cmp(&endpoint.address),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            match order {
+                Ordering::Less => {
+                    self.depart(old[0]);
+                    old = &old[1..];
+                }
+                Ordering::Equal => {
+                    self.change_endpoint(old[0], &new[0]);
+                    members.push(old[0]);
+                    (old, new) = (&old[1..], &new[1..]);
+                }
+                Ordering::Greater => {
+                    members.push(self.arrive(&new[0], may_return));
+                    new = &new[1..];
+                }
+            }
         }
+        self.addresses.members = members;
         true
     }
 
-    /// Where an address of the new set is in `known`. What comes before it in the old set is gone.
-    fn keep_or_add(&mut self, endpoint: &Endpoint<A>, old: &mut &[u32]) -> u32 {
-        while let [index, rest @ ..] = *old {
-            let order = self.addresses.get(*index).address.cmp(&endpoint.address);
-            if order == Ordering::Greater {
-                break;
-            }
-            *old = rest;
-            if order == Ordering::Equal {
-                if !self.rings.is_as_before(*index, &endpoint.attributes()) {
-                    self.change_endpoint(*index, endpoint);
-                }
-                return *index;
-            }
-            self.depart(*index);
-        }
-        self.arrive(endpoint)
+    /// How many of the next addresses are in both sets, and as they were: nearly all, most of the time.
+    fn count_unchanged(&self, old: &[u32], new: &[Endpoint<A>]) -> usize {
+        let is_unchanged = |(index, endpoint): &(&u32, &Endpoint<A>)| {
+            self.addresses.get(**index).address == endpoint.address
+                && self.rings.is_as_before(**index, &endpoint.attributes())
+        };
+        old.iter().zip(new).take_while(is_unchanged).count()
     }
 
     /// Exactly as much as the set needs, so that a large one doesn't cost twice its size.
@@ -144,10 +158,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    fn arrive(&mut self, endpoint: &Endpoint<A>) -> u32 {
+    /// `may_return` says whether any that left are remembered: to look for one costs something.
+    fn arrive(&mut self, endpoint: &Endpoint<A>, may_return: bool) -> u32 {
         self.restart_re_resolution();
         let (address, attributes) = (&endpoint.address, endpoint.attributes());
-        let index = if let Some(index) = self.addresses.departed.remove(address) {
+        let returned = if may_return { self.addresses.departed.remove(address) } else { None };
+        let index = if let Some(index) = returned {
             let known = self.addresses.get_mut(index);
             known.present = true;
             known.since = self.now;
