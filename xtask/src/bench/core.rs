@@ -2,63 +2,68 @@
 
 use anyhow::Result;
 
-use super::Program;
-use super::report::{Figure, Floor, Metric, Report, time_of_pairs};
+use super::figure::{Case, Figure, Metric, time_of_pairs};
+use super::program::Program;
+use super::report::Report;
 use crate::callgrind::{self, instructions_per_unit};
 
 const SUBJECT: &str = "pool-core";
 /// Of the cases that are about many addresses.
 const ADDRESSES: u32 = 100_000;
 
-pub(super) fn measure(program: &Program, report: &mut Report) -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
+    let program = Program::build("core")?;
+    report.expect_steps(5);
+    report.table("A choice, with one ready connection to each address.", None);
     for addresses in [10, 1_000, ADDRESSES] {
-        measure_choose(program, report, addresses)?;
+        measure_choose(&program, report, addresses)?;
     }
-    measure_churn(program, report)?;
-    measure_keep(program, report)
+    report.table(
+        "An update in which 1 % of the addresses leave and as many come, beside the bare merge of the two lists.",
+        None,
+    );
+    measure_churn(&program, report)?;
+    report.table("An address with its connection, its place in the set included.", None);
+    measure_keep(&program, report)
 }
 
 /// `select` and `Sent`, with one ready slot at every address.
 fn measure_choose(program: &Program, report: &mut Report, addresses: u32) -> Result<()> {
-    let case = format!("choose-{addresses}");
-    let choices = program.effort(200_000, 50_000);
+    let case = Case::at(format!("choose-{addresses}"), addresses);
+    report.step(&case.name);
+    let choices = report.effort(200_000, 50_000);
     let allocations = program.number(&format!("choose {addresses} {choices}"))? / f64::from(choices);
     if callgrind::is_installed() {
-        let value = instructions_per_unit(&program.path, [choices, 2 * choices], None, |choices| {
-            format!("choose {addresses} {choices}")
-        })?;
-        report.add(figure(case.clone(), Metric::Instructions, value, None));
+        let value = program
+            .instructions([choices, 2 * choices], |choices| format!("choose {addresses} {choices}"))?;
+        report.add(Figure::new(case.clone(), SUBJECT, Metric::INSTRUCTIONS, value));
     }
-    report.add(figure(case, Metric::Allocations, allocations, None));
+    report.add(Figure::new(case, SUBJECT, Metric::ALLOCATIONS, allocations));
     Ok(())
 }
 
-/// `handle_addresses` alone, where 1 % of the addresses leave and as many come; connections are
-/// closed and made between the measured parts. The floor is the bare merge of the two lists.
+/// `handle_addresses` alone; connections are closed and made between the measured parts.
 fn measure_churn(program: &Program, report: &mut Report) -> Result<()> {
-    let case = format!("churn-{ADDRESSES}");
+    let case = Case::at(format!("churn-{ADDRESSES}"), ADDRESSES);
+    report.step(&case.name);
     if callgrind::is_installed() {
         let count = |function| {
             instructions_per_unit(&program.path, [4, 8], Some(function), |steps| {
                 format!("churn {ADDRESSES} {steps}")
             })
         };
-        let (value, floor) = (count("measured_update")?, count("measured_merge")?);
-        report.add(figure(case.clone(), Metric::Instructions, value, Some(Floor::of(value, floor))));
+        let (value, merge) = (count("measured_update")?, count("measured_merge")?);
+        report.add(Figure::new(case.clone(), SUBJECT, Metric::INSTRUCTIONS, value).against("merge", merge));
     }
-    let steps = program.effort(41, 11);
-    let pairs = program.rows(&format!("churn {ADDRESSES} {steps}"))?;
-    report.add(time_of_pairs(case, SUBJECT, &pairs, 1));
+    let pairs = program.rows(&format!("churn {ADDRESSES} {}", report.effort(41, 11)))?;
+    report.add(time_of_pairs(case, ["merge", SUBJECT], &pairs, 1));
     Ok(())
 }
 
-/// The memory of one address with its connection, its place in the set included.
 fn measure_keep(program: &Program, report: &mut Report) -> Result<()> {
+    let case = Case::at(format!("keep-{ADDRESSES}"), ADDRESSES);
+    report.step(&case.name);
     let value = program.number(&format!("keep {ADDRESSES}"))? / f64::from(ADDRESSES);
-    report.add(figure(format!("keep-{ADDRESSES}"), Metric::Bytes, value, None));
+    report.add(Figure::new(case, SUBJECT, Metric::BYTES, value));
     Ok(())
-}
-
-fn figure(case: String, metric: Metric, value: f64, floor: Option<Floor>) -> Figure {
-    Figure { case, subject: SUBJECT, metric, value, floor }
 }

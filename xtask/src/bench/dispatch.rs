@@ -5,9 +5,12 @@
 
 use anyhow::Result;
 
-use super::Program;
-use super::report::{Figure, Floor, Metric, Report, time_of_pairs};
-use crate::callgrind::{self, instructions_per_unit};
+use super::figure::{Figure, Metric, time_of_pairs};
+use super::program::Program;
+use super::report::Report;
+use crate::callgrind;
+
+const FLOOR: &str = "floor";
 
 struct Case {
     name: &'static str,
@@ -30,12 +33,20 @@ const CASES: [Case; 7] = [
     Case { name: "w32-4-pipelined", subject: "pipelined", producers: 4, in_flight: 32 },
 ];
 
-pub(super) fn measure(program: &Program, report: &mut Report) -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
+    let program = Program::build("dispatch")?;
+    report.expect_steps(CASES.len());
+    report.table(
+        "Producers give items to 8 connections in memory, on one thread (ct) and on two workers (mt); an item or a \
+         request.",
+        None,
+    );
     for case in &CASES {
+        report.step(case.name);
         // On more than one thread the number of instructions depends on who wakes whom.
-        measure_instructions(program, report, case)?;
+        measure_instructions(&program, report, case)?;
         for threads in ["ct", "mt"] {
-            measure_time(program, report, case, threads)?;
+            measure_time(&program, report, case, threads)?;
         }
     }
     Ok(())
@@ -46,29 +57,21 @@ fn measure_instructions(program: &Program, report: &mut Report, case: &Case) -> 
         return Ok(());
     }
     let &Case { name, subject, producers, in_flight } = case;
-    let lengths = [program.effort(100_000, 20_000), program.effort(300_000, 60_000)];
+    let lengths = [report.effort(100_000, 20_000), report.effort(300_000, 60_000)];
     let count = |subject| {
-        instructions_per_unit(&program.path, lengths, None, |items| {
-            format!("once {subject} {producers} {in_flight} ct {items}")
-        })
+        program.instructions(lengths, |items| format!("once {subject} {producers} {in_flight} ct {items}"))
     };
-    let (value, floor) = (count(subject)?, count("floor")?);
-    report.add(Figure {
-        case: format!("{name}-ct"),
-        subject,
-        metric: Metric::Instructions,
-        value,
-        floor: Some(Floor::of(value, floor)),
-    });
+    let figure = Figure::new(format!("{name}-ct"), subject, Metric::INSTRUCTIONS, count(subject)?);
+    report.add(figure.against(FLOOR, count(FLOOR)?));
     Ok(())
 }
 
 fn measure_time(program: &Program, report: &mut Report, case: &Case, threads: &str) -> Result<()> {
     let &Case { name, subject, producers, in_flight } = case;
-    let items = program.effort(1_000_000, 200_000);
-    let pairs = program.effort(9, 5);
+    let items = report.effort(1_000_000, 200_000);
+    let pairs = report.effort(9, 5);
     let times =
         program.rows(&format!("pairs {subject} {producers} {in_flight} {threads} {items} {pairs}"))?;
-    report.add(time_of_pairs(format!("{name}-{threads}"), subject, &times, items));
+    report.add(time_of_pairs(format!("{name}-{threads}"), [FLOOR, subject], &times, items));
     Ok(())
 }

@@ -1,102 +1,118 @@
-//! `cargo xtask bench`: builds a benchmark, runs it case by case, and holds the figures against
-//! their bounds.
+//! `cargo xtask bench`: builds what measures, runs it case by case, and holds the figures against their bounds.
 
+mod bounds;
 mod core;
 mod dispatch;
 pub(crate) mod failover;
+mod figure;
 pub(crate) mod gate;
 pub(crate) mod peers;
+mod program;
 mod redis;
 mod report;
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::{Result, bail, ensure};
 
-use crate::command::{command, output};
-use report::Report;
+use bounds::Scope;
+use report::{Format, Report};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[arg(value_enum)]
     benchmark: Benchmark,
-    /// A line of JSON for each figure instead of a table.
+    /// A line of JSON for each figure instead of tables.
     #[arg(long)]
     json: bool,
     /// Shorter runs: the counts are the same, the times less certain.
     #[arg(long)]
     quick: bool,
+    /// Writes report.md, figures.jsonl and plots there.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// With `gate`: takes the counts as they are now, for this reason.
     #[arg(long, value_name = "REASON")]
     accept: Option<String>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Benchmark {
+    /// Every benchmark, one after the other, but for `gate`.
+    All,
     /// What deciding costs, without any connection.
     Core,
     /// What passing an item on costs, to connections in memory.
     Dispatch,
     /// What callers see of a server that dies, with this pool and with others.
     Failover,
-    /// Whether the hot paths take more instructions than they did.
-    Gate,
+    /// What callers see of a server that hangs, with this pool and with others.
+    Hang,
     /// How many requests Redis servers answer callers of this pool and of others, and what each costs.
     Redis,
+    /// Whether the hot paths take more instructions than they did.
+    Gate,
+}
+
+/// A benchmark's name, and how it measures.
+type Measure = (&'static str, fn(&mut Report) -> Result<()>);
+
+const ALL: [Measure; 5] = [
+    ("core", core::measure),
+    ("dispatch", dispatch::measure),
+    ("failover", failover::measure_kill),
+    ("hang", failover::measure_hang),
+    ("redis", redis::measure),
+];
+
+impl Benchmark {
+    fn measures(self) -> &'static [Measure] {
+        let [core, dispatch, failover, hang, redis] = &ALL;
+        let one = match self {
+            Self::All => return &ALL,
+            Self::Core => core,
+            Self::Dispatch => dispatch,
+            Self::Failover => failover,
+            Self::Hang => hang,
+            Self::Redis => redis,
+            Self::Gate => return &[],
+        };
+        std::slice::from_ref(one)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let (name, measure): (_, fn(&Program, &mut Report) -> Result<()>) = match arguments.benchmark {
-        Benchmark::Core => ("core", core::measure),
-        Benchmark::Dispatch => ("dispatch", dispatch::measure),
-        Benchmark::Gate => return gate::run(arguments.accept.as_deref()),
-        Benchmark::Failover => return failover::run(arguments.json, arguments.quick),
-        Benchmark::Redis => return redis::run(arguments.json, arguments.quick),
-    };
-    let program = Program { path: build(name)?, quick: arguments.quick };
-    let mut report = Report::new(name, arguments.json);
-    measure(&program, &mut report)?;
-    report.check_bounds()
+    let Arguments { benchmark, json, quick, out, accept } = arguments;
+    if *benchmark == Benchmark::Gate {
+        ensure!(out.is_none() && !json && !quick, "`gate` has one length and writes nothing but its record");
+        return gate::run(accept.as_deref());
+    }
+    ensure!(accept.is_none(), "`--accept` goes with `gate`");
+    let mut report = Report::new(if *json { Format::Json } else { Format::Tables }, *quick);
+    let measures = benchmark.measures();
+    let mut failed = Vec::new();
+    for (number, (name, measure)) in measures.iter().enumerate() {
+        let place =
+            if measures.len() > 1 { format!("{}/{} ", number + 1, measures.len()) } else { String::new() };
+        report.begin(name, &place);
+        // What one benchmark lacks is no reason to lose the figures of the others.
+        if let Err(error) = measure(&mut report) {
+            failed.push(format!("{name}: {error:#}"));
+        }
+    }
+    report.finish();
+    if let Some(folder) = out {
+        report.write(folder)?;
+    }
+    failed.extend(bounds::missed(report.sections(), Scope::AllBounds));
+    verdict(&failed)
 }
 
-/// Builds a benchmark of the package `pool-tests` and returns where the program is.
-fn build(name: &str) -> Result<PathBuf> {
-    let build = format!("cargo bench -p pool-tests --bench {name} --no-run --message-format=json");
-    let (messages, _) = output(&mut command(&build))?;
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut executables = messages.filter(|message| message["target"]["name"] == name);
-    let executable = executables.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.with_context(|| format!("cargo built no executable for the benchmark {name}"))
-}
-
-/// A benchmark that is built. It measures one case at a run and prints plain numbers.
-struct Program {
-    path: PathBuf,
-    quick: bool,
-}
-
-impl Program {
-    /// How often or how long to do something.
-    fn effort(&self, thorough: u32, quick: u32) -> u32 {
-        if self.quick { quick } else { thorough }
+/// Fails if a benchmark did, or if a bound was missed.
+fn verdict(failed: &[String]) -> Result<()> {
+    if !failed.is_empty() {
+        bail!("bounds missed:\n  {}", failed.join("\n  "));
     }
-
-    /// What a case prints: rows of `N` numbers.
-    fn rows<const N: usize>(&self, arguments: &str) -> Result<Vec<[f64; N]>> {
-        let (stdout, _) = output(Command::new(&self.path).args(arguments.split_whitespace()))?;
-        let parse = |line: &str| {
-            let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>().ok()?;
-            numbers.try_into().ok()
-        };
-        let rows = stdout.lines().map(parse).collect::<Option<Vec<_>>>();
-        rows.with_context(|| format!("{arguments} did not print {N} numbers a line:\n{stdout}"))
-    }
-
-    /// The only number that a case prints.
-    fn number(&self, arguments: &str) -> Result<f64> {
-        let rows = self.rows::<1>(arguments)?;
-        rows.first().map(|row| row[0]).with_context(|| format!("{arguments} printed nothing"))
-    }
+    eprintln!("all bounds are kept");
+    Ok(())
 }

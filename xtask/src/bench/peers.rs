@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::program::Program;
 use crate::command::{command, is_installed, output, root, target_dir};
 use crate::steps::{Steps, Verdict, or_skip_when_missing};
 
@@ -22,10 +23,9 @@ pub(crate) fn add_to(steps: &mut Steps) {
     }
 }
 
-/// Builds the program, and says where it is.
-pub(super) fn build() -> Result<PathBuf> {
+pub(super) fn build() -> Result<Program> {
     output(&mut cargo("build --locked --release"))?;
-    Ok(target().join("release/pool-peers"))
+    Ok(Program { path: target().join("release/pool-peers") })
 }
 
 /// The servers and the other clients are there.

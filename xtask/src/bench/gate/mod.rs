@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 
-use super::build;
+use super::program::Program;
 use crate::callgrind;
 use crate::command::{command, output, root};
 use crate::steps::{Steps, Verdict};
@@ -60,11 +60,11 @@ pub(crate) fn add_to(steps: &mut Steps) {
 }
 
 fn measure() -> Result<Vec<(String, Counts)>> {
-    let programs = [("dispatch", build("dispatch")?), ("core", build("core")?)];
+    let programs = [("dispatch", Program::build("dispatch")?), ("core", Program::build("core")?)];
     let mut cases = Vec::new();
     for (name, bench, arguments) in CASES {
         let Some((_, program)) = programs.iter().find(|(of, _)| *of == bench) else { continue };
-        let counts = Counts::per_item(program, ITEMS, |items| format!("{arguments} {items}"))?;
+        let counts = Counts::per_item(&program.path, ITEMS, |items| format!("{arguments} {items}"))?;
         println!("{name:16} {:8.1} instructions an item", counts.total());
         cases.push((name.to_owned(), counts));
     }

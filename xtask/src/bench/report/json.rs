@@ -1,0 +1,24 @@
+//! A figure as a line of JSON.
+
+use serde_json::json;
+
+use crate::bench::figure::Figure;
+
+pub(super) fn line(bench: &str, figure: &Figure) -> String {
+    let Figure { case, subject, metric, value, spread, references } = figure;
+    let references: serde_json::Map<_, _> = references
+        .iter()
+        .map(|of| (of.subject.to_owned(), json!({ "value": of.value, "ratio": of.ratio })))
+        .collect();
+    let line = json!({
+        "bench": bench,
+        "case": case.name,
+        "subject": subject,
+        "metric": metric.name,
+        "value": value,
+        "least": spread.map(|[least, _]| least),
+        "most": spread.map(|[_, most]| most),
+        "references": references,
+    });
+    line.to_string()
+}
