@@ -67,15 +67,15 @@ fn get_case(names: u32, times: u32) {
 
 fn send_case(names: u32, items: u32) {
     let runtime = runtime();
-    let sent = Sent::default();
-    let pools = runtime.block_on(opened(names, &sent));
+    let arrived = Sent::default();
+    let pools = runtime.block_on(opened(names, &arrived));
     let mut random = Random::new(names);
     let send = async {
         for item in 0..items {
             let pool = pools.get(&random.next()).await.expect("creating never fails");
             pool.send(item).await.expect("nobody closes it");
         }
-        while sent.load(Ordering::Relaxed) < items {
+        while arrived.load(Ordering::Relaxed) < items {
             tokio::task::yield_now().await;
         }
     };

@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 use core::future::{poll_fn, ready};
+use core::ops::Range;
 use core::pin::Pin;
 use core::task::Poll;
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use pool_tokio::{CallPool, Pipelined, Pool};
 use tokio::runtime::Runtime;
 
 use crate::connections::{Counter, CountingSink, Loopback};
-use crate::{QUEUE, runtime};
+use crate::runtime;
 
 /// Requests that are under way at a time, however many connections there are.
 const IN_FLIGHT: usize = 1_000;
@@ -38,41 +39,59 @@ impl Phase {
     }
 }
 
-pub(crate) fn case(phase: Phase, kind: &str, connections: u32, times: u32, pairs: u32) {
+/// How many connections a pool has.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) connections: u32,
+    pub(crate) per_address: u32,
+}
+
+impl Size {
+    fn addresses(self) -> Range<u32> {
+        assert!(self.connections.is_multiple_of(self.per_address), "each address has as many connections");
+        0..self.connections / self.per_address
+    }
+
+    fn times(self, times: u32) -> Self {
+        Self { connections: self.connections * times, ..self }
+    }
+}
+
+pub(crate) fn case(phase: Phase, kind: &str, size: Size, times: u32, pairs: u32) {
     match kind {
-        "send" => compare::<Senders>(phase, connections, times, pairs),
-        "call" => compare::<Callers>(phase, connections, times, pairs),
+        "send" => compare::<Senders>(phase, size, times, pairs),
+        "call" => compare::<Callers>(phase, size, times, pairs),
         _ => panic!("send or call, please, not {kind}"),
     }
 }
 
-pub(crate) fn once_case(kind: &str, connections: u32, times: u32) {
+pub(crate) fn once_case(kind: &str, size: Size, times: u32) {
     match kind {
-        "send" => println!("{}", repeat(&Senders::new(connections), times)),
-        "call" => println!("{}", repeat(&Callers::new(connections), times)),
+        "send" => println!("{}", repeat(&Senders::new(size), times)),
+        "call" => println!("{}", repeat(&Callers::new(size), times)),
         _ => panic!("send or call, please, not {kind}"),
     }
 }
 
-fn compare<C: Crowd>(phase: Phase, connections: u32, times: u32, pairs: u32) {
+fn compare<C: Crowd>(phase: Phase, size: Size, times: u32, pairs: u32) {
     match phase {
         Phase::Whole => {
             for _ in 0..pairs {
-                let few = nanoseconds(|| (0..times).for_each(|_| C::new(connections).message_each()));
-                let many = nanoseconds(|| C::new(connections * times).message_each());
+                let few = nanoseconds(|| (0..times).for_each(|_| C::new(size).message_each()));
+                let many = nanoseconds(|| C::new(size.times(times)).message_each());
                 println!("{few} {many}");
             }
         }
         Phase::Messages => {
-            let few: Vec<_> = (0..times).map(|_| C::new(connections)).collect();
-            let many = C::new(connections * times);
+            let few: Vec<_> = (0..times).map(|_| C::new(size)).collect();
+            let many = C::new(size.times(times));
             for _ in 0..pairs {
                 let few = nanoseconds(|| few.iter().for_each(C::message_each));
                 println!("{few} {}", repeat(&many, 1));
             }
         }
         Phase::Again => {
-            let (few, many) = (C::new(connections), C::new(connections * times));
+            let (few, many) = (C::new(size), C::new(size.times(times)));
             for _ in 0..pairs {
                 println!("{} {}", repeat(&few, times), repeat(&many, 1));
             }
@@ -86,7 +105,7 @@ fn repeat(crowd: &impl Crowd, times: u32) -> u128 {
 
 /// A pool, all connections of which are up.
 trait Crowd {
-    fn new(connections: u32) -> Self;
+    fn new(size: Size) -> Self;
 
     /// Each connection gets a message, and is done with it.
     fn message_each(&self);
@@ -101,19 +120,19 @@ struct Senders {
 }
 
 impl Crowd for Senders {
-    fn new(connections: u32) -> Self {
+    fn new(size: Size) -> Self {
         let (runtime, counter) = (runtime(), Counter::default());
         let made = counter.clone();
         let connector = move |_: u32| ready(Ok::<_, Infallible>(CountingSink::new(&made)));
         let pool = runtime.block_on(async {
             // Turns of one message: each connection gets one before any gets another.
-            let pool =
-                pool_tokio::sink_pool_for(connector).connect_to_fixed(0..connections).items_per_turn(1);
-            let pool = pool.queue_size(QUEUE).spawn().expect("the settings make sense");
-            pool.ready(connections as usize).await.expect("connecting never fails");
+            let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(size.addresses());
+            let pool = pool.connections_per_address(size.per_address).items_per_turn(1);
+            let pool = pool.spawn().expect("the settings make sense");
+            pool.ready(size.connections as usize).await.expect("connecting never fails");
             pool
         });
-        Self { runtime, connections, counter, pool }
+        Self { runtime, connections: size.connections, counter, pool }
     }
 
     fn message_each(&self) {
@@ -137,17 +156,17 @@ struct Callers {
 }
 
 impl Crowd for Callers {
-    fn new(connections: u32) -> Self {
+    fn new(size: Size) -> Self {
         let runtime = runtime();
         let connector = |_: u32| ready(Ok::<_, Infallible>(Pipelined::new(Loopback::default())));
         let pool = runtime.block_on(async {
-            let pool =
-                pool_tokio::call_pool_for(connector).connect_to_fixed(0..connections).items_per_turn(1);
-            let pool = pool.queue_size(QUEUE).spawn().expect("the settings make sense");
-            pool.pool().ready(connections as usize).await.expect("connecting never fails");
+            let pool = pool_tokio::call_pool_for(connector).connect_to_fixed(size.addresses());
+            let pool = pool.connections_per_address(size.per_address).items_per_turn(1);
+            let pool = pool.spawn().expect("the settings make sense");
+            pool.pool().ready(size.connections as usize).await.expect("connecting never fails");
             pool
         });
-        Self { runtime, connections, pool }
+        Self { runtime, connections: size.connections, pool }
     }
 
     fn message_each(&self) {

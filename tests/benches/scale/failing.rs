@@ -6,7 +6,7 @@ use std::io;
 use pool_tests::bench::nanoseconds;
 
 use crate::connections::{Counter, CountingSink};
-use crate::{QUEUE, runtime};
+use crate::runtime;
 
 const PRODUCERS: u32 = 4;
 
@@ -19,7 +19,7 @@ pub(crate) fn case(addresses: u32, items: u32) {
         ready(if fails(address) { Err(refused()) } else { Ok(CountingSink::new(&connections)) })
     };
     let pool = runtime.block_on(async {
-        let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(0..addresses).queue_size(QUEUE);
+        let pool = pool_tokio::sink_pool_for(connector).connect_to_fixed(0..addresses);
         let pool = pool.spawn::<u32>().expect("the settings make sense");
         let connected = (0..addresses).filter(|&address| !fails(address)).count();
         pool.ready(connected).await.expect("the others accept");
