@@ -1,6 +1,7 @@
 //! What the tests against real servers share. The tests are in `tests/`, beside this file's folder; benchmarks
 //! are in `benches/`, the servers' starts in `servers/`.
 
+pub mod bench;
 mod gate;
 mod lines;
 mod pools;

@@ -279,7 +279,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     type Change = fn(&mut PoolMapConfig);
     let changes: [(&str, Change); 5] = [
         ("names_max", |config| config.names_max = 0),
-        ("names_max", |config| config.names_max = 65_537),
+        ("names_max", |config| config.names_max = 131_073),
         ("idle_timeout", |config| config.idle_timeout = Some(Duration::ZERO)),
         ("idle_timeout", |config| config.idle_timeout = Some(Duration::MAX)),
         ("shutdown_timeout", |config| config.shutdown_timeout = Duration::MAX),

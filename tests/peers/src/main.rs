@@ -1,7 +1,9 @@
-//! This pool beside others, with real Redis servers. `cargo xtask bench` runs this program, a case at a time, and holds
-//! what it prints against bounds.
+//! This pool beside others, with real Redis servers, and others alone in memory. `cargo xtask bench` runs this program,
+//! a case at a time, and holds what it prints against bounds.
 
+mod choose;
 mod clients;
+mod dispatch;
 mod failover;
 mod redis;
 
@@ -16,7 +18,13 @@ pool-peers redis CLIENT COMMAND CALLERS RUNTIME MILLISECONDS
 CLIENT: pool-tokio, redis-rs; for failover pool-tokio-retry and bb8, too; for redis fred
 COMMAND: get
 RUNTIME: one-thread, two-workers
-BEFORE, DOWN, AFTER: milliseconds before a server is killed, while it is down, and after its return";
+BEFORE, DOWN, AFTER: milliseconds before a server is killed, while it is down, and after its return
+pool-peers dispatch SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS
+SUBJECT: tower, tower-buffer; bb8, deadpool (one in flight); tk-pool (ct)
+IN_FLIGHT: requests that each producer has under way at a time; 0, for tk-pool: items that nobody answers
+THREADS: ct (current_thread), mt (two worker threads)
+pool-peers choose SUBJECT ADDRESSES CHOICES
+SUBJECT: tower; pingora, if the program is built with that feature";
 
 fn main() -> ExitCode {
     match run() {
@@ -32,6 +40,8 @@ fn run() -> Result<(), BoxError> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (bench, arguments) = arguments.split_first().ok_or_else(usage)?;
     match bench.as_str() {
+        "choose" => choose::run(arguments),
+        "dispatch" => dispatch::run(arguments),
         "failover" => failover::run(arguments),
         "redis" => redis::run(arguments),
         _ => Err(usage()),

@@ -15,12 +15,12 @@ use crate::config_error::ConfigError;
 ///
 /// config.names_max = 0;
 /// let error = NamedPools::new(config).unwrap_err();
-/// assert_eq!(error.to_string(), "names_max must be from 1 to 65536, but is 0");
+/// assert_eq!(error.to_string(), "names_max must be from 1 to 131072, but is 0");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolMapConfig {
-    /// Pools at a time, from 1 to 65,536; 1,024 by default. Those that are being created and those that
+    /// Pools at a time, from 1 to 131,072; 1,024 by default. Those that are being created and those that
     /// are being closed count.
     pub names_max: usize,
     /// A pool that has been idle for this long is closed, at most a quarter of this time later; 5 minutes
@@ -32,7 +32,7 @@ pub struct PoolMapConfig {
 }
 
 /// Names are numbered with 32 bits; a look at all of them shall stay cheap.
-const NAMES_MAX: usize = 65_536;
+const NAMES_MAX: usize = 131_072;
 
 impl Default for PoolMapConfig {
     fn default() -> Self {

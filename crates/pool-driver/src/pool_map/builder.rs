@@ -73,7 +73,7 @@ impl<N, H: PoolHandle, F, R: Runtime> PoolMapBuilder<N, H, F, R> {
         self
     }
 
-    /// Pools at a time, those included that are being created or closed: 1 to 65,536, 1,024 by default.
+    /// Pools at a time, those included that are being created or closed: 1 to 131,072, 1,024 by default.
     pub fn names_max(mut self, names: usize) -> Self {
         self.config.names_max = names;
         self
