@@ -131,7 +131,8 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
     fn give_up(self: Pin<&mut Self>) {}
 
     /// Ready when a connection that was [given up](Self::give_up) knows its last events. Until then its slot is not free,
-    /// and the waker is kept. Nothing bounds the wait: it is for those whose other half runs in another task.
+    /// and the waker is kept. Nothing bounds the wait. A connection needs it if a
+    /// part of it runs in another task.
     ///
     /// By default it is ready at once. A connection around another one passes it on.
     fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -9,7 +9,7 @@ use crate::error::BoxError;
 use crate::seams::connection::ConnectionEvent;
 use crate::sync::{Mutex, MutexGuard};
 
-/// Both sides call it, the owner and the task. Whoever changes something for the other wakes it, after the lock.
+/// Both sides call it, the owner and the task. A side that changes something for the other wakes it, after the lock.
 #[derive(Debug)]
 pub(super) struct Mailbox<T> {
     state: Mutex<State<T>>,
