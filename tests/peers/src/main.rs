@@ -2,6 +2,7 @@
 //! what it prints against bounds.
 
 mod clients;
+mod executor;
 mod failover;
 mod redis;
 
@@ -11,12 +12,14 @@ use std::process::ExitCode;
 use pool_tokio::BoxError;
 
 const USAGE: &str = "\
-pool-peers failover CLIENT BEFORE DOWN AFTER
+pool-peers failover CLIENT FAULT BEFORE DOWN AFTER
 pool-peers redis CLIENT COMMAND CALLERS RUNTIME MILLISECONDS
-CLIENT: pool-tokio, redis-rs; for failover pool-tokio-retry and bb8, too; for redis fred
-COMMAND: get
-RUNTIME: one-thread, two-workers
-BEFORE, DOWN, AFTER: milliseconds before a server is killed, while it is down, and after its return";
+CLIENT: pool-tokio, redis-rs, fred, bb8, deadpool; for failover pool-tokio-retry, too; for redis pool-smol, loop
+  (one written by hand) and raw (sockets)
+COMMAND: ping, get, set; beside-cancels and beside-huge, which get beside callers that cancel or have huge values
+RUNTIME: one-thread, two-workers; smol for pool-smol and redis-rs
+FAULT: kill, hang
+BEFORE, DOWN, AFTER: milliseconds before a server is killed or stopped, until it comes back, and after that";
 
 fn main() -> ExitCode {
     match run() {
