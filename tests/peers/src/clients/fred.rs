@@ -1,9 +1,12 @@
-//! fred: a client for each connection, with its defaults.
+//! fred: a client for each connection, with its defaults. It reconnects by a policy only, for which there is a default,
+//! too.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use fred::prelude::{Builder, Client as Fred, ClientLike, Config, Error, ErrorKind, KeysInterface, Value};
+use fred::prelude::{
+    Builder, Client as Fred, ClientLike, Config, Error, ErrorKind, KeysInterface, ReconnectPolicy, Value,
+};
 use pool_tokio::BoxError;
 
 use super::turns::Turns;
@@ -22,7 +25,7 @@ impl Client for Freds {
         for _ in 0..CONNECTIONS_PER_SERVER {
             for server in servers {
                 let config = Config::from_url(&format!("redis://{server}"))?;
-                let client = Builder::from_config(config).build()?;
+                let client = Builder::from_config(config).set_policy(ReconnectPolicy::default()).build()?;
                 client.init().await?;
                 clients.push((*server, client));
             }
