@@ -33,14 +33,6 @@ impl Executor {
         }
     }
 
-    /// Lets other tasks run, and the system be asked for what has come.
-    pub(crate) async fn yield_now(self) {
-        match self {
-            Self::Tokio => tokio::task::yield_now().await,
-            Self::Smol => smol::future::yield_now().await,
-        }
-    }
-
     pub(crate) async fn sleep(self, duration: Duration) {
         match self {
             Self::Tokio => tokio::time::sleep(duration).await,

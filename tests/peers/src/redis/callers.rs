@@ -1,6 +1,6 @@
 //! Callers that make one request after the other, each as fast as it is answered; and what may be beside them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use pool_tokio::BoxError;
@@ -12,8 +12,10 @@ use crate::executor::{Executor, Task};
 /// Of so many requests the time of one is taken: to look at the clock costs something, too.
 const LATENCY_EACH: usize = 8;
 
-/// How many cancel.
-const CANCELLERS: usize = 10_000;
+/// How many cancel, and how long each waits before it does so again: 100,000 calls a second. If they only yielded, a
+/// runtime would have ten thousand tasks that are always ready, and its fairness would be measured.
+const CANCELLERS: u32 = 10_000;
+const CANCEL_PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) const VALUE: &[u8] = &[b'v'; 64];
 static HUGE_VALUE: [u8; 1 << 20] = [b'h'; 1 << 20];
@@ -44,8 +46,10 @@ pub(super) fn start(
     match neighbours {
         Neighbours::Nobody => {}
         Neighbours::Cancellers => {
-            for _ in 0..CANCELLERS {
-                tasks.push(executor.spawn(cancel(client.clone(), executor, request, phase.clone())));
+            for canceller in 0..CANCELLERS {
+                // They don't all call at the same time.
+                let delay = CANCEL_PERIOD * canceller / CANCELLERS;
+                tasks.push(executor.spawn(cancel(client.clone(), executor, request, delay, phase.clone())));
             }
         }
         Neighbours::Huge => tasks.push(executor.spawn(set_huge_values(client.clone(), phase.clone()))),
@@ -75,13 +79,15 @@ async fn cancel(
     client: impl Client,
     executor: Executor,
     request: Request,
+    delay: Duration,
     phase: Phase,
 ) -> Result<Seen, BoxError> {
+    executor.sleep(delay).await;
     while !phase.is_over() {
         if let Some(answer) = client.request(request).now_or_never() {
             check(request, &answer?)?;
         }
-        executor.yield_now().await;
+        executor.sleep(CANCEL_PERIOD).await;
     }
     Ok(Seen::default())
 }
