@@ -59,7 +59,7 @@ pub(super) fn start(
 
 async fn call(client: impl Client, request: Request, caller: usize, phase: Phase) -> Result<Seen, BoxError> {
     let mut seen = Seen::default();
-    // Not all look at the clock at the same time, and those who make few requests look, too.
+    // Callers look at the clock in different turns, so that some do when each makes few requests.
     for turn in caller.. {
         let begun = turn.is_multiple_of(LATENCY_EACH).then(Instant::now);
         let is_answered = ask(&client, request).await?;

@@ -1,4 +1,4 @@
-//! What is measured while others make load: rate, cost and latency.
+//! What is measured while there is load: rate, cost and latency.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use pool_tokio::BoxError;
 use super::cores;
 use crate::executor::{Executor, Task};
 
-/// Those who make load and the client get going.
+/// Callers and client get going.
 const WARM_UP: Duration = Duration::from_millis(300);
 
 const WARMING: u8 = 0;
@@ -21,7 +21,7 @@ const OVER: u8 = 2;
 #[derive(Clone)]
 pub(super) struct Phase(Arc<AtomicU8>);
 
-/// What one who makes load has seen.
+/// What one task of the load has seen.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) requests: u64,
@@ -42,7 +42,7 @@ pub(super) struct Figures {
     latencies: [u32; 3],
 }
 
-/// Lets these make load for so long.
+/// Measures the load that these tasks make, for so long.
 pub(super) async fn measure(
     executor: Executor,
     phase: Phase,
