@@ -57,7 +57,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), BoxError> {
         set_key(*address)?;
     }
     let figures = match client.as_str() {
-        "pool-tokio" | "pool-smol" => case.measure::<Pool>(addresses),
+        "pool-tokio" if case.runtime != Runtime::Smol => case.measure::<Pool>(addresses),
+        "pool-smol" if case.runtime == Runtime::Smol => case.measure::<Pool>(addresses),
+        "pool-tokio" | "pool-smol" => Err(format!("{client} runs elsewhere than on {runtime}").into()),
         "redis-rs" => case.measure::<ConnectionManagers>(addresses),
         "fred" => case.measure::<Freds>(addresses),
         "bb8" => case.measure::<Bb8>(addresses),
