@@ -4,6 +4,7 @@
 mod choose;
 mod clients;
 mod dispatch;
+mod executor;
 mod failover;
 mod redis;
 
@@ -13,12 +14,14 @@ use std::process::ExitCode;
 use pool_tokio::BoxError;
 
 const USAGE: &str = "\
-pool-peers failover CLIENT BEFORE DOWN AFTER
+pool-peers failover CLIENT FAULT BEFORE DOWN AFTER
 pool-peers redis CLIENT COMMAND CALLERS RUNTIME MILLISECONDS
-CLIENT: pool-tokio, redis-rs; for failover pool-tokio-retry and bb8, too; for redis fred
-COMMAND: get
-RUNTIME: one-thread, two-workers
-BEFORE, DOWN, AFTER: milliseconds before a server is killed, while it is down, and after its return
+CLIENT: pool-tokio, redis-rs, fred, bb8, deadpool; for failover pool-tokio-retry, too; for redis pool-smol, loop
+  (one written by hand) and raw (sockets)
+COMMAND: ping, get, set; beside-cancels and beside-huge, which get beside callers that cancel or have huge values
+RUNTIME: one-thread, two-workers; smol for pool-smol and redis-rs
+FAULT: kill, hang
+BEFORE, DOWN, AFTER: milliseconds before a server is killed or stopped, until it comes back, and after that
 pool-peers dispatch SUBJECT PRODUCERS IN_FLIGHT THREADS ITEMS
 SUBJECT: tower, tower-buffer; bb8, deadpool (one in flight); tk-pool (ct)
 IN_FLIGHT: requests that each producer has under way at a time; 0, for tk-pool: items that nobody answers

@@ -81,6 +81,12 @@ impl RealServer {
         self.address
     }
 
+    /// The id of its process, to which signals can be sent.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it (SIGKILL), with all it knows.
     ///
     /// # Errors

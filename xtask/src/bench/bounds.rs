@@ -3,7 +3,7 @@
 
 use super::figure::{Figure, Metric};
 use super::report::Section;
-use super::{failover, redis};
+use super::{connections, failover, redis};
 use crate::callgrind;
 
 /// Which bounds are looked at.
@@ -130,6 +130,8 @@ const DISPATCH: &[Bound] = &[
     to_floor("oneway-4-ct", "pool-tokio", Metric::TIME, 0.5),
     to_floor("w1-64-ct", "pool-call", Metric::INSTRUCTIONS, 0.60),
     to_floor("w32-4-ct", "pool-call", Metric::INSTRUCTIONS, 0.45),
+    Bound::on("dispatch", "w1-64-ct", "pool-call", Metric::INSTRUCTIONS).to("tower").at_most(0.25),
+    Bound::on("dispatch", "w32-4-ct", "pool-call", Metric::INSTRUCTIONS).to("tower").at_most(1.0 / 6.0),
 ];
 
 const fn choose(case: &'static str, metric: Metric, most: f64) -> Bound {
@@ -149,7 +151,7 @@ pub(super) fn missed(sections: &[Section], scope: Scope) -> Vec<String> {
     let mut missed = Vec::new();
     for section in sections {
         let figures: Vec<&Figure> = section.tables.iter().flat_map(|table| &table.figures).collect();
-        let bounds = [CORE, DISPATCH, failover::BOUNDS, redis::BOUNDS].into_iter().flatten();
+        let bounds = [CORE, DISPATCH, connections::BOUNDS, failover::BOUNDS, redis::BOUNDS].into_iter().flatten();
         let bounds = bounds.filter(|bound| bound.bench == section.bench);
         let bounds = bounds.filter(|bound| scope == Scope::AllBounds || bound.any_machine);
         let bounds = bounds.filter(|bound| can_count || bound.metric != Metric::INSTRUCTIONS);

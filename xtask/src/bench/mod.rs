@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: builds what measures, runs it case by case, and holds the figures against their bounds.
 
 mod bounds;
+mod connections;
 mod core;
 mod dispatch;
 pub(crate) mod failover;
 mod figure;
 pub(crate) mod gate;
+mod names;
 pub(crate) mod peers;
 mod program;
 mod redis;
@@ -14,6 +16,7 @@ mod report;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
+use clap::ValueEnum;
 
 use bounds::Scope;
 use report::{Format, Report};
@@ -36,10 +39,12 @@ pub(crate) struct Arguments {
     accept: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
     /// Every benchmark, one after the other, but for `gate`.
     All,
+    /// How long it takes to open many connections.
+    Connect,
     /// What deciding costs, without any connection.
     Core,
     /// What passing an item on costs, to connections in memory.
@@ -48,8 +53,14 @@ enum Benchmark {
     Failover,
     /// What callers see of a server that hangs, with this pool and with others.
     Hang,
+    /// What a pool costs that nobody uses.
+    Idle,
+    /// What a map of pools costs by the number of its names.
+    Names,
     /// How many requests Redis servers answer callers of this pool and of others, and what each costs.
     Redis,
+    /// What passing items on costs by the number of addresses and connections.
+    Scale,
     /// Whether the hot paths take more instructions than they did.
     Gate,
 }
@@ -57,27 +68,23 @@ enum Benchmark {
 /// A benchmark's name, and how it measures.
 type Measure = (&'static str, fn(&mut Report) -> Result<()>);
 
-const ALL: [Measure; 5] = [
+const ALL: [Measure; 9] = [
     ("core", core::measure),
     ("dispatch", dispatch::measure),
+    ("connect", connections::measure_connect),
+    ("idle", connections::measure_idle),
+    ("scale", connections::measure_scale),
+    ("names", names::measure),
     ("failover", failover::measure_kill),
     ("hang", failover::measure_hang),
     ("redis", redis::measure),
 ];
 
 impl Benchmark {
-    fn measures(self) -> &'static [Measure] {
-        let [core, dispatch, failover, hang, redis] = &ALL;
-        let one = match self {
-            Self::All => return &ALL,
-            Self::Core => core,
-            Self::Dispatch => dispatch,
-            Self::Failover => failover,
-            Self::Hang => hang,
-            Self::Redis => redis,
-            Self::Gate => return &[],
-        };
-        std::slice::from_ref(one)
+    /// What it measures by: one, or all.
+    fn measures(self) -> Vec<Measure> {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        ALL.into_iter().filter(|(of, _)| self == Self::All || *of == name).collect()
     }
 }
 

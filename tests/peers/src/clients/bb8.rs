@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bb8_redis::RedisConnectionManager;
 use pool_tokio::BoxError;
-use redis::AsyncCommands;
 
+use super::redis_commands::query;
 use super::turns::Turns;
-use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
+use super::{Answer, CONNECTIONS_PER_SERVER, Client, Counting, Failure, Request, ensure_tokio};
+use crate::executor::Executor;
 
 #[derive(Clone)]
 pub(crate) struct Bb8 {
@@ -16,7 +17,9 @@ pub(crate) struct Bb8 {
 }
 
 impl Client for Bb8 {
-    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+    async fn connect(executor: Executor, servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        ensure_tokio(executor, "bb8")?;
+        redis::aio::prefer_tokio()?;
         let mut pools = Vec::new();
         for server in servers {
             let manager = RedisConnectionManager::new(format!("redis://{server}"))?;
@@ -27,15 +30,21 @@ impl Client for Bb8 {
         Ok(Self { pools: Arc::new(Turns::new(pools)) })
     }
 
-    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let got = self.pools.call(async |pool| {
+    async fn request(&self, request: Request) -> Result<Answer, Failure> {
+        let answer = self.pools.call(async |pool| {
             let mut connection = pool.get().await.map_err(|_| Failure::Other)?;
-            connection.get(KEY).await.map_err(|_| Failure::Other)
+            query(&mut *connection, request).await
         });
-        got.await
+        answer.await
     }
+}
 
+impl Counting for Bb8 {
     fn in_flight(&self, server: SocketAddr) -> u64 {
         self.pools.in_flight(server)
+    }
+
+    fn given(&self, server: SocketAddr) -> u64 {
+        self.pools.given(server)
     }
 }

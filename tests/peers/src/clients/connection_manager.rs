@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pool_tokio::BoxError;
-use redis::AsyncCommands;
 use redis::aio::ConnectionManager;
 
+use super::redis_commands::query;
 use super::turns::Turns;
-use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
+use super::{Answer, CONNECTIONS_PER_SERVER, Client, Counting, Failure, Request};
+use crate::executor::Executor;
 
 #[derive(Clone)]
 pub(crate) struct ConnectionManagers {
@@ -16,7 +17,12 @@ pub(crate) struct ConnectionManagers {
 }
 
 impl Client for ConnectionManagers {
-    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
+    async fn connect(executor: Executor, servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        // Or else it looks with every request where it is.
+        match executor {
+            Executor::Tokio => redis::aio::prefer_tokio()?,
+            Executor::Smol => redis::aio::prefer_smol()?,
+        }
         let mut managers = Vec::new();
         for _ in 0..CONNECTIONS_PER_SERVER {
             for server in servers {
@@ -27,12 +33,17 @@ impl Client for ConnectionManagers {
         Ok(Self { managers: Arc::new(Turns::new(managers)) })
     }
 
-    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let get = async |manager: &ConnectionManager| manager.clone().get(KEY).await;
-        self.managers.call(get).await.map_err(|_| Failure::Other)
+    async fn request(&self, request: Request) -> Result<Answer, Failure> {
+        self.managers.call(async |manager| query(&mut manager.clone(), request).await).await
     }
+}
 
+impl Counting for ConnectionManagers {
     fn in_flight(&self, server: SocketAddr) -> u64 {
         self.managers.in_flight(server)
+    }
+
+    fn given(&self, server: SocketAddr) -> u64 {
+        self.managers.given(server)
     }
 }

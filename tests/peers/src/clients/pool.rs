@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pool_examples::{Command, Reply, RespCodec};
-use pool_tokio::{BoxError, CallError, CallPool, call_pool_for, events::AddressSnapshot, tcp};
+use pool_tokio::call::MaybeSentReason;
+use pool_tokio::{BoxError, CallError, CallPool, events::AddressSnapshot};
 
-use super::{CONNECTIONS_PER_SERVER, Client, Failure, KEY};
+use super::resp::{answer, command};
+use super::{Answer, Bookkeeping, CONNECTIONS_PER_SERVER, Client, Counting, Failure, Request};
+use crate::executor::Executor;
 
 /// As long as others take by default to give up a first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,10 +20,50 @@ pub(crate) struct Pool {
     pool: CallPool<Command, Reply>,
 }
 
-/// Reads can be repeated, and are.
+/// What can be repeated is.
 #[derive(Clone)]
 pub(crate) struct RetryingPool {
     pool: Pool,
+}
+
+impl Client for Pool {
+    async fn connect(executor: Executor, servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        let addresses = servers.iter().copied();
+        let pool = match executor {
+            Executor::Tokio => pool_tokio::call_pool_for(pool_tokio::tcp(RespCodec::default()).pipelined())
+                .connect_to_fixed(addresses)
+                .connections_per_address(CONNECTIONS_PER_SERVER)
+                .spawn()?,
+            Executor::Smol => pool_smol::call_pool_for(pool_smol::tcp(RespCodec::default()).pipelined())
+                .connect_to_fixed(addresses)
+                .connections_per_address(CONNECTIONS_PER_SERVER)
+                .spawn()?,
+        };
+        pool.ready(servers.len() * CONNECTIONS_PER_SERVER as usize).timeout(CONNECT_TIMEOUT).await?;
+        Ok(Self { pool })
+    }
+
+    async fn request(&self, request: Request) -> Result<Answer, Failure> {
+        answer(self.pool.call(command(request)).await?)
+    }
+
+    async fn request_within(&self, timeout: Duration, request: Request) -> Result<Answer, Failure> {
+        answer(self.pool.call(command(request)).timeout(timeout).await?)
+    }
+}
+
+impl Counting for Pool {
+    fn in_flight(&self, server: SocketAddr) -> u64 {
+        self.row(server).map_or(0, |row| row.status.in_flight.into())
+    }
+
+    fn given(&self, server: SocketAddr) -> u64 {
+        self.row(server).map_or(0, |row| row.sent)
+    }
+
+    fn bookkeeping(&self) -> Bookkeeping {
+        Bookkeeping::Exact
+    }
 }
 
 impl Pool {
@@ -29,60 +72,40 @@ impl Pool {
     }
 }
 
-impl Client for Pool {
-    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        let pool = call_pool_for(tcp(RespCodec::default()).pipelined())
-            .connect_to_fixed(servers.iter().copied())
-            .connections_per_address(CONNECTIONS_PER_SERVER)
-            .spawn()?;
-        pool.ready(servers.len() * CONNECTIONS_PER_SERVER as usize).timeout(CONNECT_TIMEOUT).await?;
-        Ok(Self { pool })
+impl Client for RetryingPool {
+    async fn connect(executor: Executor, servers: &[SocketAddr]) -> Result<Self, BoxError> {
+        Ok(Self { pool: Pool::connect(executor, servers).await? })
     }
 
-    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
-        value(self.pool.call(get()).await)
+    async fn request(&self, request: Request) -> Result<Answer, Failure> {
+        answer(self.pool.pool.call(command(request)).idempotent().await?)
     }
 
-    fn in_flight(&self, server: SocketAddr) -> u64 {
-        self.row(server).map_or(0, |row| row.status.in_flight.into())
-    }
-
-    fn sent(&self, server: SocketAddr) -> Option<u64> {
-        self.row(server).map(|row| row.sent)
+    async fn request_within(&self, timeout: Duration, request: Request) -> Result<Answer, Failure> {
+        answer(self.pool.pool.call(command(request)).timeout(timeout).idempotent().await?)
     }
 }
 
-impl Client for RetryingPool {
-    async fn connect(servers: &[SocketAddr]) -> Result<Self, BoxError> {
-        Ok(Self { pool: Pool::connect(servers).await? })
-    }
-
-    async fn get(&self) -> Result<Option<Vec<u8>>, Failure> {
-        value(self.pool.pool.call(get()).idempotent().await)
-    }
-
+impl Counting for RetryingPool {
     fn in_flight(&self, server: SocketAddr) -> u64 {
         self.pool.in_flight(server)
     }
 
-    fn sent(&self, server: SocketAddr) -> Option<u64> {
-        self.pool.sent(server)
+    fn given(&self, server: SocketAddr) -> u64 {
+        self.pool.given(server)
     }
 
-    fn repeats(&self) -> bool {
-        true
+    fn bookkeeping(&self) -> Bookkeeping {
+        Bookkeeping::ExactWithRepeats
     }
 }
 
-fn get() -> Command {
-    Command::new("GET").arg(KEY)
-}
-
-fn value(result: Result<Reply, CallError<Command>>) -> Result<Option<Vec<u8>>, Failure> {
-    match result {
-        Ok(Reply::Bulk(value)) => Ok(value.map(|value| value.to_vec())),
-        Ok(_) => Err(Failure::Other),
-        Err(error) if error.is_not_sent() => Err(Failure::NotSent),
-        Err(_) => Err(Failure::MaybeSent),
+impl From<CallError<Command>> for Failure {
+    fn from(error: CallError<Command>) -> Self {
+        match error {
+            error if error.is_not_sent() => Self::NotSent,
+            CallError::MaybeSent { reason: MaybeSentReason::TimedOut } => Self::TimedOut,
+            _ => Self::MaybeSent,
+        }
     }
 }

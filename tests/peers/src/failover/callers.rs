@@ -10,14 +10,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::servers::life_of;
-use crate::clients::{Client, Failure};
+use crate::clients::{Answer, Client, Failure, Request};
 
 /// Together 8,000 calls a second: many times less than what the servers can do, so that two of them
 /// do as well as three.
 pub(crate) const CALLERS: u32 = 32;
 pub(crate) const PERIOD: Duration = Duration::from_millis(4);
 
-/// A call that has not ended so long after the last one began hangs.
+/// How long a caller waits for an answer.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A call that has not ended so long after the last one began hangs: nobody minds its time.
 const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// One call of one caller.
@@ -82,10 +85,11 @@ async fn call_steadily(
             return;
         }
         let begun = Instant::now();
-        let got = client.get().await;
+        let answer = client.request_within(TIMEOUT, Request::Get).await;
         let ended = Instant::now();
-        let end = match got {
-            Ok(value) => life_of(value.as_deref()).map_or(End::Wrong, End::Answered),
+        let end = match answer {
+            Ok(Answer::Value(value)) => life_of(value.as_deref()).map_or(End::Wrong, End::Answered),
+            Ok(_) => End::Wrong,
             Err(failure) => End::Failed(failure),
         };
         if records.send(CallRecord { begun, ended, end }).is_err() {

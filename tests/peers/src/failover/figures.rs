@@ -6,15 +6,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::callers::{CALLERS, CallRecord, End, PERIOD};
-use super::servers::SECOND_LIFE;
+use super::servers::{SECOND_LIFE, VICTIM};
 use crate::clients::Failure;
 
 /// When the phases began, and the last one ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phases {
     pub(crate) started: Instant,
-    pub(crate) killed: Instant,
-    pub(crate) restarted: Instant,
+    /// A server answers no more.
+    pub(crate) down: Instant,
+    /// It can answer again.
+    pub(crate) up: Instant,
     pub(crate) over: Instant,
 }
 
@@ -48,20 +50,23 @@ impl Figures {
         self.add_count("calls", calls.len() as u64);
         self.add_count("not-sent", count(|end| end == End::Failed(Failure::NotSent)));
         self.add_count("maybe-sent", count(|end| end == End::Failed(Failure::MaybeSent)));
+        self.add_count("timed-out", count(|end| end == End::Failed(Failure::TimedOut)));
         self.add_count("errors", count(|end| matches!(end, End::Failed(Failure::Other) | End::Wrong)));
 
-        let Phases { started, killed, restarted, over } = phases;
+        let Phases { started, down, up, over } = phases;
         let answers = answers(calls);
-        self.add("rate-before", rate(&answers, started, killed));
-        self.add("rate-down", rate(&answers, killed, restarted));
-        self.add("rate-after", rate(&answers, restarted, over));
+        self.add("rate-before", rate(&answers, started, down));
+        self.add("rate-down", rate(&answers, down, up));
+        self.add("rate-after", rate(&answers, up, over));
         let slowest = calls.iter().map(|call| call.ended - call.begun).max();
         self.add_milliseconds("slowest", slowest.unwrap_or_default());
         self.add_milliseconds("stall", longest_gap(&answers, started, over));
         // A server that never answered again counts as one that does so at the end.
-        let again = calls.iter().filter(|call| call.end == End::Answered(SECOND_LIFE));
-        let again = again.map(|call| call.ended).min().unwrap_or(over);
-        self.add_milliseconds("back", again.saturating_duration_since(restarted));
+        let is_again = |call: &&CallRecord| {
+            call.ended >= up && [End::Answered(VICTIM), End::Answered(SECOND_LIFE)].contains(&call.end)
+        };
+        let again = calls.iter().filter(is_again).map(|call| call.ended).min().unwrap_or(over);
+        self.add_milliseconds("back", again.saturating_duration_since(up));
     }
 }
 
@@ -111,20 +116,24 @@ mod tests {
     fn figures_are_those_of_their_phases() {
         let started = Instant::now();
         let at = |milliseconds| started + Duration::from_millis(milliseconds);
-        let phases = Phases { started, killed: at(1000), restarted: at(3000), over: at(4000) };
+        let phases = Phases { started, down: at(1000), up: at(3000), over: at(4000) };
         let call = |begun, ended, end| CallRecord { begun: at(begun), ended: at(ended), end };
-        let calls = [
-            call(2500, 2990, End::Failed(Failure::MaybeSent)),
-            call(3200, 3250, End::Answered(SECOND_LIFE)),
-            call(100, 200, End::Answered(0)),
-            call(100, 900, End::Answered(1)),
-            call(1000, 1100, End::Answered(1)),
-            call(3000, 4100, End::Answered(2)),
-        ];
+        let calls = |second_life| {
+            [
+                call(2500, 2990, End::Failed(Failure::MaybeSent)),
+                call(1500, 2500, End::Failed(Failure::TimedOut)),
+                call(3200, 3250, End::Answered(second_life)),
+                call(100, 200, End::Answered(0)),
+                call(100, 900, End::Answered(1)),
+                call(1000, 1100, End::Answered(1)),
+                call(3000, 4100, End::Answered(2)),
+            ]
+        };
         for (name, expected) in [
-            ("calls", 6.0),
+            ("calls", 7.0),
             ("not-sent", 0.0),
             ("maybe-sent", 1.0),
+            ("timed-out", 1.0),
             ("errors", 0.0),
             ("rate-before", 2.0),
             ("rate-down", 0.5),
@@ -133,7 +142,11 @@ mod tests {
             ("stall", 2150.0),
             ("back", 250.0),
         ] {
-            assert!((figure(&calls, phases, name) - expected).abs() < 1e-9, "{name}");
+            // It comes back without its memory if it was killed, and with it if it was stopped.
+            for second_life in [SECOND_LIFE, VICTIM] {
+                let found = figure(&calls(second_life), phases, name);
+                assert!((found - expected).abs() < 1e-9, "{name}: {found}");
+            }
         }
     }
 
@@ -141,7 +154,7 @@ mod tests {
     fn who_never_answers_is_stalled_for_ever() {
         let started = Instant::now();
         let over = started + Duration::from_secs(4);
-        let phases = Phases { started, killed: started, restarted: started, over };
+        let phases = Phases { started, down: started, up: started, over };
         assert!((figure(&[], phases, "stall") - 4000.0).abs() < 1e-9);
         assert!((figure(&[], phases, "back") - 4000.0).abs() < 1e-9);
     }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::callers::{CallRecord, End};
+use super::fault::Fault;
 use super::servers::{LIVES, SECOND_LIFE, VICTIM};
-use crate::clients::Client;
+use crate::clients::{Bookkeeping, Counting};
 
 /// What is known of the calls in each life of the servers.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
+    fault: Fault,
     lives: [Life; LIVES],
     failed: u64,
     repeats: bool,
@@ -22,7 +24,8 @@ pub(crate) struct Ledger {
 struct Life {
     /// Calls given to connections, according to the pool.
     sent: u64,
-    /// Calls executed, according to the server; one that was killed says nothing any more.
+    /// Calls executed, according to the server; one that was killed says nothing any more, and one that was stopped
+    /// executes calls that nobody waits for, too.
     executed: Option<u64>,
     /// Calls answered, according to the callers.
     answered: u64,
@@ -33,8 +36,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Ledger {
     /// What callers got, and what servers executed; all calls have ended.
-    pub(crate) fn new(calls: &[CallRecord], executed: &[u64]) -> Self {
-        let mut ledger = Self::default();
+    pub(crate) fn new(fault: Fault, calls: &[CallRecord], executed: &[u64]) -> Self {
+        let mut ledger = Self { fault, lives: Default::default(), failed: 0, repeats: false };
         for call in calls {
             match call.end {
                 End::Answered(life) => ledger.lives[life].answered += 1,
@@ -42,27 +45,29 @@ impl Ledger {
             }
         }
         for (server, executed) in executed.iter().enumerate() {
-            ledger.lives[last_life(server)].executed = Some(*executed);
+            ledger.lives[fault.last_life(server)].executed = Some(*executed);
         }
         ledger
     }
 
-    /// Adds what the client sent over; `sent_before` is what the victim was sent in its first
-    /// life.
+    /// Adds what the client sent over; `sent_before` is what the victim was sent until it came back.
     pub(crate) async fn settle(
         mut self,
-        client: &impl Client,
+        client: &impl Counting,
         servers: &[SocketAddr],
         sent_before: u64,
     ) -> Self {
-        self.repeats = client.repeats();
+        self.repeats = client.bookkeeping() == Bookkeeping::ExactWithRepeats;
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         loop {
             for (server, address) in servers.iter().enumerate() {
-                self.lives[last_life(server)].sent = client.sent(*address).unwrap_or(0);
+                self.lives[self.fault.last_life(server)].sent = client.given(*address);
             }
-            self.lives[SECOND_LIFE].sent = self.lives[SECOND_LIFE].sent.saturating_sub(sent_before);
-            self.lives[VICTIM].sent = sent_before;
+            if self.fault == Fault::Kill {
+                let second = &mut self.lives[SECOND_LIFE];
+                second.sent = second.sent.saturating_sub(sent_before);
+                self.lives[VICTIM].sent = sent_before;
+            }
             if self.unaccounted() == 0 || Instant::now() > deadline {
                 return self;
             }
@@ -70,7 +75,8 @@ impl Ledger {
         }
     }
 
-    /// Calls that were on the victim's connections when these broke, and that nobody will answer.
+    /// Calls that were on the victim's connections when these broke or when their callers gave up, and that nobody
+    /// will answer.
     pub(crate) fn lost(&self) -> u64 {
         self.lives[VICTIM].sent.saturating_sub(self.lives[VICTIM].answered)
     }
@@ -81,33 +87,44 @@ impl Ledger {
         for (number, life) in self.lives.iter().enumerate() {
             let missing = if number == VICTIM { self.lost() } else { 0 };
             unaccounted += life.sent.abs_diff(life.answered + missing);
-            unaccounted += life.executed.map_or(0, |executed| executed.abs_diff(life.answered));
+            // Of those that are lost, some may have been executed.
+            unaccounted += life.executed.map_or(0, |executed| {
+                executed.abs_diff(executed.clamp(life.answered, life.answered + missing))
+            });
         }
         let failed = if self.repeats { self.failed } else { self.lost() };
         unaccounted + failed.abs_diff(self.failed)
     }
 }
 
-/// The one that a server is in at the end.
-fn last_life(server: usize) -> usize {
-    if server == VICTIM { SECOND_LIFE } else { server }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn life(sent: u64, executed: Option<u64>) -> Life {
+        Life { sent, executed, answered: executed.unwrap_or(sent - 1) }
+    }
+
     /// Of the victim one call is lost.
     fn ledger(repeats: bool, failed: u64) -> Ledger {
-        let life = |sent, executed| Life { sent, executed, answered: executed.unwrap_or(sent - 1) };
         let lives = [life(10, None), life(20, Some(20)), life(20, Some(20)), life(5, Some(5))];
-        Ledger { lives, failed, repeats }
+        Ledger { fault: Fault::Kill, lives, failed, repeats }
     }
 
     #[test]
     fn calls_that_a_killed_server_took_along_are_accounted_for() {
         assert_eq!((ledger(false, 1).lost(), ledger(false, 1).unaccounted()), (1, 0));
         assert_eq!((ledger(true, 0).lost(), ledger(true, 0).unaccounted()), (1, 0));
+    }
+
+    #[test]
+    fn a_stopped_server_may_execute_what_it_never_answered_and_nothing_else() {
+        for (executed, unaccounted) in [(11, 1), (12, 0), (13, 0), (14, 0), (15, 1)] {
+            let victim = Life { sent: 14, executed: Some(executed), answered: 12 };
+            let lives = [victim, life(20, Some(20)), life(20, Some(20)), Life::default()];
+            let ledger = Ledger { fault: Fault::Hang, lives, failed: 2, repeats: false };
+            assert_eq!((ledger.lost(), ledger.unaccounted()), (2, unaccounted), "{executed}");
+        }
     }
 
     #[test]

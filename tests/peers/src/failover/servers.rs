@@ -13,10 +13,10 @@ use tokio_util::codec::Framed;
 use crate::clients::KEY;
 
 pub(crate) const SERVERS: usize = 3;
-/// The first is killed.
+/// The first is killed or stopped.
 pub(crate) const VICTIM: usize = 0;
 
-/// Each server has one life; the victim has a second, which is the last of all.
+/// Each server has one life; a victim that is killed has a second, which is the last of all.
 pub(crate) const LIVES: usize = SERVERS + 1;
 pub(crate) const SECOND_LIFE: usize = SERVERS;
 
@@ -28,7 +28,7 @@ pub(crate) fn value_in(life: usize) -> Vec<u8> {
     format!("{:<64}", format!("life {life}")).into_bytes()
 }
 
-/// In which life somebody answered so. The victim comes back without its memory.
+/// In which life somebody answered so. Who was killed comes back without its memory.
 pub(crate) fn life_of(value: Option<&[u8]>) -> Option<usize> {
     let Some(value) = value else { return Some(SECOND_LIFE) };
     (0..LIVES).find(|life| value_in(*life) == value)
