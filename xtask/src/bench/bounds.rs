@@ -151,7 +151,8 @@ pub(super) fn missed(sections: &[Section], scope: Scope) -> Vec<String> {
     let mut missed = Vec::new();
     for section in sections {
         let figures: Vec<&Figure> = section.tables.iter().flat_map(|table| &table.figures).collect();
-        let bounds = [CORE, DISPATCH, connections::BOUNDS, failover::BOUNDS, redis::BOUNDS].into_iter().flatten();
+        let bounds =
+            [CORE, DISPATCH, connections::BOUNDS, failover::BOUNDS, redis::BOUNDS].into_iter().flatten();
         let bounds = bounds.filter(|bound| bound.bench == section.bench);
         let bounds = bounds.filter(|bound| scope == Scope::AllBounds || bound.any_machine);
         let bounds = bounds.filter(|bound| can_count || bound.metric != Metric::INSTRUCTIONS);

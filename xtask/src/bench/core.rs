@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::figure::{Case, Figure, Metric, time_of_pairs};
+use super::peers;
 use super::program::Program;
 use super::report::Report;
 use crate::callgrind::{self, instructions_per_unit};
@@ -18,6 +19,7 @@ pub(super) fn measure(report: &mut Report) -> Result<()> {
     for addresses in [10, 1_000, ADDRESSES] {
         measure_choose(&program, report, addresses)?;
     }
+    measure_peer(report)?;
     report.table(
         "An update in which 1 % of the addresses leave and as many come, beside the bare merge of the two lists.",
         None,
@@ -39,6 +41,18 @@ fn measure_choose(program: &Program, report: &mut Report, addresses: u32) -> Res
         report.add(Figure::new(case.clone(), SUBJECT, Metric::INSTRUCTIONS, value));
     }
     report.add(Figure::new(case, SUBJECT, Metric::ALLOCATIONS, allocations));
+    Ok(())
+}
+
+/// The ready cache and power of two choices of tower, which go by load.
+fn measure_peer(report: &mut Report) -> Result<()> {
+    if !callgrind::is_installed() {
+        return Ok(());
+    }
+    let peers = peers::build()?;
+    let case = Case::at("choose-1000", 1_000);
+    let value = peers.instructions([20_000, 40_000], |choices| format!("choose tower 1000 {choices}"))?;
+    report.add(Figure::new(case, "tower", Metric::INSTRUCTIONS, value));
     Ok(())
 }
 

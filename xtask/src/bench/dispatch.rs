@@ -6,6 +6,7 @@
 use anyhow::Result;
 
 use super::figure::{Figure, Metric, time_of_pairs};
+use super::peers;
 use super::program::Program;
 use super::report::Report;
 use crate::callgrind;
@@ -33,8 +34,19 @@ const CASES: [Case; 7] = [
     Case { name: "w32-4-pipelined", subject: "pipelined", producers: 4, in_flight: 32 },
 ];
 
+/// Other ways to pass an item on, and the cases that each can do: on one thread.
+const PEERS: [(&str, &[&str]); 5] = [
+    (TOWER, &["w1-64", "w32-4"]),
+    ("tower-buffer", &["w1-64", "w32-4"]),
+    ("tk-pool", &["oneway-4", "w1-64", "w32-4"]),
+    ("bb8", &["w1-64"]),
+    ("deadpool", &["w1-64"]),
+];
+/// Buffer and Balance, the usual answer: what it takes is compared with what this pool takes.
+const TOWER: &str = "tower";
+
 pub(super) fn measure(report: &mut Report) -> Result<()> {
-    let program = Program::build("dispatch")?;
+    let (program, peers) = (Program::build("dispatch")?, peers::build()?);
     report.expect_steps(CASES.len());
     report.table(
         "Producers give items to 8 connections in memory, on one thread (ct) and on two workers (mt); an item or a \
@@ -44,7 +56,7 @@ pub(super) fn measure(report: &mut Report) -> Result<()> {
     for case in &CASES {
         report.step(case.name);
         // On more than one thread the number of instructions depends on who wakes whom.
-        measure_instructions(&program, report, case)?;
+        measure_instructions(&program, &peers, report, case)?;
         for threads in ["ct", "mt"] {
             measure_time(&program, report, case, threads)?;
         }
@@ -52,17 +64,31 @@ pub(super) fn measure(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn measure_instructions(program: &Program, report: &mut Report, case: &Case) -> Result<()> {
+fn measure_instructions(program: &Program, peers: &Program, report: &mut Report, case: &Case) -> Result<()> {
     if !callgrind::is_installed() {
         return Ok(());
     }
     let &Case { name, subject, producers, in_flight } = case;
     let lengths = [report.effort(100_000, 20_000), report.effort(300_000, 60_000)];
-    let count = |subject| {
-        program.instructions(lengths, |items| format!("once {subject} {producers} {in_flight} ct {items}"))
+    let count = |program: &Program, verb, subject| {
+        program.instructions(lengths, |items| format!("{verb} {subject} {producers} {in_flight} ct {items}"))
     };
-    let figure = Figure::new(format!("{name}-ct"), subject, Metric::INSTRUCTIONS, count(subject)?);
-    report.add(figure.against(FLOOR, count(FLOOR)?));
+    let case = format!("{name}-ct");
+    let floor = count(program, "once", FLOOR)?;
+    let figure = |subject, value| {
+        Figure::new(case.clone(), subject, Metric::INSTRUCTIONS, value).against(FLOOR, floor)
+    };
+    let mut figures = vec![figure(subject, count(program, "once", subject)?)];
+    // A peer answers at once, as the connections of `pool-call` do.
+    for (peer, cases) in PEERS.iter().filter(|_| subject != "pipelined") {
+        if cases.contains(&name) {
+            figures.push(figure(peer, count(peers, "dispatch", peer)?));
+        }
+    }
+    if let Some(tower) = figures.iter().find(|figure| figure.subject == TOWER).map(|figure| figure.value) {
+        figures[0] = figures[0].clone().against(TOWER, tower);
+    }
+    figures.into_iter().for_each(|figure| report.add(figure));
     Ok(())
 }
 

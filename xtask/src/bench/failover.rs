@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::bounds::{self, Bound, Scope};
 use super::figure::{Figure, Metric, Unit};
 use super::peers;
+use super::program::Program;
 use super::report::{Format, Report};
 use crate::steps::{Steps, Verdict, or_skip_when_missing};
 
@@ -59,11 +60,13 @@ const fn of_kill(client: &'static str, metric: Metric) -> Bound {
 }
 
 pub(super) fn measure_kill(report: &mut Report) -> Result<()> {
-    measure(report, "kill")
+    peers::ensure_installed()?;
+    measure(report, &peers::build()?, "kill")
 }
 
 pub(super) fn measure_hang(report: &mut Report) -> Result<()> {
-    measure(report, "hang")
+    peers::ensure_installed()?;
+    measure(report, &peers::build()?, "hang")
 }
 
 /// For CI: what must hold on any machine, however slow.
@@ -72,7 +75,7 @@ pub(crate) fn add_to(steps: &mut Steps) {
         or_skip_when_missing(peers::ensure_provided(), |()| {
             let mut report = Report::new(Format::Nothing, true);
             report.begin("failover", "");
-            measure_kill(&mut report)?;
+            measure(&mut report, &peers::build_for_tests()?, "kill")?;
             let missed = bounds::missed(report.sections(), Scope::AnyMachine);
             ensure!(missed.is_empty(), "{}\n{}", missed.join("\n"), report.last_table());
             Ok(Verdict::Passed)
@@ -81,9 +84,7 @@ pub(crate) fn add_to(steps: &mut Steps) {
 }
 
 /// One client after the other.
-fn measure(report: &mut Report, fault: &'static str) -> Result<()> {
-    peers::ensure_installed()?;
-    let program = peers::build()?;
+fn measure(report: &mut Report, program: &Program, fault: &'static str) -> Result<()> {
     let Plan { before, down, after } = if report.quick { QUICK } else { THOROUGH };
     report.expect_steps(CLIENTS.len());
     report.table(title(fault, down), None);

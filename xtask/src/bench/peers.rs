@@ -23,9 +23,19 @@ pub(crate) fn add_to(steps: &mut Steps) {
     }
 }
 
+/// Builds the program to measure with.
 pub(super) fn build() -> Result<Program> {
-    output(&mut cargo("build --locked --release"))?;
-    Ok(Program { path: target().join("release/pool-peers") })
+    build_by("measured")
+}
+
+/// Builds the program as its tests are.
+pub(super) fn build_for_tests() -> Result<Program> {
+    build_by("release")
+}
+
+fn build_by(profile: &str) -> Result<Program> {
+    output(&mut cargo(&format!("build --locked --profile {profile}")))?;
+    Ok(Program { path: target().join(profile).join("pool-peers") })
 }
 
 /// The servers and the other clients are there.
