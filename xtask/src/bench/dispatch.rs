@@ -88,7 +88,9 @@ fn measure_instructions(program: &Program, peers: &Program, report: &mut Report,
     if let Some(tower) = figures.iter().find(|figure| figure.subject == TOWER).map(|figure| figure.value) {
         figures[0] = figures[0].clone().against(TOWER, tower);
     }
-    figures.into_iter().for_each(|figure| report.add(figure));
+    for figure in figures {
+        report.add(figure);
+    }
     Ok(())
 }
 
