@@ -14,7 +14,7 @@ pub(super) fn document(machine: &str, sections: &[Section], plots: &[String]) ->
             parts.push(table(of_section));
             let plot = plot::file_name(bench, place);
             if plots.contains(&plot) {
-                parts.push(format!("![{}]({plot})", of_section.title));
+                parts.push(format!("![{}]({plot})", of_section.subject()));
             }
         }
     }

@@ -47,6 +47,13 @@ pub(super) struct Table {
     pub(super) figures: Vec<Figure>,
 }
 
+impl Table {
+    /// What is measured, without in which respects.
+    fn subject(&self) -> &str {
+        self.title.split(':').next().unwrap_or_default()
+    }
+}
+
 pub(super) struct Plot {
     /// What the cases differ in.
     pub(super) axis: &'static str,

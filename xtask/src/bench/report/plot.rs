@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::number::shown;
 use super::{Plot, Table};
-use crate::bench::figure::Figure;
+use crate::bench::figure::{Figure, Unit};
 
 const SIZE: (u32, u32) = (800, 480);
 const COLORS: [RGBColor; 8] = [
@@ -72,14 +72,15 @@ fn draw(
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(&table.title, ("sans-serif", 16))
+        .caption(table.subject(), ("sans-serif", 16))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(80)
         .build_cartesian_2d((left..right).log_scale(), (bottom..top).log_scale())?;
-    let shown = |y: &f64| shown(*y, plot.metric.unit);
+    let up = |y: &f64| shown(*y, plot.metric.unit);
+    let across = |x: &f64| shown(*x, Unit::Count);
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc(plot.axis).y_desc(plot.metric.name).y_label_formatter(&shown);
+    mesh.x_desc(plot.axis).y_desc(plot.metric.name).x_label_formatter(&across).y_label_formatter(&up);
     mesh.draw()?;
     for ((subject, points), color) in lines.iter().zip(COLORS.into_iter().cycle()) {
         let line = LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3);
