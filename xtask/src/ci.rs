@@ -59,8 +59,8 @@ pub(crate) fn run() -> Result<()> {
     }
     etcd::add_to(&mut steps);
     msrv::add_to(&mut steps);
-    // Without arguments they do next to nothing, but they do it optimised.
-    steps.run("benches", &mut command("cargo bench -p pool-tests"));
+    // Without arguments they do next to nothing.
+    steps.run("benches", &mut command("cargo test -p pool-tests --benches"));
     bench::gate::add_to(&mut steps);
     bench::peers::add_to(&mut steps);
     bench::failover::add_to(&mut steps);
