@@ -46,15 +46,6 @@ pub(super) enum End {
     Failed(Failure),
 }
 
-/// What a slot is woken for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    Dialling,
-    Connected,
-    /// It may know its last words by now.
-    GivenUp,
-}
-
 /// Whether a connection that was busy can take items now.
 #[derive(Clone, Copy)]
 pub(super) enum Readiness {
@@ -146,7 +137,6 @@ impl<P: Seams> Connections<P> {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             is_busy: true,
-            is_given_up: false,
             is_flushing: false,
             unflushed: 0,
         };
@@ -179,17 +169,12 @@ impl<P: Seams> Connections<P> {
         Some(sent)
     }
 
-    /// Whether a connection that was given up knows its last words.
-    pub(super) fn poll_given_up(&mut self, slot: SlotId) -> Poll<Result<(), Failure>> {
-        self.get_mut(slot).map_or(Poll::Ready(Ok(())), Occupant::poll_given_up)
-    }
-
-    /// A slot was woken and is about to be polled. Returns its address and what it is woken for, unless the wake-up
+    /// A slot was woken and is about to be polled. Returns its address and whether it dials, unless the wake-up
     /// came late.
-    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, Phase)> {
+    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, bool)> {
         let occupant = self.get(slot)?;
         occupant.signal.clear();
-        Some((occupant.address_id, occupant.phase()))
+        Some((occupant.address_id, occupant.is_dialling()))
     }
 
     /// Polls a slot that dials. Returns the dial's end.
