@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Fails if a benchmark did, or if a bound was missed.
 fn verdict(failed: &[String]) -> Result<()> {
     if !failed.is_empty() {
-        bail!("bounds missed:\n  {}", failed.join("\n  "));
+        bail!("failed, or beyond a bound:\n  {}", failed.join("\n  "));
     }
     eprintln!("all bounds are kept");
     Ok(())

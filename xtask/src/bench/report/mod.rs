@@ -77,7 +77,10 @@ impl Report {
     /// The figures that come next are this benchmark's, which is one of several, perhaps.
     pub(super) fn begin(&mut self, bench: &'static str, place: &str) {
         self.finish_table();
+        // Its steps are counted by themselves.
         self.progress.reset();
+        self.progress.set_length(0);
+        self.progress.set_message("");
         self.progress.set_prefix(format!("{place}{bench}"));
         self.sections.push(Section { bench, tables: Vec::new() });
     }
