@@ -5,10 +5,9 @@
 use core::hint::black_box;
 use core::net::{Ipv4Addr, SocketAddr};
 use std::alloc::System;
-use std::env;
-use std::time;
 
 use pool_core::{AddressSet, Config, Instant, Output, PickArgs, RoundRobin, SlotEvent, SlotId, Uniform};
+use pool_tests::bench::{arguments, nanoseconds, number};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -21,7 +20,7 @@ churn ADDRESSES STEPS      replaces 1 % of the addresses STEPS times; prints for
 keep ADDRESSES             prints the bytes that ADDRESSES connected addresses keep";
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["choose", addresses, choices] => choose_case(number(addresses), number(choices)),
@@ -158,14 +157,4 @@ fn carry_out(uniform: &mut Uniform<SocketAddr>) -> usize {
             Output::Timeout(_) => return carried_out,
         }
     }
-}
-
-fn nanoseconds(work: impl FnOnce()) -> u128 {
-    let start = time::Instant::now();
-    work();
-    start.elapsed().as_nanos()
-}
-
-fn number(argument: &str) -> u32 {
-    argument.parse().expect("a number")
 }

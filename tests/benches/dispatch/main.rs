@@ -8,11 +8,10 @@ mod one_way;
 mod request_reply;
 
 use core::time::Duration;
-use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
+use pool_tests::bench::{arguments, nanoseconds, number};
 use tokio::runtime::{Builder, Runtime};
 
 const CASES: &str = "\
@@ -32,7 +31,7 @@ const QUEUE: usize = 128;
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["once", subject, producers, in_flight, threads, items] => {
@@ -41,7 +40,7 @@ fn main() {
         }
         ["pairs", subject, producers, in_flight, threads, items, pairs] => {
             let (load, runtime) = (Load::new(producers, in_flight, items), runtime(threads));
-            for _ in 0..number(pairs) {
+            for _ in 0..number::<u32>(pairs) {
                 let floor = nanoseconds(|| run("floor", &runtime, load));
                 let subject = nanoseconds(|| run(subject, &runtime, load));
                 println!("{floor} {subject}");
@@ -76,9 +75,9 @@ struct Load {
 
 impl Load {
     fn new(producers: &str, in_flight: &str, items: &str) -> Self {
-        let producers = number(producers);
+        let (producers, items): (u64, u64) = (number(producers), number(items));
         let in_flight = in_flight.parse().expect("a number");
-        Self { producers, in_flight, items_per_producer: number(items) / producers }
+        Self { producers, in_flight, items_per_producer: items / producers }
     }
 
     fn items(self) -> u64 {
@@ -120,14 +119,4 @@ fn runtime(threads: &str) -> Runtime {
         _ => panic!("ct or mt, please, not {threads}"),
     };
     runtime.expect("the system has threads to give")
-}
-
-fn nanoseconds(work: impl FnOnce()) -> u128 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_nanos()
-}
-
-fn number(argument: &str) -> u64 {
-    argument.parse().expect("a number")
 }
