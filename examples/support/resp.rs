@@ -1,34 +1,36 @@
 //! RESP, the protocol of Redis, in both its versions: commands out, replies in, and the pushes of RESP3.
 
-use std::fmt::Write;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::str::FromStr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// A command: `Command::new("SET").arg("name").arg("value")`.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
     arguments: usize,
-    encoded: BytesMut,
+    encoded: Vec<u8>,
 }
+
+/// Room for a short command, so that it is made at once.
+const COMMAND_BYTES: usize = 64;
 
 impl Command {
     /// A command without arguments.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self::default().arg(name)
+        Self { arguments: 0, encoded: Vec::with_capacity(COMMAND_BYTES) }.arg(name)
     }
 
     /// Adds an argument, which may be any bytes.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
         let argument = argument.as_ref();
-        put_length(&mut self.encoded, '$', argument.len());
+        put_length(&mut self.encoded, b'$', argument.len());
         self.encoded.extend_from_slice(argument);
-        self.encoded.extend_from_slice(b"\r\n");
+        self.encoded.extend_from_slice(LINE_END);
         self.arguments += 1;
         self
     }
@@ -50,6 +52,7 @@ pub enum Reply {
     Push(Vec<Reply>),
 }
 
+const LINE_END: &[u8] = b"\r\n";
 const BULK_MAX: usize = 512 * 1024 * 1024; // Redis has no longer ones
 const DEPTH_MAX: usize = 32;
 const LINE_MAX: usize = 64 * 1024;
@@ -71,7 +74,7 @@ impl Encoder<Command> for RespCodec {
     type Error = io::Error;
 
     fn encode(&mut self, command: Command, buffer: &mut BytesMut) -> io::Result<()> {
-        put_length(buffer, '*', command.arguments);
+        put_length(buffer, b'*', command.arguments);
         buffer.extend_from_slice(&command.encoded);
         Ok(())
     }
@@ -84,12 +87,14 @@ impl Decoder for RespCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Reply>> {
         loop {
             let reply = if let Some(length) = self.bulk {
-                let Some(bulk) = take_terminated(buffer, length)? else { return Ok(None) };
+                let Some(bulk) = take_bulk(buffer, length)? else { return Ok(None) };
                 self.bulk = None;
                 Some(Reply::Bulk(Some(bulk)))
             } else {
-                let Some(line) = self.take_line(buffer)? else { return Ok(None) };
-                self.read_line(&line)?
+                let Some(length) = self.find_line(buffer)? else { return Ok(None) };
+                let reply = self.read_line(&buffer[..length])?;
+                buffer.advance(length + LINE_END.len());
+                reply
             };
             if let Some(reply) = self.complete(reply) {
                 return Ok(Some(reply));
@@ -99,13 +104,16 @@ impl Decoder for RespCodec {
 }
 
 impl RespCodec {
-    fn take_line(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+    /// How long the next line is, without its end.
+    fn find_line(&mut self, buffer: &[u8]) -> io::Result<Option<usize>> {
         let end = buffer[self.searched..].iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
         if end.unwrap_or(buffer.len()) > LINE_MAX {
             return Err(garbage("a line without an end", buffer));
         }
         self.searched = if end.is_some() { 0 } else { buffer.len() };
-        end.map_or(Ok(None), |end| take_terminated(buffer, end.saturating_sub(1)))
+        let Some(end) = end else { return Ok(None) };
+        let line = buffer[..=end].strip_suffix(LINE_END).ok_or_else(|| no_line_end(&buffer[..=end]))?;
+        Ok(Some(line.len()))
     }
 
     /// The reply that the line is, if it isn't the head of one.
@@ -153,18 +161,29 @@ impl RespCodec {
     }
 }
 
-fn put_length(buffer: &mut BytesMut, kind: char, length: usize) {
-    write!(buffer, "{kind}{length}\r\n").expect("a buffer in memory grows");
+/// What follows: how many, or how long.
+fn put_length(buffer: &mut impl BufMut, kind: u8, length: usize) {
+    buffer.put_u8(kind);
+    buffer.put_slice(itoa::Buffer::new().format(length).as_bytes());
+    buffer.put_slice(LINE_END);
 }
 
 /// So many bytes, which a line's end must follow.
-fn take_terminated(buffer: &mut BytesMut, length: usize) -> io::Result<Option<Bytes>> {
-    if buffer.len() < length + 2 {
+fn take_bulk(buffer: &mut BytesMut, length: usize) -> io::Result<Option<Bytes>> {
+    let whole = length + LINE_END.len();
+    if buffer.len() < whole {
         return Ok(None);
     }
-    let bytes = buffer.split_to(length + 2).freeze();
-    let taken = bytes.strip_suffix(b"\r\n").ok_or_else(|| garbage("no line ends where one must", &bytes))?;
-    Ok(Some(bytes.slice_ref(taken)))
+    if !buffer[..whole].ends_with(LINE_END) {
+        return Err(no_line_end(&buffer[..whole]));
+    }
+    let mut bulk = buffer.split_to(whole);
+    bulk.truncate(length);
+    Ok(Some(bulk.freeze()))
+}
+
+fn no_line_end(bytes: &[u8]) -> io::Error {
+    garbage("no line ends where one must", bytes)
 }
 
 fn parse<T: FromStr + PartialOrd + Copy>(digits: &[u8], max: T) -> io::Result<T> {
