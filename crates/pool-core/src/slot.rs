@@ -315,13 +315,14 @@ impl Slot {
         }
     }
 
-    /// Whether it is known that it will report on items it has.
+    /// Whether it is known that it will report on items it has. One that only returned items may be of the kind that
+    /// tells of no others.
     pub(crate) fn owes_outcomes(&self, config: &Config) -> bool {
         self.reports_outcomes(config) && self.unreported > 0
     }
 
     fn reports_outcomes(&self, config: &Config) -> bool {
-        self.evidence.reported != Reported::Nothing || config.silence.is_watched()
+        self.evidence.reported > Reported::Unsent || config.silence.is_watched()
     }
 
     /// A first success, or the begin of one.

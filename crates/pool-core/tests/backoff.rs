@@ -330,6 +330,17 @@ fn c5_items_that_all_came_back_unsent_do_not_excuse_a_hang_up() {
 }
 
 #[test]
+fn an_item_that_came_back_unsent_does_not_make_a_plain_sink_owe_outcomes() {
+    let mut bench = Bench::up(eager(1), [A]);
+    let slot = bench.open(A)[0];
+    bench.sends(4);
+    assert_eq!(bench.uniform.handle_outcome(slot, Outcome::Unsent, bench.now), Handled::Applied);
+    bench.advance(secs(5));
+    bench.closed(slot);
+    assert_eq!(bench.status(A).failures, 0, "it never says what became of an item");
+}
+
+#[test]
 fn c5_a_clean_close_after_a_long_idle_life_is_no_failure() {
     let mut bench = Bench::up(eager(1), [A]);
     bench.advance(secs(10));

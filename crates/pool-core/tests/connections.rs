@@ -3,8 +3,8 @@
 mod support;
 
 use pool_core::{
-    AddressSet, DrainReason, Endpoint, Event, FailureKind, Handled, Opening, Output, SlotEnd, SlotEvent,
-    SlotId, SlotState,
+    AddressSet, DrainReason, Endpoint, Event, FailureKind, Handled, Opening, Outcome, Output, SlotEnd,
+    SlotEvent, SlotId, SlotState,
 };
 use support::{A, B, Bench, C, D, Peer, config, eager, lazy, millis, prioritised, secs};
 
@@ -576,6 +576,18 @@ fn c2_a_connection_that_owes_outcomes_is_not_idle() {
     bench.advance(secs(100));
     assert_eq!(bench.state(slot), Some(SlotState::Ready));
     bench.succeed(slot);
+    bench.advance(secs(20));
+    assert_eq!(bench.state(slot), Some(SlotState::Draining));
+}
+
+#[test]
+fn c2_a_plain_sink_that_returned_an_item_goes_idle_like_others() {
+    let mut bench = lazy_and_idle();
+    let slot = bench.dial(A);
+    bench.connect(slot);
+    bench.demand(0);
+    bench.sends(2);
+    bench.uniform.handle_outcome(slot, Outcome::Unsent, bench.now);
     bench.advance(secs(20));
     assert_eq!(bench.state(slot), Some(SlotState::Draining));
 }

@@ -110,6 +110,39 @@ fn i1_a_connection_that_says_goodbye_returns_all_that_never_left() {
     assert_eq!(pool.snapshot().queue.in_backlog, 200, "{:?}", pool.snapshot().counts);
 }
 
+#[test]
+fn i1_what_one_connection_returns_keeps_its_order_however_much_it_is() {
+    let (clock, feed, peer) = (Clock::default(), Feed::new(&Calls::default()), Goodbye::default());
+    let dialled = peer.clone();
+    let mut is_first = true;
+    let connect = move |_: u16| {
+        let is_first = mem::take(&mut is_first);
+        ready(if is_first { Ok(dialled.clone()) } else { Err("one is enough".to_owned()) })
+    };
+    let undelivered = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&undelivered);
+    let (pool, driver) = PoolBuilder::new(connect, clock)
+        .follow(feed.clone())
+        .on_undelivered(move |item: u32, _| log.borrow_mut().push(item))
+        .queue_size(5_000)
+        .seed(SEED)
+        .build::<u32>()
+        .expect("the settings make sense");
+    let mut executor = Executor::default();
+    executor.spawn(driver);
+    feed.push_set([A]);
+    executor.run();
+    (0..3_000).for_each(|item| pool.try_send(item).expect("there is room"));
+    executor.run();
+    peer.0.borrow_mut().says_goodbye = true;
+    let waker = peer.0.borrow_mut().waker.take();
+    waker.expect("polled").wake();
+    executor.run();
+    drop(pool.shutdown(secs(0)));
+    executor.run();
+    assert!(undelivered.borrow().iter().copied().eq(0..3_000), "{:?}", undelivered.borrow());
+}
+
 /// Counts how many there are.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Counted(u32);

@@ -208,7 +208,8 @@ impl Occupant {
     }
 
     fn owes_outcomes(&self, config: &Config) -> bool {
-        let reports = self.answered_ever > 0 || !self.outcomes.is_empty() || is_watched(config);
+        let tells_of_items = self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent);
+        let reports = self.answered_ever > 0 || tells_of_items || is_watched(config);
         reports && self.in_flight > 0
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_core::{FailureKind, Outcome, SlotEvent, SlotId};
+use pool_core::{FailureKind, Handled, Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
 use super::connections::{Advanced, End, Failure};
@@ -118,7 +118,9 @@ impl<P: Seams> Multiplexer<P> {
             match read {
                 Ok(Some(Ok(ConnectionEvent::Unsent(item)))) => {
                     unsent.push(item);
-                    self.on_unsent(slot);
+                    // Items that come back together are read together, so that they keep their order. A connection
+                    // has no more of them than it was sent.
+                    *left += usize::from(self.on_unsent(slot));
                 }
                 Ok(Some(Ok(ConnectionEvent::Answered { latency }))) => self.on_answered_item(slot, latency),
                 Ok(Some(Ok(ConnectionEvent::Progress))) => {
@@ -147,11 +149,12 @@ impl<P: Seams> Multiplexer<P> {
         }
     }
 
-    fn on_unsent(&mut self, slot: SlotId) {
+    /// An item has come back. Returns whether the connection had it.
+    fn on_unsent(&mut self, slot: SlotId) -> bool {
         if let Some(address) = self.connections.address_id(slot) {
             self.reporter.count_sent(SentCount { address, items: -1 });
         }
-        self.finish_item(slot, Outcome::Unsent);
+        self.finish_item(slot, Outcome::Unsent) == Handled::Applied
     }
 
     /// An item has failed, and its connection lives.
@@ -163,10 +166,12 @@ impl<P: Seams> Multiplexer<P> {
         self.finish_item(slot, Outcome::Failure { latency, kind: FailureKind::Error });
     }
 
-    fn finish_item(&mut self, slot: SlotId, outcome: Outcome) {
-        if let Err(panic) = guard(|| self.core.handle_outcome(slot, outcome, self.now)) {
+    /// Nothing is owed of an item any more. Returns what the core made of it.
+    fn finish_item(&mut self, slot: SlotId, outcome: Outcome) -> Handled {
+        guard(|| self.core.handle_outcome(slot, outcome, self.now)).unwrap_or_else(|panic| {
             self.on_balancer_panic(panic);
-        }
+            Handled::Applied
+        })
     }
 
     /// Without its balancer the pool can't go on: it ends, without time for what waits.
