@@ -715,6 +715,26 @@ fn settings_that_suspect_nobody_clear_the_suspects() {
 }
 
 #[test]
+fn suspects_that_a_smaller_pool_clears_drain_in_peace() {
+    let mut bench = up(watched(2), &[A]);
+    let suspects = bench.open(A);
+    suspects.iter().for_each(|&slot| send(&mut bench, slot, LIMIT));
+    bench.advance(secs(5));
+    let dial = bench.dials_to(A)[0];
+    let beside = connect(&mut bench, dial);
+    let mut settings = watched(1);
+    settings.silence.suspect_after = None;
+    bench.configure(settings);
+    let states = [suspects[0], suspects[1], beside].map(|slot| bench.state(slot));
+    let drain = states.iter().filter(|state| **state == Some(SlotState::Draining)).count();
+    assert_eq!(
+        (drain, bench.open(A).len()),
+        (2, 1),
+        "both that are too many have time to finish: {states:?}"
+    );
+}
+
+#[test]
 fn a_pool_that_grows_may_have_more_in_flight_beside_its_suspects() {
     let (mut bench, _, beside) = suspected_and_another(LIMIT);
     bench.sent(beside);

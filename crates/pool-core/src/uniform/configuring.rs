@@ -91,12 +91,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.acknowledge_stable(before.stable_after);
         }
         self.change_refresh_interval(before.refresh_interval_min);
+        // First: those that are cleared count among what an address has too much of.
+        self.reconsider_suspects();
         for index in self.addresses.members().to_vec() {
             self.reconsider_replacement(index);
             self.remove_surplus(index, before.slots_per_address());
             self.watch_suspects(index);
         }
-        self.reconsider_suspects();
         self.reserve(self.addresses.len());
         for slot in self.slots.indices() {
             self.update_deadline(slot);

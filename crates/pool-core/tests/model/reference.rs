@@ -1946,9 +1946,11 @@ impl Reference {
         let is_whole = self.connected(address) >= self.n();
         let known = &self.known[&address];
         let is_refused = is_whole && end == SlotEnd::Failed(FailureKind::Error);
+        // What was dialled beside a suspect that has been cleared since is a replacement, if one is awaited.
+        let may_be_replacing = known.may_be_replacing || self.has_outlived(address);
         if is_refused && known.is_replacing {
             self.drain_first(address);
-        } else if is_refused && known.may_be_replacing {
+        } else if is_refused && may_be_replacing {
             self.pending.may_drain_first = Some(address);
         }
         is_refused && self.known[&address].after_drain
