@@ -91,10 +91,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.acknowledge_stable(before.stable_after);
         }
         self.change_refresh_interval(before.refresh_interval_min);
-        // First: those that are cleared count among what an address has too much of.
-        self.reconsider_suspects();
-        for index in self.addresses.members().to_vec() {
+        let members = self.addresses.members().to_vec();
+        for &index in &members {
             self.reconsider_replacement(index);
+        }
+        // Those that are cleared count among what an address has too much of.
+        self.reconsider_suspects();
+        for index in members {
             self.remove_surplus(index, before.slots_per_address());
             self.watch_suspects(index);
         }
