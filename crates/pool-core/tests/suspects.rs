@@ -718,7 +718,9 @@ fn settings_that_suspect_nobody_clear_the_suspects() {
 fn suspects_that_a_smaller_pool_clears_drain_in_peace() {
     let mut bench = up(watched(2), &[A]);
     let suspects = bench.open(A);
-    suspects.iter().for_each(|&slot| send(&mut bench, slot, LIMIT));
+    for &slot in &suspects {
+        send(&mut bench, slot, LIMIT);
+    }
     bench.advance(secs(5));
     let dial = bench.dials_to(A)[0];
     let beside = connect(&mut bench, dial);
