@@ -737,6 +737,24 @@ fn suspects_that_a_smaller_pool_clears_drain_in_peace() {
 }
 
 #[test]
+fn all_that_a_smaller_pool_has_too_much_of_drain_in_peace_when_it_clears_its_suspects() {
+    let mut bench = up(watched(2), &[A]);
+    for slot in bench.open(A) {
+        send(&mut bench, slot, LIMIT);
+    }
+    bench.advance(secs(5));
+    for dial in bench.dials_to(A) {
+        connect(&mut bench, dial);
+    }
+    assert_eq!(bench.open(A).len(), 4, "two beside two suspects");
+    let mut settings = watched(1);
+    settings.silence.suspect_after = None;
+    bench.configure(settings);
+    let ends = bench.take_ends();
+    assert_eq!((bench.status(A).slots.draining, ends), (3, vec![]));
+}
+
+#[test]
 fn a_pool_that_grows_may_have_more_in_flight_beside_its_suspects() {
     let (mut bench, _, beside) = suspected_and_another(LIMIT);
     bench.sent(beside);

@@ -141,6 +141,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         for dial in dials {
             self.drop_slot(dial, SlotEnd::Surplus);
         }
+        // There were more of them than that, if some were made beside suspects.
+        let before = before.max(u16::try_from(connections.len()).unwrap_or(u16::MAX));
         for slot in connections {
             self.drain_surplus(slot, before);
         }

@@ -372,6 +372,8 @@ struct Pending {
     backed_off: Option<u32>,
     /// Whose connection has gone, and whether it was short-lived.
     paced: Option<(u32, bool)>,
+    /// By address, the connections that new settings made too many.
+    surplus_of: BTreeMap<u32, usize>,
     /// Whose replacement was refused, if it was one: a change of the lifetime may have made it one.
     may_drain_first: Option<u32>,
     /// Whose replacement was refused.
@@ -957,7 +959,9 @@ impl Reference {
     /// The most connections that an address was allowed since it has had some that drain.
     fn draining_max(&self, address: u32) -> usize {
         let before = self.pending.reconfigured.as_ref().map_or(0, |config| config.connections_per_address);
-        let allowed = self.n().max(before as usize);
+        // With those that were made beside suspects there were more.
+        let surplus = self.pending.surplus_of.get(&address).copied().unwrap_or_default();
+        let allowed = self.n().max(before as usize).max(surplus);
         let is_first = self.count(address, SlotState::Draining) == 0;
         if is_first { allowed } else { self.known[&address].draining_max.max(allowed) }
     }
@@ -1676,6 +1680,10 @@ impl Reference {
     fn on_drain(&mut self, id: SlotId) {
         let slot = self.slots.get(&id).expect("a live slot drains").clone();
         assert!(slot.is_open(), "{id:?} drains in {:?}", slot.state);
+        if self.pending.reconfigured.is_some() {
+            let surplus = self.connected(slot.address).saturating_sub(self.n());
+            self.pending.surplus_of.entry(slot.address).or_insert(surplus);
+        }
         let (count, most) = (self.count(slot.address, SlotState::Draining), self.draining_max(slot.address));
         let may_be_surplus = self.may_be_surplus(slot.address);
         let known = self.known.get_mut(&slot.address).expect("known");
@@ -2187,6 +2195,7 @@ impl Reference {
         // Only a row that there was can end.
         self.pending.may_end_pace.clear();
         self.pending.may_drain_first = None;
+        self.pending.surplus_of.clear();
         self.watch_surplus();
         self.pending.may_have_surplus.clear();
         if let Some(address) = self.pending.gives_up.take() {
