@@ -16,10 +16,10 @@ use futures_sink::Sink;
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 use pool_driver::{
-    AddressUpdate, Connection, ConnectionEvent, Event, Instant, PoolBuilder, Runtime, SlotEnd, SlotState,
-    StreamSource, Timer,
+    AddressUpdate, Connection, ConnectionEvent, Event, Instant, Pool, PoolBuilder, Runtime, SlotEnd,
+    SlotState, StreamSource, Timer,
 };
-use support::{A, Calls, Clock, Executor, Feed, SEED, secs};
+use support::{A, Calls, Clock, Executor, Feed, SEED, connect_once, secs};
 
 #[derive(Default)]
 struct GoodbyeState {
@@ -68,35 +68,55 @@ impl Connection<u32> for Goodbye {
     }
 }
 
+/// A pool whose only connection says goodbye.
+struct Parting {
+    executor: Executor,
+    pool: Pool<u32, u16>,
+    peer: Goodbye,
+    events: Rc<RefCell<Vec<Event<u16>>>>,
+    undelivered: Rc<RefCell<Vec<u32>>>,
+}
+
+impl Parting {
+    fn up() -> Self {
+        let (feed, peer) = (Feed::new(&Calls::default()), Goodbye::default());
+        let (events, undelivered) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+        let (log, returned) = (Rc::clone(&events), Rc::clone(&undelivered));
+        let (pool, driver) = PoolBuilder::new(connect_once(peer.clone()), Clock::default())
+            .follow(feed.clone())
+            .observer(move |event: &Event<u16>| log.borrow_mut().push(event.clone()))
+            .on_undelivered(move |item: u32, _| returned.borrow_mut().push(item))
+            .queue_size(5_000)
+            .seed(SEED)
+            .build::<u32>()
+            .expect("the settings make sense");
+        let mut executor = Executor::default();
+        executor.spawn(driver);
+        feed.push_set([A]);
+        executor.run();
+        Self { executor, pool, peer, events, undelivered }
+    }
+
+    fn send(&mut self, items: u32) {
+        (0..items).for_each(|item| self.pool.try_send(item).expect("there is room"));
+        self.executor.run();
+    }
+
+    fn say_goodbye(&mut self) {
+        self.peer.0.borrow_mut().says_goodbye = true;
+        let waker = self.peer.0.borrow_mut().waker.take();
+        waker.expect("polled").wake();
+        self.executor.run();
+    }
+}
+
 #[test]
 fn i1_a_connection_that_says_goodbye_returns_all_that_never_left() {
-    let (clock, feed, peer) = (Clock::default(), Feed::new(&Calls::default()), Goodbye::default());
-    let events = Rc::new(RefCell::new(Vec::new()));
-    let (dialled, log) = (peer.clone(), Rc::clone(&events));
-    let mut is_first = true;
-    let connect = move |_: u16| {
-        let is_first = mem::take(&mut is_first);
-        ready(if is_first { Ok(dialled.clone()) } else { Err("one is enough".to_owned()) })
-    };
-    let (pool, driver) = PoolBuilder::new(connect, clock.clone())
-        .follow(feed.clone())
-        .observer(move |event: &Event<u16>| log.borrow_mut().push(event.clone()))
-        .queue_size(1000)
-        .seed(SEED)
-        .build::<u32>()
-        .expect("the settings make sense");
-    let mut executor = Executor::default();
-    executor.spawn(driver);
-    feed.push_set([A]);
-    executor.run();
-    (0..200).for_each(|item| pool.try_send(item).expect("there is room"));
-    executor.run();
-    assert_eq!(peer.0.borrow().items.len(), 200);
-    peer.0.borrow_mut().says_goodbye = true;
-    let waker = peer.0.borrow_mut().waker.take();
-    waker.expect("polled").wake();
-    executor.run();
-    let events = events.borrow();
+    let mut bench = Parting::up();
+    bench.send(200);
+    assert_eq!(bench.peer.0.borrow().items.len(), 200);
+    bench.say_goodbye();
+    let events = bench.events.borrow();
     let ended: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
@@ -107,40 +127,31 @@ fn i1_a_connection_that_says_goodbye_returns_all_that_never_left() {
         })
         .collect();
     assert_eq!(ended, [(SlotEnd::Closed, 200, 0)]);
-    assert_eq!(pool.snapshot().queue.in_backlog, 200, "{:?}", pool.snapshot().counts);
+    let snapshot = bench.pool.snapshot();
+    assert_eq!(snapshot.queue.in_backlog, 200, "{:?}", snapshot.counts);
 }
 
 #[test]
 fn i1_what_one_connection_returns_keeps_its_order_however_much_it_is() {
-    let (clock, feed, peer) = (Clock::default(), Feed::new(&Calls::default()), Goodbye::default());
-    let dialled = peer.clone();
-    let mut is_first = true;
-    let connect = move |_: u16| {
-        let is_first = mem::take(&mut is_first);
-        ready(if is_first { Ok(dialled.clone()) } else { Err("one is enough".to_owned()) })
-    };
-    let undelivered = Rc::new(RefCell::new(Vec::new()));
-    let log = Rc::clone(&undelivered);
-    let (pool, driver) = PoolBuilder::new(connect, clock)
-        .follow(feed.clone())
-        .on_undelivered(move |item: u32, _| log.borrow_mut().push(item))
-        .queue_size(5_000)
-        .seed(SEED)
-        .build::<u32>()
-        .expect("the settings make sense");
-    let mut executor = Executor::default();
-    executor.spawn(driver);
-    feed.push_set([A]);
-    executor.run();
-    (0..3_000).for_each(|item| pool.try_send(item).expect("there is room"));
-    executor.run();
-    peer.0.borrow_mut().says_goodbye = true;
-    let waker = peer.0.borrow_mut().waker.take();
+    let mut bench = Parting::up();
+    bench.send(3_000);
+    bench.say_goodbye();
+    drop(bench.pool.shutdown(secs(0)));
+    bench.executor.run();
+    let undelivered = bench.undelivered.borrow();
+    assert!(undelivered.iter().copied().eq(0..3_000), "{undelivered:?}");
+}
+
+#[test]
+fn f2_a_connection_that_returns_what_it_never_had_gets_no_more_than_its_turn() {
+    let mut bench = Parting::up();
+    bench.send(1);
+    bench.peer.0.borrow_mut().items.extend(0..10_000);
+    bench.peer.0.borrow_mut().says_goodbye = true;
+    let waker = bench.peer.0.borrow_mut().waker.take();
     waker.expect("polled").wake();
-    executor.run();
-    drop(pool.shutdown(secs(0)));
-    executor.run();
-    assert!(undelivered.borrow().iter().copied().eq(0..3_000), "{:?}", undelivered.borrow());
+    bench.executor.step();
+    assert!(bench.peer.0.borrow().items.len() > 9_000, "others have their turn first");
 }
 
 /// Counts how many there are.

@@ -10,12 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use futures_util::future::ready;
 use pool_core::{AddressId, Instant, PickArgs, Ring, RoundRobin};
 use pool_driver::{
     Balance, Connection, ConnectionEvent, Event, Outcome, Pool, PoolBuilder, SlotEnd, SlotState,
 };
-use support::{A, B, Bench, Call, Clock, Dial, Executor, Fault, Feed, secs};
+use support::{A, B, Bench, Call, Clock, Dial, Executor, Fault, Feed, connect_once, secs};
 
 const SUCCESS: Outcome = Outcome::Success { latency: Some(Duration::from_millis(1)) };
 
@@ -109,13 +108,8 @@ impl Room {
         let (clock, feed, peer) =
             (Clock::default(), Feed::new(&support::Calls::default()), Reticent::default());
         let (events, successes) = (Rc::new(RefCell::new(Vec::new())), Rc::default());
-        let (dialled, log) = (peer.clone(), Rc::clone(&events));
-        let mut is_first = true;
-        let connect = move |_: u16| {
-            let is_taken = !std::mem::take(&mut is_first);
-            ready(if is_taken { Err("one is enough".to_owned()) } else { Ok(dialled.clone()) })
-        };
-        let (pool, driver) = PoolBuilder::new(connect, clock.clone())
+        let log = Rc::clone(&events);
+        let (pool, driver) = PoolBuilder::new(connect_once(peer.clone()), clock.clone())
             .follow(feed.clone())
             .observer(move |event: &Event<u16>| log.borrow_mut().push(event.clone()))
             .balancer(Counting(Rc::clone(&successes)))
@@ -312,12 +306,7 @@ impl Connection<u32> for Babbler {
 
 #[test]
 fn a_connection_that_breaks_and_babbles_is_not_listened_to_for_ever() {
-    let (clock, mut is_first) = (Clock::default(), true);
-    let connect = move |_: u16| {
-        let dialled = std::mem::take(&mut is_first).then_some(Babbler { sent: 0 });
-        ready(dialled.ok_or_else(|| "one is enough".to_owned()))
-    };
-    let (pool, driver) = PoolBuilder::new(connect, clock)
+    let (pool, driver) = PoolBuilder::new(connect_once(Babbler { sent: 0 }), Clock::default())
         .connect_to_fixed([A])
         .build::<u32>()
         .expect("the settings make sense");

@@ -261,8 +261,10 @@ impl<P: Seams> Reporter<P> {
     /// Writes what has changed since the last publication where it can be read at any time.
     pub(super) fn publish(&mut self, core: &Core<P>, now: Instant) {
         // A status is a sum over the connections of an address, and each of these may have touched it.
-        self.touched.sort_unstable();
-        self.touched.dedup();
+        if self.touched.len() > 1 {
+            self.touched.sort_unstable();
+            self.touched.dedup();
+        }
         let status = |id: AddressId| core.address(id).map(|(_, status)| status);
         let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
         self.totals.now = now;

@@ -25,7 +25,8 @@ const SLOTS_PER_POLL_MAX: usize = 100;
 /// After this many events the driver lets others run.
 const EVENTS_PER_POLL_MAX: usize = 1024;
 
-/// A connection that never stops telling must not keep the others waiting.
+/// A connection that never stops telling must not keep the others waiting. Items that come back are not among these, and
+/// are bounded by what it was sent.
 const EVENTS_PER_SLOT_MAX: usize = 64;
 
 impl Turns {

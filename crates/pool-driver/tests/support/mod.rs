@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "every test file uses another part of the bench")]
 
 use std::cell::{Cell, RefCell};
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use pool_core::{AddressId, Instant, PickArgs, Ring};
@@ -29,6 +30,12 @@ pub(crate) fn millis(millis: u64) -> Duration {
 
 pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
+}
+
+/// A connector that has this connection and no other.
+pub(crate) fn connect_once<C>(connection: C) -> impl FnMut(u16) -> Ready<Result<C, String>> {
+    let mut connection = Some(connection);
+    move |_| ready(connection.take().ok_or_else(|| "one is enough".to_owned()))
 }
 
 /// The settings of the bench's pool.
