@@ -74,6 +74,20 @@ fn a_service_calls_through_its_pool() {
 }
 
 #[test]
+fn a_call_of_the_service_takes_the_settings_of_any_call() {
+    let mut bench = full_but_for(1);
+    let mut clone = service(&bench);
+    let mut call = |number| Service::call(&mut clone, request(number)).timeout(Duration::from_secs(1));
+    let (waits, unlimited) = (call(3).idempotent(), call(4).until(std::future::ready(())));
+    let waits = bench.executor.spawn(answer_of(waits, 3));
+    let unlimited = bench.executor.spawn(answer_of(unlimited, 4));
+    bench.executor.run();
+    assert_eq!(bench.end(&unlimited), End::NotSent(4, "timed out"));
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.end(&waits), End::NotSent(3, "timed out"));
+}
+
+#[test]
 fn clones_that_are_ready_and_never_call_hold_no_place() {
     let mut bench = full_but_for(1);
     let idle: Vec<_> = (0..100)
@@ -159,11 +173,12 @@ fn a_pool_that_refuses_is_ready_to_say_why() {
 fn a_future_of_a_service_leaves_nothing_behind_wherever_it_is_dropped() {
     let mut bench = full_but_for(1);
     let mut clone = service(&bench);
-    let [queued, waits] = [3, 4].map(|number| Service::call(&mut clone, request(number)));
-    let waits = bench.executor.spawn(waits);
+    let [unpolled, queued, waits] = [2, 3, 4].map(|number| Service::call(&mut clone, request(number)));
+    let [queued, waits] = [queued, waits].map(|call| bench.executor.spawn(call));
     bench.executor.run();
     assert_eq!(bench.snapshot().queue.waiting, 1);
-    drop(queued);
+    drop(unpolled);
+    bench.executor.cancel(&queued);
     bench.executor.run();
     assert_eq!(bench.snapshot().queue.waiting, 0, "its place is another's");
     bench.executor.cancel(&waits);

@@ -263,7 +263,7 @@ fn beside_an_answer_nothing_else_has_to_be_told() {
     peer.answer(2);
     peer.say(0, PUSH);
     peer.say(0, PART + 1);
-    assert_eq!(owner.events(), [Told::Cancelled, Told::Success]);
+    assert_eq!(owner.events(), [Told::Cancelled, Told::Success, Told::Answered]);
     peer.say(0, PART + 2);
     assert_eq!(owner.events(), [Told::Progress], "in the next poll it has");
     assert_eq!(owner.events(), []);

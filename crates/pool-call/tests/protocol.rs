@@ -91,6 +91,7 @@ on_both_kinds! {
     a_request_with_many_replies_gets_all_of_them_among_others
     a_reply_in_parts_comes_whole_and_a_push_between_them_goes_to_its_handler
     an_end_between_parts_is_known_to_be_one
+    the_latency_of_a_reply_in_parts_is_that_of_its_first_part
     the_parts_of_a_call_whose_caller_has_gone_are_read_in_step
     a_goodbye_of_its_own_drains_the_connection_and_its_calls_are_answered
     each_verdict_is_reported_and_the_caller_gets_the_reply
@@ -268,7 +269,7 @@ fn a_request_with_many_replies_gets_all_of_them_among_others<K: Kind>(mut link: 
     link.peer.say_of(0, 10);
     link.peer.say_of(0, PART + 20);
     link.peer.say_of(0, 30);
-    assert_eq!(link.owner.events(), [Told::Success]);
+    assert_eq!(link.owner.events(), [Told::Success, Told::Answered]);
     assert_eq!(end_of(&mut answers[1]), End::Waiting);
     link.peer.answer_with(0, 40);
     link.peer.answer(1);
@@ -281,7 +282,7 @@ fn a_reply_in_parts_comes_whole_and_a_push_between_them_goes_to_its_handler<K: K
     link.peer.say_of(0, PART + 11);
     link.peer.say(0, PUSH + 5);
     link.peer.say_of(0, PART + 12);
-    assert_eq!(link.owner.events(), [Told::Progress]);
+    assert_eq!(link.owner.events(), [Told::Answered]);
     assert_eq!(end_of(&mut answers[0]), End::Waiting);
     link.peer.answer_with(0, 13);
     link.peer.answer(1);
@@ -296,8 +297,33 @@ fn an_end_between_parts_is_known_to_be_one<K: Kind>(mut link: Link<K>) {
     link.peer.say_of(0, PART + 11);
     link.peer.hang_up();
     let closed = "the peer closed the connection while it owed replies".to_owned();
-    assert_eq!(link.owner.last_events(), [Told::Success, Told::Failed(closed)]);
+    assert_eq!(link.owner.last_events(), [Told::Success, Told::Answered, Told::Failed(closed)]);
     assert_eq!(ends_of(&mut answers), [End::Reply(1), End::MaybeSent("closed")]);
+}
+
+fn finished<Item>(event: ConnectionEvent<Item>) -> Option<Outcome> {
+    if let ConnectionEvent::Finished(outcome) = event { Some(outcome) } else { None }
+}
+
+fn the_latency_of_a_reply_in_parts_is_that_of_its_first_part<K: Kind>(mut link: Link<K>) {
+    let at = |millis| Instant::ZERO + Duration::from_millis(millis);
+    link.owner.set_now(at(100));
+    let _answers = link.owner.send([1, REPLIES + 2]);
+    link.owner.set_now(at(107));
+    link.peer.answer(1);
+    let Poll::Ready(Ok(whole)) = link.owner.next_event() else { panic!("nothing told") };
+    assert_eq!(finished(whole), Some(Outcome::Success { latency: Some(Duration::from_millis(7)) }));
+    link.owner.set_now(at(120));
+    link.peer.say_of(0, PART + 20);
+    let Poll::Ready(Ok(begun)) = link.owner.next_event() else { panic!("nothing told") };
+    assert!(matches!(begun, ConnectionEvent::Answered { latency } if latency == Duration::from_millis(20)));
+    assert_eq!(link.owner.events(), []);
+    link.owner.set_now(at(900));
+    link.peer.say_of(0, 30);
+    assert_eq!(link.owner.events(), [Told::Progress]);
+    link.peer.answer_with(0, 40);
+    let Poll::Ready(Ok(ended)) = link.owner.next_event() else { panic!("nothing told") };
+    assert_eq!(finished(ended), Some(Outcome::Success { latency: None }), "it was told before");
 }
 
 fn the_parts_of_a_call_whose_caller_has_gone_are_read_in_step<K: Kind>(mut link: Link<K>) {
@@ -306,7 +332,7 @@ fn the_parts_of_a_call_whose_caller_has_gone_are_read_in_step<K: Kind>(mut link:
     link.peer.say_of(0, PART + 11);
     link.peer.answer_with(0, 12);
     link.peer.answer(1);
-    assert_eq!(link.owner.events(), [Told::Cancelled, Told::Success]);
+    assert_eq!(link.owner.events(), [Told::Answered, Told::Cancelled, Told::Success]);
     assert_eq!(ends_of(&mut answers), [End::Reply(2)]);
 }
 
@@ -318,10 +344,10 @@ fn a_reply_in_too_many_parts_costs_its_connection() {
         link.peer.say_of(0, PART + 11);
         link.peer.say_of(0, PART + 12);
         link.peer.answer_with(0, 13);
-        assert_eq!(link.owner.events(), [Told::Success]);
+        assert_eq!(link.owner.events(), [Told::Answered, Told::Success]);
         (0..3).for_each(|_| link.peer.say_of(0, PART + 11));
         let too_many = "the peer sent a reply in too many parts".to_owned();
-        assert_eq!(link.owner.last_events(), [Told::Failed(too_many)]);
+        assert_eq!(link.owner.last_events(), [Told::Answered, Told::Failed(too_many)]);
         assert_eq!(ends_of(&mut answers), [End::Reply(11_012_013), End::MaybeSent("too many parts")]);
     }
     check::<Pipelined<Transport, support::Request, Reply, Talk>>();
@@ -385,7 +411,10 @@ fn a_whole_reply_is_judged_once<K: Kind>(mut link: Link<K>) {
     link.peer.answer_with(0, 2);
     link.peer.say_of(0, 3);
     link.peer.answer_with(0, 4);
-    assert_eq!(link.owner.events(), vec![Told::Success; 2]);
+    assert_eq!(
+        link.owner.events(),
+        [[Told::Answered, Told::Success], [Told::Answered, Told::Success]].concat()
+    );
     assert_eq!(*link.talk.judged.borrow(), [1_002, 3_004]);
 }
 

@@ -45,8 +45,8 @@ use crate::retry::Retry;
 /// When the last handle is dropped, the pool delivers what is queued, waits for what is owed, and ends.
 ///
 /// With the feature `tower` it is a service, too. On a `&mut CallPool`, and with tower's `Service` in scope, `.call(…)` is
-/// the service's. Such a call has begun when it is returned: it has the settings of its handle, and its error doesn't
-/// bring the request back.
+/// the service's. It makes the same call, with the same settings, but for its error, which doesn't bring the request
+/// back: as services should, it has one that can be shared, whatever the request is.
 pub struct CallPool<Request, Reply, A = SocketAddr> {
     pub(crate) pool: Pool<Call<Request, Reply>, A>,
     /// Where it keeps the slots of finished calls.

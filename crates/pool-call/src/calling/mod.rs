@@ -50,7 +50,7 @@ type SetbackOf<P> = Setback<<P as CallHandle>::Request, <P as CallHandle>::Reply
 /// # Errors
 ///
 /// A [`CallError`] that says how far the request got. As a tower service the pool returns another error `E`, without
-/// the request; such a call has begun, and takes no settings.
+/// the request.
 #[must_use = "nothing is sent unless this is polled"]
 pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     handle: P,
@@ -61,8 +61,8 @@ pub struct Calling<P: CallHandle, E = CallError<<P as CallHandle>::Request>> {
     error: PhantomData<fn() -> E>,
 }
 
-/// The settings. The call of a tower service has none: it has begun.
-impl<P: CallHandle> Calling<P> {
+/// The settings.
+impl<P: CallHandle, E> Calling<P, E> {
     /// The time that the call has, from the moment when this is polled first: the wait for room and for a connection,
     /// and all attempts. It is measured by the pool's runtime.
     ///
@@ -143,7 +143,7 @@ impl<P: CallHandle> Calling<P> {
     ///
     /// The deadline is polled before the call is sent, so one that is over sends nothing. It acts when this is
     /// polled, where a timeout acts by itself.
-    pub fn until<D: Future>(self, deadline: D) -> CallingUntil<P, D> {
+    pub fn until<D: Future>(self, deadline: D) -> CallingUntil<P, D, E> {
         CallingUntil::new(self, deadline)
     }
 
@@ -158,9 +158,7 @@ impl<P: CallHandle> Calling<P> {
         }
         self
     }
-}
 
-impl<P: CallHandle, E> Calling<P, E> {
     pub(crate) fn new(handle: P, request: P::Request) -> Self {
         Self {
             handle,
@@ -193,14 +191,6 @@ impl<P: CallHandle, E> Calling<P, E> {
         }
         let Some(call) = self.caller.make_call(&pool.shard, waker) else { return false };
         self.send(call)
-    }
-
-    /// Brings the call on its way before it is polled, as far as that takes no waiting.
-    #[cfg(feature = "tower")]
-    pub(crate) fn start_now(&mut self) {
-        if !self.start(Waker::noop()) && self.caller.is_asked() {
-            self.start_attempt(&mut Context::from_waker(Waker::noop()));
-        }
     }
 
     /// Puts a call into the queue, or lets it wait for room there. Returns whether it is in the queue: then the

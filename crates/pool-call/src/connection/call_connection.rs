@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -47,6 +48,8 @@ pub struct CallConnection<T, Request, Reply, C, P = RepliesOnly> {
     /// None once it is over, so that one comparison says whether there is room.
     in_flight_max: usize,
     hearing: Hearing<T>,
+    /// After how long a reply has begun, which the pool is told at once.
+    begun: Option<Duration>,
     /// It was asked to close.
     is_closing: bool,
     ending: Ending,
@@ -58,6 +61,7 @@ impl<T, Request, Reply, C, P> CallConnection<T, Request, Reply, C, P> {
             exchange: Exchange::new(transport, protocol, correlation),
             in_flight_max,
             hearing: Hearing::new(),
+            begun: None,
             is_closing: false,
             ending: Ending::new(),
         }
@@ -188,7 +192,7 @@ where
     P: Protocol<Request, Item, Reply = Reply>,
 {
     /// Reads up to the next reply. Pending if there is none now, or the connection is over; nothing, if it pauses for
-    /// others.
+    /// others, or a reply [has begun](Self::begun).
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs a fifth more")]
     fn poll_reply(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
@@ -201,6 +205,10 @@ where
                 Read::Unwanted => {
                     self.as_mut().project().hearing.count_aside();
                     return Poll::Ready(Some(Outcome::Cancelled));
+                }
+                Read::Begun(latency) => {
+                    *self.as_mut().project().begun = Some(latency);
+                    return Poll::Ready(None);
                 }
                 Read::Other => {}
                 Read::Goodbye(outcome) => {
@@ -226,7 +234,10 @@ where
     /// Reads replies, up to a bound.
     fn poll_replies(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         for _ in 0..READS_PER_POLL_MAX {
-            if !matches!(self.as_mut().poll_reply(cx), Poll::Ready(Some(_))) {
+            let polled = self.as_mut().poll_reply(cx);
+            // There is nobody to tell that a reply has begun.
+            let has_begun = self.as_mut().project().begun.take().is_some();
+            if !has_begun && !matches!(polled, Poll::Ready(Some(_))) {
                 return;
             }
         }
@@ -322,6 +333,11 @@ where
             Poll::Ready(Some(outcome)) => {
                 self.as_mut().count_read(cx);
                 return Poll::Ready(Ok(ConnectionEvent::Finished(outcome)));
+            }
+            Poll::Ready(None) if self.begun.is_some() => {
+                self.as_mut().count_read(cx);
+                let latency = self.project().begun.take().unwrap_or_default();
+                return Poll::Ready(Ok(ConnectionEvent::Answered { latency }));
             }
             // What there is to tell it tells in the next poll, for which it has woken itself.
             Poll::Ready(None) => {

@@ -23,8 +23,12 @@ pub struct Piece<Reply> {
 
 /// What a piece does.
 pub enum Answered<Request, Reply> {
-    /// It completes the reply to this call.
+    /// It is the whole reply to this call.
     Whole(Flight<Request, Reply>, Reply),
+    /// It completes the reply to this call, which has begun before.
+    Completed(Flight<Request, Reply>, Reply),
+    /// The reply begins by it, to a call that was begun then. More is to come.
+    Begun(Instant),
     /// More is to come.
     Partly,
     /// It is one part too many.
@@ -91,15 +95,19 @@ pub(super) struct Gathered<Reply> {
 /// Why what is gathered is no reply yet.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Unfinished {
+    /// This was the first piece.
+    Begun,
     MoreToCome,
     TooMany,
 }
 
-impl<Request, Reply> From<Unfinished> for Answered<Request, Reply> {
-    fn from(unfinished: Unfinished) -> Self {
-        match unfinished {
-            Unfinished::MoreToCome => Self::Partly,
-            Unfinished::TooMany => Self::TooMany,
+impl Unfinished {
+    /// As what a piece does for a call that was begun then.
+    pub(super) fn into_answered<Request, Reply>(self, begun: Instant) -> Answered<Request, Reply> {
+        match self {
+            Self::Begun => Answered::Begun(begun),
+            Self::MoreToCome => Answered::Partly,
+            Self::TooMany => Answered::TooMany,
         }
     }
 }
@@ -107,6 +115,11 @@ impl<Request, Reply> From<Unfinished> for Answered<Request, Reply> {
 impl<Reply> Gathered<Reply> {
     pub(super) fn new() -> Self {
         Self { reply: None, parts: 0 }
+    }
+
+    /// Whether a piece has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.reply.is_some()
     }
 
     /// Adds a piece. So many replies are still to come; returns them joined, if this completes the last one.
@@ -118,6 +131,7 @@ impl<Reply> Gathered<Reply> {
         join: impl FnOnce(&mut Reply, Reply),
     ) -> Result<Reply, Unfinished> {
         let Piece { mut reply, is_last } = piece;
+        let has_begun = self.has_begun();
         if let Some(mut so_far) = self.reply.take() {
             join(&mut so_far, reply);
             reply = so_far;
@@ -135,7 +149,7 @@ impl<Reply> Gathered<Reply> {
             }
         }
         self.reply = Some(reply);
-        Err(Unfinished::MoreToCome)
+        Err(if has_begun { Unfinished::MoreToCome } else { Unfinished::Begun })
     }
 }
 
@@ -150,8 +164,10 @@ mod tests {
         for piece in pieces.chars() {
             let piece = Piece { reply: piece.to_string(), is_last: piece.is_uppercase() };
             let join = |reply: &mut String, part: String| reply.push_str(&part);
+            let has_begun = gathered.has_begun();
             match gathered.add(&mut replies, piece, parts_max, join) {
-                Err(Unfinished::MoreToCome) => {}
+                Err(Unfinished::Begun) => assert!(!has_begun, "{pieces}"),
+                Err(Unfinished::MoreToCome) => assert!(has_begun, "{pieces}"),
                 finished => return finished,
             }
         }

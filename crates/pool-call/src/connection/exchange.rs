@@ -50,6 +50,8 @@ pub(super) enum Read {
     Reply(Outcome),
     /// A reply that its caller has not waited for.
     Unwanted,
+    /// A reply has begun, after so long.
+    Begun(Duration),
     /// Nothing that completes a reply.
     Other,
     /// The peer asks for no more calls, perhaps by a reply.
@@ -219,8 +221,10 @@ where
             Ok(answered) => answered,
             Err(error) => return Read::Failed(error),
         };
-        let (flight, reply) = match answered {
-            Answered::Whole(flight, reply) => (flight, reply),
+        let (flight, reply, is_whole) = match answered {
+            Answered::Whole(flight, reply) => (flight, reply, true),
+            Answered::Completed(flight, reply) => (flight, reply, false),
+            Answered::Begun(begun) => return Read::Begun(this.now.saturating_duration_since(begun)),
             Answered::Partly | Answered::Ignored => return Read::Other,
             Answered::TooMany => return Read::Failed(ConnectionError::TooManyParts),
             Answered::Unexpected(reply) => {
@@ -234,7 +238,8 @@ where
                 return Read::Failed(error);
             }
         };
-        let latency = this.now.saturating_duration_since(flight.begun);
+        // That of a reply in parts was told when it began.
+        let latency = is_whole.then(|| this.now.saturating_duration_since(flight.begun));
         match deliver(flight.responder, reply, verdict, latency, this.correlation.orphans()) {
             outcome if verdict == Verdict::Goodbye => Read::Goodbye(Some(outcome)),
             Outcome::Cancelled => Read::Unwanted,
@@ -335,7 +340,7 @@ where
         while let Some((flight, reply)) = this.unanswered.pop() {
             let latency = this.now.saturating_duration_since(flight.begun);
             let orphans = this.correlation.orphans();
-            let outcome = deliver(flight.responder, reply, Verdict::Success, latency, orphans);
+            let outcome = deliver(flight.responder, reply, Verdict::Success, Some(latency), orphans);
             this.outcomes.push_back(outcome);
         }
     }
@@ -355,14 +360,14 @@ fn deliver<Request, Reply>(
     responder: Responder<Request, Reply>,
     reply: Reply,
     verdict: Verdict,
-    latency: Duration,
+    latency: Option<Duration>,
     orphans: Option<&Arc<Orphans>>,
 ) -> Outcome {
     if verdict != Verdict::Success {
         return deliver_judged(responder, reply, verdict, latency, orphans);
     }
     match responder.reply(reply) {
-        Ok(()) => Outcome::Success { latency: Some(latency) },
+        Ok(()) => Outcome::Success { latency },
         Err(reply) => {
             discard_unwanted(reply, orphans);
             Outcome::Cancelled
@@ -375,7 +380,7 @@ fn deliver_judged<Request, Reply>(
     responder: Responder<Request, Reply>,
     reply: Reply,
     verdict: Verdict,
-    latency: Duration,
+    latency: Option<Duration>,
     orphans: Option<&Arc<Orphans>>,
 ) -> Outcome {
     let taken = match verdict {
@@ -389,7 +394,7 @@ fn deliver_judged<Request, Reply>(
             return Outcome::Cancelled;
         }
     }
-    verdict.outcome(Some(latency))
+    verdict.outcome(latency)
 }
 
 /// The caller of this reply has gone. It is no orphan any more, where these are counted.

@@ -33,6 +33,19 @@ impl<Request, Reply> InOrder<Request, Reply> {
         Self { flights: VecDeque::new(), several: VecDeque::new(), gathered: Gathered::new() }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for every call")]
+    fn answer_oldest(
+        &mut self,
+        reply: Reply,
+        answered: fn(Flight<Request, Reply>, Reply) -> Answered<Request, Reply>,
+    ) -> Answered<Request, Reply> {
+        match self.flights.pop_front() {
+            Some(flight) => answered(flight, reply),
+            None => Answered::Unexpected(reply),
+        }
+    }
+
     /// A piece has come that is not the whole reply to the oldest call, or some call waits for several.
     #[cold]
     #[inline(never)]
@@ -61,20 +74,18 @@ impl<Request, Reply> InOrder<Request, Reply> {
                 self.several.front_mut().map(|first| &mut first.replies)
             }
         };
-        let reply = match of_oldest {
-            None => piece.reply,
-            Some(replies) => match self.gathered.add(replies, piece, parts_max, join) {
-                Ok(reply) => {
-                    self.several.pop_front();
-                    release_capacity(&mut self.several);
-                    reply
-                }
-                Err(unfinished) => return unfinished.into(),
-            },
-        };
-        match self.flights.pop_front() {
-            Some(flight) => Answered::Whole(flight, reply),
-            None => Answered::Unexpected(reply),
+        let Some(replies) = of_oldest else { return self.answer_oldest(piece.reply, Answered::Whole) };
+        let answered = if self.gathered.has_begun() { Answered::Completed } else { Answered::Whole };
+        match self.gathered.add(replies, piece, parts_max, join) {
+            Ok(reply) => {
+                self.several.pop_front();
+                release_capacity(&mut self.several);
+                self.answer_oldest(reply, answered)
+            }
+            Err(unfinished) => {
+                let begun = self.oldest_begun().unwrap_or(Instant::ZERO);
+                unfinished.into_answered(begun)
+            }
         }
     }
 }
@@ -106,10 +117,7 @@ impl<Request, Reply> Correlation<Request, Reply> for InOrder<Request, Reply> {
         if !piece.is_last || !self.several.is_empty() {
             return self.gather(piece, parts_max, join);
         }
-        match self.flights.pop_front() {
-            Some(flight) => Answered::Whole(flight, piece.reply),
-            None => Answered::Unexpected(piece.reply),
-        }
+        self.answer_oldest(piece.reply, Answered::Whole)
     }
 
     fn take_all(&mut self) -> impl Iterator<Item = Flight<Request, Reply>> {
@@ -159,12 +167,13 @@ mod tests {
                 let piece = Piece { reply: vec![number], is_last: *is_last };
                 let join = |reply: &mut Vec<usize>, part: Vec<usize>| reply.extend(part);
                 match in_order.answer(piece, u32::MAX, join) {
-                    Answered::Whole(flight, reply) => {
+                    Answered::Whole(flight, reply) | Answered::Completed(flight, reply) => {
                         assert_eq!(index + 1, pieces.len(), "of {number} in {replies:?}, {parts:?}");
                         assert_eq!(reply, vec![number; pieces.len()]);
                         flight.responder.reply(reply).expect("somebody waits");
                     }
-                    Answered::Partly => assert_ne!(index + 1, pieces.len()),
+                    Answered::Begun(_) => assert!(index == 0 && pieces.len() > 1),
+                    Answered::Partly => assert!(0 < index && index + 1 < pieces.len()),
                     _ => panic!("piece {index} of {number} in {replies:?} is not waited for"),
                 }
             }

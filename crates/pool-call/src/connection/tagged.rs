@@ -236,14 +236,16 @@ where
         join: impl FnOnce(&mut Reply, Reply),
     ) -> Answered<Request, Reply> {
         let Some(id) = (self.id_of)(&piece.reply) else { return self.on_unknown(piece.reply) };
-        let Some(TaggedFlight { replies, gathered, .. }) = self.flights.get_mut(id) else {
+        let Some(TaggedFlight { flight, replies, gathered }) = self.flights.get_mut(id) else {
             return self.on_unknown(piece.reply);
         };
+        let has_begun = gathered.has_begun();
         let reply = match gathered.add(replies, piece, parts_max, join) {
             Ok(reply) => reply,
-            Err(unfinished) => return unfinished.into(),
+            Err(unfinished) => return unfinished.into_answered(flight.begun),
         };
         match self.flights.remove(id) {
+            Some(TaggedFlight { flight, .. }) if has_begun => Answered::Completed(flight, reply),
             Some(TaggedFlight { flight, .. }) => Answered::Whole(flight, reply),
             None => Answered::Unexpected(reply),
         }

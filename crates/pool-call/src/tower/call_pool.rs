@@ -23,10 +23,8 @@ impl<Request: 'static, Reply: 'static, A> Service<Request> for CallPool<Request,
         self.pool.poll_room(cx).map(Ok)
     }
 
-    /// The request is in the queue at once if there is room.
+    /// As [`CallPool::call`]: it takes settings before it is polled, and nothing is sent before.
     fn call(&mut self, request: Request) -> Self::Future {
-        let mut calling = Calling::new(self.clone(), request);
-        calling.start_now();
-        calling
+        Calling::new(self.clone(), request)
     }
 }

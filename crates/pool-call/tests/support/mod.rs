@@ -370,6 +370,7 @@ impl<K: Connection<Item, Error = ConnectionError>> Owner<K> {
 /// What a connection tells, without what differs from run to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
+    Answered,
     Success,
     Failure,
     Overloaded(Option<Duration>),
@@ -386,6 +387,7 @@ pub(crate) enum Told {
 impl From<Result<Event, ConnectionError>> for Told {
     fn from(event: Result<Event, ConnectionError>) -> Self {
         match event {
+            Ok(ConnectionEvent::Answered { .. }) => Self::Answered,
             Ok(ConnectionEvent::Finished(Outcome::Success { .. })) => Self::Success,
             Ok(ConnectionEvent::Finished(Outcome::Failure { .. }) | ConnectionEvent::Failed { .. }) => {
                 Self::Failure
