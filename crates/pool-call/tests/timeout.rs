@@ -105,6 +105,39 @@ fn a_call_is_never_begun_after_its_time_however_late_its_caller_looks() {
 }
 
 #[test]
+fn no_call_is_begun_after_its_time_while_many_others_are_told_that_theirs_is_over() {
+    const CALLS: usize = 1_500;
+    let (peers, clock) = (Peers::default(), Clock::default());
+    let (pool, driver) = call_pool_builder(peers.connector(2 * CALLS), clock.clone())
+        .suspect_after(None)
+        .connect_to_fixed([1])
+        .build()
+        .expect("the settings make sense");
+    let (mut driver, mut cx) = (Box::pin(driver), Context::from_waker(Waker::noop()));
+    let mut drive = || assert!(driver.as_mut().poll(&mut cx).is_pending());
+    (0..5).for_each(|_| drive());
+    peers.all()[0].block(true);
+    let call = |number, timeout| {
+        let mut calling = pool.call(request(number)).timeout(timeout);
+        assert_eq!(end_of(&mut calling), End::Waiting);
+        calling
+    };
+    let mut first: Vec<_> = (0..CALLS).map(|number| call(number, SECOND)).collect();
+    let mut second: Vec<_> = (CALLS..2 * CALLS).map(|number| call(number, 2 * SECOND)).collect();
+    (0..100).for_each(|_| drive());
+    // One poll doesn't tell all of the first that their time is over, and when it has told them, that of the others is.
+    clock.set(Instant::ZERO + SECOND);
+    drive();
+    clock.set(Instant::ZERO + 2 * SECOND);
+    peers.all()[0].block(false);
+    (0..100).for_each(|_| drive());
+    assert_eq!(peers.all()[0].received().len(), 0, "none has any time");
+    for calling in first.iter_mut().chain(&mut second) {
+        assert!(matches!(end_of(calling), End::NotSent(_, "timed out")));
+    }
+}
+
+#[test]
 fn a_reply_that_comes_in_time_wins_also_if_the_caller_looks_late() {
     let mut bench = Bench::up();
     let pool = bench.pool.clone();

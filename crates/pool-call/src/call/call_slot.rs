@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
-use pool_driver::AddressId;
 #[cfg(feature = "tower")]
 use pool_driver::SharedError;
+use pool_driver::{AddressId, Instant};
 
 use super::expiry::Expiry;
 use crate::connection::Orphans;
@@ -144,15 +144,15 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         self.last_address.store(address.to_bits(), Ordering::Relaxed);
     }
 
-    /// Takes the request, to send it. `None` if the caller has gone, or its time is over.
+    /// Takes the request, to send it now. `None` if the caller has gone, or its time is over.
     #[inline]
-    pub(super) fn begin(&self, orphans: Option<Arc<Orphans>>) -> Option<Request> {
+    pub(super) fn begin(&self, now: Instant, orphans: Option<Arc<Orphans>>) -> Option<Request> {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, CallStage::Begun(orphans)) {
             CallStage::Queued(request) => Some(request),
             other => {
                 let unused = mem::replace(&mut state.stage, other);
-                self.begin_limited(state, unused)
+                self.begin_limited(state, unused, now)
             }
         }
     }
@@ -164,8 +164,9 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         &self,
         mut state: MutexGuard<'_, SlotState<Request, Reply>>,
         begun: CallStage<Request, Reply>,
+        now: Instant,
     ) -> Option<Request> {
-        let has_time = !self.expiry.as_ref().is_some_and(|expiry| expiry.is_over());
+        let has_time = !self.expiry.as_ref().is_some_and(|expiry| expiry.is_over_at(now));
         if has_time && let CallStage::Limited(_) = state.stage {
             return match mem::replace(&mut state.stage, begun) {
                 CallStage::Limited(request) => Some(request),

@@ -5,19 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
+use pool_driver::Instant;
 
 /// Whether the time of a call is over. It is the waker of the call's timer, which the pool's driver fires before it
-/// sends items: a call whose time is over is not begun, however late its caller is told.
+/// sends items. The driver tells a bounded number of callers in one poll, so who is about to begin the call asks with the
+/// time: a call whose time is over is not begun, however late its caller is told.
 ///
 /// It is used again.
 #[derive(Default)]
 pub(crate) struct Expiry {
+    deadline: Option<Instant>,
     is_over: AtomicBool,
     /// The caller's.
     waker: Mutex<Option<Waker>>,
 }
 
 impl Expiry {
+    /// Whether the time is over at this time, or was found to be.
+    pub(crate) fn is_over_at(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now) || self.is_over()
+    }
+
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
@@ -30,9 +38,17 @@ impl Expiry {
         drop(previous);
     }
 
+    /// Sets when the time is over, for a call that nobody has yet.
+    pub(crate) fn set_deadline(this: &mut Arc<Self>, deadline: Instant) {
+        if let Some(unused) = Arc::get_mut(this) {
+            unused.deadline = Some(deadline);
+        }
+    }
+
     /// Makes it one for another call.
     pub(crate) fn renew(this: &mut Arc<Self>) {
         if let Some(unused) = Arc::get_mut(this) {
+            unused.deadline = None;
             *unused.is_over.get_mut() = false;
             drop(unused.waker.get_mut().take());
             return;

@@ -14,7 +14,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use pool_driver::AddressId;
+use pool_driver::{AddressId, Instant};
 
 pub(crate) use call_slot::Setback;
 pub(crate) use caller::Caller;
@@ -72,18 +72,28 @@ impl<Request, Reply> Call<Request, Reply> {
     #[must_use]
     #[inline]
     pub fn begin(self) -> Option<(Request, Responder<Request, Reply>)> {
-        self.begin_with(None)
+        self.begin_at(Instant::ZERO)
     }
 
-    /// As [`begin`](Self::begin). If the caller goes later, the call is counted among these orphans.
+    /// As [`begin`](Self::begin), at a time of the pool's runtime, as
+    /// [`Connection::set_now`](pool_driver::Connection::set_now) tells it. Then it is certain that nothing is sent after
+    /// the call's time. Without, it may be for as long as the pool needs to tell callers that their time is over.
+    #[must_use]
+    #[inline]
+    pub fn begin_at(self, now: Instant) -> Option<(Request, Responder<Request, Reply>)> {
+        self.begin_with(now, None)
+    }
+
+    /// As [`begin_at`](Self::begin_at). If the caller goes later, the call is counted among these orphans.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for every call, by each kind of connection")]
     pub(crate) fn begin_with(
         mut self,
+        now: Instant,
         orphans: Option<Arc<Orphans>>,
     ) -> Option<(Request, Responder<Request, Reply>)> {
         let slot = self.slot.take()?;
-        let request = slot.begin(orphans)?;
+        let request = slot.begin(now, orphans)?;
         Some((request, Responder { slot: Some(slot) }))
     }
 

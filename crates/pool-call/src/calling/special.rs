@@ -99,12 +99,11 @@ impl<Request, Reply> Special<Request, Reply> {
 
     /// Limits the time of an attempt that begins now, if it is limited.
     pub(super) fn limit(&mut self, timers: &Timers, caller: &Waker) -> Option<Arc<Expiry>> {
-        if !self.timer.has_deadline() {
-            return None;
-        }
+        let deadline = self.timer.deadline()?;
         // The timer of an earlier attempt has its expiry until then.
         self.timer.stop(timers);
         Expiry::renew(&mut self.expiry);
+        Expiry::set_deadline(&mut self.expiry, deadline);
         self.expiry.watch(caller);
         self.timer.arm(timers, &Waker::from(Arc::clone(&self.expiry)));
         Some(Arc::clone(&self.expiry))

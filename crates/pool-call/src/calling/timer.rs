@@ -33,7 +33,7 @@ impl CallTimer {
     }
 
     /// When the call ends, if it has begun.
-    fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::None | Self::Timeout(_) => None,
             Self::Running { deadline, .. } | Self::Stopped { deadline } => Some(*deadline),

@@ -294,7 +294,9 @@ where
             // nothing. Otherwise a peer that hangs would get call after call, and look alive, because calls end.
             ready!(this.transport.as_mut().poll_ready(cx)).map_err(ConnectionError::transport)?;
             let Some(call) = this.pending.pop_front() else { break };
-            let Some((mut request, responder)) = call.begin_with(this.correlation.orphans().cloned()) else {
+            let Some((mut request, responder)) =
+                call.begin_with(*this.now, this.correlation.orphans().cloned())
+            else {
                 this.outcomes.push_back(Outcome::Cancelled);
                 continue;
             };

@@ -164,7 +164,7 @@ impl<S: Service<Request>, Request, P> ServiceCalls<S, Request, P> {
     /// If the service is gone.
     pub(super) fn begin(&mut self, call: Call<Request, S::Response>, keeps_news: bool) {
         let orphan = Arc::new(Orphans::default());
-        let Some((request, responder)) = call.begin_with(Some(Arc::clone(&orphan))) else {
+        let Some((request, responder)) = call.begin_with(self.now, Some(Arc::clone(&orphan))) else {
             if keeps_news {
                 self.news.push_back(cancelled());
             }
