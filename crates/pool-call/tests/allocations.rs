@@ -58,8 +58,10 @@ impl Stream for Echo {
     }
 }
 
-const CALLS: usize = 10_000;
-const BATCH: usize = 50;
+const CALLS: usize = 8_000;
+
+const BATCH_MAX: usize = 4_000;
+const TIMEOUTS: [Option<Duration>; 2] = [None, Some(Duration::from_secs(1))];
 
 /// Allocations of `CALLS` calls, after as many others. In one test, so that nothing else allocates.
 fn allocations(mut call: impl FnMut(usize)) -> usize {
@@ -158,26 +160,30 @@ fn a_call_through_a_pool_allocates_nothing_at_steady_state_and_a_burst_leaves_li
         .build()
         .expect("the settings make sense");
     let mut driver = Box::pin(driver);
-    for timeout in [None, Some(Duration::from_secs(1))] {
+    let mut calls = Vec::with_capacity(BATCH_MAX);
+    for (batch, timeout) in
+        [1, 50, BATCH_MAX].into_iter().flat_map(|batch| TIMEOUTS.map(|time| (batch, time)))
+    {
         let pooled = allocations(|number| {
-            if number % BATCH > 0 {
+            if number % batch > 0 {
                 return;
             }
-            let mut calls: [_; BATCH] = std::array::from_fn(|index| {
-                let call = pool.call(request(number + index));
+            calls.extend((number..number + batch).map(|number| {
+                let call = pool.call(request(number));
                 if let Some(timeout) = timeout { call.timeout(timeout) } else { call }
-            });
+            }));
             for call in &mut calls {
                 assert!(Pin::new(call).poll(&mut cx).is_pending());
             }
-            while (0..3).any(|_| driver.as_mut().poll(&mut cx).is_ready()) {}
-            for (index, call) in calls.iter_mut().enumerate() {
-                let polled = Pin::new(call).poll(&mut cx);
-                assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number + index));
+            // A poll does a bounded amount of work.
+            (0..3 + batch / 16).for_each(|_| assert!(driver.as_mut().poll(&mut cx).is_pending()));
+            for (number, mut call) in (number..).zip(calls.drain(..)) {
+                let polled = Pin::new(&mut call).poll(&mut cx);
+                assert!(matches!(polled, Poll::Ready(Ok(reply)) if reply.number == number));
             }
         });
-        println!("{pooled} allocations for {CALLS} calls in batches of {BATCH}, timeout {timeout:?}");
-        let max = 2 * CALLS / BATCH;
-        assert!(pooled <= max, "{pooled}: what the pool allocates is for batches, not for calls");
+        // A pool without timers gives the room of many back, and grows by doubling.
+        let max = if timeout.is_some() && batch > 256 { 32 * CALLS / batch } else { 0 };
+        assert!(pooled <= max, "{pooled} for {CALLS} calls in batches of {batch}, timeout {timeout:?}");
     }
 }

@@ -1,8 +1,7 @@
 //! Items on their way from the queue to connections.
 
 use std::collections::VecDeque;
-use std::iter;
-use std::vec;
+use std::{iter, mem, vec};
 
 /// Items that no connection has yet, oldest first: those that came back from a connection, then
 /// what is left of a batch from the queue.
@@ -25,16 +24,21 @@ impl<T> Backlog<T> {
         self.returned.is_empty() && self.batch.as_slice().is_empty()
     }
 
-    /// Takes a batch. The one before must be used up.
-    pub(crate) fn refill(&mut self, batch: Vec<T>) {
+    /// Takes a batch, and returns the room of the one before, which must be used up.
+    pub(crate) fn refill(&mut self, batch: Vec<T>) -> Vec<T> {
         debug_assert!(self.batch.as_slice().is_empty(), "a batch is not overwritten");
-        self.batch = batch.into_iter();
+        let used = mem::replace(&mut self.batch, batch.into_iter());
+        // Nothing is collected in place: the standard library keeps the room.
+        used.take(0).collect()
     }
 
-    /// Lets go of the room that items took. There must be none.
-    pub(crate) fn release_buffers(&mut self) {
+    /// Lets go of the room that items took, unless it holds no more than this. There must be no items.
+    pub(crate) fn release_buffers(&mut self, idle_capacity_max: usize) {
         debug_assert!(self.is_empty(), "no item is dropped");
-        self.batch = Vec::new().into_iter();
+        let room = self.refill(Vec::new());
+        if room.capacity() <= idle_capacity_max {
+            self.refill(room);
+        }
         if self.returned.capacity() > 0 {
             self.returned = VecDeque::new();
         }
@@ -43,7 +47,8 @@ impl<T> Backlog<T> {
     /// Puts a batch behind all that is there.
     pub(crate) fn extend(&mut self, batch: Vec<T>) {
         if self.is_empty() {
-            return self.refill(batch);
+            self.refill(batch);
+            return;
         }
         self.returned.extend(self.batch.by_ref());
         self.returned.extend(batch);

@@ -33,6 +33,8 @@ pub(super) struct Reporter<P: Seams> {
     pool_status: Arc<PoolStatus<P::Address>>,
     /// Addresses whose record is out of date.
     touched: Vec<AddressId>,
+    /// Theirs, while they are published. Kept, so that nothing is allocated.
+    statuses: Vec<AddressStatus>,
     /// Items that addresses were sent since the last publication.
     sent: Vec<SentCount>,
     totals: Totals,
@@ -49,6 +51,7 @@ impl<P: Seams> Reporter<P> {
             observer,
             pool_status: Arc::new(PoolStatus::new(name)),
             touched: Vec::new(),
+            statuses: Vec::new(),
             sent: Vec::new(),
             totals: Totals::new(),
             has_connection_news: false,
@@ -266,11 +269,12 @@ impl<P: Seams> Reporter<P> {
             self.touched.dedup();
         }
         let status = |id: AddressId| core.address(id).map(|(_, status)| status);
-        let statuses: Vec<AddressStatus> = self.touched.drain(..).filter_map(status).collect();
+        self.statuses.extend(self.touched.drain(..).filter_map(status));
         self.totals.now = now;
         self.totals.is_failing = core.is_failing();
-        self.has_connection_news |= self.pool_status.update(&self.sent, &statuses, self.totals);
+        self.has_connection_news |= self.pool_status.update(&self.sent, &self.statuses, self.totals);
         self.sent.clear();
+        self.statuses.clear();
     }
 
     pub(super) fn take_connection_news(&mut self) -> bool {

@@ -58,7 +58,7 @@ struct QueueState<T> {
 /// share of it.
 const LOOKS_PER_UNWANTED: usize = 64;
 
-/// The queue's buffer may be this large while the queue is empty and the driver waits. A larger one is let go.
+/// Each of the queue's two buffers may be this large while the queue is empty and the driver waits. A larger one is let go.
 const IDLE_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -293,13 +293,14 @@ impl<T> Queue<T> {
                 let count = state.items.len();
                 state.is_watched = count == 0;
                 if count > 0 {
-                    // About as many will come until the next time.
-                    backlog.refill(mem::replace(&mut state.items, Vec::with_capacity(count)));
+                    // Two buffers in turns: at a steady load nothing is allocated.
+                    let items = mem::take(&mut state.items);
+                    state.items = backlog.refill(items);
                     state.in_backlog += count;
                     state.taken += count as u64;
                 } else {
                     unused = state.take_idle_buffer();
-                    backlog.release_buffers();
+                    backlog.release_buffers(QueueState::<T>::IDLE_CAPACITY_MAX);
                 }
             }
             state.grant(&mut woken);
@@ -399,6 +400,9 @@ impl<T> Queue<T> {
 }
 
 impl<T> QueueState<T> {
+    /// A buffer that waits for items holds no more.
+    const IDLE_CAPACITY_MAX: usize = IDLE_BYTES_MAX / if size_of::<T>() > 0 { size_of::<T>() } else { 1 };
+
     fn accepted(&self) -> u64 {
         self.taken + self.items.len() as u64
     }
@@ -460,7 +464,7 @@ impl<T> QueueState<T> {
     /// The buffer of an empty queue, if it is larger than one that waits for items should be.
     #[inline]
     fn take_idle_buffer(&mut self) -> Vec<T> {
-        let is_large = self.items.capacity() > IDLE_BYTES_MAX / size_of::<T>().max(1);
+        let is_large = self.items.capacity() > Self::IDLE_CAPACITY_MAX;
         if is_large { mem::take(&mut self.items) } else { Vec::new() }
     }
 
