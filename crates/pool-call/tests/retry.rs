@@ -347,6 +347,39 @@ fn callers_have_rules_of_their_own_for_replies() {
 }
 
 #[test]
+fn a_rule_for_replies_that_panics_costs_its_caller_alone_and_leaves_nothing_behind() {
+    let mut bench = Bench::up();
+    for number in 0..10 {
+        let pool = bench.pool.clone();
+        let task = bench.executor.spawn(async move {
+            let call = pool.call(request(number)).timeout(MINUTE).copied();
+            let mut call = pin!(call.retry_on(|_| panic!("a scripted panic")));
+            poll_fn(move |cx| match guard(|| call.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(_)) => Poll::Ready(false),
+                Err(_) => Poll::Ready(true),
+            })
+            .await
+        });
+        bench.executor.run();
+        answer_busy_peer(&mut bench, number);
+        assert_eq!(task.output(), Some(true), "the rule panics");
+        let other = call(&mut bench, &Retry::new(), 7);
+        answer_busy_peer(&mut bench, 7);
+        assert_eq!(bench.end(&other), End::Reply(7));
+        bench.advance(Duration::from_secs(1));
+    }
+    // The driver is woken once in vain at most, as no timer is left.
+    let polls_before = bench.driver.polls();
+    bench.advance(2 * MINUTE);
+    assert!(bench.driver.polls() <= polls_before + 2, "{} polls", bench.driver.polls() - polls_before);
+}
+
+fn guard<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+}
+
+#[test]
 fn a_reply_that_says_not_executed_makes_nothing_certain_that_may_have_been_executed_before() {
     let mut bench = Bench::up();
     let calling = call_idempotent(&mut bench, &Retry::new(), 0);

@@ -10,6 +10,7 @@ mod until;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -236,11 +237,24 @@ impl<P: CallHandle, E> Calling<P, E> {
             Err(rejected) => return Poll::Ready(Err(rejected)),
         };
         let address = self.caller.finish(Some(&self.handle.pool().shard));
-        if self.special.as_ref().is_some_and(|special| special.rejects(&reply)) {
+        if self.is_rejected(&reply) {
             self.caller.set_back(address);
             return Poll::Ready(Err(Setback::Rejected(reply)));
         }
         Poll::Ready(Ok(reply))
+    }
+
+    /// Whether the caller's own rule takes this for a reply after which the call is repeated. A rule that panics ends the
+    /// call, of which nothing may be left then: neither a timer nor what is used again.
+    fn is_rejected(&mut self, reply: &P::Reply) -> bool {
+        let Some(special) = &mut *self.special else { return false };
+        match catch_unwind(AssertUnwindSafe(|| special.rejects(reply))) {
+            Ok(is_rejected) => is_rejected,
+            Err(panic) => {
+                Self::recycle(&self.handle, self.special.take());
+                resume_unwind(panic)
+            }
+        }
     }
 
     /// Polls a call that has a time, or may be repeated.

@@ -27,10 +27,13 @@ pub struct RetryBudget {
     window: Arc<Mutex<Window>>,
 }
 
+/// One more than the window has: it begins and ends within a second.
+const SECONDS: usize = RETRY_WINDOW_SECONDS + 1;
+
 /// The latest seconds, in a ring.
 #[derive(Debug, Default)]
 struct Window {
-    seconds: [Counts; RETRY_WINDOW_SECONDS],
+    seconds: [Counts; SECONDS],
     /// The latest second, by the pool's time.
     latest: u64,
 }
@@ -58,8 +61,9 @@ impl RetryBudget {
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
         let mut window = self.window.lock();
         window.second(second_of(now));
-        let sum = |count: fn(&Counts) -> u64| window.seconds.iter().map(count).sum::<u64>();
-        let (calls, retries) = (sum(|second| second.calls), sum(|second| second.retries));
+        // Of the oldest second a part may be in the window: its retries count, and its calls don't.
+        let retries: u64 = window.seconds.iter().map(|second| second.retries).sum();
+        let calls = window.seconds.iter().map(|second| second.calls).sum::<u64>() - window.oldest().calls;
         let is_allowed = retries
             < calls.saturating_mul(self.percent) / 100 + self.per_second * RETRY_WINDOW_SECONDS as u64;
         window.second(second_of(now)).retries += u64::from(is_allowed);
@@ -69,6 +73,10 @@ impl RetryBudget {
 
 fn second_of(now: Instant) -> u64 {
     now.saturating_duration_since(Instant::ZERO).as_secs()
+}
+
+fn index_of(second: u64) -> usize {
+    usize::try_from(second % SECONDS as u64).unwrap_or_default()
 }
 
 impl Default for RetryBudget {
@@ -83,15 +91,18 @@ impl Window {
     fn second(&mut self, second: u64) -> &mut Counts {
         if second > self.latest {
             let new = self.latest + 1..=second;
-            new.take(RETRY_WINDOW_SECONDS).for_each(|second| *self.at(second) = Counts::default());
+            new.take(SECONDS).for_each(|second| *self.at(second) = Counts::default());
             self.latest = second;
         }
         self.at(self.latest)
     }
 
     fn at(&mut self, second: u64) -> &mut Counts {
-        let index = usize::try_from(second % RETRY_WINDOW_SECONDS as u64).unwrap_or_default();
-        &mut self.seconds[index]
+        &mut self.seconds[index_of(second)]
+    }
+
+    fn oldest(&self) -> &Counts {
+        &self.seconds[index_of(self.latest + 1)]
     }
 }
 
@@ -124,8 +135,18 @@ mod tests {
         assert_eq!(withdrawals(&budget, at(4)), 300);
         assert_eq!(withdrawals(&budget, at(12)), 0);
         assert_eq!(withdrawals(&budget, at(13)), 0, "the calls are forgotten first");
-        assert_eq!(withdrawals(&budget, at(14)), 100);
+        assert_eq!(withdrawals(&budget, at(14)), 0, "a part of that second is in the window");
+        assert_eq!(withdrawals(&budget, at(15)), 100);
         assert_eq!(withdrawals(&budget, at(100_000)), 100);
+    }
+
+    #[test]
+    fn no_ten_seconds_have_more_retries_than_the_budget_allows() {
+        let budget = RetryBudget::new(0, 1);
+        let at = |millis| START + Duration::from_millis(millis);
+        assert_eq!(withdrawals(&budget, at(900)), 10);
+        assert_eq!(withdrawals(&budget, at(10_100)), 0, "the ten of 9.2 s ago count");
+        assert_eq!(withdrawals(&budget, at(11_000)), 10);
     }
 
     #[test]
