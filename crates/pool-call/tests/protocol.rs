@@ -301,8 +301,8 @@ fn an_end_between_parts_is_known_to_be_one<K: Kind>(mut link: Link<K>) {
     assert_eq!(ends_of(&mut answers), [End::Reply(1), End::MaybeSent("closed")]);
 }
 
-fn finished<Item>(event: ConnectionEvent<Item>) -> Option<Outcome> {
-    if let ConnectionEvent::Finished(outcome) = event { Some(outcome) } else { None }
+fn finished<Item>(event: &ConnectionEvent<Item>) -> Option<Outcome> {
+    if let ConnectionEvent::Finished(outcome) = event { Some(*outcome) } else { None }
 }
 
 fn the_latency_of_a_reply_in_parts_is_that_of_its_first_part<K: Kind>(mut link: Link<K>) {
@@ -312,7 +312,7 @@ fn the_latency_of_a_reply_in_parts_is_that_of_its_first_part<K: Kind>(mut link: 
     link.owner.set_now(at(107));
     link.peer.answer(1);
     let Poll::Ready(Ok(whole)) = link.owner.next_event() else { panic!("nothing told") };
-    assert_eq!(finished(whole), Some(Outcome::Success { latency: Some(Duration::from_millis(7)) }));
+    assert_eq!(finished(&whole), Some(Outcome::Success { latency: Some(Duration::from_millis(7)) }));
     link.owner.set_now(at(120));
     link.peer.say_of(0, PART + 20);
     let Poll::Ready(Ok(begun)) = link.owner.next_event() else { panic!("nothing told") };
@@ -323,7 +323,7 @@ fn the_latency_of_a_reply_in_parts_is_that_of_its_first_part<K: Kind>(mut link: 
     assert_eq!(link.owner.events(), [Told::Progress]);
     link.peer.answer_with(0, 40);
     let Poll::Ready(Ok(ended)) = link.owner.next_event() else { panic!("nothing told") };
-    assert_eq!(finished(ended), Some(Outcome::Success { latency: None }), "it was told before");
+    assert_eq!(finished(&ended), Some(Outcome::Success { latency: None }), "it was told before");
 }
 
 fn the_parts_of_a_call_whose_caller_has_gone_are_read_in_step<K: Kind>(mut link: Link<K>) {
