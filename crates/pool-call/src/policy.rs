@@ -43,13 +43,13 @@ pub(crate) const READS_PER_POLL_MAX: usize = 64;
 /// never larger, so no call allocates; buffers that a burst has made larger are released.
 pub(crate) const IDLE_CAPACITY_MAX: usize = IN_FLIGHT_MAX;
 
-/// The limit of unused call slots that a shard of a pool's free list keeps: as many as may be queued. Callers of one
-/// handle that are no more than that allocate nothing.
-pub(crate) const FREE_SLOTS_MAX: usize = QUEUE_SIZE;
+/// The limit of unused call slots that a shard of a pool's free list keeps: with eight shards, one
+/// for each call that may be queued.
+pub(crate) const FREE_SLOTS_MAX: usize = QUEUE_SIZE / 8;
 
 /// The limit of memory in unused call slots that a shard keeps: requests and replies that are large in themselves
 /// make large slots. One slot is kept in any case.
-pub(crate) const FREE_SLOT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const FREE_SLOT_BYTES_MAX: usize = 192 * 1024;
 
 /// The default limit of attempts of one call, the first included. Two retries outlive one server that dies
 /// among several.

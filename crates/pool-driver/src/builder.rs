@@ -1,6 +1,6 @@
 //! How pools are made. It is one subject: a setting a method, and the documentation of each is most of the file.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::seams::addresses::{
 };
 use crate::seams::connect::Connect;
 use crate::seams::connection::Connection;
+use crate::seams::hashed_addresses::HashedAddresses;
 use crate::seams::item_policy::{DropUndelivered, ItemPolicy};
 use crate::seams::observer::{NoObserver, Observer};
 use crate::seams::plain::AsPlain;
@@ -209,6 +210,24 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
     ) -> PoolBuilder<C, R, FixedAddresses<E::Address>, F, O, B> {
         let set: AddressSet<E::Address> = addresses.into_iter().map(E::into_endpoint).collect();
         self.follow(FixedAddresses::new(set))
+    }
+
+    /// Gives each address a [stable hash](crate::stable_hash) of itself, unless its endpoint has one: for balancers that
+    /// keep equal keys at equal addresses, such as [`ConsistentHash`](pool_core::ConsistentHash). To be called after the
+    /// addresses are set.
+    pub fn hash_addresses(self) -> PoolBuilder<C, R, HashedAddresses<S>, F, O, B>
+    where
+        S: AddressStream<Address: Hash>,
+    {
+        PoolBuilder {
+            addresses: HashedAddresses::new(self.addresses),
+            connector: self.connector,
+            runtime: self.runtime,
+            frontend: self.frontend,
+            observer: self.observer,
+            balancer: self.balancer,
+            untyped: self.untyped,
+        }
     }
 
     /// Who is told what happens; by default nobody. `|event: &Event<SocketAddr>| …`

@@ -29,6 +29,7 @@ mod seams;
 mod shared_address;
 mod snapshot;
 mod source_status;
+mod stable_hash;
 mod sync;
 mod wake_list;
 mod watchers;
@@ -58,6 +59,7 @@ pub use seams::connection::{Connection, ConnectionEvent};
 pub use seams::counted::{CountedReads, counted};
 #[cfg(feature = "codec")]
 pub use seams::framed::{AsFramed, buffered_bytes, framed};
+pub use seams::hashed_addresses::HashedAddresses;
 pub use seams::item_policy::{DropUndelivered, ItemPolicy};
 pub use seams::map_items::{MapItems, map_items};
 pub use seams::observer::{Event, NoObserver, Observer};
@@ -72,6 +74,7 @@ pub use seams::wrap::{Wrap, Wrapped, WrappedDial};
 pub use seams::{Seams, SeamsOf};
 pub use snapshot::{AddressSnapshot, Snapshot};
 pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
+pub use stable_hash::stable_hash;
 
 pub use pool_core::{
     AddressId, AddressSet, AddressSlots, AddressState, AddressStatus, Attributes, Availability, Backoff,

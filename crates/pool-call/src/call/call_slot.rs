@@ -15,7 +15,7 @@ use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use pool_driver::SharedError;
 use pool_driver::{AddressId, Instant};
 
-use super::expiry::Expiry;
+use super::terms::Terms;
 use crate::connection::Orphans;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
@@ -23,8 +23,8 @@ pub(crate) struct CallSlot<Request, Reply> {
     state: Mutex<SlotState<Request, Reply>>,
     /// The call is settled later and under the lock, so this needs no order of its own.
     last_address: AtomicU64,
-    /// Made for the first call with a timeout that the slot is used for.
-    expiry: Option<Arc<Expiry>>,
+    /// There for calls that ask for something.
+    terms: Option<Arc<Terms>>,
 }
 
 /// No address has this number.
@@ -42,7 +42,7 @@ enum CallStage<Request, Reply> {
     Empty,
     /// The request has not been begun.
     Queued(Request),
-    /// The request has not been begun, and can be only before its time is over.
+    /// The request has not been begun, and what may be done with it its terms say.
     Limited(Request),
     /// A connection has the request, and counts its orphans here.
     Begun(Option<Arc<Orphans>>),
@@ -93,7 +93,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     #[expect(clippy::inline_always, reason = "once for every call; outlined, it costs 3 % of one")]
     pub(super) fn vacant(slot: &mut Arc<Self>) -> &mut Self {
         let slot = Arc::get_mut(slot).expect("a recycled slot has one owner");
-        debug_assert!(slot.expiry.is_none(), "the time of another call is not this one's");
+        debug_assert!(slot.terms.is_none(), "the terms of another call are not this one's");
         slot
     }
 
@@ -114,22 +114,22 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     #[cold]
     pub(super) fn new_empty() -> Arc<Self> {
         let state = Mutex::new(SlotState { stage: CallStage::Empty, waker: None });
-        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE), expiry: None })
+        Arc::new(Self { state, last_address: AtomicU64::new(NOWHERE), terms: None })
     }
 
-    /// Limits the time of a call that nobody else has yet.
-    pub(super) fn limit(self: &mut Arc<Self>, by: Arc<Expiry>) {
+    /// Sets what a call asks for that nobody else has yet.
+    pub(super) fn set_terms(self: &mut Arc<Self>, terms: Arc<Terms>) {
         let Some(slot) = Arc::get_mut(self) else { return };
         let state = slot.state.get_mut();
         if let CallStage::Queued(request) = mem::replace(&mut state.stage, CallStage::Empty) {
             state.stage = CallStage::Limited(request);
-            slot.expiry = Some(by);
+            slot.terms = Some(terms);
         }
     }
 
     /// The call is over, and its slot may serve another. Not if somebody else still has it.
     pub(super) fn clear(self: &mut Arc<Self>) -> bool {
-        Arc::get_mut(self).map(|slot| slot.expiry = None).is_some()
+        Arc::get_mut(self).map(|slot| slot.terms = None).is_some()
     }
 
     /// The address that the request was given to last, be it in an earlier attempt.
@@ -142,6 +142,12 @@ impl<Request, Reply> CallSlot<Request, Reply> {
     #[inline]
     pub(super) fn set_last_address(&self, address: AddressId) {
         self.last_address.store(address.to_bits(), Ordering::Relaxed);
+    }
+
+    /// The key by which the call goes where its like go.
+    #[inline]
+    pub(super) fn key(&self) -> Option<u64> {
+        self.terms.as_ref()?.key()
     }
 
     /// Takes the request, to send it now. `None` if the caller has gone, or its time is over.
@@ -166,7 +172,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         begun: CallStage<Request, Reply>,
         now: Instant,
     ) -> Option<Request> {
-        let has_time = !self.expiry.as_ref().is_some_and(|expiry| expiry.is_over_at(now));
+        let has_time = !self.terms.as_ref().is_some_and(|terms| terms.is_over_at(now));
         if has_time && let CallStage::Limited(_) = state.stage {
             return match mem::replace(&mut state.stage, begun) {
                 CallStage::Limited(request) => Some(request),
@@ -187,7 +193,7 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         };
         let orphans = orphans.take();
         state.stage =
-            if self.expiry.is_some() { CallStage::Limited(request) } else { CallStage::Queued(request) };
+            if self.terms.is_some() { CallStage::Limited(request) } else { CallStage::Queued(request) };
         drop(state);
         drop(orphans);
         Ok(())

@@ -8,8 +8,8 @@ use pool_driver::AddressId;
 
 use super::Call;
 use super::call_slot::{CallSlot, GivenUp, Setback};
-use super::expiry::Expiry;
 use super::free_list::Shard;
+use super::terms::Terms;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 
 /// Makes a call and waits for its reply. `Sending` is how the call waits for a permit.
@@ -106,12 +106,12 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
         !self.is_done()
     }
 
-    /// As [`make_call`](Self::make_call), for a call that is special: its time may be limited.
+    /// As [`make_call`](Self::make_call), for a call that is special, and may have terms.
     pub(crate) fn make_special_call(
         &mut self,
         shard: &Shard<Request, Reply>,
         waker: &Waker,
-        expiry: Option<Arc<Expiry>>,
+        terms: Option<Arc<Terms>>,
     ) -> Option<Call<Request, Reply>> {
         if !self.is_asked() {
             return None;
@@ -123,8 +123,8 @@ impl<Request: 'static, Reply: 'static, Sending> Caller<Request, Reply, Sending> 
             return None;
         };
         vacant.fill(request, Some(waker));
-        if let Some(expiry) = expiry {
-            slot.limit(expiry);
+        if let Some(terms) = terms {
+            slot.set_terms(terms);
         }
         self.set_stage(CallerStage::CalledSpecially(Arc::clone(&slot)));
         Some(Call { slot: Some(slot) })

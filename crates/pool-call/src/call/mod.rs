@@ -5,10 +5,10 @@
 
 mod call_slot;
 mod caller;
-mod expiry;
 mod free_list;
 mod reply_future;
 mod responder;
+mod terms;
 
 use std::fmt;
 use std::ops::Deref;
@@ -18,10 +18,10 @@ use pool_driver::{AddressId, Instant};
 
 pub(crate) use call_slot::Setback;
 pub(crate) use caller::Caller;
-pub(crate) use expiry::Expiry;
 pub(crate) use free_list::{FreeList, Shard};
 pub use reply_future::ReplyFuture;
 pub use responder::Responder;
+pub(crate) use terms::Terms;
 
 use self::call_slot::CallSlot;
 use crate::connection::Orphans;
@@ -101,6 +101,12 @@ impl<Request, Reply> Call<Request, Reply> {
     #[inline]
     pub(crate) fn last_address(&self) -> Option<AddressId> {
         self.slot.as_ref()?.last_address()
+    }
+
+    /// The key by which it goes where its like go.
+    #[inline]
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.slot.as_ref()?.key()
     }
 
     #[inline]

@@ -43,10 +43,12 @@ impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
         !call.is_abandoned()
     }
 
-    /// Rather not to the address where it failed last.
+    /// By its key, and rather not to the address where it failed last.
     #[inline]
     fn pick(&self, call: &Call<Request, Reply>) -> PickArgs {
-        call.last_address().map_or(PickArgs::any(), PickArgs::avoiding)
+        let mut args = PickArgs::any();
+        (args.key, args.avoid) = (call.key(), call.last_address());
+        args
     }
 
     #[inline]

@@ -8,6 +8,7 @@ mod timer;
 mod until;
 
 use std::fmt;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use pool_driver::SendError;
+use pool_driver::{SendError, stable_hash};
 
 pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
@@ -137,6 +138,22 @@ impl<P: CallHandle, E> Calling<P, E> {
         P::Address: PartialEq,
     {
         self.set(|special, pool| special.avoided = pool.pool.address_id(address))
+    }
+
+    /// Where its like go: a pool with a balancer that goes by keys, such as
+    /// [`ConsistentHash`](pool_driver::ConsistentHash), keeps equal keys at equal addresses. Any other takes no notice.
+    ///
+    /// The key is hashed by [`stable_hash`](pool_driver::stable_hash), so programs agree on where it goes.
+    ///
+    /// ```
+    /// use pool_call::{CallError, CallPool};
+    ///
+    /// async fn session(cache: &CallPool<String, String>, user: u64) -> Result<String, CallError<String>> {
+    ///     cache.call(format!("GET session:{user}")).key(user).await
+    /// }
+    /// ```
+    pub fn key(self, key: impl Hash) -> Self {
+        self.set(|special, _| special.key = Some(stable_hash(&key)))
     }
 
     /// Ends the call as its [`timeout`](Self::timeout) does, but when `deadline` is ready: any future, such as that of
@@ -301,8 +318,8 @@ impl<P: CallHandle, E> Calling<P, E> {
         if special.begin_time(timers) {
             return;
         }
-        let expiry = special.limit(timers, cx.waker());
-        let Some(call) = self.caller.make_special_call(&pool.shard, cx.waker(), expiry) else { return };
+        let terms = special.terms(timers, cx.waker());
+        let Some(call) = self.caller.make_special_call(&pool.shard, cx.waker(), terms) else { return };
         if let Some(avoided) = special.avoided {
             call.set_last_address(avoided);
         }

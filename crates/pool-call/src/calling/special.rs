@@ -7,7 +7,7 @@ use std::time::Duration;
 use pool_driver::{AddressId, Timers};
 
 use super::timer::CallTimer;
-use crate::call::{Expiry, Setback};
+use crate::call::{Setback, Terms};
 use crate::error::{CallError, MaybeSentReason};
 use crate::retry::Retry;
 
@@ -20,8 +20,8 @@ pub(crate) type Rejects<Reply> = fn(&Reply) -> bool;
 /// What is special about a call. It is used again with the slots of calls.
 pub(crate) struct Special<Request, Reply> {
     pub(super) timer: CallTimer,
-    /// What the timer wakes.
-    expiry: Arc<Expiry>,
+    /// What the pool and its connections see of this. The timer wakes it.
+    terms: Arc<Terms>,
     /// By which it is repeated.
     pub(crate) retry: Option<Retry>,
     /// Copies the request, so that it can be repeated.
@@ -34,6 +34,8 @@ pub(crate) struct Special<Request, Reply> {
     copied: Option<Request>,
     /// It may have been executed, for this reason: then it is never certainly unsent again.
     maybe_sent: Option<MaybeSentReason>,
+    /// Where its like go.
+    pub(crate) key: Option<u64>,
     /// Rather not there.
     pub(crate) avoided: Option<AddressId>,
     /// Attempts that were begun.
@@ -44,13 +46,14 @@ impl<Request, Reply> Special<Request, Reply> {
     pub(crate) fn new() -> Self {
         Self {
             timer: CallTimer::None,
-            expiry: Arc::default(),
+            terms: Arc::default(),
             retry: None,
             copy: None,
             is_idempotent: false,
             rejects: None,
             copied: None,
             maybe_sent: None,
+            key: None,
             avoided: None,
             begun: 0,
         }
@@ -62,9 +65,9 @@ impl<Request, Reply> Special<Request, Reply> {
         self.timer = CallTimer::None;
         (self.retry, self.copy, self.copied, self.maybe_sent) = (None, None, None, None);
         (self.is_idempotent, self.rejects) = (false, None);
-        (self.avoided, self.begun) = (None, 0);
+        (self.key, self.avoided, self.begun) = (None, None, 0);
         // It keeps no task alive, and is over for no other call.
-        Expiry::renew(&mut self.expiry);
+        Terms::renew(&mut self.terms);
     }
 
     /// Sets the time of the call, also if another runs.
@@ -82,7 +85,7 @@ impl<Request, Reply> Special<Request, Reply> {
     pub(super) fn begin_late_time(&mut self, timers: &Timers, caller: &Waker) {
         if self.timer.is_set() {
             self.timer.begin(timers);
-            self.timer.arm(timers, &Waker::from(Arc::clone(&self.expiry)));
+            self.timer.arm(timers, &Waker::from(Arc::clone(&self.terms)));
         }
         self.watch(caller);
     }
@@ -94,25 +97,28 @@ impl<Request, Reply> Special<Request, Reply> {
 
     /// Whether the driver has found that the time is over. One that ends wakes everybody early.
     fn has_fired(&self, timers: &Timers) -> bool {
-        self.timer.has_deadline() && self.expiry.is_over() && !timers.is_closed()
+        self.timer.has_deadline() && self.terms.is_over() && !timers.is_closed()
     }
 
-    /// Limits the time of an attempt that begins now, if it is limited.
-    pub(super) fn limit(&mut self, timers: &Timers, caller: &Waker) -> Option<Arc<Expiry>> {
-        let deadline = self.timer.deadline()?;
-        // The timer of an earlier attempt has its expiry until then.
+    /// The terms of an attempt that begins now, if it has any.
+    pub(super) fn terms(&mut self, timers: &Timers, caller: &Waker) -> Option<Arc<Terms>> {
+        let deadline = self.timer.deadline();
+        if deadline.is_none() && self.key.is_none() {
+            return None;
+        }
+        // The timer of an earlier attempt has its terms until then.
         self.timer.stop(timers);
-        Expiry::renew(&mut self.expiry);
-        Expiry::set_deadline(&mut self.expiry, deadline);
-        self.expiry.watch(caller);
-        self.timer.arm(timers, &Waker::from(Arc::clone(&self.expiry)));
-        Some(Arc::clone(&self.expiry))
+        Terms::renew(&mut self.terms);
+        Terms::set(&mut self.terms, deadline, self.key);
+        self.watch(caller);
+        self.timer.arm(timers, &Waker::from(Arc::clone(&self.terms)));
+        Some(Arc::clone(&self.terms))
     }
 
     /// Wakes this caller, too, when the time is over.
     fn watch(&self, caller: &Waker) {
         if self.timer.has_deadline() {
-            self.expiry.watch(caller);
+            self.terms.watch(caller);
         }
     }
 
@@ -120,9 +126,9 @@ impl<Request, Reply> Special<Request, Reply> {
         &mut self.timer
     }
 
-    /// Whether the pool has to be told where the call has been.
+    /// Whether the pool has to be told where the call has been, and where it rather goes.
     pub(super) fn wants_attempts(&self) -> bool {
-        self.retry.is_some() || self.copy.is_some() || self.avoided.is_some()
+        self.retry.is_some() || self.copy.is_some() || self.avoided.is_some() || self.key.is_some()
     }
 
     /// Whether no attempt has begun.

@@ -7,6 +7,7 @@ pub(crate) mod connection;
 pub(crate) mod counted;
 #[cfg(feature = "codec")]
 pub(crate) mod framed;
+pub(crate) mod hashed_addresses;
 pub(crate) mod item_policy;
 pub(crate) mod map_items;
 pub(crate) mod observer;
