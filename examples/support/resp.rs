@@ -38,15 +38,16 @@ impl Command {
 
 /// What a server answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "the names are the protocol's")]
 pub enum Reply {
+    /// A short text, such as `OK`.
     Simple(String),
     /// The server refuses the command; the connection is as good as before.
     Error(String),
+    /// A number.
     Integer(i64),
-    /// `None` stands for the null array and RESP3's null, too.
+    /// A value. `None` stands for the null array and RESP3's null, too.
     Bulk(Option<Bytes>),
-    /// A set or a map of RESP3, too: keys and values in turn.
+    /// Several replies. A set or a map of RESP3, too: keys and values in turn.
     Array(Vec<Reply>),
     /// Nobody has asked for it: an invalidation, say.
     Push(Vec<Reply>),

@@ -60,7 +60,7 @@ impl Stream for Echo {
 
 const CALLS: usize = 8_000;
 
-const BATCH_MAX: usize = 2_000;
+const BATCH_MAX: usize = 800;
 const TIMEOUTS: [Option<Duration>; 2] = [None, Some(Duration::from_secs(1))];
 
 /// Allocations of `CALLS` calls, after as many others. In one test, so that nothing else allocates.
