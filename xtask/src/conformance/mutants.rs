@@ -6,6 +6,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use pool_conformance::{Report, SEED_VARIABLE};
@@ -35,15 +37,31 @@ pub(super) fn check(seed: u64) -> Result<()> {
 
 /// Those in the pool.
 fn in_pool(seed: u64) -> Result<Vec<Mutant>> {
-    let mut mutants = Vec::new();
-    let copy = Copy::make()?;
-    copy.check_baseline(seed)?;
-    for patch in patches()? {
-        let mutant = copy.run(&patch, seed);
-        mutants.push(mutant.with_context(|| format!("{} is no good", patch.display()))?);
-    }
-    Ok(mutants)
+    let (patches, next) = (patches()?, AtomicUsize::new(0));
+    let worker = |number: usize| {
+        let copy = Copy::make(number)?;
+        if number == 0 {
+            copy.check_baseline(seed)?;
+        }
+        let mut mutants = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(patch) = patches.get(index) else { return anyhow::Ok(mutants) };
+            let mutant = copy.run(patch, seed);
+            mutants.push((index, mutant.with_context(|| format!("{} is no good", patch.display()))?));
+        }
+    };
+    let workers = thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|number| scope.spawn(move || worker(number))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("it doesn't panic")).collect::<Result<Vec<_>>>()
+    })?;
+    let mut mutants: Vec<_> = workers.into_iter().flatten().collect();
+    mutants.sort_by_key(|(index, _)| *index);
+    Ok(mutants.into_iter().map(|(_, mutant)| mutant).collect())
 }
+
+/// So many are built at a time: half of a build leaves all cores but one idle.
+const WORKERS: usize = 2;
 
 fn report(mutants: &[Mutant], as_json: bool) -> Result<()> {
     for mutant in mutants {
@@ -117,16 +135,19 @@ pub(crate) fn patches() -> Result<Vec<PathBuf>> {
 /// A copy of the workspace, to be spoiled.
 struct Copy {
     workspace: PathBuf,
+    /// Where it builds.
+    target: PathBuf,
 }
 
 impl Copy {
-    fn make() -> Result<Self> {
-        let workspace = target_dir().join("mutants/workspace");
+    fn make(number: usize) -> Result<Self> {
+        let folder = target_dir().join(format!("mutants/{number}"));
+        let (workspace, target) = (folder.join("workspace"), folder.join("target"));
         if workspace.exists() {
             fs::remove_dir_all(&workspace)?;
         }
         copy_dir(root(), &workspace)?;
-        Ok(Self { workspace })
+        Ok(Self { workspace, target })
     }
 
     /// Without a fault nothing fails; otherwise a failure with one would mean nothing.
@@ -172,7 +193,7 @@ impl Copy {
     fn test(&self, seed: u64) -> Result<Reports> {
         let in_copy = |line: &str| {
             let mut cargo = command(line);
-            cargo.current_dir(&self.workspace).env("CARGO_TARGET_DIR", target_dir().join("mutants/target"));
+            cargo.current_dir(&self.workspace).env("CARGO_TARGET_DIR", &self.target);
             // It is built for each of them, and nobody debugs it.
             cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
             cargo

@@ -80,7 +80,6 @@ impl<Request, Reply> Shard<Request, Reply> {
 }
 
 impl<Request, Reply> Shard<Request, Reply> {
-    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is recycled")]
     pub(crate) fn take_special(&self) -> Box<Special<Request, Reply>> {
         let kept = self.specials.lock().pop();
         kept.unwrap_or_else(|| Box::new(Special::new()))
