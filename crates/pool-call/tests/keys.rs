@@ -11,6 +11,7 @@ use support::bench::Peers;
 use support::{Reply, Request, request};
 
 type Pool = CallPool<Request, Reply, u16>;
+type Settings = fn(Calling<&Pool>) -> Calling<&Pool>;
 
 /// Gives even keys to one address, and odd ones to another.
 struct ByParity;
@@ -25,7 +26,7 @@ impl Balance for ByParity {
 }
 
 /// How many calls with this key the two addresses get, if each is made with these settings besides.
-fn shares(key: u32, settings: fn(Calling<&Pool>) -> Calling<&Pool>) -> [usize; 2] {
+fn shares(key: u32, settings: Settings) -> [usize; 2] {
     let (peers, mut executor) = (Peers::default(), Executor::default());
     let (pool, driver) = call_pool_builder(peers.connector(256), Clock::default())
         .connect_to_fixed([1, 2])
@@ -43,7 +44,7 @@ fn shares(key: u32, settings: fn(Calling<&Pool>) -> Calling<&Pool>) -> [usize; 2
 
 #[test]
 fn equal_keys_are_equal_for_the_balancer_whatever_else_a_call_asks_for() {
-    let settings: [fn(Calling<&Pool>) -> Calling<&Pool>; 3] = [
+    let settings: [Settings; 3] = [
         |call| call,
         |call| call.timeout(Duration::from_secs(1)),
         |call| call.idempotent().retry(&Retry::new()),
