@@ -78,10 +78,18 @@ pub use stable_hash::stable_hash;
 
 pub use pool_core::{
     AddressId, AddressSet, AddressSlots, AddressState, AddressStatus, Attributes, Availability, Backoff,
-    Balance, Config, ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome,
-    Member, Opening, Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, Silence, SlotEnd,
-    SlotId, SlotState, Verdict,
+    Balance, Config, ConfigError, ConsistentHash, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint,
+    LastOutcome, LeastLoaded, Member, Opening, Outcome, Pace, PeakEwma, PickArgs, RestReason, RestStatus,
+    Ring, RoundRobin, Silence, SlotEnd, SlotId, SlotState, TurnOrder, Verdict, WeightedRoundRobin,
 };
+
+/// Policies that pick an address for each item, and what a policy of your own needs.
+pub mod balance {
+    pub use crate::{
+        AddressId, Attributes, Balance, ConsistentHash, HashedAddresses, LeastLoaded, Member, PeakEwma,
+        PickArgs, Ring, RoundRobin, TurnOrder, WeightedRoundRobin, stable_hash,
+    };
+}
 
 /// How connections are made, and what a connection is.
 pub mod connect {

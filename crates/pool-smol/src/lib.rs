@@ -99,7 +99,8 @@ pub use pool_call::tower;
 #[cfg(feature = "call")]
 pub use pool_call::{self as call, CallError, CallPool, Pipelined, Retry, Tagged};
 pub use pool_driver::{
-    self as driver, AddressSet, BoxError, BuildError, Pool, PoolBuilder, connect, errors, events, map,
+    self as driver, AddressSet, BoxError, BuildError, Pool, PoolBuilder, balance, connect, errors, events,
+    map,
 };
 
 pub use runtime::SmolRuntime;
