@@ -9,11 +9,13 @@ use std::{iter, mem, vec};
 pub(crate) struct Backlog<T> {
     returned: VecDeque<T>,
     batch: vec::IntoIter<T>,
+    /// The room of the batch.
+    batch_capacity: usize,
 }
 
 impl<T> Backlog<T> {
     pub(crate) fn new() -> Self {
-        Self { returned: VecDeque::new(), batch: Vec::new().into_iter() }
+        Self { returned: VecDeque::new(), batch: Vec::new().into_iter(), batch_capacity: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -27,6 +29,7 @@ impl<T> Backlog<T> {
     /// Takes a batch, and returns the room of the one before, which must be used up.
     pub(crate) fn refill(&mut self, batch: Vec<T>) -> Vec<T> {
         debug_assert!(self.batch.as_slice().is_empty(), "a batch is not overwritten");
+        self.batch_capacity = batch.capacity();
         let used = mem::replace(&mut self.batch, batch.into_iter());
         // Nothing is collected in place: the standard library keeps the room.
         used.take(0).collect()
@@ -35,9 +38,8 @@ impl<T> Backlog<T> {
     /// Lets go of the room that items took, unless it holds no more than this. There must be no items.
     pub(crate) fn release_buffers(&mut self, idle_capacity_max: usize) {
         debug_assert!(self.is_empty(), "no item is dropped");
-        let room = self.refill(Vec::new());
-        if room.capacity() <= idle_capacity_max {
-            self.refill(room);
+        if self.batch_capacity > idle_capacity_max {
+            self.refill(Vec::new());
         }
         if self.returned.capacity() > 0 {
             self.returned = VecDeque::new();
