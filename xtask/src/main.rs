@@ -8,6 +8,7 @@ mod conformance;
 mod etcd;
 mod msrv;
 mod no_std;
+mod report;
 mod steps;
 mod tidy;
 
