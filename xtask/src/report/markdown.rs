@@ -161,10 +161,10 @@ mod tests {
         assert_eq!(
             text,
             "Rates.\n\n\
-             | case | subject |    rate | slowest | to peer |              bound | bytes |\n\
-             |------|---------|--------:|--------:|--------:|-------------------:|------:|\n\
-             | 64   | pool    | 800 k/s |    0.75 |      2× | ≥ 2.50× MISSED: 2× |    70 |\n\
-             | 64   | peer    | 400 k/s |       1 |         |                    |       |"
+             | case | subject |    rate | slowest | to peer |                  bound | bytes |\n\
+             |------|---------|--------:|--------:|--------:|-----------------------:|------:|\n\
+             | 64   | pool    | 800 k/s |    0.75 |      2× | MISSED: 2× not ≥ 2.50× |    70 |\n\
+             | 64   | peer    | 400 k/s |       1 |         |                        |       |"
         );
     }
 }

@@ -14,9 +14,9 @@ use crate::simulate::world::{Ended, Server, Span, World, at, per_step};
 pub(super) const SIMULATION: Simulation = Simulation {
     name: NAME,
     title: "The replies of one of three servers say for 30 s that it is overloaded, at 1,000 items a second: how many items \
-            get such a reply, how soon it has items again when it is well, which share it has ten seconds later, and how \
-            many connections it costs (an item takes 2 ms). Once they ask for a pause of 5 s, and once all three servers \
-            are overloaded.",
+            get such a reply, how soon one answers well again, and how soon all do, which share the first it has ten seconds later, and how \
+            many connections it costs (an item takes 2 ms). Once they ask for a pause of 5 s, and once all three \
+            servers are overloaded.",
     run,
     bounds: &[
         // A rest grows from 100 ms to 4 s, and is tried by one item.
@@ -26,6 +26,7 @@ pub(super) const SIMULATION: Simulation = Simulation {
         of(SILENT, BACK).at_most(4.85e9).each_run(),
         of(PAUSE, BACK).at_most(5.05e9).each_run(),
         of(ALL, BACK).at_most(0.1e9).each_run(),
+        of(ALL, ALL_BACK).at_most(4.85e9).each_run(),
         of(SILENT, SHARE).at_least(30.0).each_run(),
         of(PAUSE, SHARE).at_least(30.0).each_run(),
         of(ALL, SHARE).at_least(30.0).each_run(),
@@ -45,6 +46,7 @@ const ALL: &str = "all three";
 const SUBJECT: &str = "round robin";
 const REFUSED: Metric = Metric::new("refused", Unit::Count);
 const BACK: Metric = Metric::new("back after", Unit::Nanoseconds);
+const ALL_BACK: Metric = Metric::new("all back after", Unit::Nanoseconds);
 const SHARE: Metric = Metric::new("share then", Unit::Percent);
 const GONE: Metric = Metric::new("connections gone", Unit::Count);
 const BEGIN: Duration = secs(10);
@@ -85,15 +87,18 @@ fn add(run: &mut Run, case: &'static str, overloaded: u32, pause: Option<Duratio
     world.run_until(END + secs(1));
 
     let log = world.log();
-    let is_good = |ended: &&Ended| ended.server == Some(0) && ended.is_answered();
-    let back = log.ended.iter().filter(is_good).find(|ended| ended.at >= at(WELL));
-    let back = back.map_or(f64::INFINITY, |ended| ended.at.saturating_duration_since(at(WELL)).as_secs_f64());
+    let back = |server: u32| {
+        let is_good = |ended: &&Ended| ended.server == Some(server) && ended.is_answered();
+        let back = log.ended.iter().filter(is_good).find(|ended| ended.at >= at(WELL));
+        back.map_or(f64::INFINITY, |ended| ended.at.saturating_duration_since(at(WELL)).as_secs_f64())
+    };
     let sent_later = || log.sent.iter().filter(|sent| sent.at >= at(LATER));
     let share = number(sent_later().filter(|sent| sent.server == 0).count()) / number(sent_later().count());
     let reading = |metric, value| Reading { case, subject: SUBJECT, metric, value };
     run.readings.extend([
         reading(REFUSED, number(log.ended.iter().filter(|ended| !ended.is_answered()).count())),
-        reading(BACK, 1e9 * back),
+        reading(BACK, 1e9 * (0..overloaded).map(back).fold(f64::INFINITY, f64::min)),
+        reading(ALL_BACK, 1e9 * (0..overloaded).map(back).fold(0.0, f64::max)),
         reading(SHARE, 100.0 * share),
         reading(SLOWEST, log.slowest_nanos()),
         reading(GONE, number(log.gone.len())),

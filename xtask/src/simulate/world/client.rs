@@ -155,11 +155,10 @@ impl<B: Balance> Client<B> {
         self.settle(scene);
     }
 
-    /// All connections to a server end by this.
-    pub(super) fn end_connections_to(&mut self, server: u32, event: SlotEvent, scene: &mut Scene) {
+    pub(super) fn lose_connections_to(&mut self, server: u32, scene: &mut Scene) {
         let open = self.connections.iter().flatten().filter(|of| of.is_open && of.server == server);
         for slot in open.map(|connection| connection.slot).collect::<Vec<_>>() {
-            self.end(slot, event, scene);
+            self.end(slot, SlotEvent::Failed(FailureKind::Error), scene);
         }
     }
 
@@ -217,6 +216,8 @@ impl<B: Balance> Client<B> {
         let is_full = items.len() == room;
         self.uniform.handle_sent(slot, u32::try_from(items.len()).expect("no more than a turn"), scene.now);
         if is_full {
+            // First: what was sent is no reason to dial.
+            self.uniform.set_demand(self.waiting.len(), scene.now);
             self.uniform.handle_slot(slot, SlotEvent::Busy, scene.now);
         }
     }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
-use pool_core::{AddressSet, Balance, Config, FailureKind, Instant, Random, SlotEvent, Uniform};
+use pool_core::{AddressSet, Balance, Config, Instant, Random, Uniform};
 
 pub(super) use item::Ended;
 pub(super) use log::{At, Log, at, per_step};
@@ -122,17 +122,8 @@ impl<B: Balance> World<B> {
     /// A server dies: its connections break, and it lets nobody in.
     pub(super) fn kill(&mut self, server: u32) {
         self.scene.hosts[server as usize].die();
-        self.end_connections_to(server, SlotEvent::Failed(FailureKind::Error));
-    }
-
-    /// A server closes its connections, in good order.
-    pub(super) fn close_connections_to(&mut self, server: u32) {
-        self.end_connections_to(server, SlotEvent::Closed);
-    }
-
-    fn end_connections_to(&mut self, server: u32, event: SlotEvent) {
         for client in &mut self.clients {
-            client.end_connections_to(server, event, &mut self.scene);
+            client.lose_connections_to(server, &mut self.scene);
         }
     }
 
