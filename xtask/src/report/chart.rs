@@ -16,10 +16,12 @@ pub(crate) struct Chart {
     pub(crate) lines: Vec<Line>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Scale {
-    /// From nothing, both axes.
-    Linear,
+    /// From 0 to the right, and from some value up.
+    Linear {
+        from: f64,
+    },
     Logarithmic,
 }
 
@@ -41,7 +43,12 @@ impl Line {
 impl Chart {
     /// Something that happens over the seconds of a simulation.
     pub(crate) fn over_time(title: &str, up: (&'static str, Unit), lines: Vec<Line>) -> Self {
-        Self { title: title.to_owned(), across: "seconds", up, scale: Scale::Linear, lines }
+        Self { title: title.to_owned(), across: "seconds", up, scale: Scale::Linear { from: 0.0 }, lines }
+    }
+
+    /// The axis goes up from there.
+    pub(crate) fn from(self, from: f64) -> Self {
+        Self { scale: Scale::Linear { from }, ..self }
     }
 
     /// A line for each subject of a table, and a point for each case.

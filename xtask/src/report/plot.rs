@@ -38,12 +38,16 @@ pub(super) fn svg(table: &Table) -> Result<Option<String>> {
     let of_figures = table.plot.as_ref().map(|plot| Chart::of_figures(table, plot));
     let Some(chart) = table.chart.as_ref().or(of_figures.as_ref()) else { return Ok(None) };
     let points = || chart.lines.iter().flat_map(|line| &line.points);
-    let across = range(points().map(|(x, _)| *x), chart.scale);
+    let across = match chart.scale {
+        Scale::Linear { .. } => Scale::Linear { from: 0.0 },
+        Scale::Logarithmic => Scale::Logarithmic,
+    };
+    let across = range(points().map(|(x, _)| *x), across);
     let up = range(points().map(|(_, y)| *y), chart.scale);
     let (Some([left, right]), Some([bottom, top])) = (across, up) else { return Ok(None) };
     let mut svg = String::new();
     let drawn = match chart.scale {
-        Scale::Linear => draw(&mut svg, chart, left..right, bottom..top),
+        Scale::Linear { .. } => draw(&mut svg, chart, left..right, bottom..top),
         Scale::Logarithmic => draw(&mut svg, chart, (left..right).log_scale(), (bottom..top).log_scale()),
     };
     drawn.map_err(|error| anyhow!("can't draw a plot: {error}"))?;
@@ -56,7 +60,7 @@ fn range(values: impl Iterator<Item = f64>, scale: Scale) -> Option<[f64; 2]> {
         values.fold([f64::INFINITY, 0.0], |[least, most], value| [value.min(least), value.max(most)]);
     let range = match scale {
         // Where all is nothing, there is still an axis.
-        Scale::Linear => [0.0, if most > 0.0 { most * 1.05 } else { 1.0 }],
+        Scale::Linear { from } => [from, if most > from { most + (most - from) * 0.05 } else { from + 1.0 }],
         Scale::Logarithmic => [least / 1.3, most * 1.3],
     };
     (least <= most).then_some(range)
@@ -82,6 +86,9 @@ where
     let across = |x: &f64| shown(*x, Unit::Count);
     let mut mesh = drawing.configure_mesh();
     mesh.x_desc(chart.across).y_desc(name).x_label_formatter(&across).y_label_formatter(&up);
+    if matches!(chart.scale, Scale::Linear { .. }) {
+        mesh.max_light_lines(0);
+    }
     mesh.draw()?;
     for (Line { subject, points }, color) in chart.lines.iter().zip(COLORS.into_iter().cycle()) {
         let dots = if points.len() > DOTS_MAX { 0 } else { 3 };
@@ -92,7 +99,7 @@ where
     let mut labels = drawing.configure_series_labels();
     labels.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3));
     let position = match chart.scale {
-        Scale::Linear => SeriesLabelPosition::LowerRight,
+        Scale::Linear { .. } => SeriesLabelPosition::LowerRight,
         Scale::Logarithmic => SeriesLabelPosition::UpperLeft,
     };
     labels.position(position).draw()?;

@@ -5,13 +5,16 @@ mod run;
 mod scenarios;
 mod world;
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread::{self, available_parallelism};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::report::figure::Figure;
 use crate::report::{Format, Kind, Report, verdict};
+use crate::steps::Verdict;
 use run::{Run, Simulation};
 
 #[derive(clap::Args)]
@@ -37,12 +40,16 @@ enum Name {
     Backoff,
     /// A server says goodbye after every item.
     Goodbye,
+    /// One of three servers hangs.
+    HangingServer,
     /// Servers close connections that are idle, and nobody sends.
     IdleClose,
     /// The replies of one of three servers say that it is overloaded.
     Overload,
     /// Twenty servers are replaced one by one.
     RollingDeploy,
+    /// One of eleven servers is slow for a while.
+    SlowServer,
     /// Fifty items come at once to a lazy pool.
     Spike,
 }
@@ -75,21 +82,43 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     verdict(&report.missed())
 }
 
+/// For CI: one seed of each.
+pub(crate) fn check() -> Result<Verdict> {
+    let mut report = Report::new(KIND, Format::Nothing, false);
+    for simulation in &scenarios::ALL {
+        add(&mut report, simulation, "", 1);
+    }
+    let missed = report.missed();
+    ensure!(missed.is_empty(), "{}", missed.join("\n"));
+    Ok(Verdict::Passed)
+}
+
 /// Runs a simulation with each seed. The picture is that of the first.
 fn add(report: &mut Report, simulation: &Simulation, place: &str, seeds: u32) {
     report.begin(simulation.name, place, simulation.bounds.iter().collect());
     report.expect_steps(seeds as usize);
-    let run = |seed: u32| {
-        report.step(&format!("seed {seed}"));
-        (simulation.run)(seed.into())
-    };
-    let runs: Vec<Run> = (1..=seeds).map(run).collect();
+    let runs = runs(simulation.run, seeds, |done| report.step(&format!("{done} of {seeds} seeds")));
     report.table(simulation.title, None);
     report.chart(runs[0].chart.clone());
     for (place, reading) in runs[0].readings.iter().enumerate() {
         let values: Vec<f64> = runs.iter().map(|run| run.readings[place].value).collect();
         report.add(Figure::of_runs(reading.case, reading.subject, reading.metric, &values));
     }
+}
+
+/// The runs in the order of their seeds, as many at a time as there are cores.
+fn runs(run: fn(u64) -> Run, seeds: u32, mut tell: impl FnMut(u32)) -> Vec<Run> {
+    let at_a_time = available_parallelism().map_or(1, NonZero::get);
+    let seeds: Vec<u32> = (1..=seeds).collect();
+    let mut runs = Vec::new();
+    for seeds in seeds.chunks(at_a_time) {
+        tell(seeds[0] - 1);
+        thread::scope(|scope| {
+            let threads: Vec<_> = seeds.iter().map(|seed| scope.spawn(|| run((*seed).into()))).collect();
+            runs.extend(threads.into_iter().map(|thread| thread.join().expect("a run without a panic")));
+        });
+    }
+    runs
 }
 
 #[cfg(test)]

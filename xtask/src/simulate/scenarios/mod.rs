@@ -2,16 +2,20 @@
 
 mod backoff;
 mod goodbye;
+mod hanging_server;
 mod idle_close;
 mod overload;
 mod rolling_deploy;
+mod slow_server;
 mod spike;
 
 use std::time::Duration;
 
 use super::run::Simulation;
 
-pub(super) const ALL: [Simulation; 6] = [
+pub(super) const ALL: [Simulation; 8] = [
+    slow_server::SIMULATION,
+    hanging_server::SIMULATION,
     rolling_deploy::SIMULATION,
     idle_close::SIMULATION,
     goodbye::SIMULATION,

@@ -10,7 +10,7 @@ use pool_core::{
 use super::calendar::{Happening, Job};
 use super::callers::Callers;
 use super::item::{End, Ended, Item, ItemId};
-use super::{At, Scene, Span};
+use super::{Contact, Scene, Span};
 
 pub(super) struct Client<B> {
     number: usize,
@@ -207,7 +207,7 @@ impl<B: Balance> Client<B> {
         connection.used = scene.now;
         for item in &items {
             connection.in_flight.insert(item.id, Sent { item: *item, at: scene.now });
-            scene.log.sent.push(At { at: scene.now, client: self.number, server });
+            scene.log.sent.push(Contact { at: scene.now, client: self.number, server });
             scene.deliver(server, Job { client: self.number, slot, item: item.id });
             if let Some(caller) = item.caller {
                 self.callers.sent(caller, item.id, server);
@@ -233,10 +233,10 @@ impl<B: Balance> Client<B> {
                 }
                 Output::Availability(availability) => scene.log.availability.push((scene.now, availability)),
                 Output::Event(Event::Connected { address, .. }) => {
-                    scene.log.connected.push(At { at: scene.now, client: self.number, server: address });
+                    scene.log.connected.push(Contact { at: scene.now, client: self.number, server: address });
                 }
                 Output::Event(Event::SlotEnded { address, .. }) => {
-                    scene.log.gone.push(At { at: scene.now, client: self.number, server: address });
+                    scene.log.gone.push(Contact { at: scene.now, client: self.number, server: address });
                 }
                 Output::Event(Event::BackedOff { .. }) => scene.log.backed_off += 1,
                 Output::Event(_) | Output::Refresh | Output::Closed => {}
@@ -246,7 +246,7 @@ impl<B: Balance> Client<B> {
     }
 
     fn dial(&mut self, slot: SlotId, server: u32, scene: &mut Scene) {
-        scene.log.dials.push(At { at: scene.now, client: self.number, server });
+        scene.log.dials.push(Contact { at: scene.now, client: self.number, server });
         if self.connections.len() <= slot.index() {
             self.connections.resize_with(slot.index() + 1, || None);
         }

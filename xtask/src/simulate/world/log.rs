@@ -12,12 +12,12 @@ pub(in crate::simulate) struct Log {
     pub(in crate::simulate) arrived: usize,
     /// Items that came to their end.
     pub(in crate::simulate) ended: Vec<Ended>,
-    pub(in crate::simulate) sent: Vec<At>,
-    pub(in crate::simulate) dials: Vec<At>,
+    pub(in crate::simulate) sent: Vec<Contact>,
+    pub(in crate::simulate) dials: Vec<Contact>,
     /// Dials that succeeded.
-    pub(in crate::simulate) connected: Vec<At>,
+    pub(in crate::simulate) connected: Vec<Contact>,
     /// Connections that broke, were closed or have drained, and dials that failed.
-    pub(in crate::simulate) gone: Vec<At>,
+    pub(in crate::simulate) gone: Vec<Contact>,
     /// Addresses that were put into backoff.
     pub(in crate::simulate) backed_off: usize,
     pub(in crate::simulate) availability: Vec<(Instant, Availability)>,
@@ -25,7 +25,7 @@ pub(in crate::simulate) struct Log {
 
 /// Something between a client and a server.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(in crate::simulate) struct At {
+pub(in crate::simulate) struct Contact {
     pub(in crate::simulate) at: Instant,
     pub(in crate::simulate) client: usize,
     pub(in crate::simulate) server: u32,
@@ -98,8 +98,7 @@ mod tests {
         let availability = [(2, Usable), (4, Waiting), (7, Usable)];
         let availability = availability.map(|(time, availability)| (at(secs(time)), availability)).to_vec();
         let log = Log { availability, ..Log::default() };
-        assert_eq!(log.usable_percent(secs(0), secs(10)), 50.0);
-        assert_eq!(log.usable_percent(secs(3), secs(8)), 40.0);
-        assert_eq!(log.usable_percent(secs(4), secs(7)), 0.0);
+        let usable = |from, to| log.usable_percent(secs(from), secs(to));
+        assert_eq!((usable(0, 10), usable(3, 8), usable(4, 7)), (50.0, 40.0, 0.0));
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use pool_core::{AddressSet, Balance, Config, Instant, Random, Uniform};
 
 pub(super) use item::Ended;
-pub(super) use log::{At, Log, at, per_step};
+pub(super) use log::{Contact, Log, at, per_step};
 pub(super) use server::Server;
 pub(super) use span::Span;
 
