@@ -13,7 +13,7 @@ use crate::simulate::world::{Ended, Server, Span, World, at, per_step};
 
 pub(super) const SIMULATION: Simulation = Simulation {
     name: NAME,
-    title: "The replies of one of three servers say for 30 s that it is overloaded, at 1,000 items a second: how many items \
+    title: "The replies of one of three servers say for 32 s that it is overloaded, at 1,000 items a second: how many items \
             get such a reply, how soon one answers well again, and how soon all do, which share the first it has ten seconds later, and how \
             many connections it costs (an item takes 2 ms). Once they ask for a pause of 5 s, and once all three \
             servers are overloaded.",
@@ -50,9 +50,9 @@ const ALL_BACK: Metric = Metric::new("all back after", Unit::Nanoseconds);
 const SHARE: Metric = Metric::new("share then", Unit::Percent);
 const GONE: Metric = Metric::new("connections gone", Unit::Count);
 const BEGIN: Duration = secs(10);
-const WELL: Duration = secs(40);
-const LATER: Duration = secs(50);
-const END: Duration = secs(60);
+const WELL: Duration = secs(42);
+const LATER: Duration = secs(52);
+const END: Duration = secs(62);
 
 const fn of(case: &'static str, metric: Metric) -> Bound {
     Bound::on(NAME, case, SUBJECT, metric)
@@ -60,7 +60,7 @@ const fn of(case: &'static str, metric: Metric) -> Bound {
 
 fn run(seed: u64) -> Run {
     let chart = Chart::over_time(
-        "Items a second at a server that is overloaded from 10 s to 40 s",
+        "Items a second at a server that is overloaded from 10 s to 42 s",
         ("items", Unit::Count),
         Vec::new(),
     );

@@ -89,7 +89,13 @@ impl<B: Balance> Client<B> {
     pub(super) fn give_up(&mut self, caller: usize, id: ItemId, scene: &mut Scene) {
         let Some((arrived, server, next)) = self.callers.end(caller, id, scene.now) else { return };
         self.waiting.retain(|item| item.id != id);
-        scene.log.ended.push(Ended { arrived, at: scene.now, server, end: End::GivenUp });
+        scene.log.ended.push(Ended {
+            arrived,
+            at: scene.now,
+            caller: Some(caller),
+            server,
+            end: End::GivenUp,
+        });
         scene.calendar.enter(next, Happening::Call { client: self.number, caller });
         self.settle(scene);
     }
@@ -297,8 +303,8 @@ impl<B: Balance> Client<B> {
             let Some((.., next)) = self.callers.end(caller, item.id, scene.now) else { return };
             scene.calendar.enter(next, Happening::Call { client: self.number, caller });
         }
-        let (arrived, server) = (item.arrived, Some(server));
-        scene.log.ended.push(Ended { arrived, at: scene.now, server, end });
+        let Item { arrived, caller, .. } = *item;
+        scene.log.ended.push(Ended { arrived, at: scene.now, caller, server: Some(server), end });
     }
 
     fn connection(&mut self, slot: SlotId) -> Option<&mut Connection> {

@@ -20,6 +20,8 @@ pub(super) struct Item {
 pub(in crate::simulate) struct Ended {
     pub(in crate::simulate) arrived: Instant,
     pub(in crate::simulate) at: Instant,
+    /// Whose call it was, if anybody's.
+    pub(in crate::simulate) caller: Option<usize>,
     /// Where it was sent.
     pub(in crate::simulate) server: Option<u32>,
     pub(in crate::simulate) end: End,
