@@ -1,4 +1,4 @@
-//! Who gets the next item: the public seam, and round-robin.
+//! Who gets the next item: the public seam. The policies are in `balancers`.
 
 use core::time::Duration;
 
@@ -56,6 +56,20 @@ pub struct Attributes {
     pub hash: u64,
 }
 
+/// Which order of turns a [`Ring`] keeps for its policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum TurnOrder {
+    /// Each address has as many turns as any other: one that has had its turn is the last.
+    #[default]
+    Equal,
+    /// Each address has turns in proportion to its weight, evenly spread. With equal weights that is the same order.
+    ByWeight,
+    /// None, which costs less: addresses are in the order in which they have become ready. A policy that
+    /// [keeps turns](Balance::keeps_turn) has a whole one with each pick.
+    Unordered,
+}
+
 /// A policy that picks an address for each item.
 ///
 /// The [`Ring`] holds the connected addresses of the best connected priority. A pick is a peek: it may be asked
@@ -100,8 +114,21 @@ pub trait Balance {
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
 
     /// Whether an address that was picked may have the rest of [its turn](crate::Config::items_per_turn) without being
-    /// picked again, where that is its turn. By default it may not.
-    fn keeps_turns(&self) -> bool {
+    /// picked again. By default it may not.
+    fn keeps_turn(&self, address: AddressId) -> bool {
+        let _ = address;
+        false
+    }
+
+    /// Which order of turns the [`Ring`] keeps for the policy; the same at all times.
+    fn turn_order(&self) -> TurnOrder {
+        TurnOrder::Equal
+    }
+
+    /// Whether the policy makes no sense over connections that report no outcomes: all that they were ever sent would
+    /// look as if it were in flight. An owner refuses it there; see
+    /// [`ConfigError::needs_outcomes`](crate::ConfigError::needs_outcomes).
+    fn needs_outcomes(&self) -> bool {
         false
     }
 
@@ -146,34 +173,5 @@ pub trait Balance {
     /// sent, if its kind of connection doesn't report outcomes.
     fn on_lost(&mut self, address: AddressId, items: u32, now: Instant) {
         let _ = (address, items, now);
-    }
-}
-
-/// Every ready address in turn, exactly.
-///
-/// The turns themselves are kept by the ring, so that they survive updates of the address set;
-/// who has the first of them is drawn by the seed, so that many clients don't march in step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RoundRobin;
-
-impl RoundRobin {
-    /// Round-robin has no settings of its own; see
-    /// [`items_per_turn`](crate::Config::items_per_turn).
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
-impl Balance for RoundRobin {
-    fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
-        let first = ring.first()?;
-        if args.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
-    }
-
-    #[inline]
-    fn keeps_turns(&self) -> bool {
-        true
     }
 }

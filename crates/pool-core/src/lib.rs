@@ -35,6 +35,7 @@ extern crate std;
 mod address_set;
 mod backoff;
 mod balance;
+mod balancers;
 mod config;
 mod config_error;
 mod deadline_queue;
@@ -60,7 +61,8 @@ mod uniform;
 
 pub use address_set::{AddressSet, Endpoint};
 pub use backoff::Backoff;
-pub use balance::{Attributes, Balance, PickArgs, RoundRobin};
+pub use balance::{Attributes, Balance, PickArgs, TurnOrder};
+pub use balancers::{ConsistentHash, LeastLoaded, PeakEwma, RoundRobin, WeightedRoundRobin};
 pub use config::{Config, Opening};
 pub use config_error::ConfigError;
 pub use ids::{AddressId, SlotId};

@@ -218,7 +218,7 @@ fn a8_as_many_priorities_as_there_are_cost_no_more_than_one() {
 }
 
 #[test]
-fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
+fn b3_a_weight_of_zero_gets_nothing_and_the_maximum_gets_its_turns() {
     let mut bench = Bench::new(eager(1));
     bench.set(AddressSet::from_iter([
         Endpoint::new(A).with_weight(0),
@@ -226,7 +226,7 @@ fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
         Endpoint::new(C).with_weight(1).with_priority(u16::MAX),
     ]));
     bench.connect_all();
-    assert_eq!(bench.shares(4), [(A, 2), (B, 2)].into());
+    assert_eq!(bench.shares(4), [(B, 4)].into());
 }
 
 // Events.

@@ -9,10 +9,12 @@
 //! are unfit are in none, and their connections don't count ([`Standing`]).
 
 mod hashes;
+mod lanes;
 mod ring;
 mod standing;
 mod tier;
 mod turns;
+mod weighing;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -22,6 +24,7 @@ pub use ring::{Member, Ring};
 pub(crate) use standing::{Allowance, Place, Standing};
 use tier::Tier;
 use turns::TurnLength;
+use weighing::TurnDeadlines;
 
 use crate::balance::Attributes;
 use crate::ids::AddressId;
@@ -67,6 +70,7 @@ pub(crate) struct Rings {
     /// Connected slots of addresses that don't rest as unfit.
     fit_slots: u32,
     turns: TurnLength,
+    turn_deadlines: TurnDeadlines,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
     sends: u64,
     /// Items that have come to their end, modulo 2^64.
@@ -76,7 +80,7 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    pub(crate) fn new(items_per_turn_max: u32, seed: u64) -> Self {
+    pub(crate) fn new(items_per_turn_max: u32, weighs_turns: bool, seed: u64) -> Self {
         Self {
             nodes: Vec::new(),
             hashes: Hashes::default(),
@@ -85,6 +89,7 @@ impl Rings {
             connected: BTreeSet::new(),
             fit_slots: 0,
             turns: TurnLength::new(items_per_turn_max),
+            turn_deadlines: TurnDeadlines::new(weighs_turns),
             sends: 0,
             ends: 0,
             seed,
@@ -98,6 +103,7 @@ impl Rings {
 
     pub(crate) fn reserve_total(&mut self, count: usize) {
         self.nodes.reserve_exact(count.saturating_sub(self.nodes.len()));
+        self.turn_deadlines.reserve_total(count);
     }
 
     pub(crate) fn node(&self, address: u32) -> &Node {
@@ -179,8 +185,9 @@ impl Rings {
             position: NONE,
             ready_slot: NO_SLOT,
             priority,
-            standing: Standing::WELL,
+            standing: Standing::of_new(weight),
         };
+        self.turn_deadlines.add(key.index);
         match self.nodes.get_mut(key.index as usize) {
             Some(place) => *place = node,
             None => self.nodes.push(node),
@@ -209,6 +216,7 @@ impl Rings {
         let Node { ready_slot, position, priority: before, standing, .. } = *self.node(address);
         let connected_slots = if standing.is_there() { connected_slots } else { 0 };
         if before == attributes.priority {
+            self.reweigh(address, attributes);
             return self.set_attributes(address, attributes);
         }
         if ready_slot != NO_SLOT {
@@ -328,7 +336,7 @@ impl Rings {
     fn enter_round(&mut self, address: u32, random: &mut Random) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
-        let items_per_turn = self.turns.length();
+        let (items_per_turn, weighs_turns) = (self.turns.length(), self.turn_deadlines.weighs_turns);
         let tier = self.tier_mut(priority);
         let (first_other, first_spare) = (tier.ready_len(), tier.regular_len());
         let has_started = tier.has_started;
@@ -336,7 +344,7 @@ impl Rings {
         let head = round.head;
         let is_first = head == NONE || (!has_started && random.up_to(round.len.into()) == 0);
         round.len += 1;
-        if is_first {
+        if is_first && !weighs_turns {
             round.head = address;
             round.turn_left = items_per_turn;
         }
@@ -345,14 +353,23 @@ impl Rings {
         if place == Place::Regular {
             self.swap_member(address, first_spare);
         }
-        self.nodes.join_ring(head, address);
+        if weighs_turns {
+            self.join_lane(address, place, is_first);
+        } else {
+            self.nodes.join_ring(head, address);
+        }
     }
 
     fn leave_round(&mut self, address: u32) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
         let items_per_turn = self.turns.length();
-        let next = self.nodes.leave_ring(address);
+        let next = if self.turn_deadlines.weighs_turns {
+            self.leave_lane(address, place);
+            NONE
+        } else {
+            self.nodes.leave_ring(address)
+        };
         let tier = self.tier_mut(priority);
         let (last_ready, last_regular) = (tier.ready_len() - 1, tier.regular_len().wrapping_sub(1));
         let round = tier.round_of(place);

@@ -42,6 +42,13 @@ impl<'a> Ring<'a> {
         Self { rings }
     }
 
+    /// The priority of all these addresses.
+    #[must_use]
+    #[inline]
+    pub fn priority(&self) -> u16 {
+        self.rings.active.priority
+    }
+
     /// How many addresses are connected.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -95,7 +102,7 @@ impl<'a> Ring<'a> {
     #[must_use]
     pub fn next_after(&self, id: AddressId) -> Option<AddressId> {
         if self.find(id).is_some_and(|member| member.is_ready) {
-            Some(self.id(self.rings.node(id.0.index).links.next))
+            Some(self.id(self.after(id.0.index)))
         } else {
             self.first()
         }
@@ -103,8 +110,7 @@ impl<'a> Ring<'a> {
 
     /// The addresses that can take an item now, in the order of their turns.
     pub fn turns(&self) -> impl Iterator<Item = Member> {
-        ring(self.rings.active.round.head, |address| self.rings.node(address).links.next)
-            .map(|address| self.member(address))
+        ring(self.rings.active.round.head, |address| self.after(address)).map(|address| self.member(address))
     }
 
     /// The drawn number of the next item: uniform over all numbers, the same until an item is sent, then another.
@@ -121,6 +127,14 @@ impl<'a> Ring<'a> {
                 && node.position != NONE
                 && node.priority == self.rings.active.priority
         })
+    }
+
+    /// Whose turn comes after that of an address that has one.
+    fn after(self, address: u32) -> u32 {
+        if self.rings.turn_deadlines.weighs_turns {
+            return self.rings.next_by_weight(&self.rings.active.round.lanes, address);
+        }
+        self.rings.node(address).links.next
     }
 
     fn id(self, address: u32) -> AddressId {

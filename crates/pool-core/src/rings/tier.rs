@@ -2,6 +2,7 @@
 
 use core::mem;
 
+use super::lanes::Lanes;
 use super::standing::Place;
 use crate::links::NONE;
 
@@ -25,7 +26,7 @@ pub(super) struct Tier {
 }
 
 /// Addresses with a ready slot, in the order of their turns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round {
     /// The address whose turn it is.
     pub(super) head: u32,
@@ -33,10 +34,21 @@ pub(super) struct Round {
     pub(super) turn_left: u32,
     /// How many addresses there are.
     pub(super) len: u32,
+    /// Whose turn is next, where turns go by weight; otherwise empty, and all are in one ring.
+    pub(super) lanes: Lanes,
 }
 
 impl Round {
-    const EMPTY: Self = Self { head: NONE, turn_left: 0, len: 0 };
+    const EMPTY: Self = Self { head: NONE, turn_left: 0, len: 0, lanes: Lanes::EMPTY };
+
+    /// The first of the lanes has the turn. One that had begun and is not over was none.
+    pub(super) fn follow_lanes(&mut self, items_per_turn: u32) {
+        let first = self.lanes.first();
+        if self.head != first {
+            self.head = first;
+            self.turn_left = items_per_turn;
+        }
+    }
 }
 
 impl Tier {

@@ -80,8 +80,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// ```
     #[inline]
     pub fn turn_left(&self, slot: SlotId) -> u32 {
-        let slot = self.slots.get(slot.0).filter(|slot| slot.takes_turns && self.balancer.keeps_turns());
-        slot.map_or(1, |slot| self.rings.turn_left(slot.address))
+        let Some(slot) = self.slots.get(slot.0).filter(|slot| slot.takes_turns) else { return 1 };
+        let (turn, id) = self.rings.turn_left(slot.address, self.balancer.turn_order());
+        if self.balancer.keeps_turn(id) { turn } else { 1 }
     }
 
     /// Tells that a slot was sent so many items one after the other: the same as [`SlotEvent::Sent`] for each of them,

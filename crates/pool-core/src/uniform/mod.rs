@@ -25,7 +25,8 @@ use core::time::Duration;
 pub use inspect::{AddressSlots, AddressState, AddressStatus, RestStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
-use crate::balance::{Balance, RoundRobin};
+use crate::balance::{Balance, TurnOrder};
+use crate::balancers::RoundRobin;
 use crate::config::{Config, Opening};
 use crate::config_error::ConfigError;
 use crate::deadline_queue::DeadlineQueue;
@@ -131,6 +132,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub fn new(config: Config, balancer: B, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut random = Random::new(seed);
+        let weighs_turns = balancer.turn_order() == TurnOrder::ByWeight;
         Ok(Self {
             balancer,
             lifetimes: Lifetimes::new(random.next_u64()),
@@ -139,7 +141,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             addresses: Addresses::new(),
             slots: Slab::new(),
             // A seed of its own: what is drawn for items doesn't shift the other draws.
-            rings: Rings::new(config.items_per_turn, Random::nth(!seed, 0)),
+            rings: Rings::new(config.items_per_turn, weighs_turns, Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,

@@ -44,7 +44,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let is_due_sooner = slot.count_sent(items, shortest_silence, self.now);
         let (address, next) = (slot.address, slot.links.next);
         let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
-        let address = self.rings.commit_turn(address, next, items);
+        let address = self.rings.commit_turn(address, next, items, self.balancer.turn_order());
         for _ in 0..items {
             self.balancer.on_sent(address, self.now);
         }

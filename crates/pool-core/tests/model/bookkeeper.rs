@@ -124,7 +124,7 @@ impl Balance for Bookkeeper {
         RoundRobin::new().pick(ring, args, now)
     }
 
-    fn keeps_turns(&self) -> bool {
+    fn keeps_turn(&self, _: AddressId) -> bool {
         true
     }
 

@@ -178,6 +178,9 @@ impl Known {
 
     /// Where it gets items, when it has a ready slot.
     pub(crate) fn place(&self) -> Option<Place> {
+        if self.weight == 0 {
+            return None;
+        }
         let place = self.rest_under_way().map_or(Some(Place::Regular), Rest::place);
         match self.allowance {
             Allowance::Nothing => None,
@@ -188,7 +191,7 @@ impl Known {
 
     /// Whether nothing is special about its next item.
     fn is_well(&self) -> bool {
-        self.rest_under_way().is_none() && self.allowance == Allowance::Share
+        self.rest_under_way().is_none() && self.allowance == Allowance::Share && self.weight > 0
     }
 
     fn is_unfit(&self) -> bool {
@@ -532,7 +535,8 @@ impl Reference {
 
     /// Whether an address is connected that doesn't rest as unfit.
     fn is_any_fit(&self) -> bool {
-        self.set.iter().any(|address| self.connected(*address) > 0 && !self.known[address].is_unfit())
+        let mut connected = self.set.iter().filter(|address| self.connected(**address) > 0);
+        connected.any(|address| !self.known[address].is_unfit() && self.known[address].weight > 0)
     }
 
     /// The connected addresses of the best priority that has some.
@@ -843,14 +847,17 @@ impl Reference {
         self.set = new;
         for endpoint in set.endpoints() {
             let known = self.known.entry(endpoint.address).or_default();
-            known.weight = endpoint.weight;
             known.hash = endpoint.hash;
-            let before = known.priority;
-            known.priority = endpoint.priority;
-            if before != endpoint.priority && !known.ready.is_empty() {
-                known.priority = before;
+            // Without a weight an address has no turns.
+            let changes_place = (known.weight == 0) != (endpoint.weight == 0);
+            let changes_ring = known.priority != endpoint.priority || changes_place;
+            let is_ready = !known.ready.is_empty();
+            if changes_ring && is_ready {
                 self.leave_ring(endpoint.address);
-                self.known.get_mut(&endpoint.address).expect("known").priority = endpoint.priority;
+            }
+            let known = self.known.get_mut(&endpoint.address).expect("known");
+            (known.weight, known.priority) = (endpoint.weight, endpoint.priority);
+            if changes_ring && is_ready {
                 self.join_ring(endpoint.address);
             }
         }
