@@ -52,6 +52,8 @@ enum Name {
     SlowServer,
     /// Fifty items come at once to a lazy pool.
     Spike,
+    /// Weights, and their changes.
+    Weights,
 }
 
 const KIND: Kind = Kind { title: "Simulations", command: "simulate" };

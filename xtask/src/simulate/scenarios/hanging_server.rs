@@ -1,26 +1,34 @@
 //! One of three servers hangs: it takes items, and answers nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pool_core::{Balance, Config, Instant, RoundRobin};
+use pool_core::{Balance, Config, Instant, LeastLoaded, RoundRobin};
 
 use super::{IN_FLIGHT_MAX, millis, secs};
+use crate::report::bound::Bound;
 use crate::report::figure::{Metric, Unit};
 use crate::report::{Chart, Line};
 use crate::simulate::run::{Reading, Run, Simulation, number};
-use crate::simulate::world::{Log, Server, Span, World, at, per_step};
+use crate::simulate::world::{Ended, Log, Server, Span, World, at};
 
 pub(super) const SIMULATION: Simulation = Simulation {
     name: NAME,
-    title: "One of three servers hangs from 5 s to 15 s; 1,000 callers make a call every 100 ms each, and wait for 2 s. In \
-            the worst second: the rate of the callers of the other servers, of what it would be, and that of all callers. \
+    title: "One of three servers hangs from 3 s to 11 s; 1,000 callers make a call every 100 ms each, and wait for 2 s. In \
+            the worst second: the rate of the callers that have no call with it, of what it would be, and that of all. \
             And how many calls are with the hanging server at most that somebody waits for.",
     run,
-    bounds: &[],
+    bounds: &[
+        of(LEAST_LOADED, OTHERS).at_least(99.0).each_run(),
+        // About ten items are in flight to each server, and hardly ever thirty.
+        of(LEAST_LOADED, ALL).at_least(97.0).each_run(),
+        of(LEAST_LOADED, HELD).at_most(30.0).each_run(),
+    ],
 };
 
 const NAME: &str = "hanging-server";
 const CASE: &str = "10,000/s";
+const LEAST_LOADED: &str = "least loaded";
 const OTHERS: Metric = Metric::new("others' rate", Unit::Percent);
 const ALL: Metric = Metric::new("all callers' rate", Unit::Percent);
 const HELD: Metric = Metric::new("held", Unit::Count);
@@ -28,17 +36,22 @@ const CALLERS: u32 = 1_000;
 const EVERY: Duration = millis(100);
 const PATIENCE: Duration = secs(2);
 const HANGS: u32 = 1;
-const FROM: Duration = secs(5);
-const TO: Duration = secs(15);
-const END: u64 = 20;
+const FROM: Duration = secs(3);
+const TO: Duration = secs(11);
+const END: u64 = 14;
+
+const fn of(subject: &'static str, metric: Metric) -> Bound {
+    Bound::on(NAME, CASE, subject, metric)
+}
 
 fn run(seed: u64) -> Run {
-    let title = "Calls answered in a second, of 1,000 callers, while one of 3 servers hangs from 5 s to 15 s";
+    let title = "Calls answered in a second, of 1,000 callers, while one of 3 servers hangs from 3 s to 11 s";
     let mut run = Run {
         readings: Vec::new(),
         chart: Chart::over_time(title, ("answered", Unit::PerSecond), Vec::new()),
     };
     add(&mut run, "round robin", RoundRobin::new(), seed);
+    add(&mut run, LEAST_LOADED, LeastLoaded::new(), seed);
     run
 }
 
@@ -57,54 +70,68 @@ fn add<B: Balance>(run: &mut Run, subject: &'static str, balancer: B, seed: u64)
     world.server(HANGS).hangs = true;
     world.run_until(TO);
     world.resume(HANGS);
-    // All calls of the last second that is looked at have ended then.
-    world.run_until(secs(END) + 2 * PATIENCE);
+    world.run_until(secs(END + 1));
 
     let log = world.log();
-    let answered = answered(log);
-    let full = f64::from(CALLERS) / EVERY.as_secs_f64();
-    let held = held_seconds(log);
+    let seconds: Vec<Second> = (0..END).map(|second| Second::new(log, second)).collect();
+    let callers = number(CALLERS as usize);
     let others =
-        answered.iter().zip(&held).map(|(answered, held)| answered / (full - held / EVERY.as_secs_f64()));
-    let least = |rates: &mut dyn Iterator<Item = f64>| 100.0 * rates.skip(2).fold(f64::INFINITY, f64::min);
+        seconds.iter().map(|second| second.answered_to_others / (callers - number(second.held.len())));
     let reading = |metric, value| Reading { case: CASE, subject, metric, value };
     run.readings.extend([
-        reading(OTHERS, least(&mut { others })),
-        reading(ALL, least(&mut answered.iter().map(|answered| answered / full))),
+        reading(OTHERS, worst_percent(others)),
+        reading(ALL, worst_percent(seconds.iter().map(|second| second.answered / callers))),
         reading(HELD, most_held(log)),
     ]);
-    run.chart.lines.push(Line::by_step(subject, 1.0, answered));
+    run.chart.lines.push(Line::by_step(subject, 1.0, seconds.iter().map(|second| second.answered)));
 }
 
-/// In each second.
-fn answered(log: &Log) -> Vec<f64> {
-    let answered = log.ended.iter().filter(|ended| ended.is_answered()).map(|ended| ended.at);
-    per_step(answered, secs(1), secs(END)).into_iter().map(f64::from).collect()
+/// Of the calls that a caller makes in a second. All have begun by the third.
+fn worst_percent(rates: impl Iterator<Item = f64>) -> f64 {
+    100.0 * EVERY.as_secs_f64() * rates.skip(2).fold(f64::INFINITY, f64::min)
 }
 
-/// The calls that were with the server that hangs, while it did: from when to when.
-fn held(log: &Log) -> impl Iterator<Item = (Instant, Instant)> {
-    let with_it = log.ended.iter().filter(|ended| ended.server == Some(HANGS));
-    let times = with_it.map(|ended| (ended.arrived.max(at(FROM)), ended.at.min(at(TO))));
-    times.filter(|(from, to)| from < to)
+struct Second {
+    answered: f64,
+    /// Of these, calls of callers that had none with the server that hangs.
+    answered_to_others: f64,
+    /// The callers that had one, at any time of the second.
+    held: BTreeSet<usize>,
 }
 
-/// In each second, how many seconds all callers together spent with the server that hangs.
-fn held_seconds(log: &Log) -> Vec<f64> {
-    let mut held_in = vec![0.0; usize::try_from(END).expect("few seconds")];
-    for (from, to) in held(log) {
-        for (second, held) in (0..).zip(&mut held_in) {
-            let (begin, end) = (from.max(at(secs(second))), to.min(at(secs(second + 1))));
-            *held += end.saturating_duration_since(begin).as_secs_f64();
-        }
+impl Second {
+    fn new(log: &Log, second: u64) -> Self {
+        let (from, to) = (at(secs(second)), at(secs(second + 1)));
+        let held: BTreeSet<usize> =
+            held(log).filter(|held| held.from < to && from < held.to).map(|held| held.caller).collect();
+        let first = log.ended.partition_point(|ended| ended.at < from);
+        let end = log.ended.partition_point(|ended| ended.at < to);
+        let answered = || log.ended[first..end].iter().filter(|ended| ended.is_answered());
+        let is_other = |ended: &&Ended| ended.caller.is_some_and(|caller| !held.contains(&caller));
+        let answered_to_others = number(answered().filter(is_other).count());
+        Self { answered: number(answered().count()), answered_to_others, held }
     }
-    held_in
+}
+
+/// A call that was with the server that hangs, while it did.
+struct Held {
+    caller: usize,
+    from: Instant,
+    to: Instant,
+}
+
+fn held(log: &Log) -> impl Iterator<Item = Held> {
+    let with_it = log.ended.iter().filter(|ended| ended.server == Some(HANGS));
+    let held = with_it.filter_map(|ended| {
+        Some(Held { caller: ended.caller?, from: ended.arrived.max(at(FROM)), to: ended.at.min(at(TO)) })
+    });
+    held.filter(|held| held.from < held.to)
 }
 
 /// At any time.
 fn most_held(log: &Log) -> f64 {
     let mut changes: Vec<(Instant, bool)> =
-        held(log).flat_map(|(from, to)| [(from, true), (to, false)]).collect();
+        held(log).flat_map(|held| [(held.from, true), (held.to, false)]).collect();
     // Those that end go first.
     changes.sort_unstable();
     let (mut held, mut most) = (0_usize, 0);

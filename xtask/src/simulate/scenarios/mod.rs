@@ -8,15 +8,17 @@ mod overload;
 mod rolling_deploy;
 mod slow_server;
 mod spike;
+mod weights;
 
 use std::time::Duration;
 
 use super::run::Simulation;
 
-pub(super) const ALL: [Simulation; 8] = [
+pub(super) const ALL: [Simulation; 9] = [
     slow_server::SIMULATION,
     hanging_server::SIMULATION,
     rolling_deploy::SIMULATION,
+    weights::SIMULATION,
     idle_close::SIMULATION,
     goodbye::SIMULATION,
     overload::SIMULATION,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pool_core::{Balance, Config, RoundRobin};
+use pool_core::{Balance, Config, LeastLoaded, RoundRobin};
 
 use super::{IN_FLIGHT_MAX, millis, secs};
 use crate::report::bound::Bound;
@@ -17,13 +17,17 @@ pub(super) const SIMULATION: Simulation = Simulation {
             most items has of the mean of all twenty, in the worst second.",
     run,
     bounds: &[
-        of("round robin", MOST).at_most(1.3).each_run(),
-        of("round robin", UNANSWERED).at_most(0.0).each_run(),
+        of(ROUND_ROBIN, MOST).at_most(1.3).each_run(),
+        of(LEAST_LOADED, MOST).at_most(1.3).each_run(),
+        of(ROUND_ROBIN, UNANSWERED).at_most(0.0).each_run(),
+        of(LEAST_LOADED, UNANSWERED).at_most(0.0).each_run(),
     ],
 };
 
 const NAME: &str = "rolling-deploy";
 const CASE: &str = "10,000/s";
+const ROUND_ROBIN: &str = "round robin";
+const LEAST_LOADED: &str = "least loaded";
 const MOST: Metric = Metric::new("most / mean", Unit::Count);
 const SERVERS: u32 = 20;
 /// The first server is replaced after so many seconds, and as many follow on the last.
@@ -43,7 +47,8 @@ fn run(seed: u64) -> Run {
             Vec::new(),
         ),
     };
-    add(&mut run, "round robin", RoundRobin::new(), seed);
+    add(&mut run, ROUND_ROBIN, RoundRobin::new(), seed);
+    add(&mut run, LEAST_LOADED, LeastLoaded::new(), seed);
     run
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use pool_core::{Balance, Config, RoundRobin};
+use pool_core::{Balance, Config, LeastLoaded, PeakEwma, RoundRobin};
 
 use super::{IN_FLIGHT_MAX, millis, secs};
 use crate::report::bound::Bound;
@@ -20,7 +20,11 @@ pub(super) const SIMULATION: Simulation = Simulation {
             the share of requests that are answered within 1 s, how many were sent to the slow server while it was slow, \
             and how long 99 % took at most.",
     run,
-    bounds: &[of(ROUND_ROBIN).at_least(95.4).each_run()],
+    bounds: &[
+        of(ROUND_ROBIN).at_least(95.4).each_run(),
+        of(LEAST_LOADED).at_least(99.4).each_run(),
+        of(PEAK_EWMA).at_least(99.9).each_run(),
+    ],
 };
 
 const NAME: &str = "slow-server";
@@ -29,6 +33,8 @@ const CASE: &str = "one of 11";
 const ROUND_ROBIN: &str = "round robin";
 /// As by default. Their length goes by what is in flight, and here that is more whenever the slow server has its turn.
 const LONG_TURNS: &str = "round robin, turns";
+const LEAST_LOADED: &str = "least loaded";
+const PEAK_EWMA: &str = "peak EWMA";
 const SUCCESS: Metric = Metric::new("answered in 1 s", Unit::Percent);
 const SENT: Metric = Metric::new("to the slow one", Unit::Count);
 const P99: Metric = Metric::new("p99", Unit::Nanoseconds);
@@ -52,6 +58,8 @@ fn run(seed: u64) -> Run {
     exact.items_per_turn = 1;
     add(&mut run, ROUND_ROBIN, exact, RoundRobin::new(), seed);
     add(&mut run, LONG_TURNS, Config::default(), RoundRobin::new(), seed);
+    add(&mut run, LEAST_LOADED, Config::default(), LeastLoaded::new(), seed);
+    add(&mut run, PEAK_EWMA, Config::default(), PeakEwma::new(), seed);
     run
 }
 
@@ -86,6 +94,9 @@ fn add<B: Balance>(run: &mut Run, subject: &'static str, config: Config, balance
         reading(SENT, number(to_slow.count())),
         reading(P99, 1e9 * p99),
     ]);
+    if subject == LONG_TURNS {
+        return;
+    }
     let by_second = |times: Vec<_>| per_step(times, secs(1), BEGIN + LENGTH).split_off(1);
     let all = by_second(log.ended.iter().map(|ended| ended.arrived).collect());
     let good = by_second(good().map(|ended| ended.arrived).collect());
