@@ -14,9 +14,9 @@ use crate::simulate::world::{Ended, Log, Server, Span, World, at};
 
 pub(super) const SIMULATION: Simulation = Simulation {
     name: NAME,
-    title: "One of three servers hangs from 3 s to 11 s; 1,000 callers make a call every 100 ms each, and wait for 2 s. In \
-            the worst second: the rate of the callers that have no call with it, of what it would be, and that of all. \
-            And how many calls are with the hanging server at most that somebody waits for.",
+    title: "One of three servers hangs from 3 s to 11 s, while 1,000 callers make a call every 100 ms each and wait for 2 s: \
+            in the worst second, the rate of the callers that have no call with it, of what it would be, and that of all; \
+            and how many calls that somebody waits for are with it at most.",
     run,
     bounds: &[
         of(LEAST_LOADED, OTHERS).at_least(99.0).each_run(),
