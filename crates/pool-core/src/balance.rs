@@ -15,32 +15,46 @@ pub struct PickArgs {
     pub key: Option<u64>,
     /// An address to avoid if there is another: the one that has just failed the same item.
     pub avoid: Option<AddressId>,
+    /// The only address that will do, whatever the policy says. See [`PickArgs::only`].
+    pub only: Option<AddressId>,
 }
 
 impl PickArgs {
     /// Nothing is asked: any address will do.
     #[must_use]
     pub const fn any() -> Self {
-        Self { key: None, avoid: None }
+        Self { key: None, avoid: None, only: None }
     }
 
     /// Whether nothing is asked.
     #[must_use]
     #[inline]
     pub const fn is_any(&self) -> bool {
-        self.key.is_none() && self.avoid.is_none()
+        self.key.is_none() && self.avoid.is_none() && self.only.is_none()
     }
 
     /// The address that the balancer keeps for this key, if it goes by keys.
     #[must_use]
     pub const fn with_key(key: u64) -> Self {
-        Self { key: Some(key), avoid: None }
+        Self { key: Some(key), ..Self::any() }
     }
 
     /// Rather another address than this one.
     #[must_use]
     pub const fn avoiding(address: AddressId) -> Self {
-        Self { key: None, avoid: Some(address) }
+        Self { avoid: Some(address), ..Self::any() }
+    }
+
+    /// This address and no other: for an item that means something there alone.
+    ///
+    /// The policy is not asked, and neither priority nor weight counts: also an address of a worse priority or of weight 0
+    /// is given it. One that rests for what its replies said is not, except for an overload. An item whose address can't
+    /// take it waits by itself, and must hold up no others: the owner sees to that. One whose address is not in the set
+    /// ([`Uniform::is_in_set`](crate::Uniform::is_in_set)) would wait for ever, and is to be refused at once. A lazy pool
+    /// dials the address when it is told of it ([`Uniform::set_demand_for`](crate::Uniform::set_demand_for)).
+    #[must_use]
+    pub const fn only(address: AddressId) -> Self {
+        Self { only: Some(address), key: None, avoid: None }
     }
 }
 

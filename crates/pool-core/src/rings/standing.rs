@@ -58,6 +58,18 @@ impl Standing {
         }
     }
 
+    /// Whether it gets items that are for it alone. Such an item is no share, so the weight doesn't count.
+    pub(crate) const fn takes_only(self) -> bool {
+        match self.allowance {
+            Allowance::Drained => self.is_rest_lenient(),
+            _ => self.place().is_some(),
+        }
+    }
+
+    const fn is_rest_lenient(self) -> bool {
+        !matches!(self.rest, Some(RestReason::Unfit))
+    }
+
     /// Whether its connections count among those that items can go to. Where none does, a worse priority is used.
     pub(crate) const fn is_there(self) -> bool {
         self.place().is_some()
@@ -65,7 +77,7 @@ impl Standing {
 
     /// Whether it is to have items, and its last word was not that it can't do what it is asked to.
     pub(crate) const fn is_fit(self) -> bool {
-        !matches!(self.rest, Some(RestReason::Unfit)) && !matches!(self.allowance, Allowance::Drained)
+        self.is_rest_lenient() && !matches!(self.allowance, Allowance::Drained)
     }
 
     /// Whether it has all in flight that it may have.

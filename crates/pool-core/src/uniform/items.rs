@@ -45,6 +45,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[must_use]
     #[inline]
     pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
+        if let Some(only) = args.only {
+            return self.select_only(only);
+        }
         let ring = self.rings.active();
         // A policy is never asked where none can take an item.
         let first = ring.first()?;

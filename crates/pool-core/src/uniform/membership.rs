@@ -216,6 +216,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.departed.insert(address.clone(), index);
         self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
         self.end_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
+        self.dials.ask_for(index, false);
         self.rings.remove_address(index);
         self.balancer.on_left(AddressId(key), self.now);
         self.keep_rest_only(index);

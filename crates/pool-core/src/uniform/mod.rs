@@ -12,6 +12,7 @@ mod items;
 mod lateness;
 mod lifetime;
 mod membership;
+mod only;
 mod pace;
 mod re_resolution;
 mod resting;

@@ -80,6 +80,12 @@ impl Pair {
                 self.uniform.set_demand(*waiting, now);
                 Answer::Nothing
             }
+            Input::DemandFor(address, is_waiting) => {
+                let id = self.uniform.find_address(address);
+                let is_in_set = id.is_some_and(|id| self.uniform.set_demand_for(id, *is_waiting, now));
+                assert_eq!(is_in_set, self.reference.is_present(*address));
+                Answer::Nothing
+            }
             Input::Timeout => {
                 self.uniform.handle_timeout(now);
                 Answer::Nothing
@@ -214,6 +220,7 @@ impl Pair {
             "{address}"
         );
         let [dialling, busy, ready, suspect, _] = counts;
+        assert_eq!(self.uniform.select(&PickArgs::only(id), self.now), reference.only(address), "{address}");
         let account = self.uniform.balancer().account(id);
         let gets_share = ready > 0 && known.place() == Some(Place::Regular);
         assert_eq!((account.is_ready, account.tally), (gets_share, known.tally), "{address}");
@@ -264,6 +271,8 @@ enum Op {
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
+    DemandFor(u32, bool),
+    SendOnly(u32),
     Load(usize),
     Advance(u64),
     Oversleep(u64),
@@ -353,6 +362,14 @@ impl Pair {
                 }
             }
             Op::Demand(waiting) => self.input(&Input::Demand(*waiting)),
+            Op::DemandFor(address, is_waiting) => self.input(&Input::DemandFor(*address, *is_waiting)),
+            Op::SendOnly(address) => {
+                let id = self.uniform.find_address(address);
+                let slot = id.and_then(|id| self.uniform.select(&PickArgs::only(id), self.now));
+                if let Some(slot) = slot {
+                    self.input(&Input::Slot(slot, SlotEvent::Sent));
+                }
+            }
             Op::Load(items) => self.input(&Input::Load(*items)),
             Op::Advance(millis) => self.advance(Duration::from_millis(*millis)),
             Op::Oversleep(millis) => {
@@ -587,6 +604,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),
+        3 => (0..ADDRESSES_MAX, any::<bool>()).prop_map(|(address, is_waiting)| Op::DemandFor(address, is_waiting)),
+        3 => (0..ADDRESSES_MAX).prop_map(Op::SendOnly),
         3 => (0..12_usize).prop_map(Op::Load),
         10 => (0..1_500_u64).prop_map(Op::Advance),
         2 => (0..5_000_u64).prop_map(Op::Oversleep),

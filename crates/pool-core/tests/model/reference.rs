@@ -27,6 +27,8 @@ pub(crate) enum Input {
     InFlightMax(SlotId, u32),
     Outcome(SlotId, Outcome),
     Demand(usize),
+    /// Whether items wait that are for this address only.
+    DemandFor(u32, bool),
     Load(usize),
     Timeout,
     RetryNow(u32),
@@ -93,6 +95,8 @@ pub(crate) struct Known {
     has_had_suspects: bool,
     /// When these may go.
     calm_at: Option<Instant>,
+    /// Items wait that are for it only.
+    pub(crate) is_asked: bool,
 }
 
 /// What an address may get for what its connections owe.
@@ -603,7 +607,7 @@ impl Reference {
         if known.after_drain || dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
             return 0;
         }
-        if self.is_lazy() && known.place().is_none() {
+        if self.is_lazy() && known.place().is_none() && !self.is_asked(address) {
             return 0;
         }
         let dialling = self.count(address, SlotState::Dialling);
@@ -615,6 +619,23 @@ impl Reference {
         } else {
             missing.min(1_usize.saturating_sub(dialling))
         }
+    }
+
+    /// Whether it has to be dialled for items that are for it only.
+    fn is_asked(&self, address: u32) -> bool {
+        let held = self.connected(address) + self.count(address, SlotState::Dialling);
+        self.known[&address].is_asked && held == 0
+    }
+
+    /// The slot that would be given an item which is for this address only.
+    pub(crate) fn only(&self, address: u32) -> Option<SlotId> {
+        let known = &self.known[&address];
+        let is_allowed = if known.weight == 0 {
+            !known.is_unfit() && known.allowance != Allowance::Nothing
+        } else {
+            known.place().is_some()
+        };
+        known.ready.first().copied().filter(|_| is_allowed && self.is_present(address))
     }
 
     fn class(&self, address: u32) -> u8 {
@@ -633,7 +654,7 @@ impl Reference {
     }
 
     fn is_wanted(&self, address: u32) -> bool {
-        if !self.is_lazy() && !self.is_early(address) {
+        if self.is_asked(address) || (!self.is_lazy() && !self.is_early(address)) {
             return true;
         }
         let known = &self.known[&address];
@@ -687,7 +708,7 @@ impl Reference {
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
         let (priority, failures) = (u32::from(known.priority), known.failures);
         let order = if self.is_lazy() { (priority, failures) } else { (failures, priority) };
-        (self.class(address), order, rests, connections)
+        (self.class(address), !self.is_asked(address), order, rests, connections)
     }
 
     /// The addresses that ought to be dialled now.
@@ -737,6 +758,12 @@ impl Reference {
                 answer = Answer::Handled(self.on_in_flight_max(*slot, *items));
             }
             Input::Demand(waiting) => self.demand = *waiting,
+            Input::DemandFor(address, is_waiting) => {
+                let is_present = self.is_present(*address);
+                if let Some(known) = self.known.get_mut(address).filter(|_| is_present) {
+                    known.is_asked = *is_waiting;
+                }
+            }
             Input::Load(items) => self.change_turns(*items, self.config.items_per_turn),
             Input::Timeout => {
                 if self.phase != Phase::Closed {
@@ -759,7 +786,8 @@ impl Reference {
             },
         }
         if let Phase::Closing(deadline) = self.phase
-            && (self.demand == 0 || deadline <= self.now)
+            && ((self.demand == 0 && !self.known.values().any(|known| known.is_asked))
+                || deadline <= self.now)
         {
             self.phase = Phase::Draining;
             self.known.values_mut().for_each(Known::stop_replacing);
@@ -826,6 +854,7 @@ impl Reference {
             let known = self.known.get_mut(&address).expect("known");
             known.stop_replacing();
             known.after_drain = false;
+            known.is_asked = false;
             let rest = known.rest;
             self.set_rest(address, rest.filter(|rest| rest.stage == Stage::Resting));
         }
