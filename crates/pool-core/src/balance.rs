@@ -127,7 +127,7 @@ pub trait Balance {
     /// address while there are some that can take an item.
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
 
-    /// Whether an address that was picked may have the rest of [its turn](crate::Config::items_per_turn) without being
+    /// Whether an address that was picked may have the rest of [its turn](crate::Sharing::items_per_turn) without being
     /// picked again. By default it may not.
     fn keeps_turn(&self, address: AddressId) -> bool {
         let _ = address;

@@ -22,7 +22,7 @@ fn f5_counts_of_zero_or_beyond_their_range_are_refused_by_name() {
     assert_eq!(refused(|config| config.connections_per_address = 0).0, "connections_per_address");
     assert_eq!(refused(|config| config.connections_per_address = u32::MAX).0, "connections_per_address");
     assert_eq!(refused(|config| config.dials_max = 0).0, "dials_max");
-    assert_eq!(refused(|config| config.items_per_turn = 0).0, "items_per_turn");
+    assert_eq!(refused(|config| config.sharing.items_per_turn = 0).0, "items_per_turn");
     assert_eq!(refused(|config| config.addresses_max = 0).0, "addresses_max");
     assert_eq!(refused(|config| config.addresses_max = usize::MAX).0, "addresses_max");
 }
@@ -100,7 +100,7 @@ fn f5_the_largest_settings_that_are_allowed_work() {
         config.opening = Opening::Lazy;
         config.connections_per_address = 4_096;
         config.dials_max = u32::MAX;
-        config.items_per_turn = u32::MAX;
+        config.sharing.items_per_turn = u32::MAX;
         config.dial_timeout = year;
         config.backoff.base = year;
         config.backoff.cap = year;

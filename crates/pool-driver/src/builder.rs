@@ -350,9 +350,9 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Config::items_per_turn`]: 64 by default.
+    /// [`Sharing::items_per_turn`](pool_core::Sharing::items_per_turn): 64 by default.
     pub fn items_per_turn(mut self, items: u32) -> Self {
-        self.untyped.settings.config.items_per_turn = items;
+        self.untyped.settings.config.sharing.items_per_turn = items;
         self
     }
 

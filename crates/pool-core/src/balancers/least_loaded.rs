@@ -19,7 +19,7 @@ use crate::rings::Ring;
 /// in randomized load balancing). That they are different keeps a busy address of two from a quarter of the items, as in
 /// Finagle and linkerd.
 ///
-/// Where [turns](crate::Config::items_per_turn) are longer than an item, so is said of whole turns: the address that the
+/// Where [turns](crate::Sharing::items_per_turn) are longer than an item, so is said of whole turns: the address that the
 /// first item of a turn is picked for has all of them. Up to five items under way each is a turn.
 ///
 /// ```

@@ -33,7 +33,7 @@ use crate::rings::{Member, Ring};
 /// - What comes back unsent says nothing of latency. Nor does what is cancelled, but then what is known doesn't fade: a
 ///   server that hangs must not look ever faster because callers lose patience.
 ///
-/// Where [turns](crate::Config::items_per_turn) are longer than an item, so is said of whole turns, as for
+/// Where [turns](crate::Sharing::items_per_turn) are longer than an item, so is said of whole turns, as for
 /// [`LeastLoaded`](crate::LeastLoaded). An address that nothing is known of has turns of one item.
 ///
 /// ```

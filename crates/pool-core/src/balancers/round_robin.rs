@@ -19,7 +19,7 @@ pub struct RoundRobin;
 
 impl RoundRobin {
     /// Round-robin has no settings of its own; see
-    /// [`items_per_turn`](crate::Config::items_per_turn).
+    /// [`items_per_turn`](crate::Sharing::items_per_turn).
     #[must_use]
     pub const fn new() -> Self {
         Self

@@ -13,7 +13,7 @@ use crate::rings::Ring;
 ///
 /// Each turn has a virtual deadline, and the earliest is next; an address of weight `w` has a new one `1 / w` later. So
 /// turns are as evenly spread as can be: with weights of 1, 2 and 7 any ten turns in a row are 1, 2 and 7, or one more or
-/// less. Weights are shares of *turns*: where [turns](crate::Config::items_per_turn) are of one length, they are shares of
+/// less. Weights are shares of *turns*: where [turns](crate::Sharing::items_per_turn) are of one length, they are shares of
 /// items, too. An address that comes or returns has its first turn after as long as it would wait between two.
 ///
 /// The algorithm is earliest deadline first, as in Envoy (`edf_scheduler.h`) and nginx's smooth weighted round-robin.

@@ -11,6 +11,7 @@
 mod hashes;
 mod lanes;
 mod ring;
+mod shares;
 mod standing;
 mod tier;
 mod turns;
@@ -28,6 +29,7 @@ use weighing::TurnDeadlines;
 
 use crate::balance::Attributes;
 use crate::ids::AddressId;
+use crate::instant::Instant;
 use crate::links::{Linked, Links, NONE};
 use crate::random::Random;
 use crate::slab::SlabKey;
@@ -67,6 +69,13 @@ pub(crate) struct Rings {
     others: BTreeMap<u16, Tier>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
+    /// Which of several priorities get how many items: for each the sum of its percents and of those before it. Empty
+    /// while all go to the active tier.
+    shares: Vec<(u16, u32)>,
+    /// Whether a priority is used as far as it is counted upon, not as soon as it is connected.
+    is_ruled: bool,
+    /// When more of a priority will be counted upon, and its timer is set.
+    pub(crate) failback_at: Option<Instant>,
     /// Connected slots of addresses that don't rest as unfit.
     fit_slots: u32,
     turns: TurnLength,
@@ -87,6 +96,9 @@ impl Rings {
             active: Tier::new(0),
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
+            shares: Vec::new(),
+            is_ruled: false,
+            failback_at: None,
             fit_slots: 0,
             turns: TurnLength::new(items_per_turn_max),
             turn_deadlines: TurnDeadlines::new(weighs_turns),
@@ -108,14 +120,6 @@ impl Rings {
 
     pub(crate) fn node(&self, address: u32) -> &Node {
         &self.nodes[address as usize]
-    }
-
-    /// The ready slot that gets the next item of an address, if the address is one of the active ring that can take
-    /// one.
-    #[inline]
-    pub(crate) fn slot_in_turn(&self, address: u32) -> Option<SlabKey> {
-        let node = self.node(address);
-        (node.position < self.active.round.len).then_some(node.ready_slot)
     }
 
     /// The ready slot of an address whose turn it is, while the address has one.
@@ -142,10 +146,10 @@ impl Rings {
         &mut self.nodes[address as usize]
     }
 
-    /// The ring that items go to now.
+    /// The ring of the best priority that items go to now.
     #[inline]
     pub(crate) fn active(&self) -> Ring<'_> {
-        Ring::new(self)
+        Ring::new(self, &self.active)
     }
 
     /// The best priority that has a connected slot.
@@ -242,7 +246,9 @@ impl Rings {
             self.join_members(address);
         }
         self.fit_slots += u32::from(standing.is_fit());
-        self.tier_mut(priority).connected_slots += u32::from(standing.is_there());
+        let tier = self.tier_mut(priority);
+        tier.connected_slots += u32::from(standing.is_there());
+        tier.there += u32::from(standing.is_there() && position == NONE);
         self.update_active(priority);
     }
 
@@ -253,7 +259,9 @@ impl Rings {
         }
         let Node { priority, standing, .. } = *self.node(address);
         self.fit_slots -= u32::from(standing.is_fit());
-        self.tier_mut(priority).connected_slots -= u32::from(standing.is_there());
+        let tier = self.tier_mut(priority);
+        tier.connected_slots -= u32::from(standing.is_there());
+        tier.there -= u32::from(standing.is_there() && is_last);
         self.update_active(priority);
     }
 
@@ -280,8 +288,8 @@ impl Rings {
             _ => {}
         }
         match (before.is_there(), standing.is_there()) {
-            (false, true) => self.tier_mut(priority).connected_slots += connected_slots,
-            (true, false) => self.tier_mut(priority).connected_slots -= connected_slots,
+            (false, true) => self.tier_mut(priority).gain(connected_slots),
+            (true, false) => self.tier_mut(priority).lose(connected_slots),
             _ => {}
         }
         self.update_active(priority);
@@ -418,14 +426,14 @@ impl Rings {
         }
         let tier = self.tier_mut(priority);
         tier.addresses += 1;
-        tier.connected_slots += connected_slots;
+        tier.gain(connected_slots);
         self.update_active(priority);
     }
 
     fn leave_tier(&mut self, priority: u16, connected_slots: u32) {
         let tier = self.tier_mut(priority);
         tier.addresses -= 1;
-        tier.connected_slots -= connected_slots;
+        tier.lose(connected_slots);
         self.update_active(priority);
         if self.others.get(&priority).is_some_and(|tier| tier.addresses == 0) {
             self.others.remove(&priority);
@@ -442,7 +450,15 @@ impl Rings {
         if !is_change {
             return;
         }
-        if let Some(best) = self.connected.first().and_then(|best| self.others.remove(best)) {
+        self.choose_active();
+    }
+
+    /// Of those that have a connected slot the best, if it is counted upon. If none is, the best.
+    fn choose_active(&mut self) {
+        let is_counted = |of: &&u16| self.tier(**of).is_some_and(Tier::is_counted_upon);
+        let counted = if self.is_ruled { self.connected.iter().find(is_counted) } else { None };
+        let best = counted.or_else(|| self.connected.first());
+        if let Some(best) = best.and_then(|best| self.others.remove(best)) {
             let before = core::mem::replace(&mut self.active, best);
             if before.addresses > 0 {
                 self.others.insert(before.priority, before);

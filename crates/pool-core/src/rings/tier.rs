@@ -3,6 +3,7 @@
 use core::mem;
 
 use super::lanes::Lanes;
+use super::shares::Credit;
 use super::standing::Place;
 use crate::links::NONE;
 
@@ -13,6 +14,9 @@ pub(super) struct Tier {
     pub(super) addresses: u32,
     /// Those of addresses that get items at all.
     pub(super) connected_slots: u32,
+    /// Connected addresses that get items at all.
+    pub(super) there: u32,
+    pub(super) credit: Credit,
     /// The round that items go to: of the regular addresses, or of the spare ones while no regular one is ready.
     pub(super) round: Round,
     /// The other one.
@@ -57,12 +61,30 @@ impl Tier {
             priority,
             addresses: 0,
             connected_slots: 0,
+            there: 0,
+            credit: Credit::NONE,
             round: Round::EMPTY,
             other: Round::EMPTY,
             uses_spares: false,
             has_started: false,
             members: alloc::vec::Vec::new(),
         }
+    }
+
+    /// An address with so many connected slots gets items, which it did not.
+    pub(super) fn gain(&mut self, connected_slots: u32) {
+        self.connected_slots += connected_slots;
+        self.there += u32::from(connected_slots > 0);
+    }
+
+    /// It gets none any more.
+    pub(super) fn lose(&mut self, connected_slots: u32) {
+        self.connected_slots -= connected_slots;
+        self.there -= u32::from(connected_slots > 0);
+    }
+
+    pub(super) fn is_counted_upon(&self) -> bool {
+        self.credit.is_any()
     }
 
     pub(super) fn round_of(&mut self, place: Place) -> &mut Round {

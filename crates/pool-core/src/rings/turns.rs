@@ -77,9 +77,17 @@ impl Rings {
         let turn = match order {
             TurnOrder::Unordered => self.turns.length(),
             _ if self.active.round.head == address => self.active.round.turn_left,
-            _ => 1,
+            _ if self.shares.is_empty() => 1,
+            _ => self.turn_left_of_share(address),
         };
         (turn, AddressId(SlabKey { index: address, generation: node.generation }))
+    }
+
+    /// The same in a priority that has a share of the items, and is not the best.
+    #[cold]
+    fn turn_left_of_share(&self, address: u32) -> u32 {
+        let round = self.tier(self.node(address).priority).map(|tier| &tier.round);
+        round.filter(|round| round.head == address).map_or(1, |round| round.turn_left)
     }
 
     /// So many items went to a ready slot of the address, no more than its turn has left; `next_slot` follows in the

@@ -12,14 +12,14 @@ use crate::slot::SlotEvent;
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
-    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, each item
+    /// report outcomes. Turns are as long as that allows: see [`Sharing::items_per_turn`](crate::Sharing::items_per_turn). Until it is told, each item
     /// is a turn.
     ///
     /// ```
     /// use pool_core::{Config, RoundRobin, Uniform};
     ///
     /// let mut config = Config::default();
-    /// config.items_per_turn = 64;
+    /// config.sharing.items_per_turn = 64;
     /// let mut uniform: Uniform<u16> = Uniform::new(config, RoundRobin::new(), 42)?;
     /// // Before the owner sends what waits:
     /// let waiting = 8;
@@ -48,13 +48,13 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if let Some(only) = args.only {
             return self.select_only(only);
         }
-        let ring = self.rings.active();
+        let ring = self.rings.next_ring();
         // A policy is never asked where none can take an item.
         let first = ring.first()?;
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         // One that is connected and not ready has none: the item waits.
-        self.rings.slot_in_turn(address.0.index).map(SlotId)
+        ring.slot_in_turn(address.0.index).map(SlotId)
     }
 
     /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)
@@ -65,7 +65,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///
     /// let now = Instant::ZERO;
     /// let mut config = Config::default();
-    /// config.items_per_turn = 8;
+    /// config.sharing.items_per_turn = 8;
     /// let mut uniform = Uniform::new(config, RoundRobin::new(), 42)?;
     /// # uniform.handle_addresses(&["a:1", "b:1"].into(), now);
     /// # let slots: Vec<_> = uniform.slots().map(|slot| slot.id).collect();

@@ -14,6 +14,7 @@ mod lifetime;
 mod membership;
 mod only;
 mod pace;
+mod priorities;
 mod re_resolution;
 mod resting;
 mod slot_counts;
@@ -142,7 +143,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             addresses: Addresses::new(),
             slots: Slab::new(),
             // A seed of its own: what is drawn for items doesn't shift the other draws.
-            rings: Rings::new(config.items_per_turn, weighs_turns, Random::nth(!seed, 0)),
+            rings: Rings::new(config.sharing.items_per_turn, weighs_turns, Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
@@ -452,6 +453,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// have changed who wants a dial, what is usable or how far a close has come.
     fn settle(&mut self) {
         self.progress_closing();
+        self.update_priorities();
         self.update_availability();
         self.start_dials();
         self.finish_closing();

@@ -390,7 +390,7 @@ impl Pair {
     /// Reports an event, unless it is an item for an address that `select` would not choose and
     /// turns are chunks: whether that counts as a whole turn is nobody's promise.
     fn report(&mut self, slot: SlotId, event: SlotEvent) {
-        let is_chunked = self.reference.config.items_per_turn > 1;
+        let is_chunked = self.reference.config.sharing.items_per_turn > 1;
         if event == SlotEvent::Sent && is_chunked && !self.reference.is_in_use(slot) {
             return;
         }
@@ -504,7 +504,7 @@ fn any_config() -> impl Strategy<Value = Config> {
             config.connections_per_address = connections;
             config.opening = if lazy { Opening::Lazy } else { Opening::Eager };
             config.dials_max = dials;
-            config.items_per_turn = items;
+            config.sharing.items_per_turn = items;
             config.dial_timeout = Duration::from_secs(1);
             config.backoff = Backoff::default();
             config.backoff.cap = Duration::from_secs(2);

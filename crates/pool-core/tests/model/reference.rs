@@ -764,7 +764,7 @@ impl Reference {
                     known.is_asked = *is_waiting;
                 }
             }
-            Input::Load(items) => self.change_turns(*items, self.config.items_per_turn),
+            Input::Load(items) => self.change_turns(*items, self.config.sharing.items_per_turn),
             Input::Timeout => {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
@@ -919,7 +919,7 @@ impl Reference {
                 slot.seen_until = slot.occupied_until;
             }
         }
-        self.change_turns(self.load, config.items_per_turn);
+        self.change_turns(self.load, config.sharing.items_per_turn);
         self.pending.reconfigured = Some(before);
         self.was_reconfigured = true;
         for address in self.known.keys().copied().collect::<Vec<_>>() {
@@ -1295,12 +1295,15 @@ impl Reference {
     }
 
     fn take_turn(&mut self, id: SlotId, address: u32) {
-        let known = self.known.get_mut(&address).expect("known");
+        let known = self.known[&address].clone();
         // One that gets nothing has no turn, but its slots do.
         if let Some(place) = known.place() {
             let priority = known.priority;
+            // Out of a round that is not in use, each item is a turn.
+            let is_in_use = self.turns_in_use() == Some((priority, place));
+            let items_per_turn = if is_in_use { self.items_per_turn } else { 1 };
             let turns = self.rings.get_mut(&(priority, place)).expect("it is ready");
-            let is_over = turns.take(address, self.items_per_turn);
+            let is_over = turns.take(address, items_per_turn);
             for place in [Place::Regular, Place::Spare] {
                 self.rings.entry((priority, place)).or_insert_with(Turns::new).has_started = true;
             }
@@ -1313,6 +1316,7 @@ impl Reference {
                 turns.has_started = true;
             }
         }
+        let known = self.known.get_mut(&address).expect("known");
         let place = known.ready.iter().position(|other| *other == id).expect("ready");
         known.ready.remove(place);
         known.ready.rotate_left(place);
