@@ -38,6 +38,8 @@ enum Name {
     All,
     /// A thousand clients dial a server that returns, with jitter and without.
     Backoff,
+    /// Items spill to servers of a worse priority, and come back.
+    Failback,
     /// A server says goodbye after every item.
     Goodbye,
     /// One of three servers hangs.

@@ -1,6 +1,7 @@
 //! The situations, each with what must come of it.
 
 mod backoff;
+mod failback;
 mod goodbye;
 mod hanging_server;
 mod idle_close;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use super::run::Simulation;
 
-pub(super) const ALL: [Simulation; 9] = [
+pub(super) const ALL: [Simulation; 10] = [
     slow_server::SIMULATION,
     hanging_server::SIMULATION,
     rolling_deploy::SIMULATION,
     weights::SIMULATION,
+    failback::SIMULATION,
     idle_close::SIMULATION,
     goodbye::SIMULATION,
     overload::SIMULATION,

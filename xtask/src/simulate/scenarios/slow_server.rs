@@ -55,7 +55,7 @@ fn run(seed: u64) -> Run {
         chart: Chart::over_time(title, (SUCCESS.name, SUCCESS.unit), Vec::new()).from(80.0),
     };
     let mut exact = Config::default();
-    exact.items_per_turn = 1;
+    exact.sharing.items_per_turn = 1;
     add(&mut run, ROUND_ROBIN, exact, RoundRobin::new(), seed);
     add(&mut run, LONG_TURNS, Config::default(), RoundRobin::new(), seed);
     add(&mut run, LEAST_LOADED, Config::default(), LeastLoaded::new(), seed);

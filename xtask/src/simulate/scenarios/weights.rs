@@ -49,7 +49,7 @@ const fn of(case: &'static str, metric: Metric) -> Bound {
 fn run(seed: u64) -> Run {
     let mut config = Config::default();
     // Item by item.
-    config.items_per_turn = 1;
+    config.sharing.items_per_turn = 1;
     let mut world = World::new(seed);
     world.add_servers(3, &Server { service: Span::Fixed(millis(2)), ..Server::default() });
     world.add_client(config, WeightedRoundRobin::new(), IN_FLIGHT_MAX);
