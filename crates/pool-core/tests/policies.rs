@@ -399,6 +399,57 @@ fn b1_another_than_the_one_to_avoid_is_picked_if_there_is_another() {
     check(ConsistentHash::new());
 }
 
+#[test]
+fn b1_within_an_address_the_connection_with_the_fewest_items_in_flight_is_picked_and_of_equals_the_older_turn()
+ {
+    fn check(policy: impl Balance) {
+        let mut bench = Bench::balanced(eager(4), policy, 1);
+        bench.set([A]);
+        bench.connect_all();
+        let mut random = Random::new(3);
+        let mut turns: Vec<(SlotId, u32, u64)> = bench.open(A).into_iter().map(|slot| (slot, 0, 0)).collect();
+        for step in 1..2_000 {
+            let slot = bench.select().expect("four are ready");
+            let least = turns.iter().map(|(_, in_flight, turn)| (*in_flight, *turn)).min().expect("four");
+            let picked = turns.iter_mut().find(|(of, ..)| *of == slot).expect("known");
+            assert_eq!((picked.1, picked.2), least, "at {step}");
+            (picked.1, picked.2) = (picked.1 + 1, step);
+            bench.sent(slot);
+            let ended = &mut turns[usize::try_from(random.up_to(3)).expect("small")];
+            if ended.1 > 0 && step % 10 != 0 {
+                ended.1 -= 1;
+                bench.reply(ended.0, DONE);
+            }
+        }
+    }
+    check(LeastLoaded::new());
+    check(PeakEwma::new());
+}
+
+#[test]
+fn b1_connections_that_report_no_outcomes_take_turns() {
+    let mut bench = Bench::balanced(eager(3), ConsistentHash::new(), 1);
+    bench.set([A]);
+    bench.connect_all();
+    for _ in 0..30 {
+        bench.send();
+    }
+    // A new one is not to catch up.
+    bench.fail(bench.open(A)[0]);
+    bench.advance(secs(20));
+    bench.connect_all();
+    let slots = bench.open(A);
+    let sent = |bench: &Bench<_>| -> Vec<u64> {
+        slots.iter().map(|slot| bench.uniform.slot(*slot).map_or(0, |slot| slot.sent)).collect()
+    };
+    let before = sent(&bench);
+    for _ in 0..30 {
+        bench.send();
+    }
+    let gained: Vec<u64> = sent(&bench).iter().zip(before).map(|(after, before)| after - before).collect();
+    assert_eq!(gained, [10, 10, 10]);
+}
+
 // Peak EWMA.
 
 /// As Finagle has it, in floating point.

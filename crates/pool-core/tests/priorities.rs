@@ -17,7 +17,9 @@ fn ruled(priorities: Priorities) -> Config {
 /// A hundred addresses of each priority; 0 to 99 are of the best.
 fn hundreds<P: Balance>(policy: P, priorities: Priorities, count: u16) -> Bench<P> {
     let mut bench = Bench::balanced(ruled(priorities), policy, 1);
-    let endpoint = |number: u32| pool_core::Endpoint::new(number).with_priority((number / 100) as u16);
+    let endpoint = |number: u32| {
+        pool_core::Endpoint::new(number).with_priority(u16::try_from(number / 100).expect("few"))
+    };
     bench.set((0..100 * u32::from(count)).map(endpoint).collect::<AddressSet<u32>>());
     bench.connect_all();
     bench
@@ -37,7 +39,9 @@ impl<P: Balance> Bench<P> {
         for (address, share) in self.shares(items) {
             *percents.entry(address / 100).or_default() += share;
         }
-        percents.values_mut().for_each(|share| *share = *share * 100 / items);
+        for share in percents.values_mut() {
+            *share = *share * 100 / items;
+        }
         percents
     }
 

@@ -1,14 +1,16 @@
 //! Who has the next items, and how many: what an owner asks and tells for each item, or for each turn.
 
 use super::Uniform;
-use crate::balance::{Balance, PickArgs};
+use crate::balance::{Balance, PickArgs, TurnOrder};
 #[cfg(doc)]
 use crate::config::Config;
 use crate::ids::SlotId;
 use crate::instant::Instant;
-use crate::slot::Handled;
+use crate::links::ring;
+use crate::slab::SlabKey;
 #[cfg(doc)]
 use crate::slot::SlotEvent;
+use crate::slot::{Handled, Slot};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
@@ -54,7 +56,30 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
         let address = if picked == first || ring.contains(picked) { picked } else { first };
         // One that is connected and not ready has none: the item waits.
-        ring.slot_in_turn(address.0.index).map(SlotId)
+        let slot = ring.slot_in_turn(address.0.index)?;
+        let is_one =
+            self.balancer.turn_order() != TurnOrder::Unordered || self.config.connections_per_address == 1;
+        Some(SlotId(if is_one { slot } else { self.least_busy(slot) }))
+    }
+
+    /// Of the ready connections of an address the one with the fewest items in flight, of equals that whose turn is longer
+    /// ago. Those come in the order of their turns. Where nothing is known of outcomes it is the first.
+    fn least_busy(&self, first: SlabKey) -> SlabKey {
+        let needs_outcomes = self.balancer.needs_outcomes();
+        let in_flight =
+            |slot: &Slot| if needs_outcomes || slot.tells_of_items() { slot.unreported } else { 0 };
+        let slots = ring(first.index, |slot| self.slots[slot].links.next);
+        let mut least = (first, u32::MAX);
+        for index in slots {
+            let found = in_flight(&self.slots[index]);
+            if found < least.1 {
+                least = (self.slots.key(index), found);
+            }
+            if found == 0 {
+                break;
+            }
+        }
+        least.0
     }
 
     /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)

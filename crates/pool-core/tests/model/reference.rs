@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pool_core::{
     AddressId, AddressSet, Availability, Config, DrainReason, Event, FailureKind, Handled, Instant, Opening,
-    Outcome, Output, RestReason, SlotEnd, SlotEvent, SlotId, SlotState,
+    Outcome, Output, RestReason, SlotEnd, SlotEvent, SlotId, SlotState, TurnOrder,
 };
 
 use crate::bookkeeper::Tally;
 use crate::rest::{Place, Rest, Stage, is_rest_length};
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them")]
 pub(crate) enum Input {
     Set(AddressSet<u32>),
     Config(Config),
@@ -214,6 +215,11 @@ impl Occupant {
         self.state == SlotState::Busy || self.owes_outcomes(config)
     }
 
+    /// Whether it has told what became of an item, other than that it came back.
+    fn tells_of_items(&self) -> bool {
+        self.answered_ever > 0 || self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent)
+    }
+
     fn owes_outcomes(&self, config: &Config) -> bool {
         let tells_of_items = self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent);
         let reports = self.answered_ever > 0 || tells_of_items || is_watched(config);
@@ -410,6 +416,8 @@ struct Pending {
 
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Reference {
+    /// Of the turns of addresses.
+    order: TurnOrder,
     pub(crate) config: Config,
     pub(crate) now: Instant,
     pub(crate) set: BTreeSet<u32>,
@@ -456,8 +464,9 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, order: TurnOrder) -> Self {
         Self {
+            order,
             dials_max: config.dials_max as usize,
             items_per_turn: 1,
             config,
@@ -584,12 +593,33 @@ impl Reference {
         let occupant = &self.slots[&slot];
         let known = &self.known[&occupant.address];
         assert!(occupant.state == SlotState::Ready && self.is_present(occupant.address), "{occupant:?}");
+        assert!(self.takers().contains(&occupant.address), "{occupant:?}");
+        if self.order == TurnOrder::Unordered && self.n() > 1 {
+            return self.check_least_busy(slot);
+        }
+        if self.order == TurnOrder::ByWeight {
+            // How long its turn is depends on whose was due.
+            return assert!(known.ready.contains(&slot));
+        }
         assert_eq!(known.ready.first(), Some(&slot), "the slots of an address take turns");
+        if self.order != TurnOrder::Equal {
+            return;
+        }
         let (address, in_use) = (occupant.address, self.turns_in_use().expect("there are some"));
         let turns = self.rings.get_mut(&in_use).expect("it has a ready slot");
         let possible = turns.rounds.clone();
         turns.rounds.retain(|round| round.order.first() == Some(&address));
         assert!(!turns.rounds.is_empty(), "it is not the turn of {address} in any of {possible:?}");
+    }
+
+    /// It has the fewest items in flight, and the oldest turn of those, as far as connections tell of items.
+    fn check_least_busy(&self, slot: SlotId) {
+        let load = |slot: &SlotId| self.slots[slot].in_flight;
+        let ready = &self.known[&self.slots[&slot].address].ready;
+        let least = ready.iter().min_by_key(|slot| load(slot)).copied();
+        let is_told = ready.iter().all(|slot| self.slots[slot].tells_of_items());
+        assert!(ready.contains(&slot));
+        assert!(Some(slot) == least || !is_told, "{slot:?} instead of {least:?}");
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -636,6 +666,11 @@ impl Reference {
             known.place().is_some()
         };
         known.ready.first().copied().filter(|_| is_allowed && self.is_present(address))
+    }
+
+    /// Whether it is known which of its ready slots is the first.
+    pub(crate) fn knows_slots(&self) -> bool {
+        self.order != TurnOrder::ByWeight
     }
 
     fn class(&self, address: u32) -> u8 {
@@ -1295,6 +1330,12 @@ impl Reference {
     }
 
     fn take_turn(&mut self, id: SlotId, address: u32) {
+        if self.order != TurnOrder::Equal {
+            let ready = &mut self.known.get_mut(&address).expect("known").ready;
+            let place = ready.iter().position(|other| *other == id).expect("ready");
+            let slot = ready.remove(place);
+            return ready.push(slot);
+        }
         let known = self.known[&address].clone();
         // One that gets nothing has no turn, but its slots do.
         if let Some(place) = known.place() {
