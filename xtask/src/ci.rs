@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
-use crate::{bench, conformance, etcd, msrv, no_std, tidy};
+use crate::{bench, conformance, etcd, msrv, no_std, simulate, tidy};
 
 const EXAMPLES: [&str; 12] = [
     "quickstart",
@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
     steps.run("pool-resolve with dns alone", &mut command(dns));
     steps.check("conformance", || conformance::check().map(|()| Verdict::Passed));
     steps.check("conformance: mutants", || conformance::check_mutants().map(|()| Verdict::Passed));
+    steps.check("simulations", simulate::check);
     let mut doc = command("cargo doc --no-deps --workspace");
     steps.run("docs", doc.env("RUSTDOCFLAGS", "-D warnings"));
     no_std::add_to(&mut steps);

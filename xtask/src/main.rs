@@ -8,6 +8,8 @@ mod conformance;
 mod etcd;
 mod msrv;
 mod no_std;
+mod report;
+mod simulate;
 mod steps;
 mod tidy;
 
@@ -38,6 +40,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Measures, and checks what has a bound.
     Bench(bench::Arguments),
+    /// Simulates situations from the field in virtual time, and checks what the pool makes of them.
+    Simulate(simulate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Etcd => etcd::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     if let Err(error) = result {
         // A backtrace would say nothing about the check that failed.

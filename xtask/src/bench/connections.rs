@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::bounds::Bound;
-use super::figure::{Case, Figure, Metric, Unit, time_of_pairs};
 use super::program::Program;
-use super::report::{Plot, Report};
 use crate::callgrind;
+use crate::report::bound::Bound;
+use crate::report::figure::{Case, Figure, Metric, Unit, time_of_pairs};
+use crate::report::{Plot, Report};
 
 const POOL: &str = "pool-tokio";
 /// As many dials at a time, without a pool.

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::figure::{Case, Figure, Metric, time_of_pairs};
 use super::peers;
 use super::program::Program;
-use super::report::Report;
 use crate::callgrind::{self, instructions_per_unit};
+use crate::report::Report;
+use crate::report::figure::{Case, Figure, Metric, time_of_pairs};
 
 const SUBJECT: &str = "pool-core";
 /// Of the cases that are about many addresses.

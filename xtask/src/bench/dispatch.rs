@@ -5,11 +5,11 @@
 
 use anyhow::Result;
 
-use super::figure::{Figure, Metric, time_of_pairs};
 use super::peers;
 use super::program::Program;
-use super::report::Report;
 use crate::callgrind;
+use crate::report::Report;
+use crate::report::figure::{Figure, Metric, time_of_pairs};
 
 const FLOOR: &str = "floor";
 

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
-use super::bounds::{self, Bound, Scope};
-use super::figure::{Figure, Metric, Unit};
+use super::KIND;
+use super::bounds::{self, Scope};
 use super::peers;
 use super::program::Program;
-use super::report::{Format, Report};
+use crate::report::bound::Bound;
+use crate::report::figure::{Figure, Metric, Unit};
+use crate::report::{Format, Report};
 use crate::steps::{Steps, Verdict, or_skip_when_missing};
 
 const POOL: &str = "pool-tokio";
@@ -73,10 +75,10 @@ pub(super) fn measure_hang(report: &mut Report) -> Result<()> {
 pub(crate) fn add_to(steps: &mut Steps) {
     steps.check("failover", || {
         or_skip_when_missing(peers::ensure_provided(), |()| {
-            let mut report = Report::new(Format::Nothing, true);
-            report.begin("failover", "");
+            let mut report = Report::new(KIND, Format::Nothing, true);
+            report.begin("failover", "", bounds::of("failover", Scope::AnyMachine));
             measure(&mut report, &peers::build_for_tests()?, "kill")?;
-            let missed = bounds::missed(report.sections(), Scope::AnyMachine);
+            let missed = report.missed();
             ensure!(missed.is_empty(), "{}\n{}", missed.join("\n"), report.last_table());
             Ok(Verdict::Passed)
         })

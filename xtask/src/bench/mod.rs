@@ -5,21 +5,20 @@ mod connections;
 mod core;
 mod dispatch;
 pub(crate) mod failover;
-mod figure;
 pub(crate) mod gate;
 mod names;
 pub(crate) mod peers;
 mod program;
 mod redis;
-mod report;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
+use crate::callgrind;
+use crate::report::{self, Format, Kind, Report};
 use bounds::Scope;
-use report::{Format, Report};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -65,6 +64,8 @@ enum Benchmark {
     Gate,
 }
 
+const KIND: Kind = Kind { title: "Benchmarks", command: "bench" };
+
 /// A benchmark's name, and how it measures.
 type Measure = (&'static str, fn(&mut Report) -> Result<()>);
 
@@ -95,13 +96,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return gate::run(accept.as_deref());
     }
     ensure!(accept.is_none(), "`--accept` goes with `gate`");
-    let mut report = Report::new(if *json { Format::Json } else { Format::Tables }, *quick);
+    if !callgrind::is_installed() {
+        eprintln!("skipped: instructions (install valgrind)");
+    }
+    let mut report = Report::new(KIND, if *json { Format::Json } else { Format::Tables }, *quick);
     let measures = benchmark.measures();
     let mut failed = Vec::new();
     for (number, (name, measure)) in measures.iter().enumerate() {
         let place =
             if measures.len() > 1 { format!("{}/{} ", number + 1, measures.len()) } else { String::new() };
-        report.begin(name, &place);
+        report.begin(name, &place, bounds::of(name, Scope::AllBounds));
         // What one benchmark lacks is no reason to lose the figures of the others.
         if let Err(error) = measure(&mut report) {
             failed.push(format!("{name}: {error:#}"));
@@ -111,15 +115,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(folder) = out {
         report.write(folder)?;
     }
-    failed.extend(bounds::missed(report.sections(), Scope::AllBounds));
-    verdict(&failed)
-}
-
-/// Fails if a benchmark did, or if a bound was missed.
-fn verdict(failed: &[String]) -> Result<()> {
-    if !failed.is_empty() {
-        bail!("failed, or beyond a bound:\n  {}", failed.join("\n  "));
-    }
-    eprintln!("all bounds are kept");
-    Ok(())
+    failed.extend(report.missed());
+    report::verdict(&failed)
 }

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::figure::{Case, Figure, Metric, Unit};
 use super::program::Program;
-use super::report::{Plot, Report};
+use crate::report::figure::{Case, Figure, Metric, Unit};
+use crate::report::{Plot, Report};
 
 const POOL: &str = "pool-tokio";
 const GET: Metric = Metric::new("get", Unit::Nanoseconds);

@@ -3,11 +3,11 @@
 
 use anyhow::{Context, Result};
 
-use super::bounds::Bound;
-use super::figure::{Case, Figure, Metric, Unit, median};
 use super::peers;
 use super::program::Program;
-use super::report::{Plot, Report};
+use crate::report::bound::Bound;
+use crate::report::figure::{Case, Figure, Metric, Unit, median};
+use crate::report::{Plot, Report};
 
 const POOL: &str = "pool-tokio";
 /// The other clients are compared with it, too.

@@ -2,64 +2,65 @@
 
 /// A measured number: of one subject, in one case, in one respect.
 #[derive(Clone, Debug)]
-pub(super) struct Figure {
-    pub(super) case: Case,
+pub(crate) struct Figure {
+    pub(crate) case: Case,
     /// Who was measured: this pool, another client, the least possible work.
-    pub(super) subject: &'static str,
-    pub(super) metric: Metric,
+    pub(crate) subject: &'static str,
+    pub(crate) metric: Metric,
     /// The median of all runs, where there are several.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     /// The least and the most of all runs.
-    pub(super) spread: Option<[f64; 2]>,
+    pub(crate) spread: Option<[f64; 2]>,
     /// What it is compared with.
-    pub(super) references: Vec<Reference>,
+    pub(crate) references: Vec<Reference>,
 }
 
 /// What was done.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Case {
-    pub(super) name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     /// Where it stands on a plot's axis: how many callers, addresses, connections.
-    pub(super) at: Option<f64>,
+    pub(crate) at: Option<f64>,
 }
 
 /// Another figure, measured in the same run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reference {
-    pub(super) subject: &'static str,
-    pub(super) value: f64,
+pub(crate) struct Reference {
+    pub(crate) subject: &'static str,
+    pub(crate) value: f64,
     /// How many times that the figure is. Where runs alternate, it is the median of all pairs of runs.
-    pub(super) ratio: f64,
+    pub(crate) ratio: f64,
 }
 
 /// In which respect something is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) unit: Unit,
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Count,
     PerSecond,
     Nanoseconds,
     Bytes,
+    Percent,
 }
 
 impl Metric {
-    pub(super) const INSTRUCTIONS: Self = Self::new("instructions", Unit::Count);
-    pub(super) const TIME: Self = Self::new("time", Unit::Nanoseconds);
-    pub(super) const BYTES: Self = Self::new("bytes", Unit::Bytes);
-    pub(super) const ALLOCATIONS: Self = Self::new("allocations", Unit::Count);
+    pub(crate) const INSTRUCTIONS: Self = Self::new("instructions", Unit::Count);
+    pub(crate) const TIME: Self = Self::new("time", Unit::Nanoseconds);
+    pub(crate) const BYTES: Self = Self::new("bytes", Unit::Bytes);
+    pub(crate) const ALLOCATIONS: Self = Self::new("allocations", Unit::Count);
 
-    pub(super) const fn new(name: &'static str, unit: Unit) -> Self {
+    pub(crate) const fn new(name: &'static str, unit: Unit) -> Self {
         Self { name, unit }
     }
 }
 
 impl Case {
-    pub(super) fn at(name: impl Into<String>, at: impl Into<f64>) -> Self {
+    pub(crate) fn at(name: impl Into<String>, at: impl Into<f64>) -> Self {
         Self { name: name.into(), at: Some(at.into()) }
     }
 }
@@ -72,12 +73,12 @@ impl<T: Into<String>> From<T> for Case {
 
 impl Figure {
     /// A number that one run gives.
-    pub(super) fn new(case: impl Into<Case>, subject: &'static str, metric: Metric, value: f64) -> Self {
+    pub(crate) fn new(case: impl Into<Case>, subject: &'static str, metric: Metric, value: f64) -> Self {
         Self { case: case.into(), subject, metric, value, spread: None, references: Vec::new() }
     }
 
     /// The median of several runs.
-    pub(super) fn of_runs(
+    pub(crate) fn of_runs(
         case: impl Into<Case>,
         subject: &'static str,
         metric: Metric,
@@ -89,14 +90,14 @@ impl Figure {
     }
 
     /// Compared with one number.
-    pub(super) fn against(mut self, subject: &'static str, value: f64) -> Self {
+    pub(crate) fn against(mut self, subject: &'static str, value: f64) -> Self {
         self.references.push(Reference { subject, value, ratio: self.value / value });
         self
     }
 
     /// Compared run by run, so that what slows both down for a while cancels out. `pairs` are runs of this and of the
     /// other.
-    pub(super) fn against_runs(
+    pub(crate) fn against_runs(
         mut self,
         subject: &'static str,
         pairs: impl Iterator<Item = (f64, f64)> + Clone,
@@ -108,18 +109,18 @@ impl Figure {
     }
 
     /// How many times this reference it is.
-    pub(super) fn ratio_to(&self, subject: &str) -> Option<f64> {
+    pub(crate) fn ratio_to(&self, subject: &str) -> Option<f64> {
         self.references.iter().find(|reference| reference.subject == subject).map(|reference| reference.ratio)
     }
 
     /// The least of all runs, of their median.
-    pub(super) fn slowest(&self) -> Option<f64> {
+    pub(crate) fn slowest(&self) -> Option<f64> {
         self.spread.map(|[least, _]| least / self.value)
     }
 }
 
 /// The time of a unit of work, from pairs (reference, subject) of nanoseconds for `units` of them.
-pub(super) fn time_of_pairs(
+pub(crate) fn time_of_pairs(
     case: impl Into<Case>,
     [reference, subject]: [&'static str; 2],
     pairs: &[[f64; 2]],
@@ -132,7 +133,7 @@ pub(super) fn time_of_pairs(
 }
 
 /// The middle one; the mean of the two middle ones of an even number; no number if there is none.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;

@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use crate::bench::figure::Figure;
+use super::Kind;
+use super::figure::Figure;
 
-pub(super) fn line(bench: &str, figure: &Figure) -> String {
+pub(super) fn line(kind: Kind, section: &str, figure: &Figure) -> String {
     let Figure { case, subject, metric, value, spread, references } = figure;
     let references: serde_json::Map<_, _> = references
         .iter()
         .map(|of| (of.subject.to_owned(), json!({ "value": of.value, "ratio": of.ratio })))
         .collect();
     let line = json!({
-        "bench": bench,
+        (kind.command): section,
         "case": case.name,
         "subject": subject,
         "metric": metric.name,
