@@ -55,7 +55,7 @@ mod retry;
 pub mod tower;
 
 pub use call::{Call, ReplyFuture, Responder};
-pub use call_pool::{CallPool, Calls, ReturnToCaller, WeakCallPool, call_pool_builder};
+pub use call_pool::{CallPool, CallPoolBuilder, Calls, ReturnToCaller, WeakCallPool, call_pool_builder};
 pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkCallingUntil};
 pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};

@@ -202,7 +202,7 @@ pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, SmolRu
 /// # }
 /// ```
 #[cfg(feature = "call")]
-pub fn call_pool_for<C>(connector: C) -> PoolBuilder<C, SmolRuntime, driver::NoAddresses, call::Calls> {
+pub fn call_pool_for<C>(connector: C) -> call::CallPoolBuilder<C, SmolRuntime> {
     call::call_pool_builder(connector, SmolRuntime::new())
 }
 

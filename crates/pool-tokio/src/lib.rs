@@ -165,7 +165,7 @@ pub fn sink_pool_for<C>(connector: C) -> PoolBuilder<Wrapped<C, AsPlain>, TokioR
 /// # }
 /// ```
 #[cfg(feature = "call")]
-pub fn call_pool_for<C>(connector: C) -> PoolBuilder<C, TokioRuntime, driver::NoAddresses, call::Calls> {
+pub fn call_pool_for<C>(connector: C) -> call::CallPoolBuilder<C, TokioRuntime> {
     call::call_pool_builder(connector, TokioRuntime::new())
 }
 

@@ -8,6 +8,7 @@ use core::task::Poll;
 
 use futures_channel::oneshot;
 use futures_util::SinkExt;
+use pool_tokio::balance::RoundRobin;
 use pool_tokio::call::Call;
 use pool_tokio::connect::{AsPlain, Wrapped};
 use pool_tokio::{CallPool, Pipelined};
@@ -46,6 +47,7 @@ pub(crate) async fn pool(load: Load, counter: &Counter) {
     let pool = pool_tokio::call_pool_for(Wrapped::new(connector, AsPlain))
         .connect_to_fixed(0..CONNECTIONS)
         .queue_size(QUEUE)
+        .balancer(RoundRobin::new())
         .fail_fast_after(None)
         .suspect_after(None)
         .outcome_timeout(None);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pool_driver::{Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready, SharedError, Snapshot};
 
-pub use builder::{Calls, call_pool_builder};
+pub use builder::{CallPoolBuilder, Calls, call_pool_builder};
 pub(crate) use defaults::CallDefaults;
 pub use policy::ReturnToCaller;
 pub use weak::WeakCallPool;

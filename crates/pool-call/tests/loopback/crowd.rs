@@ -12,10 +12,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant as StdInstant};
 
 use fastrand::Rng;
-use pool_call::{CallError, CallPool, Calls, MaybeSentReason, NotSentReason};
+use pool_call::{CallError, CallPool, CallPoolBuilder, Calls, MaybeSentReason, NotSentReason};
 use pool_driver::{
-    AddressId, Backoff, Balance, Ended, FixedAddresses, Instant, NoAddresses, NoObserver, Outcome, PickArgs,
-    PoolBuilder, Ring, RoundRobin,
+    AddressId, Backoff, Balance, Ended, FixedAddresses, Instant, NoObserver, Outcome, PickArgs, PoolBuilder,
+    Ring, RoundRobin,
 };
 
 use super::frames::{Reply, Request};
@@ -88,7 +88,7 @@ impl Crowd {
     /// The settings of its pool.
     pub(crate) fn settings<C, R>(
         &self,
-        builder: PoolBuilder<C, R, NoAddresses, Calls>,
+        builder: CallPoolBuilder<C, R>,
     ) -> PoolBuilder<C, R, FixedAddresses<SocketAddr>, Calls, NoObserver, CountUnsent> {
         let mut backoff = Backoff::default();
         backoff.base = Duration::from_millis(1);

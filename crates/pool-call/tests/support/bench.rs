@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pool_call::{CallPool, Calls, Pipelined, call_pool_builder};
 use pool_conformance::simulated::{Clock, Executor, Spawned};
-use pool_driver::{Ended, FixedAddresses, PoolBuilder, Snapshot};
+use pool_driver::{Ended, FixedAddresses, PoolBuilder, RoundRobin, Snapshot};
 
 use super::talk::Talk;
 use super::{Answered, End, Peer, Reply, Request, Transport, request};
@@ -78,6 +78,8 @@ impl Bench {
         let (peers, clock) = (Peers::default(), Clock::default());
         peers.are_gone.set(!is_up);
         let settings = call_pool_builder(peers.connector(in_flight_max), clock.clone())
+            // So that it is known who gets a call.
+            .balancer(RoundRobin::new())
             .fail_fast_after(None)
             .suspect_after(None)
             .outcome_timeout(None)
