@@ -45,8 +45,9 @@ fn measure_choose(program: &Program, report: &mut Report, policy: &str, addresse
     let choices = report.effort(200_000, 50_000);
     let allocations = program.number(&format!("choose {policy} {addresses} {choices}"))? / f64::from(choices);
     if callgrind::is_installed() {
-        let value = program
-            .instructions([choices, 2 * choices], |choices| format!("choose {policy} {addresses} {choices}"))?;
+        let value = program.instructions([choices, 2 * choices], |choices| {
+            format!("choose {policy} {addresses} {choices}")
+        })?;
         report.add(Figure::new(case.clone(), SUBJECT, Metric::INSTRUCTIONS, value));
     }
     report.add(Figure::new(case, SUBJECT, Metric::ALLOCATIONS, allocations));
