@@ -75,9 +75,10 @@ pub use source_status::{SourceSnapshot, SourceState, TooManyAddresses};
 
 pub use pool_core::{
     AddressId, AddressSet, AddressSlots, AddressState, AddressStatus, Attributes, Availability, Backoff,
-    Balance, Config, ConfigError, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint, LastOutcome,
-    Member, Opening, Outcome, Pace, PickArgs, RestReason, RestStatus, Ring, RoundRobin, Silence, SlotEnd,
-    SlotId, SlotState, Verdict,
+    Balance, Config, ConfigError, ConsistentHash, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint,
+    LastOutcome, LeastLoaded, Member, Opening, Outcome, Pace, PeakEwma, PickArgs, Priorities, RestReason,
+    RestStatus, Ring, RoundRobin, Sharing, Silence, SlotEnd, SlotId, SlotState, TurnOrder, Verdict,
+    WeightedRoundRobin,
 };
 
 /// How connections are made, and what a connection is.
