@@ -79,15 +79,16 @@ pub use stable_hash::stable_hash;
 pub use pool_core::{
     AddressId, AddressSet, AddressSlots, AddressState, AddressStatus, Attributes, Availability, Backoff,
     Balance, Config, ConfigError, ConsistentHash, DrainReason, Endpoint, FailureKind, Instant, IntoEndpoint,
-    LastOutcome, LeastLoaded, Member, Opening, Outcome, Pace, PeakEwma, PickArgs, RestReason, RestStatus,
-    Ring, RoundRobin, Silence, SlotEnd, SlotId, SlotState, TurnOrder, Verdict, WeightedRoundRobin,
+    LastOutcome, LeastLoaded, Member, Opening, Outcome, Pace, PeakEwma, PickArgs, Priorities, RestReason,
+    RestStatus, Ring, RoundRobin, Sharing, Silence, SlotEnd, SlotId, SlotState, TurnOrder, Verdict,
+    WeightedRoundRobin,
 };
 
 /// Policies that pick an address for each item, and what a policy of your own needs.
 pub mod balance {
     pub use crate::{
         AddressId, Attributes, Balance, ConsistentHash, HashedAddresses, LeastLoaded, Member, PeakEwma,
-        PickArgs, Ring, RoundRobin, TurnOrder, WeightedRoundRobin, stable_hash,
+        PickArgs, Priorities, Ring, RoundRobin, Sharing, TurnOrder, WeightedRoundRobin, stable_hash,
     };
 }
 

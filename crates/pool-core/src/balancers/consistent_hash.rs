@@ -156,7 +156,11 @@ impl ConsistentHash {
 }
 
 impl Balance for ConsistentHash {
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is the half of a choice, and has two callers, of which one is rare"
+    )]
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
         let key = args.key.unwrap_or_else(|| ring.draw());
         let Some(circle) = self.circle(ring.priority()) else {

@@ -42,7 +42,11 @@ impl LeastLoaded {
 }
 
 impl Balance for LeastLoaded {
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is the half of a choice, and has two callers, of which one is rare"
+    )]
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
         let (one, other) = draw_two(*ring)?;
         // By cross-multiplication instead of two divisions.

@@ -144,6 +144,11 @@ impl PeakEwma {
 }
 
 impl Balance for PeakEwma {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is the half of a choice, and has two callers, of which one is rare"
+    )]
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId> {
         let (one, other) = draw_two(*ring)?;
         let score = u128::from(self.score(&one, now)) * u128::from(other.weight);

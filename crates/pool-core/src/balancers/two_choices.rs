@@ -17,8 +17,8 @@ pub(super) fn draw_two(ring: Ring<'_>) -> Option<(Member, Member)> {
     let first = ((drawn >> 32) * ready) >> 32;
     let second = ((drawn & u64::from(u32::MAX)) * (ready - 1)) >> 32;
     let second = second + u64::from(second >= first);
-    let member = |position: u64| ring.get(usize::try_from(position).ok()?);
-    member(first).zip(member(second))
+    let position = |drawn: u64| usize::try_from(drawn).unwrap_or(usize::MAX);
+    Some((ring.get(position(first))?, ring.get(position(second))?))
 }
 
 /// When addresses had their latest items, as numbers.
@@ -49,6 +49,7 @@ impl LatestTurns {
     /// Whether the latest turn of `one` is no later than that of `other`.
     #[inline]
     pub(super) fn is_older(&self, one: AddressId, other: AddressId) -> bool {
-        self.of.get(one.index()) <= self.of.get(other.index())
+        let latest = |address: AddressId| self.of.get(address.index()).copied().unwrap_or(0);
+        latest(one) <= latest(other)
     }
 }

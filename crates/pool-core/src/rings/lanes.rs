@@ -44,13 +44,13 @@ pub(super) struct Lanes {
 struct Entry {
     /// Of its head.
     deadline: u64,
+    weight: u32,
     lane: u32,
 }
 
 /// Addresses of equal weight.
 #[derive(Clone, Copy, Debug)]
 struct Lane {
-    weight: u32,
     /// Whose turn is the first among them.
     head: u32,
     /// Where it is in the heap.
@@ -148,22 +148,22 @@ impl Lanes {
     }
 
     fn add_lane(&mut self, weight: u32, deadline: u64) -> u32 {
-        let lane = Lane { weight, head: NONE, position: place(self.heap.len()) };
+        let lane = Lane { head: NONE, position: place(self.heap.len()) };
         let index = self.vacant.pop().unwrap_or_else(|| place(self.of.len()));
         match self.of.get_mut(index as usize) {
             Some(vacant) => *vacant = lane,
             None => self.of.push(lane),
         }
         self.by_weight.insert(weight, index);
-        self.heap.push(Entry { deadline, lane: index });
+        self.heap.push(Entry { deadline, weight, lane: index });
         index
     }
 
     /// Of two at the same time the heavier is first.
     #[inline]
-    fn is_first(&self, one: Entry, other: Entry) -> bool {
+    fn is_first(one: Entry, other: Entry) -> bool {
         if one.deadline == other.deadline {
-            return self.of[one.lane as usize].weight > self.of[other.lane as usize].weight;
+            return one.weight > other.weight;
         }
         is_before(one.deadline, other.deadline)
     }
@@ -177,7 +177,7 @@ impl Lanes {
         let entry = self.heap[position];
         while position > 0 {
             let above = (position - 1) / 2;
-            if !self.is_first(entry, self.heap[above]) {
+            if !Self::is_first(entry, self.heap[above]) {
                 break;
             }
             self.put(position, self.heap[above]);
@@ -187,21 +187,23 @@ impl Lanes {
         position
     }
 
+    #[inline]
     fn sift_down(&mut self, mut position: usize) {
-        let entry = self.heap[position];
+        let Some(&entry) = self.heap.get(position) else { return };
         let start = position;
         loop {
             let mut below = 2 * position + 1;
-            if below >= self.heap.len() {
+            let Some(&left) = self.heap.get(below) else { break };
+            let mut next = left;
+            if let Some(&right) = self.heap.get(below + 1)
+                && Self::is_first(right, left)
+            {
+                (below, next) = (below + 1, right);
+            }
+            if !Self::is_first(next, entry) {
                 break;
             }
-            if below + 1 < self.heap.len() && self.is_first(self.heap[below + 1], self.heap[below]) {
-                below += 1;
-            }
-            if !self.is_first(self.heap[below], entry) {
-                break;
-            }
-            self.put(position, self.heap[below]);
+            self.put(position, next);
             position = below;
         }
         if position != start {

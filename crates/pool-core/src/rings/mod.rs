@@ -45,7 +45,7 @@ pub(crate) struct Node {
     /// In the dense list; `NONE` while the address is not connected.
     position: u32,
     /// The ready slot whose turn it is; `NO_SLOT` while the address is not in the ring.
-    ready_slot: SlabKey,
+    pub(crate) ready_slot: SlabKey,
     pub(crate) priority: u16,
     pub(crate) standing: Standing,
 }

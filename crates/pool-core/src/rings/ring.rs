@@ -57,6 +57,14 @@ impl<'a> Ring<'a> {
         self.tier.priority
     }
 
+    /// The same by id, if that is one of these.
+    #[inline]
+    pub(crate) fn slot_of(self, id: AddressId) -> Option<SlabKey> {
+        let node = self.rings.nodes.get(id.0.index as usize)?;
+        let is_one = node.generation == id.0.generation && node.priority == self.tier.priority;
+        (is_one && node.position < self.tier.round.len).then_some(node.ready_slot)
+    }
+
     /// How many addresses are connected.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -71,6 +79,7 @@ impl<'a> Ring<'a> {
 
     /// How many of them can take an item now: those at the positions below this.
     #[must_use]
+    #[inline]
     pub fn ready_len(&self) -> usize {
         self.tier.round.len as usize
     }
@@ -79,12 +88,14 @@ impl<'a> Ring<'a> {
     /// [`ready_len`](Self::ready_len) can take an item now; beyond that there is no particular order.
     /// Positions change with every change of the ring.
     #[must_use]
+    #[inline]
     pub fn get(&self, position: usize) -> Option<Member> {
         self.tier.members.get(position).map(|&address| self.member(address))
     }
 
     /// An address, if it is one of these.
     #[must_use]
+    #[inline]
     pub fn find(&self, id: AddressId) -> Option<Member> {
         self.contains(id).then(|| self.member(id.0.index))
     }
@@ -125,10 +136,12 @@ impl<'a> Ring<'a> {
     /// It depends on the pool's seed and on how many items were sent. A policy that needs several numbers makes
     /// a [`Random`] of it.
     #[must_use]
+    #[inline]
     pub fn draw(&self) -> u64 {
         Random::nth(self.rings.seed, self.rings.sends)
     }
 
+    #[inline]
     pub(crate) fn contains(self, id: AddressId) -> bool {
         self.rings.nodes.get(id.0.index as usize).is_some_and(|node| {
             node.generation == id.0.generation && node.position != NONE && node.priority == self.tier.priority
@@ -143,10 +156,12 @@ impl<'a> Ring<'a> {
         self.rings.node(address).links.next
     }
 
+    #[inline]
     fn id(self, address: u32) -> AddressId {
         AddressId(SlabKey { index: address, generation: self.rings.node(address).generation })
     }
 
+    #[inline]
     fn member(self, address: u32) -> Member {
         let node = self.rings.node(address);
         Member {

@@ -83,16 +83,22 @@ impl Credit {
 }
 
 impl Rings {
+    /// Whether several priorities have a share of the items.
+    #[inline]
+    pub(crate) fn is_shared_out(&self) -> bool {
+        !self.shares.is_empty()
+    }
+
     /// The ring that the next item goes by.
     #[inline]
     pub(crate) fn next_ring(&self) -> Ring<'_> {
-        if self.shares.is_empty() { Ring::new(self, &self.active) } else { self.drawn_ring() }
+        if self.is_shared_out() { self.drawn_ring() } else { Ring::new(self, &self.active) }
     }
 
-    /// By shares: items are spread over priorities as evenly as can be, by multiples of the golden ratio. Where nobody can
+    /// The same where priorities have shares: items are spread over priorities as evenly as can be, by multiples of the golden ratio. Where nobody can
     /// take it there, another priority that has a share gets the item.
     #[cold]
-    fn drawn_ring(&self) -> Ring<'_> {
+    pub(crate) fn drawn_ring(&self) -> Ring<'_> {
         let spread = self.sends.wrapping_mul(GOLDEN_RATIO).wrapping_add(self.seed);
         let drawn = u32::try_from(((spread >> 32) * 100) >> 32).unwrap_or(0);
         let own = self.shares.iter().find(|(_, up_to)| drawn < *up_to).map(|(priority, _)| *priority);

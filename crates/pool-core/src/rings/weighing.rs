@@ -76,7 +76,16 @@ impl Rings {
         let has_started = tier.has_started;
         let lanes = &tier.round_of(place).lanes;
         let head = lanes.head(weight);
-        let deadline = if has_started { lanes.deadline(weight) } else { lanes.first_deadline(weight, seed) };
+        let mut deadline =
+            if has_started { lanes.deadline(weight) } else { lanes.first_deadline(weight, seed) };
+        // Before the first turn some may have come from other lanes, with deadlines of their own.
+        if head != NONE && !has_started {
+            let neighbour = if is_first { head } else { self.node(head).links.previous };
+            let bound = self.turn_deadlines.of(neighbour);
+            if is_before(deadline, bound) != is_first {
+                deadline = bound;
+            }
+        }
         self.turn_deadlines.set(address, deadline);
         self.nodes.join_ring(head, address);
         let round = self.tier_mut(priority).round_of(place);

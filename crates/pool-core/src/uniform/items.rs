@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::ids::SlotId;
 use crate::instant::Instant;
 use crate::links::ring;
+use crate::rings::Ring;
 use crate::slab::SlabKey;
 #[cfg(doc)]
 use crate::slot::SlotEvent;
@@ -50,16 +51,50 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         if let Some(only) = args.only {
             return self.select_only(only);
         }
-        let ring = self.rings.next_ring();
+        if self.balancer.turn_order() == TurnOrder::Unordered {
+            return self.select_unordered(self.rings.next_ring(), args, now);
+        }
+        if self.rings.is_shared_out() {
+            return self.select_by_share(*args, now);
+        }
+        self.select_by_turns(self.rings.active(), args, now)
+    }
+
+    /// The arguments come by value, so that the usual path needs no place for them.
+    #[cold]
+    #[inline(never)]
+    fn select_by_share(&self, args: PickArgs, now: Instant) -> Option<SlotId> {
+        self.select_by_turns(self.rings.drawn_ring(), &args, now)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "with the ring of the active priority a tenth less is to do")]
+    fn select_by_turns(&self, ring: Ring<'_>, args: &PickArgs, now: Instant) -> Option<SlotId> {
         // A policy is never asked where none can take an item.
         let first = ring.first()?;
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
-        let address = if picked == first || ring.contains(picked) { picked } else { first };
-        // One that is connected and not ready has none: the item waits.
-        let slot = ring.slot_in_turn(address.0.index)?;
-        let is_one =
-            self.balancer.turn_order() != TurnOrder::Unordered || self.config.connections_per_address == 1;
-        Some(SlotId(if is_one { slot } else { self.least_busy(slot) }))
+        // Who has a turn has a ready slot. One that is connected and not ready has none: the item waits.
+        let slot = if picked == first || !ring.contains(picked) {
+            self.rings.node(first.0.index).ready_slot
+        } else {
+            ring.slot_in_turn(picked.0.index)?
+        };
+        Some(SlotId(slot))
+    }
+
+    /// The same where whose turn it is doesn't matter.
+    #[inline]
+    fn select_unordered(&self, ring: Ring<'_>, args: &PickArgs, now: Instant) -> Option<SlotId> {
+        if ring.ready_len() == 0 {
+            return None;
+        }
+        let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
+        let slot = match ring.slot_of(picked) {
+            Some(slot) => slot,
+            None if ring.contains(picked) => return None,
+            None => ring.slot_in_turn(ring.first()?.0.index)?,
+        };
+        Some(SlotId(if self.config.connections_per_address == 1 { slot } else { self.least_busy(slot) }))
     }
 
     /// Of the ready connections of an address the one with the fewest items in flight, of equals that whose turn is longer
