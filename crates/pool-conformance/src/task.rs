@@ -9,6 +9,7 @@ use pool_driver::Runtime;
 
 use crate::fixture::{Fixture, ScenarioDriver};
 use crate::invariants::Invariants;
+use crate::nursery::RunNursery;
 use crate::world::Link;
 
 /// A future for an adapter to spawn: the driver of a pool, or a user of the pool.
@@ -21,6 +22,7 @@ pub struct Task<R: Runtime>(TaskKind<R>);
 enum TaskKind<R: Runtime> {
     Driver(Box<WatchedDriver<R>>),
     User(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Connections(RunNursery, Arc<Fixture>),
 }
 
 impl<R: Runtime> Task<R> {
@@ -37,6 +39,11 @@ impl<R: Runtime> Task<R> {
         })))
     }
 
+    /// The connections of a pool, beside its driver.
+    pub(crate) fn connections(connections: RunNursery, fixture: &Arc<Fixture>) -> Self {
+        Self(TaskKind::Connections(connections, Arc::clone(fixture)))
+    }
+
     pub(crate) fn user(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(TaskKind::User(Box::pin(future)))
     }
@@ -47,6 +54,7 @@ impl<R: Runtime> fmt::Debug for Task<R> {
         f.write_str(match self.0 {
             TaskKind::Driver(_) => "Task::Driver",
             TaskKind::User(_) => "Task::User",
+            TaskKind::Connections(..) => "Task::Connections",
         })
     }
 }
@@ -61,6 +69,12 @@ impl<R: Runtime> Future for Task<R> {
         match &mut self.0 {
             TaskKind::Driver(driver) => driver.poll(cx),
             TaskKind::User(user) => user.as_mut().poll(cx),
+            TaskKind::Connections(connections, fixture) => {
+                fixture.world.calls.start_poll();
+                let polled = Pin::new(connections).poll(cx);
+                fixture.script.wake();
+                polled
+            }
         }
     }
 }

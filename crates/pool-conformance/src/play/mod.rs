@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::adapter::Adapter;
 use crate::fixture::Fixture;
 use crate::invariants::Invariants;
+use crate::nursery::Nursery;
 use crate::observe::observe;
 use crate::observed_runtime::ObservedRuntime;
 use crate::script::{Observation, Script, Step, Value};
@@ -59,7 +60,12 @@ impl<A: Adapter + 'static> Player<A> {
     pub(crate) async fn play(mut self, script: Script, seed: u64) -> Result<(), Failure> {
         let driver_clock = &self.fixture.world.driver_clock;
         let runtime = ObservedRuntime::new(self.adapter.runtime(), A::TIME.speed(), driver_clock);
-        match self.fixture.build(runtime, &script, seed) {
+        let nursery = A::SPAWNS_CONNECTIONS.then(|| {
+            let (nursery, connections) = Nursery::new();
+            self.adapter.spawn(Task::connections(connections, &self.fixture));
+            nursery
+        });
+        match self.fixture.build(nursery, runtime, &script, seed) {
             Ok(driver) => self.adapter.spawn(Task::driver(driver, &self.fixture, &self.invariants)),
             Err(error) => {
                 if !script.expects_build_error() {

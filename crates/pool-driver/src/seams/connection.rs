@@ -126,10 +126,19 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         None
     }
 
-    /// The pool gives the connection up: it owed outcomes, or drained, for too long. One that reports outcomes
-    /// is then asked for its last events, as after an error, so that it can return what never left. After that
-    /// it is dropped.
+    /// The pool gives the connection up: it owed outcomes, or drained, for too long. It is then asked for its last
+    /// events, as after an error, so that it can return what never left. After that it is dropped.
     fn give_up(self: Pin<&mut Self>) {}
+
+    /// Ready when a connection that was [given up](Self::give_up) knows its last events. Until then its slot is not free,
+    /// and the waker is kept. Nothing bounds the wait. A connection needs it if a
+    /// part of it runs in another task.
+    ///
+    /// By default it is ready at once. A connection around another one passes it on.
+    fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 }
 
 /// What a connection has to tell.

@@ -46,6 +46,15 @@ pub(super) enum End {
     Failed(Failure),
 }
 
+/// What a slot is woken for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Dialling,
+    Connected,
+    /// It may know its last words by now.
+    GivenUp,
+}
+
 /// Whether a connection that was busy can take items now.
 #[derive(Clone, Copy)]
 pub(super) enum Readiness {
@@ -137,6 +146,7 @@ impl<P: Seams> Connections<P> {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             is_busy: true,
+            is_given_up: false,
             is_flushing: false,
             unflushed: 0,
         };
@@ -169,12 +179,17 @@ impl<P: Seams> Connections<P> {
         Some(sent)
     }
 
-    /// A slot was woken and is about to be polled. Returns its address and whether it dials, unless the wake-up
+    /// Whether a connection that was given up knows its last words.
+    pub(super) fn poll_given_up(&mut self, slot: SlotId) -> Poll<Result<(), Failure>> {
+        self.get_mut(slot).map_or(Poll::Ready(Ok(())), Occupant::poll_given_up)
+    }
+
+    /// A slot was woken and is about to be polled. Returns its address and what it is woken for, unless the wake-up
     /// came late.
-    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, bool)> {
+    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, Phase)> {
         let occupant = self.get(slot)?;
         occupant.signal.clear();
-        Some((occupant.address_id, occupant.is_dialling()))
+        Some((occupant.address_id, occupant.phase()))
     }
 
     /// Polls a slot that dials. Returns the dial's end.

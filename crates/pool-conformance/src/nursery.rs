@@ -1,0 +1,121 @@
+//! Tasks that run inside another future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
+use pool_driver::{BoxError, Spawn};
+
+/// An executor that lives in somebody else's task, on any runtime: for connections that have tasks of their own. Clones
+/// share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Nursery {
+    entrance: Arc<Entrance>,
+}
+
+/// Tells when the last handle is gone.
+#[derive(Debug)]
+struct Entrance(Arc<Mutex<Arrivals>>);
+
+#[derive(Default)]
+struct Arrivals {
+    tasks: Vec<ChildFuture>,
+    is_closed: bool,
+    waker: Option<Waker>,
+}
+
+type ChildFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs the tasks of a [`Nursery`], until all are over and no handle is left.
+#[must_use = "a future does nothing unless it is polled"]
+pub(crate) struct RunNursery {
+    arrivals: Arc<Mutex<Arrivals>>,
+    children: Vec<(ChildFuture, Arc<ChildWaker>)>,
+}
+
+#[derive(Debug)]
+struct ChildWaker {
+    is_woken: AtomicBool,
+    parent: Mutex<Waker>,
+}
+
+impl fmt::Debug for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrivals").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Nursery {
+    /// An executor, and the future that runs its tasks.
+    pub(crate) fn new() -> (Self, RunNursery) {
+        let arrivals = Arc::default();
+        let entrance = Arc::new(Entrance(Arc::clone(&arrivals)));
+        (Self { entrance }, RunNursery { arrivals, children: Vec::new() })
+    }
+}
+
+impl Entrance {
+    fn change(&self, change: impl FnOnce(&mut Arrivals)) {
+        let waker = {
+            let mut arrivals = self.0.lock();
+            change(&mut arrivals);
+            arrivals.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.change(|arrivals| arrivals.is_closed = true);
+    }
+}
+
+impl<R, F> Spawn<R, F> for Nursery
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
+        self.entrance.change(|arrivals| arrivals.tasks.push(Box::pin(future)));
+        Ok(())
+    }
+}
+
+impl Wake for ChildWaker {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
+        let parent = self.parent.lock().clone();
+        parent.wake();
+    }
+}
+
+impl Future for RunNursery {
+    type Output = ();
+
+    /// Polls each task that was woken, once.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let (tasks, is_closed) = {
+            let mut arrivals = this.arrivals.lock();
+            arrivals.waker = Some(cx.waker().clone());
+            (std::mem::take(&mut arrivals.tasks), arrivals.is_closed)
+        };
+        this.children.extend(tasks.into_iter().map(|task| {
+            let waker =
+                ChildWaker { is_woken: AtomicBool::new(true), parent: Mutex::new(cx.waker().clone()) };
+            (task, Arc::new(waker))
+        }));
+        this.children.retain_mut(|(task, waker)| {
+            waker.parent.lock().clone_from(cx.waker());
+            let is_woken = waker.is_woken.swap(false, Ordering::AcqRel);
+            let waker = Waker::from(Arc::clone(waker));
+            !is_woken || task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
+        });
+        if is_closed && this.children.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
