@@ -74,6 +74,10 @@ where
         self.project().connection.give_up();
     }
 
+    fn poll_handed_over(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().connection.poll_handed_over(cx)
+    }
+
     fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().connection.poll_given_up(cx)
     }

@@ -205,6 +205,13 @@ impl<P: Seams> Occupant<P> {
         }
     }
 
+    /// Whether a part of the connection that is polled here has items to hand over. One that panics will be found out
+    /// when it is polled for something else.
+    pub(super) fn hands_over(&mut self) -> bool {
+        let Some((connection, mut cx)) = self.connection() else { return false };
+        guard(|| connection.poll_handed_over(&mut cx)).is_ok_and(|polled| polled.is_pending())
+    }
+
     /// What it is woken for.
     pub(super) fn phase(&self) -> Phase {
         match self.stage {

@@ -2,14 +2,18 @@
 //!
 //! ```text
 //!   driver                     mailbox                     task, on any worker
-//!   SpawnedConnection ──── items, what is wished ───▶ ConnectionTask ─▶ the connection
-//!                     ◀─── events, items taken, end ──
+//!   SpawnedConnection ─── items, what is wished ───▶ ConnectionTask
+//!                     ◀── events, items, end ─────
+//!                          the connection ◀──────▶ for the time of a poll
 //! ```
 //!
 //! Each side works on queues of its own, and swaps them with those of the mailbox: one lock for a batch. The pool
 //! decides as ever: who gets an item, in which order, and when a connection is given up.
 
 mod connection;
+mod last_words;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod mailbox;
 mod task;
 
