@@ -182,11 +182,8 @@ impl<T, K: Connection<T>> Connection<T> for SpawnedConnection<T, K> {
     }
 
     fn poll_handed_over(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.items.is_empty() && self.inbox.returned.is_empty() {
-            self.mailbox.poll_arrival(cx.waker())
-        } else {
-            Poll::Pending
-        }
+        let is_all_put = self.items.is_empty() && self.inbox.returned.is_empty();
+        self.mailbox.poll_arrival(is_all_put, cx.waker())
     }
 
     fn give_up(mut self: Pin<&mut Self>) {

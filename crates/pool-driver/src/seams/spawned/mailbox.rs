@@ -178,10 +178,11 @@ impl<T, K> Mailbox<T, K> {
         })
     }
 
-    /// Ready when all items have arrived. Otherwise the waker is kept, also for that.
-    pub(super) fn poll_arrival(&self, waker: &Waker) -> Poll<()> {
+    /// Ready when all items have arrived, and no more are to be put in. Otherwise the waker is kept, also for that.
+    pub(super) fn poll_arrival(&self, is_all_put: bool, waker: &Waker) -> Poll<()> {
         self.watch(waker, |state| {
-            let has_arrived = state.items.is_empty() && state.in_hand == 0 && state.returned.is_empty();
+            let is_empty = state.items.is_empty() && state.in_hand == 0 && state.returned.is_empty();
+            let has_arrived = is_all_put && is_empty;
             state.wants_arrival = !has_arrived;
             if has_arrived { Poll::Ready(()) } else { Poll::Pending }
         })
