@@ -20,10 +20,18 @@ pub(crate) struct Nursery {
 #[derive(Debug)]
 struct Entrance(Arc<Mutex<Arrivals>>);
 
+/// Looks at the tasks of a [`Nursery`]. It is no handle.
+#[derive(Clone, Debug)]
+pub(crate) struct NurseryWatch(Arc<Mutex<Arrivals>>);
+
 #[derive(Default)]
 struct Arrivals {
     tasks: Vec<ChildFuture>,
     is_closed: bool,
+    /// In each round all tasks that were woken are polled.
+    rounds_begun: u64,
+    rounds_ended: u64,
+    is_over: bool,
     waker: Option<Waker>,
 }
 
@@ -54,6 +62,27 @@ impl Nursery {
         let arrivals = Arc::default();
         let entrance = Arc::new(Entrance(Arc::clone(&arrivals)));
         (Self { entrance }, RunNursery { arrivals, children: Vec::new() })
+    }
+
+    pub(crate) fn watch(&self) -> NurseryWatch {
+        NurseryWatch(Arc::clone(&self.entrance.0))
+    }
+}
+
+impl NurseryWatch {
+    /// Has another round begin. Returns the number of one that begins after this.
+    pub(crate) fn start_round(&self) -> u64 {
+        let (round, waker) = {
+            let mut arrivals = self.0.lock();
+            (arrivals.rounds_begun + 1, arrivals.waker.take())
+        };
+        waker.into_iter().for_each(Waker::wake);
+        round
+    }
+
+    pub(crate) fn has_ended(&self, round: u64) -> bool {
+        let arrivals = self.0.lock();
+        arrivals.is_over || arrivals.rounds_ended >= round
     }
 }
 
@@ -103,6 +132,7 @@ impl Future for RunNursery {
         let (tasks, is_closed) = {
             let mut arrivals = this.arrivals.lock();
             arrivals.waker = Some(cx.waker().clone());
+            arrivals.rounds_begun += 1;
             (std::mem::take(&mut arrivals.tasks), arrivals.is_closed)
         };
         this.children.extend(tasks.into_iter().map(|task| {
@@ -116,6 +146,12 @@ impl Future for RunNursery {
             let waker = Waker::from(Arc::clone(waker));
             !is_woken || task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
         });
-        if is_closed && this.children.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        let is_over = is_closed && this.children.is_empty();
+        {
+            let mut arrivals = this.arrivals.lock();
+            arrivals.rounds_ended = arrivals.rounds_begun;
+            arrivals.is_over = is_over;
+        }
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 }

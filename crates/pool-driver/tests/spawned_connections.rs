@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use futures_sink::Sink;
 use futures_util::FutureExt;
 use pool_core::Outcome;
-use pool_driver::{BoxError, Connection, ConnectionEvent, Pool, PoolBuilder, Spawn};
+use pool_driver::{BoxError, Connection, ConnectionEvent, Event, Pool, PoolBuilder, Spawn};
 use support::{
     A, B, Bench, Builder, Call, Clock, Executor, Fault, Feed, Link, Outside, SEED, Task, connect_once, millis,
     secs,
@@ -346,10 +346,12 @@ fn a_pool_whose_connections_sleep_is_not_polled_and_neither_are_their_tasks() {
 fn a_shutdown_waits_for_what_is_on_its_way_to_a_connection_that_has_turned_busy() {
     let mut pool = Spawning::up(Outside::new(), [A]);
     let link = pool.bench.world.link(A);
-    pool.queue(1..=4);
+    pool.hold(0);
+    pool.send(1..=4);
     // The driver doesn't know yet.
     link.change(|behaviour| behaviour.is_ready = false);
     let ended = pool.shut_down(30);
+    pool.release(0);
     assert!(link.is_open() && link.received().is_empty() && !ended.is_done());
     link.change(|behaviour| behaviour.is_ready = true);
     pool.run();
@@ -444,14 +446,23 @@ fn items_behind_a_goodbye_go_to_another_connection() {
 
 #[test]
 fn a_connection_that_closes_is_read_to_its_end_first() {
-    let mut pool = Spawning::up(Outside::new(), [A, B]);
+    let outside = Outside::new();
+    outside.world.behave(A, |behaviour| behaviour.keeps_items = true);
+    let mut pool = Spawning::up_with(outside, [A], |builder| builder.queue_size(1_000));
     let link = pool.bench.world.link(A);
-    for _ in 0..1_000 {
-        link.tell_unnoticed(ConnectionEvent::Progress);
+    pool.send(1..=600);
+    assert_eq!(link.received().len(), 600);
+    link.change(|behaviour| behaviour.keeps_items = false);
+    for _ in 0..600 {
+        link.tell_unnoticed(ConnectionEvent::Finished(Outcome::Success { latency: None }));
     }
-    pool.bench.feed.push_set([B]);
+    pool.bench.feed.push_set([]);
     pool.run();
-    assert_eq!((link.is_open(), link.untold()), (false, 0));
+    let taken_along = pool.bench.count_events(|event| match event {
+        Event::SlotEnded { in_flight, .. } => *in_flight > 0,
+        _ => false,
+    });
+    assert_eq!((link.is_open(), taken_along), (false, 0));
     pool.finish();
 }
 
