@@ -22,7 +22,7 @@ pub struct Task<R: Runtime>(TaskKind<R>);
 enum TaskKind<R: Runtime> {
     Driver(Box<WatchedDriver<R>>),
     User(Pin<Box<dyn Future<Output = ()> + Send>>),
-    Connections(RunNursery, Arc<Fixture>),
+    Connections(RunNursery, Arc<Fixture>, Arc<Invariants>),
 }
 
 impl<R: Runtime> Task<R> {
@@ -32,6 +32,7 @@ impl<R: Runtime> Task<R> {
         invariants: &Arc<Invariants>,
     ) -> Self {
         Self(TaskKind::Driver(Box::new(WatchedDriver {
+            spawns_connections: driver.spawns_connections(),
             driver: Some(driver),
             fixture: Arc::clone(fixture),
             invariants: Arc::clone(invariants),
@@ -40,8 +41,12 @@ impl<R: Runtime> Task<R> {
     }
 
     /// The connections of a pool, beside its driver.
-    pub(crate) fn connections(connections: RunNursery, fixture: &Arc<Fixture>) -> Self {
-        Self(TaskKind::Connections(connections, Arc::clone(fixture)))
+    pub(crate) fn connections(
+        connections: RunNursery,
+        fixture: &Arc<Fixture>,
+        invariants: &Arc<Invariants>,
+    ) -> Self {
+        Self(TaskKind::Connections(connections, Arc::clone(fixture), Arc::clone(invariants)))
     }
 
     pub(crate) fn user(future: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -69,9 +74,10 @@ impl<R: Runtime> Future for Task<R> {
         match &mut self.0 {
             TaskKind::Driver(driver) => driver.poll(cx),
             TaskKind::User(user) => user.as_mut().poll(cx),
-            TaskKind::Connections(connections, fixture) => {
+            TaskKind::Connections(connections, fixture, invariants) => {
                 fixture.world.calls.start_poll();
                 let polled = Pin::new(connections).poll(cx);
+                invariants.check_after_poll();
                 fixture.script.wake();
                 polled
             }
@@ -84,6 +90,7 @@ struct WatchedDriver<R: Runtime> {
     driver: Option<ScenarioDriver<R>>,
     fixture: Arc<Fixture>,
     invariants: Arc<Invariants>,
+    spawns_connections: bool,
     is_over: bool,
 }
 
@@ -108,7 +115,12 @@ impl<R: Runtime> WatchedDriver<R> {
             // A runtime that was held up may look at its timers before it looks at its sockets.
             world.servers.all_links().iter().for_each(Link::watch);
         }
-        self.invariants.check_after_poll();
+        if self.spawns_connections {
+            // They may be in the middle of a poll.
+            self.invariants.check();
+        } else {
+            self.invariants.check_after_poll();
+        }
         script.wake();
         if self.is_over { Poll::Ready(()) } else { Poll::Pending }
     }

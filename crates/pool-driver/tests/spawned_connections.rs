@@ -16,8 +16,8 @@ use futures_util::FutureExt;
 use pool_core::Outcome;
 use pool_driver::{BoxError, Connection, ConnectionEvent, Event, Pool, PoolBuilder, Spawn};
 use support::{
-    A, B, Bench, Builder, Call, Clock, Executor, Fault, Feed, Link, Outside, SEED, Task, connect_once, millis,
-    secs,
+    A, B, Bench, Builder, Call, Clock, Executor, Fault, Feed, Link, Outside, SEED, Task, connect_once,
+    millis, secs,
 };
 
 type Spawned = Pin<Box<dyn Future<Output = ()>>>;
@@ -523,8 +523,14 @@ fn f1_an_executor_that_loses_tasks_or_panics_costs_the_connection() {
     fn last_error<E>(executor: E) -> String
     where
         Builder: Sized,
-        E: Spawn<Clock, pool_driver::ConnectionTask<support::Item, pool_conformance::world::ScriptedConnection, Clock>>
-            + Clone
+        E: Spawn<
+                Clock,
+                pool_driver::ConnectionTask<
+                    support::Item,
+                    pool_conformance::world::ScriptedConnection,
+                    Clock,
+                >,
+            > + Clone
             + 'static,
     {
         let outside = Outside::new();

@@ -66,7 +66,7 @@ impl<A: Adapter + 'static> Player<A> {
         let nursery = A::SPAWNS_CONNECTIONS.then(|| {
             let (nursery, connections) = Nursery::new();
             self.nursery = Some(nursery.watch());
-            self.adapter.spawn(Task::connections(connections, &self.fixture));
+            self.adapter.spawn(Task::connections(connections, &self.fixture, &self.invariants));
             nursery
         });
         match self.fixture.build(nursery, runtime, &script, seed) {

@@ -521,8 +521,9 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
         if let Poll::Ready(ended) = self.poll_progress(cx) {
             return Poll::Ready(Err(Refused { reason: RefusedReason::Closed(ended.reason) }));
         }
-        let is_flushed =
-            self.held.is_empty() && self.connections.is_all_flushed() && self.connections.is_all_handed_over();
+        let is_flushed = self.held.is_empty()
+            && self.connections.is_all_flushed()
+            && self.connections.is_all_handed_over();
         if is_flushed { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 

@@ -117,7 +117,7 @@ where
             let (executor, runtime) = this.spawner.take().expect("a dial is not polled after its end");
             let (connection, task) = SpawnedConnection::split(connection, runtime);
             *this.spawned = Some(connection);
-            executor.spawn("connection", task)?;
+            executor.spawn("pool connection", task)?;
         }
         match this.spawned.take() {
             Some(connection) if connection.poll_up(cx).is_pending() => {
