@@ -261,7 +261,10 @@ fn loom_what_a_connection_returns_that_is_given_up_goes_before_what_it_did_not_t
 
 #[test]
 fn loom_a_close_sends_or_returns_all_that_was_on_the_way() {
-    loom::model(|| {
+    // All orders take a quarter of a minute. A fault that needs more than three preemptions would be a rare one.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
         let (mut owner, task, record) = pair(2);
         let running = run(task);
         owner.send([1, 2, 3]);
