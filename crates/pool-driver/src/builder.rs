@@ -243,16 +243,23 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
     /// The driver goes on to dial, and to decide: who gets an item, how many at a time, in which order, who is given up.
     /// What a connection does with its items, its codec above all, happens in its task. Worth it where that is much: on
     /// two threads, calls that cost 5 µs each in the codec are twice as many a second from 64 callers on. Codecs that cost
-    /// next to nothing gain little, and few callers of servers that answer at once lose by it: an item changes threads twice.
+    /// next to nothing gain little, and few callers of servers that answer at once lose by it: an item changes threads
+    /// twice. On one thread it only costs.
     ///
     /// All promises stay, and this is different:
     ///
-    /// - The driver hands over a batch by what the task has said last. The connection is asked again before each item, and
-    ///   what it doesn't take goes back to the head of the queue. When a driver is dropped, what is on its way counts as
-    ///   sent.
-    /// - A flush hands over, and the task flushes: [`Multiplexer`]'s `poll_flush` doesn't wait for it. Closing does.
-    /// - A connection that is given up is there until its task has told its last events, beside the one that replaces it. A
-    ///   task that doesn't get its turns delays that, and the end of the pool.
+    /// - The driver hands over a batch by what the task has said last. The connection is asked again before each item. What
+    ///   it doesn't take goes back to the head of the queue, with all that is on its way behind it. Until then it counts as
+    ///   sent, and so it does when the driver is dropped.
+    /// - A connection that drains returns at once what its task has not fetched. A shutdown waits until everything has
+    ///   arrived, and without time it doesn't: then that is undelivered.
+    /// - A flush hands over, and the task flushes. [`Multiplexer`]'s `poll_flush` waits until connections have their items.
+    ///   Closing waits for their flushes.
+    /// - A task that gets no turns for a long time looks like a peer that says nothing, and counts as one. Its connection is
+    ///   read once more before it is given up. No end waits for such a task longer than the drain timeout.
+    ///
+    /// A connection is polled by one side at a time: by its task, and by the driver when it gives it up or drops it, unless
+    /// the task is being polled at that moment. Each has a waker of its own.
     ///
     /// On Tokio connections and items have to be `Send`; [`spawn_connections_on`](Self::spawn_connections_on) takes other
     /// executors. A dial whose task can't be spawned fails.

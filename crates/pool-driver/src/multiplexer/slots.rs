@@ -243,8 +243,7 @@ impl<P: Seams> Multiplexer<P> {
 
     fn read_last_words(&mut self, slot: SlotId) {
         let in_flight = self.core.slot(slot).map_or(0, |status| status.in_flight as usize);
-        let (mut unsent, mut left) =
-            (Vec::new(), in_flight.saturating_mul(3).saturating_add(LAST_EVENTS_MAX));
+        let (mut unsent, mut left) = (Vec::new(), in_flight.saturating_mul(4).max(LAST_EVENTS_MAX));
         // Whatever it says of itself, the end comes; it only must not say so for ever.
         for _ in 0..OTHER_LAST_EVENTS_MAX {
             match self.read(slot, &mut left, &mut unsent) {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use crate::seams::connection::{Connection, ConnectionEvent};
 
-/// So many events are read that are not about items which it owes, whatever it goes on telling.
-const OTHER_LAST_EVENTS_MAX: u64 = 1024;
+/// So many events are read at least, whatever it goes on telling, besides items that come back.
+const LAST_EVENTS_MAX: u64 = 1 << 15;
 
 /// Reads what a connection has to tell before it is dropped. It owes `owed` items, if it tells what becomes of them. So
 /// it can't return more, and each may be answered, abandoned and then finished.
@@ -18,7 +18,7 @@ pub(super) fn read_last_words<T, K: Connection<T>>(
     cx: &mut Context<'_>,
 ) {
     let owed = if K::REPORTS_OUTCOMES { owed } else { 0 };
-    let (mut items_left, mut others_left) = (owed, owed * 3 + OTHER_LAST_EVENTS_MAX);
+    let (mut items_left, mut others_left) = (owed, (owed * 3).max(LAST_EVENTS_MAX));
     while others_left > 0 {
         let event = match connection.as_mut().poll_event(cx) {
             Poll::Ready(Ok(ConnectionEvent::Closed) | Err(_)) | Poll::Pending => return,

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Each side works on queues of its own, and swaps them with those of the mailbox: one lock for a batch. The pool
-//! decides as ever: who gets an item, in which order, and when a connection is given up.
+//! decides as ever: who gets an item, in which order, and when a connection is given up. The connection lies in the
+//! mailbox while its task is not polled, so its owner has it at once when it gives it up.
 
 mod connection;
 mod last_words;
