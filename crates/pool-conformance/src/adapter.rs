@@ -50,6 +50,11 @@ pub trait Adapter: Sized {
     /// How its time passes.
     const TIME: Time = Time::Real;
 
+    /// Whether the connections of pools have a task of their own, beside the driver's:
+    /// [`spawn_connections`](pool_driver::PoolBuilder::spawn_connections). Some scenarios are left out then: they count as
+    /// arrived what is on its way to a connection, which may come back.
+    const SPAWNS_CONNECTIONS: bool = false;
+
     /// Makes an executor for one scenario, or a handle to one that lives for ever. It takes all its chance
     /// from the seed.
     fn start(seed: u64) -> Self;

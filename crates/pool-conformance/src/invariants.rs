@@ -51,12 +51,12 @@ impl Invariants {
         self.state.lock().broken.is_some()
     }
 
-    /// Checks what holds when the driver returns, and all the others.
+    /// Checks what holds when the driver returns, or the task of the connections, and all the others.
     pub(crate) fn check_after_poll(&self) {
         let neglected = self.fixture.world.servers.neglected_link();
         self.record(neglected.map(|link| {
             let (unflushed, address) = (link.unflushed(), link.address());
-            format!("the driver sleeps, and {unflushed} items at {address} were not flushed")
+            format!("the task that polls them sleeps, and {unflushed} items at {address} were not flushed")
         }));
         self.check();
     }

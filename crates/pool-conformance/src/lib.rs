@@ -28,6 +28,7 @@ mod adapter;
 mod clock;
 mod fixture;
 mod invariants;
+mod nursery;
 mod observe;
 mod observed_runtime;
 mod play;

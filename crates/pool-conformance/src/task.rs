@@ -9,6 +9,7 @@ use pool_driver::Runtime;
 
 use crate::fixture::{Fixture, ScenarioDriver};
 use crate::invariants::Invariants;
+use crate::nursery::RunNursery;
 use crate::world::Link;
 
 /// A future for an adapter to spawn: the driver of a pool, or a user of the pool.
@@ -21,6 +22,7 @@ pub struct Task<R: Runtime>(TaskKind<R>);
 enum TaskKind<R: Runtime> {
     Driver(Box<WatchedDriver<R>>),
     User(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Connections(RunNursery, Arc<Fixture>, Arc<Invariants>),
 }
 
 impl<R: Runtime> Task<R> {
@@ -30,11 +32,21 @@ impl<R: Runtime> Task<R> {
         invariants: &Arc<Invariants>,
     ) -> Self {
         Self(TaskKind::Driver(Box::new(WatchedDriver {
+            spawns_connections: driver.spawns_connections(),
             driver: Some(driver),
             fixture: Arc::clone(fixture),
             invariants: Arc::clone(invariants),
             is_over: false,
         })))
+    }
+
+    /// The connections of a pool, beside its driver.
+    pub(crate) fn connections(
+        connections: RunNursery,
+        fixture: &Arc<Fixture>,
+        invariants: &Arc<Invariants>,
+    ) -> Self {
+        Self(TaskKind::Connections(connections, Arc::clone(fixture), Arc::clone(invariants)))
     }
 
     pub(crate) fn user(future: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -47,6 +59,7 @@ impl<R: Runtime> fmt::Debug for Task<R> {
         f.write_str(match self.0 {
             TaskKind::Driver(_) => "Task::Driver",
             TaskKind::User(_) => "Task::User",
+            TaskKind::Connections(..) => "Task::Connections",
         })
     }
 }
@@ -61,6 +74,13 @@ impl<R: Runtime> Future for Task<R> {
         match &mut self.0 {
             TaskKind::Driver(driver) => driver.poll(cx),
             TaskKind::User(user) => user.as_mut().poll(cx),
+            TaskKind::Connections(connections, fixture, invariants) => {
+                fixture.world.calls.start_poll();
+                let polled = Pin::new(connections).poll(cx);
+                invariants.check_after_poll();
+                fixture.script.wake();
+                polled
+            }
         }
     }
 }
@@ -70,6 +90,7 @@ struct WatchedDriver<R: Runtime> {
     driver: Option<ScenarioDriver<R>>,
     fixture: Arc<Fixture>,
     invariants: Arc<Invariants>,
+    spawns_connections: bool,
     is_over: bool,
 }
 
@@ -94,7 +115,12 @@ impl<R: Runtime> WatchedDriver<R> {
             // A runtime that was held up may look at its timers before it looks at its sockets.
             world.servers.all_links().iter().for_each(Link::watch);
         }
-        self.invariants.check_after_poll();
+        if self.spawns_connections {
+            // They may be in the middle of a poll.
+            self.invariants.check();
+        } else {
+            self.invariants.check_after_poll();
+        }
         script.wake();
         if self.is_over { Poll::Ready(()) } else { Poll::Pending }
     }

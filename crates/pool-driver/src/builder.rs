@@ -27,6 +27,7 @@ use crate::seams::observer::{NoObserver, Observer};
 use crate::seams::plain::AsPlain;
 use crate::seams::runtime::Runtime;
 use crate::seams::spawn::{Ambient, Local, Spawn};
+use crate::seams::spawned::SpawnedConnector;
 use crate::seams::wrap::Wrapped;
 use crate::wake_list::WakeUp;
 
@@ -254,6 +255,86 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
             addresses: self.addresses,
             frontend: self.frontend,
             observer: self.observer,
+            untyped: self.untyped,
+        }
+    }
+
+    /// Has each connection run in a task of its own, where the driver runs: on all cores of a runtime of several threads.
+    ///
+    /// The driver goes on to dial, and to decide: who gets an item, how many at a time, in which order, who is given up.
+    /// What a connection does with its items, its codec above all, happens in its task. Worth it where that is much: on
+    /// two threads, calls that cost 5 µs each in the codec are twice as many a second from 64 callers on. Codecs that cost
+    /// next to nothing gain little, and few callers of servers that answer at once lose by it: an item changes threads
+    /// twice. On one thread it only costs.
+    ///
+    /// All promises stay, and this is different:
+    ///
+    /// - The driver hands over a batch by what the task has said last. The connection is asked again before each item. What
+    ///   it doesn't take goes back to the head of the queue, with all that is on its way behind it. Until then it counts as
+    ///   sent, and so it does when the driver is dropped.
+    /// - A connection that drains returns at once what its task has not fetched. A shutdown waits until everything has
+    ///   arrived, and without time it doesn't: then that is undelivered.
+    /// - A flush hands over, and the task flushes. [`Multiplexer`]'s `poll_flush` waits until connections have their items.
+    ///   Closing waits for their flushes.
+    /// - A task that gets no turns for a long time looks like a peer that says nothing, and counts as one. Its connection is
+    ///   read once more before it is given up. No end waits for such a task longer than the drain timeout.
+    ///
+    /// A connection is polled by one side at a time: by its task, and by the driver when it gives it up or drops it, unless
+    /// the task is being polled at that moment. Each has a waker of its own.
+    ///
+    /// On Tokio connections and items have to be `Send`; [`spawn_connections_on`](Self::spawn_connections_on) takes other
+    /// executors. A dial whose task can't be spawned fails.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// use futures_util::sink::drain;
+    /// use pool_driver::{BoxError, PoolBuilder, Spawn};
+    /// # use pool_conformance::simulated::Clock as MyRuntime;
+    ///
+    /// /// A thread for each connection, which polls it without a pause.
+    /// #[derive(Clone)]
+    /// struct BusyThreads;
+    ///
+    /// impl<F: Future<Output: Send> + Send + Unpin + 'static> Spawn<MyRuntime, F> for BusyThreads {
+    ///     fn spawn(self, _: &str, mut future: F) -> Result<(), BoxError> {
+    ///         use futures_util::FutureExt;
+    ///         std::thread::spawn(move || while (&mut future).now_or_never().is_none() {});
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let connect = async |_port: u16| Ok::<_, Infallible>(drain());
+    /// let (pool, driver) = PoolBuilder::plain(connect, MyRuntime::default())
+    ///     .spawn_connections_on(BusyThreads) // in pools of a runtime crate: `.spawn_connections()`
+    ///     .connect_to_fixed([7000, 7001])
+    ///     .build::<String>()?;
+    /// # drop((pool, driver));
+    /// # Ok::<(), pool_driver::BuildError>(())
+    /// ```
+    pub fn spawn_connections<T>(self) -> PoolBuilder<SpawnedConnector<C, Ambient, R, T>, R, S, F, O, B>
+    where
+        R: Clone,
+    {
+        self.spawn_connections_on(Ambient)
+    }
+
+    /// As [`spawn_connections`](Self::spawn_connections), on an executor of your choice: [`Local`] for connections that are
+    /// not `Send`, which only separates their turns from the driver's, or the one that is given to
+    /// [`spawn_on`](Self::spawn_on), if it can be cloned and kept: `Handle` of Tokio, `Arc<Executor>` of smol.
+    pub fn spawn_connections_on<E, T>(
+        self,
+        executor: E,
+    ) -> PoolBuilder<SpawnedConnector<C, E, R, T>, R, S, F, O, B>
+    where
+        R: Clone,
+    {
+        PoolBuilder {
+            connector: SpawnedConnector::new(self.connector, executor, self.runtime.clone()),
+            runtime: self.runtime,
+            addresses: self.addresses,
+            frontend: self.frontend,
+            observer: self.observer,
+            balancer: self.balancer,
             untyped: self.untyped,
         }
     }

@@ -294,6 +294,19 @@ impl fmt::Display for OutcomeTimedOut {
 
 impl Error for OutcomeTimedOut {}
 
+/// Why an address has lost a connection that ran in a task of its own: the executor has dropped the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionTaskDropped;
+
+impl fmt::Display for ConnectionTaskDropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task of the connection was dropped")
+    }
+}
+
+impl Error for ConnectionTaskDropped {}
+
 /// Why an address has lost a connection in good order: its peer closed it. No failure, unless it came too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -38,8 +38,9 @@ pub use builder::{BuildError, NoAddresses, PoolBuilder};
 pub use config::PoolConfig;
 pub use driver::Driver;
 pub use error::{
-    BoxError, ConnectionClosed, Counts, DialTimedOut, DrainCutOff, EndReason, Ended, OutcomeTimedOut,
-    ReadyError, Refused, RefusedReason, SendError, SharedError, SleepError, UndeliveredReason,
+    BoxError, ConnectionClosed, ConnectionTaskDropped, Counts, DialTimedOut, DrainCutOff, EndReason, Ended,
+    OutcomeTimedOut, ReadyError, Refused, RefusedReason, SendError, SharedError, SleepError,
+    UndeliveredReason,
 };
 pub use frontend::{Frontend, Items};
 pub use multiplexer::Multiplexer;
@@ -68,6 +69,7 @@ pub use seams::read_driven::{AsReadDriven, ReadDriven, read_driven};
 pub use seams::reads::Reads;
 pub use seams::runtime::{Runtime, Timer};
 pub use seams::spawn::{Ambient, Local, Spawn};
+pub use seams::spawned::{ConnectionTask, SpawnedConnection, SpawnedConnector, SpawnedDial};
 #[cfg(feature = "tcp")]
 pub use seams::tcp_options::TcpOptions;
 pub use seams::wrap::{Wrap, Wrapped, WrappedDial};
@@ -99,17 +101,18 @@ pub mod connect {
     #[cfg(feature = "codec")]
     pub use crate::{AsFramed, CountedReads, buffered_bytes, counted, framed};
     pub use crate::{
-        AsPlain, AsReadDriven, Connect, Connection, ConnectionEvent, DialContext, FailureKind, MapItems,
-        Outcome, Plain, ReadDriven, Reads, Verdict, Wrap, Wrapped, WrappedDial, map_items, read_driven,
+        AsPlain, AsReadDriven, Connect, Connection, ConnectionEvent, ConnectionTask, DialContext,
+        FailureKind, MapItems, Outcome, Plain, ReadDriven, Reads, SpawnedConnection, SpawnedConnector,
+        SpawnedDial, Verdict, Wrap, Wrapped, WrappedDial, map_items, read_driven,
     };
 }
 
 /// What can go wrong, and why things end.
 pub mod errors {
     pub use crate::{
-        BoxError, BuildError, ConfigError, ConnectionClosed, DialTimedOut, DrainCutOff, EndReason, Ended,
-        GetError, GetErrorReason, OutcomeTimedOut, Panicked, ReadyError, Refused, RefusedReason, SendError,
-        SharedError, SleepError, TooManyAddresses, UndeliveredReason,
+        BoxError, BuildError, ConfigError, ConnectionClosed, ConnectionTaskDropped, DialTimedOut,
+        DrainCutOff, EndReason, Ended, GetError, GetErrorReason, OutcomeTimedOut, Panicked, ReadyError,
+        Refused, RefusedReason, SendError, SharedError, SleepError, TooManyAddresses, UndeliveredReason,
     };
 }
 

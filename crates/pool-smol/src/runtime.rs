@@ -1,7 +1,8 @@
 //! smol's timer and ways to spawn.
 
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
@@ -85,6 +86,26 @@ where
     fn spawn(self, _: &str, future: F) -> Result<(), BoxError> {
         self.spawn(future).detach();
         Ok(())
+    }
+}
+
+/// For what is spawned later, as connections are.
+impl<'a, F> Spawn<SmolRuntime, F> for Arc<Executor<'a>>
+where
+    F: Future<Output: Send> + Send + 'a,
+{
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        Spawn::<SmolRuntime, F>::spawn(&*self, name, future)
+    }
+}
+
+/// For what is spawned later, as connections are.
+impl<'a, F> Spawn<SmolRuntime, F> for Rc<LocalExecutor<'a>>
+where
+    F: Future + 'a,
+{
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        Spawn::<SmolRuntime, F>::spawn(&*self, name, future)
     }
 }
 

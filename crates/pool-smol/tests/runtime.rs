@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::sink::{Drain, drain, unfold};
@@ -129,4 +130,51 @@ fn the_end_of_the_executor_gives_queued_items_back_and_wakes_everybody() {
         assert!(executor.try_tick(), "the driver is there to be polled");
         pool
     });
+}
+
+#[test]
+fn connections_have_tasks_of_their_own_on_the_global_executor_or_on_one_that_is_named() {
+    let connect = |_: u16| async { Ok::<_, String>(drain::<u32>()) };
+    let builder = || sink_pool_for(connect).connect_to_fixed([1, 2]);
+    let executor = Arc::new(Executor::new());
+    block_on(executor.run(async {
+        let here = builder().spawn_connections().spawn::<u32>();
+        let there = builder().spawn_connections_on(Arc::clone(&executor)).spawn::<u32>();
+        for pool in [here, there] {
+            let pool = pool.expect("there is an executor");
+            for item in 0..1_000 {
+                pool.send(item).await.expect("the pool lives");
+            }
+            let ended = pool.shutdown(LATE).await;
+            assert_eq!((ended.counts.sent, ended.counts.undelivered), (1_000, 0));
+        }
+    }));
+}
+
+#[test]
+fn connections_that_are_not_send_have_tasks_of_their_own_on_an_executor_of_the_thread() {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let connect = {
+        let seen = Rc::clone(&seen);
+        move |_: u16| {
+            let seen = Rc::clone(&seen);
+            async move {
+                let sink = unfold(seen, |seen, item: u32| async move {
+                    seen.borrow_mut().push(item);
+                    Ok::<_, String>(seen)
+                });
+                Ok::<_, String>(Box::pin(sink))
+            }
+        }
+    };
+    let executor = Rc::new(LocalExecutor::new());
+    block_on(executor.run(async {
+        let builder = sink_pool_for(connect).connect_to_fixed([1]).spawn_connections_on(Rc::clone(&executor));
+        let pool = builder.spawn_on::<u32>(&*executor).expect("it is there");
+        for item in 0..100 {
+            pool.send(item).await.expect("the pool lives");
+        }
+        assert_eq!(pool.shutdown(LATE).await.counts.sent, 100);
+    }));
+    assert_eq!(*seen.borrow(), (0..100).collect::<Vec<_>>());
 }

@@ -100,6 +100,16 @@ where
     }
 }
 
+/// For what is spawned later, as connections are.
+impl<F> Spawn<TokioRuntime, F> for Handle
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn spawn(self, name: &str, future: F) -> Result<(), BoxError> {
+        spawn(name, future, &self)
+    }
+}
+
 /// Panics, as Tokio does, when the caller doesn't run in a [`LocalSet`].
 impl<F> Spawn<TokioRuntime, F> for Local
 where

@@ -74,6 +74,38 @@ mod on_several_threads {
     conformance!(MultiThread);
 }
 
+/// Drivers and connections run at the same time. What both do in any order is played on the simulated runtime.
+mod on_several_threads_with_connections_in_tasks_of_their_own {
+    use super::*;
+
+    struct Spawning(Runtime);
+
+    impl Adapter for Spawning {
+        type Runtime = TokioRuntime;
+        const NAME: &'static str = "tokio-spawned-connections";
+        const SPAWNS_CONNECTIONS: bool = true;
+
+        fn start(_: u64) -> Self {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build();
+            Self(runtime.expect("the system has threads"))
+        }
+
+        fn runtime(&self) -> TokioRuntime {
+            TokioRuntime::new()
+        }
+
+        fn spawn(&self, task: Task<TokioRuntime>) {
+            Spawn::<TokioRuntime, _>::spawn(self.0.handle(), "script", task).expect("the runtime is there");
+        }
+
+        fn run(&self, script: impl Future<Output = ()> + 'static) {
+            self.0.block_on(script);
+        }
+    }
+
+    conformance!(Spawning);
+}
+
 mod on_a_local_set {
     use super::*;
 

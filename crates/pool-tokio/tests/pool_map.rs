@@ -138,3 +138,27 @@ async fn on_a_local_set_neither_items_nor_what_the_creator_holds_need_be_send() 
         .await;
     assert_eq!(made.get(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pools_that_make_room_lose_nothing_on_its_way_to_connections_in_tasks_of_their_own() {
+    let creator = |name: &u16| {
+        sink_pool_for(|_: u16| async { Ok::<_, String>(drain::<u32>()) })
+            .spawn_connections()
+            .connect_to_fixed([*name])
+            .spawn()
+    };
+    let pools = pool_map(creator).names_max(2).idle_timeout(None).spawn().expect("sense");
+    let callers = (0..CALLERS).map(|caller| {
+        let pools = pools.clone();
+        tokio::spawn(async move {
+            for round in 0..20 {
+                let name = u16::try_from((caller + round) % 7).expect("a small number");
+                // A pool that closes just now refuses: then there is another.
+                while pools.get(&name).await.expect("it is made").send(1).await.is_err() {}
+            }
+        })
+    });
+    join_all(callers).await.into_iter().for_each(|caller| caller.expect("no panic"));
+    let ended = pools.shutdown(Duration::from_secs(60)).await;
+    assert_eq!((ended.counts.sent, ended.counts.undelivered), (CALLERS as u64 * 20, 0));
+}

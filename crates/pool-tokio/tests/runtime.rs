@@ -240,3 +240,44 @@ fn f5_hostile_values_are_refused_with_the_name_of_the_field() {
     assert_eq!(refused(|pool| pool.outcome_timeout(second)), "outcome_timeout", "sinks report none");
     assert_eq!(refused(|pool| pool.lazy().idle_timeout(second)), "nothing");
 }
+
+fn worker_threads(threads: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("threads can be made")
+}
+
+#[test]
+fn connections_have_tasks_of_their_own_where_the_driver_runs_or_on_a_runtime_that_is_named() {
+    let (workers, others) = (worker_threads(2), worker_threads(1));
+    let connect = |_: u16| async { Ok::<_, String>(drain::<u32>()) };
+    let builder = || sink_pool_for(connect).connect_to_fixed([1, 2]);
+    workers.block_on(async {
+        let here = builder().spawn_connections().spawn::<u32>();
+        let there = builder().spawn_connections_on(others.handle().clone()).spawn::<u32>();
+        for pool in [here, there] {
+            let pool = pool.expect("there is a runtime");
+            for item in 0..1_000 {
+                pool.send(item).await.expect("the pool lives");
+            }
+            let ended = pool.shutdown(Duration::from_secs(30)).await;
+            assert_eq!((ended.counts.sent, ended.counts.undelivered), (1_000, 0));
+        }
+    });
+}
+
+#[test]
+fn connections_whose_runtime_is_gone_have_failed_and_keep_no_pool_from_its_end() {
+    let (workers, others) = (worker_threads(1), worker_threads(1));
+    let connect = |_: u16| async { Ok::<_, String>(drain::<u32>()) };
+    let builder = sink_pool_for(connect).connect_to_fixed([1]);
+    let builder = builder.spawn_connections_on(others.handle().clone());
+    workers.block_on(async {
+        let pool = builder.spawn::<u32>().expect("there is a runtime");
+        pool.ready(1).await.expect("its connection comes up");
+        others.shutdown_background();
+        while pool.last_error().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let ended = pool.shutdown(Duration::ZERO).await;
+        assert_eq!(ended.reason, EndReason::Shutdown);
+    });
+}

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::adapter::Adapter;
 use crate::fixture::Fixture;
 use crate::invariants::Invariants;
+use crate::nursery::{Nursery, NurseryWatch};
 use crate::observe::observe;
 use crate::observed_runtime::ObservedRuntime;
 use crate::script::{Observation, Script, Step, Value};
@@ -38,6 +39,8 @@ pub(crate) struct Player<A: Adapter> {
     waiting: Waiting,
     users: PoolUsers<A>,
     checks: Checks,
+    /// Of the connections, if they have tasks of their own.
+    nursery: Option<NurseryWatch>,
 }
 
 impl<A: Adapter + 'static> Player<A> {
@@ -52,6 +55,7 @@ impl<A: Adapter + 'static> Player<A> {
             checks: Checks::new(fixture, &invariants, &waiting, A::TIME),
             invariants,
             waiting,
+            nursery: None,
         }
     }
 
@@ -59,7 +63,13 @@ impl<A: Adapter + 'static> Player<A> {
     pub(crate) async fn play(mut self, script: Script, seed: u64) -> Result<(), Failure> {
         let driver_clock = &self.fixture.world.driver_clock;
         let runtime = ObservedRuntime::new(self.adapter.runtime(), A::TIME.speed(), driver_clock);
-        match self.fixture.build(runtime, &script, seed) {
+        let nursery = A::SPAWNS_CONNECTIONS.then(|| {
+            let (nursery, connections) = Nursery::new();
+            self.nursery = Some(nursery.watch());
+            self.adapter.spawn(Task::connections(connections, &self.fixture, &self.invariants));
+            nursery
+        });
+        match self.fixture.build(nursery, runtime, &script, seed) {
             Ok(driver) => self.adapter.spawn(Task::driver(driver, &self.fixture, &self.invariants)),
             Err(error) => {
                 if !script.expects_build_error() {
@@ -116,12 +126,25 @@ impl<A: Adapter + 'static> Player<A> {
     async fn end(mut self) -> Result<(), Failure> {
         "the end".clone_into(&mut self.fixture.progress.lock());
         if self.fixture.ended().is_none() {
+            self.let_connections_run().await;
             self.fixture.driver.condemn();
         }
         self.users.drop_handles();
         let seen_at_end = self.check_end().await;
         self.check_invariants()?;
         seen_at_end
+    }
+
+    /// What is on its way to a connection when its driver is dropped counts as sent, and nobody has got it.
+    async fn let_connections_run(&self) {
+        if let Some(nursery) = &self.nursery {
+            {
+                let _turn = self.fixture.driver.between_polls();
+                self.fixture.driver.hold();
+            }
+            let round = nursery.start_round();
+            self.waiting.until(|_| nursery.has_ended(round)).await;
+        }
     }
 
     /// What is expected at the end of every scenario.

@@ -306,6 +306,9 @@ impl<P: Seams> Multiplexer<P> {
     /// Tells the core how many items wait, and then of a close, if there is one: the other way round it would
     /// not know that something is left to deliver.
     pub(crate) fn set_demand(&mut self, waiting: usize) {
+        // What is on its way to a connection may come back, and then somebody has to be there for it.
+        let is_coming = self.end_reason().is_some() && !self.connections.has_handed_over();
+        let waiting = waiting.max(usize::from(is_coming));
         self.step(|this| {
             this.core.set_demand(waiting, this.now);
             if let Some(deadline) = this.closing.take_deadline() {
@@ -518,7 +521,9 @@ impl<P: Seams> Sink<P::Item> for Multiplexer<P> {
         if let Poll::Ready(ended) = self.poll_progress(cx) {
             return Poll::Ready(Err(Refused { reason: RefusedReason::Closed(ended.reason) }));
         }
-        let is_flushed = self.held.is_empty() && self.connections.is_all_flushed();
+        let is_flushed = self.held.is_empty()
+            && self.connections.is_all_flushed()
+            && self.connections.is_all_handed_over();
         if is_flushed { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 

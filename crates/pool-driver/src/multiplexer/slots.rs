@@ -1,12 +1,13 @@
 //! From a woken slot to the core: what dials and connections did is told, in order.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use pool_core::{FailureKind, Handled, Outcome, SlotEvent, SlotId};
 
 use super::Multiplexer;
-use super::connections::{Advanced, End, Failure};
+use super::connections::{Advanced, End, Failure, Phase};
 use crate::error::{EndReason, SharedError};
 use crate::panic::{Panicked, discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
@@ -22,9 +23,11 @@ const OTHER_LAST_EVENTS_MAX: usize = 64;
 impl<P: Seams> Multiplexer<P> {
     /// Polls a slot whose waker has fired.
     pub(super) fn poll_slot(&mut self, slot: SlotId) {
-        let Some((address, is_dialling)) = self.connections.start_poll(slot) else { return };
-        if is_dialling {
-            self.poll_dial(slot);
+        let Some((address, phase)) = self.connections.start_poll(slot) else { return };
+        match phase {
+            Phase::Connected => {}
+            Phase::Dialling => self.poll_dial(slot),
+            Phase::GivenUp => return self.poll_given_up(slot),
         }
         if self.read_events(slot) {
             let Advanced { readiness, end } = self.connections.advance(slot, self.now);
@@ -223,22 +226,38 @@ impl<P: Seams> Multiplexer<P> {
         self.core.handle_slot(slot, event, self.now);
     }
 
-    /// The core drops the slot. What a connection that reports outcomes still has to tell counts.
+    /// The core drops the slot. What a connection still has to tell counts.
     pub(super) fn give_up(&mut self, slot: SlotId) {
-        if self.connections.give_up(slot, self.now) {
-            let (mut unsent, mut left) = (Vec::new(), LAST_EVENTS_MAX);
-            // Whatever it says of itself, the end comes; it only must not say so for ever.
-            for _ in 0..OTHER_LAST_EVENTS_MAX {
-                match self.read(slot, &mut left, &mut unsent) {
-                    Some(Ok(ConnectionEvent::GoingAway)) => {}
-                    last => {
-                        discard(last);
-                        break;
-                    }
+        if self.connections.give_up(slot, self.now) { self.poll_given_up(slot) } else { self.drop_slot(slot) }
+    }
+
+    /// A connection that was given up may know its last words. It is dropped then.
+    fn poll_given_up(&mut self, slot: SlotId) {
+        match self.connections.poll_given_up(slot) {
+            Poll::Pending => return,
+            Poll::Ready(Ok(())) => self.read_last_words(slot),
+            Poll::Ready(Err(failure)) => discard(failure),
+        }
+        self.drop_slot(slot);
+    }
+
+    fn read_last_words(&mut self, slot: SlotId) {
+        let in_flight = self.core.slot(slot).map_or(0, |status| status.in_flight as usize);
+        let (mut unsent, mut left) = (Vec::new(), in_flight.saturating_mul(4).max(LAST_EVENTS_MAX));
+        // Whatever it says of itself, the end comes; it only must not say so for ever.
+        for _ in 0..OTHER_LAST_EVENTS_MAX {
+            match self.read(slot, &mut left, &mut unsent) {
+                Some(Ok(ConnectionEvent::GoingAway)) => {}
+                last => {
+                    discard(last);
+                    break;
                 }
             }
-            self.held.return_items(unsent);
         }
+        self.held.return_items(unsent);
+    }
+
+    fn drop_slot(&mut self, slot: SlotId) {
         self.evict(slot);
         self.core.handle_slot(slot, SlotEvent::Dropped, self.now);
     }

@@ -126,10 +126,29 @@ pub trait Connection<T>: Sink<T, Error: Into<BoxError>> {
         None
     }
 
-    /// The pool gives the connection up: it owed outcomes, or drained, for too long. One that reports outcomes
-    /// is then asked for its last events, as after an error, so that it can return what never left. After that
-    /// it is dropped.
+    /// The pool gives the connection up: it owed outcomes, or drained, for too long. It is then asked for its last
+    /// events, as after an error, so that it can return what never left. After that it is dropped.
     fn give_up(self: Pin<&mut Self>) {}
+
+    /// Ready when all items that it was sent have left its own hands: they are on the connection proper, or have come
+    /// back. Until then the waker is kept. A pool that closes asks before it has its connections drained, for what comes
+    /// back later is no longer sent. A connection needs it if a part of it runs in another task.
+    ///
+    /// By default it is ready at once. A connection around another one passes it on.
+    fn poll_handed_over(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
+    /// Ready when a connection that was [given up](Self::give_up) knows its last events. Until then its slot is not free,
+    /// and the waker is kept. Nothing bounds the wait, so it must be short: for a call that is under way in another thread,
+    /// say.
+    ///
+    /// By default it is ready at once. A connection around another one passes it on.
+    fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 }
 
 /// What a connection has to tell.
@@ -196,6 +215,11 @@ pub enum ConnectionEvent<T> {
 }
 
 impl<T> ConnectionEvent<T> {
+    /// Whether nothing is owed of an item any more.
+    pub(crate) fn ends_item(&self) -> bool {
+        matches!(self, Self::Finished(_) | Self::Failed { .. } | Self::Unsent(_))
+    }
+
     /// The same event of a connection of other items: what came back unsent goes through `f`.
     ///
     /// ```

@@ -73,6 +73,14 @@ where
     fn give_up(self: Pin<&mut Self>) {
         self.project().connection.give_up();
     }
+
+    fn poll_handed_over(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().connection.poll_handed_over(cx)
+    }
+
+    fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().connection.poll_given_up(cx)
+    }
 }
 
 impl<T, U, C, F, G> Sink<T> for MapItems<C, F, G>

@@ -16,6 +16,7 @@ pub(crate) mod read_driven;
 pub(crate) mod reads;
 pub(crate) mod runtime;
 pub(crate) mod spawn;
+pub(crate) mod spawned;
 #[cfg(feature = "tcp")]
 pub(crate) mod tcp_options;
 pub(crate) mod wrap;

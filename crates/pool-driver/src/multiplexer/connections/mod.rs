@@ -31,6 +31,8 @@ pub(super) struct Connections<P: Seams> {
     slots: Vec<Option<Occupant<P>>>,
     /// Connections that took items since they were last flushed.
     dirty: Vec<SlotId>,
+    /// Connections that may still hand over items, once that has been asked for.
+    handing_over: Option<Vec<SlotId>>,
     wakes: Arc<WakeList>,
 }
 
@@ -44,6 +46,15 @@ pub(super) enum Failure {
 pub(super) enum End {
     Closed,
     Failed(Failure),
+}
+
+/// What a slot is woken for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Dialling,
+    Connected,
+    /// It may know its last words by now.
+    GivenUp,
 }
 
 /// Whether a connection that was busy can take items now.
@@ -103,7 +114,7 @@ impl From<Readiness> for SlotEvent {
 
 impl<P: Seams> Connections<P> {
     pub(super) fn new(connector: P::Connect, wakes: Arc<WakeList>) -> Self {
-        Self { connector, slots: Vec::new(), dirty: Vec::new(), wakes }
+        Self { connector, slots: Vec::new(), dirty: Vec::new(), handing_over: None, wakes }
     }
 
     /// The occupant of a slot, if it is still the one that is meant.
@@ -137,6 +148,7 @@ impl<P: Seams> Connections<P> {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             is_busy: true,
+            is_given_up: false,
             is_flushing: false,
             unflushed: 0,
         };
@@ -169,12 +181,17 @@ impl<P: Seams> Connections<P> {
         Some(sent)
     }
 
-    /// A slot was woken and is about to be polled. Returns its address and whether it dials, unless the wake-up
+    /// Whether a connection that was given up knows its last words.
+    pub(super) fn poll_given_up(&mut self, slot: SlotId) -> Poll<Result<(), Failure>> {
+        self.get_mut(slot).map_or(Poll::Ready(Ok(())), Occupant::poll_given_up)
+    }
+
+    /// A slot was woken and is about to be polled. Returns its address and what it is woken for, unless the wake-up
     /// came late.
-    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, bool)> {
+    pub(super) fn start_poll(&mut self, slot: SlotId) -> Option<(AddressId, Phase)> {
         let occupant = self.get(slot)?;
         occupant.signal.clear();
-        Some((occupant.address_id, occupant.is_dialling()))
+        Some((occupant.address_id, occupant.phase()))
     }
 
     /// Polls a slot that dials. Returns the dial's end.
@@ -254,6 +271,33 @@ impl<P: Seams> Connections<P> {
         let occupant = self.get_mut(slot)?;
         let sent = SentCount { address: occupant.address_id, items: std::mem::take(&mut occupant.unflushed) };
         Some((sent, occupant.flush(now)))
+    }
+
+    /// Whether all items have left the hands of those parts of connections that are polled here. Asked again and again
+    /// while the pool closes: then it looks only at those that have had some, and at those that took items since.
+    pub(super) fn has_handed_over(&mut self) -> bool {
+        let mut asked = match self.handing_over.take() {
+            Some(mut asked) => {
+                asked.extend(&self.dirty);
+                asked
+            }
+            None => self.ids(),
+        };
+        asked.sort_unstable();
+        asked.dedup();
+        let handing_over: Vec<_> = asked.into_iter().filter(|slot| self.hands_over(*slot)).collect();
+        let has_handed_over = handing_over.is_empty();
+        self.handing_over = Some(handing_over);
+        has_handed_over
+    }
+
+    /// As [`has_handed_over`](Self::has_handed_over), for a pool that may go on: asks them in turn.
+    pub(super) fn is_all_handed_over(&mut self) -> bool {
+        self.ids().into_iter().all(|slot| !self.hands_over(slot))
+    }
+
+    fn hands_over(&mut self, slot: SlotId) -> bool {
+        self.get_mut(slot).is_some_and(Occupant::hands_over)
     }
 
     /// Whether all that was sent has been flushed.

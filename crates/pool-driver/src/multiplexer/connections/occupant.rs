@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use futures_sink::Sink;
 use pool_core::{AddressId, Instant, Outcome, SlotId};
 
-use super::{Advanced, End, Failure, Readiness};
+use super::{Advanced, End, Failure, Phase, Readiness};
 use crate::error::BoxError;
 use crate::panic::{discard, guard};
 use crate::seams::connection::{Connection, ConnectionEvent};
@@ -24,6 +24,8 @@ pub(in crate::multiplexer) struct Occupant<P: Seams> {
     pub(super) waker: Waker,
     /// The core has it as busy.
     pub(super) is_busy: bool,
+    /// The pool has given it up, and waits for its last events.
+    pub(super) is_given_up: bool,
     /// A flush has begun and is not complete.
     pub(super) is_flushing: bool,
     /// Items sent to it since it was last flushed. If there are any, it is on the dirty list.
@@ -182,18 +184,41 @@ impl<P: Seams> Occupant<P> {
         Self { stage, ..self }
     }
 
-    /// The pool gives the connection up. Returns whether it may have last words.
+    /// The pool gives the connection up. Returns whether it may have last words: a dial has none, and neither has a
+    /// connection that panics.
     pub(super) fn give_up(&mut self, now: Instant) -> bool {
         let Some((mut connection, _)) = self.connection() else { return false };
         let tell = || {
             connection.as_mut().set_now(now);
             connection.give_up();
         };
-        ConnectionOf::<P>::REPORTS_OUTCOMES && guard(tell).is_ok()
+        self.is_given_up = guard(tell).is_ok();
+        self.is_given_up
     }
 
-    pub(super) fn is_dialling(&self) -> bool {
-        matches!(self.stage, Stage::Dialling(_))
+    /// Whether a connection that was given up knows its last words.
+    pub(super) fn poll_given_up(&mut self) -> Poll<Result<(), Failure>> {
+        let Some((connection, mut cx)) = self.connection() else { return Poll::Ready(Ok(())) };
+        match guard(|| connection.poll_given_up(&mut cx)) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic.into())),
+        }
+    }
+
+    /// Whether a part of the connection that is polled here has items to hand over. One that panics will be found out
+    /// when it is polled for something else.
+    pub(super) fn hands_over(&mut self) -> bool {
+        let Some((connection, mut cx)) = self.connection() else { return false };
+        guard(|| connection.poll_handed_over(&mut cx)).is_ok_and(|polled| polled.is_pending())
+    }
+
+    /// What it is woken for.
+    pub(super) fn phase(&self) -> Phase {
+        match self.stage {
+            Stage::Dialling(_) => Phase::Dialling,
+            _ if self.is_given_up => Phase::GivenUp,
+            Stage::Open(_) | Stage::Draining(_) => Phase::Connected,
+        }
     }
 
     pub(super) fn is_draining(&self) -> bool {
