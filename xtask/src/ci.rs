@@ -8,7 +8,7 @@ use crate::command::{command, output, target_dir};
 use crate::steps::{Steps, Verdict};
 use crate::{bench, conformance, etcd, msrv, no_std, simulate, tidy};
 
-const EXAMPLES: [&str; 12] = [
+const EXAMPLES: [&str; 13] = [
     "quickstart",
     "quickstart_smol",
     "event_loop",
@@ -20,6 +20,7 @@ const EXAMPLES: [&str; 12] = [
     "http1",
     "http2",
     "poolmap",
+    "slow_server",
     "postgres",
 ];
 
