@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -31,26 +31,30 @@ struct Tasks {
 
 /// Which tasks get no turns, by the order in which they were spawned.
 #[derive(Clone, Default)]
-struct Turns(Rc<Cell<usize>>, Rc<std::cell::RefCell<(BTreeSet<usize>, HashMap<usize, Waker>)>>);
+struct Turns {
+    spawned: Rc<Cell<usize>>,
+    held: Rc<RefCell<BTreeSet<usize>>>,
+    waiting: Rc<RefCell<HashMap<usize, Waker>>>,
+}
 
 impl Turns {
     fn hold(&self, task: usize) {
-        self.1.borrow_mut().0.insert(task);
+        self.held.borrow_mut().insert(task);
     }
 
     fn release(&self, task: usize) {
-        self.1.borrow_mut().0.remove(&task);
-        let waker = self.1.borrow_mut().1.remove(&task);
+        self.held.borrow_mut().remove(&task);
+        let waker = self.waiting.borrow_mut().remove(&task);
         waker.into_iter().for_each(Waker::wake);
     }
 
     /// The future, if it has its turns.
     fn share<F: Future<Output = ()> + 'static>(&self, future: F) -> Spawned {
-        let (turns, task) = (self.clone(), self.0.replace(self.0.get() + 1));
+        let (turns, task) = (self.clone(), self.spawned.replace(self.spawned.get() + 1));
         let mut future = Box::pin(future);
         Box::pin(std::future::poll_fn(move |cx| {
-            if turns.1.borrow().0.contains(&task) {
-                turns.1.borrow_mut().1.insert(task, cx.waker().clone());
+            if turns.held.borrow().contains(&task) {
+                turns.waiting.borrow_mut().insert(task, cx.waker().clone());
                 return Poll::Pending;
             }
             future.as_mut().poll(cx)
@@ -522,7 +526,6 @@ impl<F> Spawn<Clock, F> for Panicking {
 fn f1_an_executor_that_loses_tasks_or_panics_costs_the_connection() {
     fn last_error<E>(executor: E) -> String
     where
-        Builder: Sized,
         E: Spawn<
                 Clock,
                 pool_driver::ConnectionTask<

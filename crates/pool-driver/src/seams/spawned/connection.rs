@@ -128,13 +128,12 @@ impl<T, K: Connection<T>> SpawnedConnection<T, K> {
     }
 
     fn next_event(&mut self) -> Option<ConnectionEvent<T>> {
-        let event = match self.inbox.events.pop_front() {
-            Some(event) => event,
-            None => {
-                let item = self.inbox.returned.pop_front()?;
-                self.pauses = self.inbox.returned.is_empty() && self.inbox.end.is_none();
-                ConnectionEvent::Unsent(item)
-            }
+        let event = if let Some(event) = self.inbox.events.pop_front() {
+            event
+        } else {
+            let item = self.inbox.returned.pop_front()?;
+            self.pauses = self.inbox.returned.is_empty() && self.inbox.end.is_none();
+            ConnectionEvent::Unsent(item)
         };
         // One that tells too many outcomes gets no more room by that.
         self.owed = self.owed.saturating_sub(u64::from(event.ends_item()));

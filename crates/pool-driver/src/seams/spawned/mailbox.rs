@@ -30,6 +30,7 @@ pub(super) struct Mailbox<T, K> {
     state: Mutex<State<T, K>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct State<T, K> {
     connection: Option<Pin<Box<K>>>,
     wish: Wish,

@@ -23,6 +23,7 @@ const EVENTS_PER_POLL_MAX: usize = 256;
 /// pool has lost interest. It is `Send` if connection and items are, and `Unpin` always. Dropping it earlier breaks its
 /// connection.
 #[must_use = "a connection does nothing unless its task is polled"]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct ConnectionTask<T, K, R> {
     mailbox: Arc<Mailbox<T, K>>,
     runtime: R,
