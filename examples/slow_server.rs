@@ -4,9 +4,10 @@
 //! Look at the share that the third server gets: by turns it gets a third of the calls whatever becomes of them; by load
 //! or latency it gets less from the first call that is late.
 
+use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -61,14 +62,14 @@ async fn row<B: Balance + Send + 'static>(name: &str, policy: B) -> Result<Strin
         let before = servers[2].asked();
         let in_time = calls_in_time(&pool).await;
         let share = servers[2].asked() - before;
-        let percent = |calls: u64| calls as f64 / f64::from(CALLS_PER_PHASE) * 100.0;
-        row += &format!("{:9.1} %,{:4.0} %", percent(in_time), percent(share));
+        let percent = |calls: u32| f64::from(calls) / f64::from(CALLS_PER_PHASE) * 100.0;
+        write!(row, "{:9.1} %,{:4.0} %", percent(in_time), percent(share))?;
     }
     Ok(row)
 }
 
 /// Makes the calls of a phase, at a steady rate. Returns how many are answered in time.
-async fn calls_in_time(pool: &CallPool<String, String>) -> u64 {
+async fn calls_in_time(pool: &CallPool<String, String>) -> u32 {
     let mut pace = interval(BETWEEN_CALLS);
     let mut calls = Vec::new();
     for number in 0..CALLS_PER_PHASE {
@@ -79,7 +80,7 @@ async fn calls_in_time(pool: &CallPool<String, String>) -> u64 {
         }));
     }
     let in_time = join_all(calls).await;
-    in_time.into_iter().filter(|answered| matches!(answered, Ok(true))).count() as u64
+    in_time.into_iter().map(|answered| u32::from(matches!(answered, Ok(true)))).sum()
 }
 
 /// Answers each line with itself, in order, some time after it has come.
@@ -90,14 +91,14 @@ struct Server {
 
 struct State {
     latency_nanos: AtomicU64,
-    asked: AtomicU64,
+    asked: AtomicU32,
 }
 
 impl Server {
     async fn start() -> Result<Self, BoxError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (address, latency) = (listener.local_addr()?, PHASES[0].1);
-        let state = State { latency_nanos: nanos(latency).into(), asked: AtomicU64::new(0) };
+        let state = State { latency_nanos: nanos(latency).into(), asked: AtomicU32::new(0) };
         let state = Arc::new(state);
         tokio::spawn({
             let state = Arc::clone(&state);
@@ -114,7 +115,7 @@ impl Server {
         self.state.latency_nanos.store(nanos(latency), Ordering::Relaxed);
     }
 
-    fn asked(&self) -> u64 {
+    fn asked(&self) -> u32 {
         self.state.asked.load(Ordering::Relaxed)
     }
 }

@@ -132,7 +132,7 @@ impl<P: Balance> Bench<P> {
 }
 
 #[test]
-fn b1_shares_follow_weights_whoever_is_busy_meanwhile() {
+fn b1_shares_follow_weights_also_if_some_are_busy_meanwhile() {
     let mut bench = up(WeightedRoundRobin::new(), weighted([(A, 1), (B, 2), (C, 5), (D, 0)]), 3);
     bench.busy(bench.slot_of(C));
     let shares = bench.shares(3_000);

@@ -141,7 +141,7 @@ impl Rings {
         let items_per_turn = self.turns.length();
         let now = self.tier_mut(priority).round_of(place).lanes.now();
         let mut head = self.tier_mut(priority).round_of(place).lanes.head(weight);
-        // The next in the lane that those who join are compared with; `NONE` at its end.
+        // The member of the lane that one that joins is compared with next; `NONE` at its end.
         let mut next = head;
         for &Reweighed { address, wait, .. } in joining {
             let deadline = now.wrapping_add(wait);
