@@ -9,6 +9,7 @@ use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use pool_tests::{Gate, all_up, assert_lost};
 use pool_tokio::CallError;
+use pool_tokio::balance::RoundRobin;
 use tokio::task::JoinHandle;
 
 use crate::example::http_server::HttpServer;
@@ -33,11 +34,12 @@ where
     servers.try_into().ok().expect("there are as many")
 }
 
-/// A pool that is connected.
+/// A pool that is connected. Addresses have turns, so it is known who gets a call.
 pub(crate) async fn pool_of(servers: &[HttpServer], connections: u32) -> HttpPool {
     let pool = pool_tokio::call_pool_for(connect)
         .connect_to_fixed(servers.iter().map(HttpServer::address))
         .connections_per_address(connections)
+        .balancer(RoundRobin::new())
         .spawn()
         .expect("the settings make sense");
     all_up(&pool, servers.len() * connections as usize).await;
