@@ -78,7 +78,10 @@ fn b5_an_address_that_is_not_in_the_set_is_known_for_it() {
     assert_eq!(bench.only(id), None);
     bench.set([A, B]);
     assert!(bench.uniform.is_in_set(bench.id(A)));
-    assert!(!bench.uniform.is_in_set(AddressId::from_bits(u64::MAX - 1)), "nobody is called that");
+    let nobody = AddressId::from_bits(u64::MAX - 1);
+    assert!(!bench.uniform.is_in_set(nobody), "nobody is called that");
+    assert_eq!(bench.only(nobody), None);
+    assert_eq!(bench.only(AddressId::from_bits(7)), None);
 }
 
 #[test]

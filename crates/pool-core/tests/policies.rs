@@ -536,6 +536,19 @@ fn b1_an_address_that_nothing_is_known_of_is_probed_by_one_item_at_a_time() {
 }
 
 #[test]
+fn b1_an_address_with_a_long_item_in_flight_gets_others_after_a_pause() {
+    let mut bench = up(PeakEwma::new(), [A, B], 1);
+    for address in [A, B] {
+        bench.sent(bench.slot_of(address));
+        bench.finish(address, done_after(millis(1)));
+    }
+    bench.sent(bench.slot_of(B));
+    bench.advance(secs(300));
+    let shares = bench.shares(100);
+    assert!(shares.get(&B).is_some_and(|share| *share > 30), "{shares:?}");
+}
+
+#[test]
 fn b1_latencies_are_weighed_by_weight() {
     let mut bench = up(PeakEwma::new(), weighted([(A, 1), (B, 4)]), 1);
     for address in [A, B] {
@@ -604,7 +617,7 @@ fn latencies_of_nothing_and_of_years_and_a_clock_that_jumps_are_taken_as_they_ar
     assert_eq!(cost(&bench), Duration::from_nanos(u64::MAX));
     bench.oversleep(secs(24 * 3600));
     bench.connect_all();
-    assert_eq!(cost(&bench), Duration::ZERO, "nothing is known of it any more");
+    assert_eq!(cost(&bench), Duration::from_nanos(1), "as good as nothing, and not unknown");
     bench.select().expect("both are ready");
 }
 

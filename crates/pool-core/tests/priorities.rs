@@ -55,6 +55,19 @@ impl<P: Balance> Bench<P> {
 }
 
 #[test]
+fn b4_a_priority_without_a_percent_of_its_addresses_gets_nothing_while_another_can_take_all() {
+    let mut bench = Bench::balanced(ruled(Priorities::spilling()), RoundRobin::new(), 1);
+    let endpoint = |number: u32| {
+        pool_core::Endpoint::new(number).with_priority(u16::try_from(number / 1000).expect("few"))
+    };
+    bench.set((0..2000).map(endpoint).collect::<AddressSet<u32>>());
+    bench.connect_all();
+    bench.lose(1..1000);
+    let shares = bench.shares(1000);
+    assert_eq!(shares.get(&0), None, "1 of 1,000 addresses is 0 %, and the others have all");
+}
+
+#[test]
 fn b4_items_spill_by_the_arithmetic_of_envoy() {
     for (healthy, best) in [(100, 100), (72, 100), (71, 99), (50, 70), (25, 35), (0, 0)] {
         let mut bench = hundreds(RoundRobin::new(), Priorities::spilling(), 2);

@@ -201,7 +201,7 @@ impl Link {
     /// The oldest items in flight have this outcome.
     pub fn finish(&self, count: usize, outcome: Outcome) {
         for _ in 0..count {
-            drop(self.with(|state| state.items.pop_oldest()));
+            drop(self.with(|state| state.items.finish_oldest()));
             self.push(Incoming::Event(ConnectionEvent::Finished(outcome)));
         }
     }
@@ -378,6 +378,12 @@ impl Incoming {
 impl LinkItems {
     fn pop_oldest(&mut self) -> Option<SentItem> {
         self.in_flight.pop_front().or_else(|| self.unflushed.pop_front())
+    }
+
+    /// The oldest item has ended, so it has arrived, though its connection may be just about to flush it.
+    fn finish_oldest(&mut self) -> Option<SentItem> {
+        let oldest = self.in_flight.pop_front();
+        oldest.or_else(|| self.unflushed.pop_front().inspect(|sent| self.received.push(sent.item.id)))
     }
 
     /// The replies to the oldest items that have none begin to come. Returns when these were sent.

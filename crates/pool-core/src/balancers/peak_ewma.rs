@@ -110,7 +110,8 @@ impl PeakEwma {
     #[inline]
     fn cost_nanos(&self, address: AddressId, now: Instant) -> u64 {
         let cost = self.costs.get(address.index()).copied().unwrap_or(Cost::UNKNOWN);
-        self.decay.of(cost.nanos, now.as_nanos().saturating_sub(cost.at.as_nanos()))
+        // What is known never fades to what is not: an address with a long item in flight would get nothing more.
+        self.decay.of(cost.nanos, now.as_nanos().saturating_sub(cost.at.as_nanos())).max(cost.nanos.min(1))
     }
 
     #[inline]

@@ -166,11 +166,12 @@ impl Rings {
                 up_to += share;
                 self.shares.push((*priority, up_to));
             }
-            if self.shares.len() == 1 {
-                self.shares.clear();
-            }
         }
         self.choose_active();
+        // What has all is mostly the active one. It is not where the best has less than one percent of its addresses.
+        if matches!(*self.shares, [(priority, _)] if priority == self.active.priority) {
+            self.shares.clear();
+        }
         due
     }
 }

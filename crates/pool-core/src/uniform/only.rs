@@ -50,6 +50,6 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let is_allowed = self.is_in_set(id)
             && self.rings.node(index).standing.takes_only()
             && self.allowance(index) != Allowance::Nothing;
-        self.rings.ready_slot(index).filter(|_| is_allowed).map(SlotId)
+        if is_allowed { self.rings.ready_slot(index).map(SlotId) } else { None }
     }
 }

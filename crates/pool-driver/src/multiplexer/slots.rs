@@ -242,7 +242,10 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     fn read_last_words(&mut self, slot: SlotId) {
-        let in_flight = self.core.slot(slot).map_or(0, |status| status.in_flight as usize);
+        // Where nobody tells what becomes of items, all that were ever sent count as in flight.
+        let reports = ConnectionOf::<P>::REPORTS_OUTCOMES;
+        let in_flight =
+            self.core.slot(slot).filter(|_| reports).map_or(0, |status| status.in_flight as usize);
         let (mut unsent, mut left) = (Vec::new(), in_flight.saturating_mul(4).max(LAST_EVENTS_MAX));
         // Whatever it says of itself, the end comes; it only must not say so for ever.
         for _ in 0..OTHER_LAST_EVENTS_MAX {

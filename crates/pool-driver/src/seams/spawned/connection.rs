@@ -119,8 +119,13 @@ impl<T, K: Connection<T>> SpawnedConnection<T, K> {
         let (now, owed, events) = (self.now, self.owed, &mut self.inbox.events);
         let heard = guard(|| {
             connection.as_mut().set_now(now);
+            // What its peer has said meanwhile is heard: one that is given up reads nothing more.
+            if read_last_words(connection.as_mut(), owed, events, cx) {
+                return;
+            }
             connection.as_mut().give_up();
-            read_last_words(connection.as_mut(), owed, events, cx);
+            let ended = events.iter().filter(|event| event.ends_item()).count() as u64;
+            read_last_words(connection.as_mut(), owed.saturating_sub(ended), events, cx);
         });
         discard(heard);
         discard(connection);
