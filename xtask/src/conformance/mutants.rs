@@ -221,7 +221,8 @@ impl Copy {
         let tests = "cargo test --package pool-core --lib --test policies --test priorities --test only";
         output(&mut self.in_copy(&format!("{tests} --no-run"))).context("with the patch it doesn't build")?;
         // A quiet one doesn't tell a line for each test.
-        let ran = self.in_copy(&format!("{tests} --no-fail-fast")).env("CARGO_TERM_QUIET", "false").output()?;
+        let ran =
+            self.in_copy(&format!("{tests} --no-fail-fast")).env("CARGO_TERM_QUIET", "false").output()?;
         let written = String::from_utf8_lossy(&ran.stdout).into_owned();
         let failed =
             written.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));

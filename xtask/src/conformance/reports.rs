@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{self, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use pool_conformance::{REPORT_VARIABLE, Report, Verdict};
@@ -25,8 +26,10 @@ impl Reports {
     /// Runs tests to their end, whether they pass or not, and reads what they report. Returns what
     /// they wrote, too, and whether they passed.
     pub(super) fn of(test: &mut Command) -> Result<(Self, String, bool)> {
-        // Another run may be under way.
-        let path = target_dir().join(format!("conformance-{}.jsonl", process::id()));
+        // Other runs may be under way, in this process and in others.
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let path = target_dir().join(format!("conformance-{}-{run}.jsonl", process::id()));
         let ran = test.env(REPORT_VARIABLE, &path).output()?;
         let written = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let written = written.concat();
