@@ -3,10 +3,14 @@
 //! `cargo xtask bench core` runs this program once for each figure; see [`CASES`].
 
 use core::hint::black_box;
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::alloc::System;
 
-use pool_core::{AddressSet, Config, Instant, Output, PickArgs, RoundRobin, SlotEvent, SlotId, Uniform};
+use pool_core::{
+    AddressSet, Balance, Config, ConsistentHash, Endpoint, Instant, LeastLoaded, Outcome, Output, PeakEwma,
+    PickArgs, RoundRobin, SlotEvent, SlotId, Uniform, WeightedRoundRobin,
+};
 use pool_tests::bench::{arguments, nanoseconds, number};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -14,18 +18,20 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const CASES: &str = "\
-choose ADDRESSES CHOICES   prints the allocations that CHOICES choices make
+choose POLICY ADDRESSES CHOICES
+                           prints the allocations that CHOICES choices make by round-robin, weighted,
+                           least-loaded, peak-ewma or hash
 churn ADDRESSES STEPS      replaces 1 % of the addresses STEPS times; prints for each step the
                            nanoseconds of the bare merge and of the update
-keep ADDRESSES             prints the bytes that ADDRESSES connected addresses keep";
+keep POLICY ADDRESSES      prints the bytes that ADDRESSES connected addresses keep";
 
 fn main() {
     let arguments = arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["choose", addresses, choices] => choose_case(number(addresses), number(choices)),
+        ["choose", policy, addresses, choices] => choose_case(policy, number(addresses), number(choices)),
         ["churn", addresses, steps] => churn_case(number(addresses), number(steps)),
-        ["keep", addresses] => keep_case(number(addresses)),
+        ["keep", policy, addresses] => keep_case(policy, number(addresses)),
         [] => try_all(),
         _ => panic!("one of these, please:\n{CASES}"),
     }
@@ -33,25 +39,71 @@ fn main() {
 
 /// Without arguments: every case once, so small that nothing is measured.
 fn try_all() {
-    choose_case(10, 100);
+    for policy in ["round-robin", "weighted", "least-loaded", "peak-ewma", "hash"] {
+        choose_case(policy, 10, 100);
+        keep_case(policy, 10);
+    }
     churn_case(1_000, 2);
-    keep_case(10);
 }
 
-fn choose_case(addresses: u32, choices: u32) {
-    let mut uniform = connected(&address_set(addresses, 0));
-    let before = ALLOCATOR.stats();
-    choose(&mut uniform, choices);
-    let after = ALLOCATOR.stats();
-    let allocations = after.allocations + after.reallocations - before.allocations - before.reallocations;
+fn choose_case(policy: &str, addresses: u32, choices: u32) {
+    let set = address_set(addresses, 0);
+    let allocations = match policy {
+        "round-robin" => choose_by(RoundRobin::new(), &set, choices),
+        "weighted" => choose_by(WeightedRoundRobin::new(), &weighted(&set), choices),
+        "least-loaded" => choose_by(LeastLoaded::new(), &set, choices),
+        "peak-ewma" => choose_by(PeakEwma::new(), &set, choices),
+        "hash" => choose_by_keys(&hashed(&set), choices),
+        _ => panic!("no such policy: {policy}"),
+    };
     println!("{allocations}");
 }
 
+/// Counts the allocations of choices, each for an item of any kind.
+fn choose_by<B: Balance>(policy: B, set: &AddressSet<SocketAddr>, choices: u32) -> usize {
+    let mut uniform = connected_by(policy, set);
+    tell_outcomes(&mut uniform);
+    allocations(|| choose(&mut uniform, choices))
+}
+
+/// The same where each item has a key.
+fn choose_by_keys(set: &AddressSet<SocketAddr>, choices: u32) -> usize {
+    let mut uniform = connected_by(ConsistentHash::new(), set);
+    tell_outcomes(&mut uniform);
+    allocations(|| choose_keys(&mut uniform, choices))
+}
+
+fn allocations(run: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.stats();
+    run();
+    let after = ALLOCATOR.stats();
+    after.allocations + after.reallocations - before.allocations - before.reallocations
+}
+
+/// Each address answers one item: its latency is known.
+fn tell_outcomes<B: Balance>(uniform: &mut Uniform<SocketAddr, B>) {
+    let slots: Vec<SlotId> = uniform.slots().map(|slot| slot.id).collect();
+    let latency = Some(Duration::from_millis(1));
+    for slot in slots {
+        uniform.handle_slot(slot, SlotEvent::Sent, Instant::ZERO);
+        uniform.handle_outcome(slot, Outcome::Success { latency }, Instant::ZERO);
+    }
+}
+
 #[inline(never)]
-fn choose(uniform: &mut Uniform<SocketAddr>, choices: u32) {
+fn choose<B: Balance>(uniform: &mut Uniform<SocketAddr, B>, choices: u32) {
     let now = Instant::ZERO;
     for _ in 0..choices {
         let slot = uniform.select(&PickArgs::any(), now).expect("every slot stays ready");
+        uniform.handle_slot(slot, SlotEvent::Sent, now);
+    }
+}
+
+#[inline(never)]
+fn choose_keys(uniform: &mut Uniform<SocketAddr, ConsistentHash>, choices: u32) {
+    let now = Instant::ZERO;
+    for key in 0..choices {
+        let slot = uniform.select(&PickArgs::with_key(key.into()), now).expect("every slot stays ready");
         uniform.handle_slot(slot, SlotEvent::Sent, now);
     }
 }
@@ -105,13 +157,27 @@ fn measured_merge(
     (removed, added)
 }
 
-fn keep_case(addresses: u32) {
+fn keep_case(policy: &str, addresses: u32) {
+    let set = || address_set(addresses, 0);
+    let bytes = match policy {
+        "round-robin" => kept_by(RoundRobin::new(), set),
+        "weighted" => kept_by(WeightedRoundRobin::new(), || weighted(&set())),
+        "least-loaded" => kept_by(LeastLoaded::new(), set),
+        "peak-ewma" => kept_by(PeakEwma::new(), set),
+        "hash" => kept_by(ConsistentHash::new(), || hashed(&set())),
+        _ => panic!("no such policy: {policy}"),
+    };
+    println!("{bytes}");
+}
+
+/// The set is among what is kept.
+fn kept_by<B: Balance>(policy: B, set: impl FnOnce() -> AddressSet<SocketAddr>) -> usize {
     let before = live_bytes();
-    let set = address_set(addresses, 0);
-    let uniform = connected(&set);
+    let set = set();
+    let uniform = connected_by(policy, &set);
     let after = live_bytes();
-    println!("{}", after - before);
     drop((set, uniform));
+    after - before
 }
 
 fn live_bytes() -> usize {
@@ -129,20 +195,39 @@ fn address_set(addresses: u32, edition: u16) -> AddressSet<SocketAddr> {
     (0..addresses).map(address).collect()
 }
 
+/// Three weights.
+fn weighted(set: &AddressSet<SocketAddr>) -> AddressSet<SocketAddr> {
+    let weight = |number: usize| [1, 2, 7][number % 3];
+    let endpoints = set.addresses().enumerate();
+    endpoints.map(|(number, address)| Endpoint::new(*address).with_weight(weight(number))).collect()
+}
+
+fn hashed(set: &AddressSet<SocketAddr>) -> AddressSet<SocketAddr> {
+    let hash = |address: &SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()) << 16 | u64::from(address.port()),
+        IpAddr::V6(_) => 0,
+    };
+    set.addresses().map(|address| Endpoint::new(*address).with_hash(hash(address))).collect()
+}
+
 /// A machine with one ready connection to every address.
 fn connected(set: &AddressSet<SocketAddr>) -> Uniform<SocketAddr> {
+    connected_by(RoundRobin::new(), set)
+}
+
+fn connected_by<B: Balance>(policy: B, set: &AddressSet<SocketAddr>) -> Uniform<SocketAddr, B> {
     let mut config = Config::default();
     config.addresses_max = set.len();
-    let mut uniform = Uniform::new(config, RoundRobin::new(), 1).expect("the settings make sense");
+    let mut uniform = Uniform::new(config, policy, 1).expect("the settings make sense");
     uniform.handle_addresses(set, Instant::ZERO);
     assert_eq!(carry_out(&mut uniform), set.len(), "every address is dialled");
     uniform
 }
 
 /// Does at once what the machine wants done; returns how many dials and drains that was.
-fn carry_out(uniform: &mut Uniform<SocketAddr>) -> usize {
+fn carry_out<B: Balance>(uniform: &mut Uniform<SocketAddr, B>) -> usize {
     let mut carried_out = 0;
-    let mut report = |uniform: &mut Uniform<SocketAddr>, slot: SlotId, events: &[SlotEvent]| {
+    let mut report = |uniform: &mut Uniform<SocketAddr, B>, slot: SlotId, events: &[SlotEvent]| {
         for &event in events {
             uniform.handle_slot(slot, event, Instant::ZERO);
         }

@@ -1,4 +1,4 @@
-//! Who gets the next item: the public seam, and round-robin.
+//! Who gets the next item: the public seam. The policies are in `balancers`.
 
 use core::time::Duration;
 
@@ -15,32 +15,46 @@ pub struct PickArgs {
     pub key: Option<u64>,
     /// An address to avoid if there is another: the one that has just failed the same item.
     pub avoid: Option<AddressId>,
+    /// The only address that will do, whatever the policy says. See [`PickArgs::only`].
+    pub only: Option<AddressId>,
 }
 
 impl PickArgs {
     /// Nothing is asked: any address will do.
     #[must_use]
     pub const fn any() -> Self {
-        Self { key: None, avoid: None }
+        Self { key: None, avoid: None, only: None }
     }
 
     /// Whether nothing is asked.
     #[must_use]
     #[inline]
     pub const fn is_any(&self) -> bool {
-        self.key.is_none() && self.avoid.is_none()
+        self.key.is_none() && self.avoid.is_none() && self.only.is_none()
     }
 
     /// The address that the balancer keeps for this key, if it goes by keys.
     #[must_use]
     pub const fn with_key(key: u64) -> Self {
-        Self { key: Some(key), avoid: None }
+        Self { key: Some(key), ..Self::any() }
     }
 
     /// Rather another address than this one.
     #[must_use]
     pub const fn avoiding(address: AddressId) -> Self {
-        Self { key: None, avoid: Some(address) }
+        Self { avoid: Some(address), ..Self::any() }
+    }
+
+    /// This address and no other: for an item that means something there alone.
+    ///
+    /// The policy is not asked, and neither priority nor weight counts: also an address of a worse priority or of weight 0
+    /// is given it. One that rests for what its replies said is not, except for an overload. An item whose address can't
+    /// take it waits by itself, and must hold up no others: the owner sees to that. One whose address is not in the set
+    /// ([`Uniform::is_in_set`](crate::Uniform::is_in_set)) would wait for ever, and is to be refused at once. A lazy pool
+    /// dials the address when it is told of it ([`Uniform::set_demand_for`](crate::Uniform::set_demand_for)).
+    #[must_use]
+    pub const fn only(address: AddressId) -> Self {
+        Self { only: Some(address), key: None, avoid: None }
     }
 }
 
@@ -54,6 +68,20 @@ pub struct Attributes {
     pub priority: u16,
     /// A hash of its name that is the same in every process; see [`Endpoint::hash`](crate::Endpoint::hash).
     pub hash: u64,
+}
+
+/// Which order of turns a [`Ring`] keeps for its policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum TurnOrder {
+    /// Each address has as many turns as any other: one that has had its turn is the last.
+    #[default]
+    Equal,
+    /// Each address has turns in proportion to its weight, evenly spread. With equal weights that is the same order.
+    ByWeight,
+    /// None, which costs less: addresses are in the order in which they have become ready. A policy that
+    /// [keeps turns](Balance::keeps_turn) has a whole one with each pick.
+    Unordered,
 }
 
 /// A policy that picks an address for each item.
@@ -99,9 +127,22 @@ pub trait Balance {
     /// address while there are some that can take an item.
     fn pick(&self, ring: &Ring<'_>, args: &PickArgs, now: Instant) -> Option<AddressId>;
 
-    /// Whether an address that was picked may have the rest of [its turn](crate::Config::items_per_turn) without being
-    /// picked again, where that is its turn. By default it may not.
-    fn keeps_turns(&self) -> bool {
+    /// Whether an address that was picked may have the rest of [its turn](crate::Sharing::items_per_turn) without being
+    /// picked again. By default it may not.
+    fn keeps_turn(&self, address: AddressId) -> bool {
+        let _ = address;
+        false
+    }
+
+    /// Which order of turns the [`Ring`] keeps for the policy; the same at all times.
+    fn turn_order(&self) -> TurnOrder {
+        TurnOrder::Equal
+    }
+
+    /// Whether the policy makes no sense over connections that report no outcomes: all that they were ever sent would
+    /// look as if it were in flight. An owner refuses it there; see
+    /// [`ConfigError::needs_outcomes`](crate::ConfigError::needs_outcomes).
+    fn needs_outcomes(&self) -> bool {
         false
     }
 
@@ -146,34 +187,5 @@ pub trait Balance {
     /// sent, if its kind of connection doesn't report outcomes.
     fn on_lost(&mut self, address: AddressId, items: u32, now: Instant) {
         let _ = (address, items, now);
-    }
-}
-
-/// Every ready address in turn, exactly.
-///
-/// The turns themselves are kept by the ring, so that they survive updates of the address set;
-/// who has the first of them is drawn by the seed, so that many clients don't march in step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct RoundRobin;
-
-impl RoundRobin {
-    /// Round-robin has no settings of its own; see
-    /// [`items_per_turn`](crate::Config::items_per_turn).
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
-impl Balance for RoundRobin {
-    fn pick(&self, ring: &Ring<'_>, args: &PickArgs, _: Instant) -> Option<AddressId> {
-        let first = ring.first()?;
-        if args.avoid == Some(first) { ring.next_after(first) } else { Some(first) }
-    }
-
-    #[inline]
-    fn keeps_turns(&self) -> bool {
-        true
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::backoff::Backoff;
 use crate::config_error::{ConfigError, Problem, check_count, check_optional_duration};
 use crate::pace::Pace;
+use crate::sharing::Sharing;
 use crate::silence::Silence;
 
 /// When connections are opened.
@@ -84,14 +85,8 @@ pub struct Config {
     pub refresh_interval_min: Duration,
     /// A larger address set is refused whole; 65,536 by default.
     pub addresses_max: usize,
-    /// How many items an address takes at most before the turn passes on; 64 by default. Longer turns fill larger writes,
-    /// which are cheaper; with 1 each item goes to another address.
-    ///
-    /// A turn is no longer than a third of what is [under way](crate::Uniform::set_load), nor than the square root of
-    /// twice as much: 1 for up to five items, 2 for 8, 11 for 64, 44 for 1,000. So a caller that is alone has exact turns.
-    /// Turns of one length give each of `k` addresses as many items, counted over whole turns: any `k * m` turns in a
-    /// row are `m` for each.
-    pub items_per_turn: u32,
+    /// Who gets how many items.
+    pub sharing: Sharing,
 }
 
 impl Default for Config {
@@ -111,7 +106,7 @@ impl Default for Config {
             silence: Silence::default(),
             refresh_interval_min: Duration::from_secs(30),
             addresses_max: 65_536,
-            items_per_turn: 64,
+            sharing: Sharing::default(),
         }
     }
 }
@@ -125,7 +120,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_count("connections_per_address", self.connections_per_address, CONNECTIONS_MAX)?;
         check_count("dials_max", self.dials_max, u32::MAX)?;
-        check_count("items_per_turn", self.items_per_turn, u32::MAX)?;
+        self.sharing.validate()?;
         ConfigError::check_duration("dial_timeout", self.dial_timeout)?;
         self.backoff.validate()?;
         self.pace.validate()?;
@@ -138,6 +133,9 @@ impl Config {
         self.silence.validate()?;
         if self.idle_timeout.is_some() && self.opening == Opening::Eager {
             return Err(ConfigError::new("idle_timeout", Problem::NeedsLazy));
+        }
+        if self.sharing.priorities.is_spilling() && self.opening == Opening::Lazy {
+            return Err(ConfigError::new("priorities", Problem::NeedsEager));
         }
         if self.lifetime_max.is_some_and(|lifetime| lifetime <= self.stable_after) {
             return Err(ConfigError::new("lifetime_max", Problem::NotLongerThan("stable_after")));

@@ -22,6 +22,7 @@ pub(crate) enum Problem {
     ShorterThan(&'static str),
     NeedsLazy,
     NeedsOutcomes,
+    NeedsEager,
 }
 
 impl ConfigError {
@@ -81,6 +82,12 @@ impl fmt::Display for ConfigError {
             Problem::ShorterThan(other) => write!(f, "{field} must not be shorter than {other}"),
             Problem::NeedsOutcomes => {
                 write!(f, "{field} works only with connections that report an outcome for each item")
+            }
+            Problem::NeedsEager => {
+                write!(
+                    f,
+                    "{field} can spill only with eager opening: else nobody knows which addresses are lost"
+                )
             }
             Problem::NeedsLazy => {
                 write!(

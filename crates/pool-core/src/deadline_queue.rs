@@ -16,6 +16,8 @@ pub(crate) enum DeadlineKind {
     Rest(u32),
     /// An address may have too many connections, since its suspects were cleared.
     Surplus(u32),
+    /// What is back of a priority gets items again.
+    Failback,
     FailFast,
     Close,
 }

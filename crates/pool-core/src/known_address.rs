@@ -106,6 +106,8 @@ pub enum LastOutcome {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct DialRank {
     pub(crate) class: DialClass,
+    /// No item waits that is for this address only.
+    pub(crate) is_unasked: bool,
     /// In an eager pool failures and priority: no number of dead addresses of a good priority may
     /// keep the pool from the others. In a lazy pool priority and failures: a connection of a
     /// worse priority would get no items.

@@ -322,7 +322,12 @@ impl Slot {
     }
 
     fn reports_outcomes(&self, config: &Config) -> bool {
-        self.evidence.reported > Reported::Unsent || config.silence.is_watched()
+        self.tells_of_items() || config.silence.is_watched()
+    }
+
+    /// Whether it has told what became of an item, other than that it came back.
+    pub(crate) fn tells_of_items(&self) -> bool {
+        self.evidence.reported > Reported::Unsent
     }
 
     /// A first success, or the begin of one.

@@ -22,7 +22,7 @@ fn f5_counts_of_zero_or_beyond_their_range_are_refused_by_name() {
     assert_eq!(refused(|config| config.connections_per_address = 0).0, "connections_per_address");
     assert_eq!(refused(|config| config.connections_per_address = u32::MAX).0, "connections_per_address");
     assert_eq!(refused(|config| config.dials_max = 0).0, "dials_max");
-    assert_eq!(refused(|config| config.items_per_turn = 0).0, "items_per_turn");
+    assert_eq!(refused(|config| config.sharing.items_per_turn = 0).0, "items_per_turn");
     assert_eq!(refused(|config| config.addresses_max = 0).0, "addresses_max");
     assert_eq!(refused(|config| config.addresses_max = usize::MAX).0, "addresses_max");
 }
@@ -100,7 +100,7 @@ fn f5_the_largest_settings_that_are_allowed_work() {
         config.opening = Opening::Lazy;
         config.connections_per_address = 4_096;
         config.dials_max = u32::MAX;
-        config.items_per_turn = u32::MAX;
+        config.sharing.items_per_turn = u32::MAX;
         config.dial_timeout = year;
         config.backoff.base = year;
         config.backoff.cap = year;
@@ -218,7 +218,7 @@ fn a8_as_many_priorities_as_there_are_cost_no_more_than_one() {
 }
 
 #[test]
-fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
+fn b3_a_weight_of_zero_gets_nothing_and_the_maximum_gets_its_turns() {
     let mut bench = Bench::new(eager(1));
     bench.set(AddressSet::from_iter([
         Endpoint::new(A).with_weight(0),
@@ -226,7 +226,7 @@ fn a2_weights_of_zero_and_of_the_maximum_get_their_turns() {
         Endpoint::new(C).with_weight(1).with_priority(u16::MAX),
     ]));
     bench.connect_all();
-    assert_eq!(bench.shares(4), [(A, 2), (B, 2)].into());
+    assert_eq!(bench.shares(4), [(B, 4)].into());
 }
 
 // Events.

@@ -467,7 +467,7 @@ fn a_smaller_limit_of_addresses_is_for_the_next_set() {
 
 #[test]
 fn turns_that_have_begun_become_longer_and_shorter() {
-    let turns = |items| config(|config| config.items_per_turn = items);
+    let turns = |items| config(|config| config.sharing.items_per_turn = items);
     let mut bench = Bench::up(turns(2), [A, B]);
     bench.uniform.set_load(100);
     let first = bench.send();

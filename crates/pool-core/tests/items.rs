@@ -31,7 +31,7 @@ fn i3_the_slots_of_an_address_take_turns() {
 fn i3_a_turn_may_be_a_chunk_of_several_items_to_one_connection() {
     let mut bench = Bench::up(
         config(|config| {
-            config.items_per_turn = 3;
+            config.sharing.items_per_turn = 3;
             config.connections_per_address = 2;
         }),
         [A, B],
@@ -372,7 +372,7 @@ fn avoiding_the_only_address_there_is_selects_it_all_the_same() {
 
 #[test]
 fn i3_turns_are_as_long_as_what_is_under_way_allows() {
-    let mut bench = Bench::up(config(|config| config.items_per_turn = 20), [A, B]);
+    let mut bench = Bench::up(config(|config| config.sharing.items_per_turn = 20), [A, B]);
     let lengths = [(0, 1), (1, 1), (5, 1), (6, 2), (12, 4), (64, 11), (200, 20), (usize::MAX, 20)];
     for (load, length) in lengths {
         // The turn that has begun ends first.
@@ -388,7 +388,7 @@ fn i3_turns_are_as_long_as_what_is_under_way_allows() {
 
 #[test]
 fn i3_turns_of_one_length_are_shared_equally_wherever_counting_begins() {
-    let mut bench = Bench::up(config(|config| config.items_per_turn = 64), [A, B, C]);
+    let mut bench = Bench::up(config(|config| config.sharing.items_per_turn = 64), [A, B, C]);
     bench.uniform.set_load(64);
     for offset in 0..11 {
         bench.sends(offset);
@@ -398,7 +398,7 @@ fn i3_turns_of_one_length_are_shared_equally_wherever_counting_begins() {
 
 #[test]
 fn i3_a_load_that_changes_all_the_time_favours_nobody() {
-    let mut bench = Bench::up(config(|config| config.items_per_turn = 64), [A, B, C]);
+    let mut bench = Bench::up(config(|config| config.sharing.items_per_turn = 64), [A, B, C]);
     let (mut counts, mut random) = (BTreeMap::new(), 1_u64);
     for _ in 0..30_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -243,7 +243,9 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         }
     }
 
-    /// Who picks the address for an item; by default all have their turns.
+    /// Who picks the address for an item; by default all have their turns. A policy that
+    /// [needs outcomes](Balance::needs_outcomes) is refused over connections that don't
+    /// [report them](Connection::REPORTS_OUTCOMES).
     pub fn balancer<B2: Balance>(self, balancer: B2) -> PoolBuilder<C, R, S, F, O, B2> {
         PoolBuilder {
             balancer,
@@ -367,9 +369,9 @@ impl<C, R, S, F, O, B> PoolBuilder<C, R, S, F, O, B> {
         self
     }
 
-    /// [`Config::items_per_turn`]: 64 by default.
+    /// [`Sharing::items_per_turn`](pool_core::Sharing::items_per_turn): 64 by default.
     pub fn items_per_turn(mut self, items: u32) -> Self {
-        self.untyped.settings.config.items_per_turn = items;
+        self.untyped.settings.config.sharing.items_per_turn = items;
         self
     }
 
@@ -544,6 +546,9 @@ where
     {
         let Untyped { name, settings, settings_stream, on_addresses_end, seed } = self.untyped;
         settings.check(queue_size.is_some(), C::Connection::REPORTS_OUTCOMES)?;
+        if self.balancer.needs_outcomes() && !C::Connection::REPORTS_OUTCOMES {
+            return Err(ConfigError::needs_outcomes("balancer"));
+        }
         let config_stream =
             settings_stream.map(|stream| stream.into_inner().unwrap_or_else(PoisonError::into_inner));
         let parts = Parts {

@@ -14,10 +14,15 @@ const ADDRESSES: u32 = 100_000;
 
 pub(super) fn measure(report: &mut Report) -> Result<()> {
     let program = Program::build("core")?;
-    report.expect_steps(5);
+    report.expect_steps(13);
     report.table("A choice, with one ready connection to each address.", None);
     for addresses in [10, 1_000, ADDRESSES] {
-        measure_choose(&program, report, addresses)?;
+        measure_choose(&program, report, "round-robin", addresses)?;
+    }
+    for policy in ["weighted", "least-loaded", "peak-ewma", "hash"] {
+        for addresses in [10, ADDRESSES] {
+            measure_choose(&program, report, policy, addresses)?;
+        }
     }
     measure_peer(report)?;
     report.table(
@@ -30,14 +35,19 @@ pub(super) fn measure(report: &mut Report) -> Result<()> {
 }
 
 /// `select` and `Sent`, with one ready slot at every address.
-fn measure_choose(program: &Program, report: &mut Report, addresses: u32) -> Result<()> {
-    let case = Case::at(format!("choose-{addresses}"), addresses);
+fn measure_choose(program: &Program, report: &mut Report, policy: &str, addresses: u32) -> Result<()> {
+    let name = match policy {
+        "round-robin" => format!("choose-{addresses}"),
+        policy => format!("choose-{policy}-{addresses}"),
+    };
+    let case = Case::at(name, addresses);
     report.step(&case.name);
     let choices = report.effort(200_000, 50_000);
-    let allocations = program.number(&format!("choose {addresses} {choices}"))? / f64::from(choices);
+    let allocations = program.number(&format!("choose {policy} {addresses} {choices}"))? / f64::from(choices);
     if callgrind::is_installed() {
-        let value = program
-            .instructions([choices, 2 * choices], |choices| format!("choose {addresses} {choices}"))?;
+        let value = program.instructions([choices, 2 * choices], |choices| {
+            format!("choose {policy} {addresses} {choices}")
+        })?;
         report.add(Figure::new(case.clone(), SUBJECT, Metric::INSTRUCTIONS, value));
     }
     report.add(Figure::new(case, SUBJECT, Metric::ALLOCATIONS, allocations));
@@ -77,7 +87,7 @@ fn measure_churn(program: &Program, report: &mut Report) -> Result<()> {
 fn measure_keep(program: &Program, report: &mut Report) -> Result<()> {
     let case = Case::at(format!("keep-{ADDRESSES}"), ADDRESSES);
     report.step(&case.name);
-    let value = program.number(&format!("keep {ADDRESSES}"))? / f64::from(ADDRESSES);
+    let value = program.number(&format!("keep round-robin {ADDRESSES}"))? / f64::from(ADDRESSES);
     report.add(Figure::new(case, SUBJECT, Metric::BYTES, value));
     Ok(())
 }

@@ -81,8 +81,8 @@ impl Balance for ScriptedBalancer {
         RoundRobin::new().pick(ring, pick, now)
     }
 
-    fn keeps_turns(&self) -> bool {
-        RoundRobin::new().keeps_turns()
+    fn keeps_turn(&self, address: AddressId) -> bool {
+        RoundRobin::new().keeps_turn(address)
     }
 
     fn on_joined(&mut self, address: AddressId, _: &Attributes, _: Instant) {

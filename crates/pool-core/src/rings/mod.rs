@@ -9,10 +9,13 @@
 //! are unfit are in none, and their connections don't count ([`Standing`]).
 
 mod hashes;
+mod lanes;
 mod ring;
+mod shares;
 mod standing;
 mod tier;
 mod turns;
+mod weighing;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -22,9 +25,11 @@ pub use ring::{Member, Ring};
 pub(crate) use standing::{Allowance, Place, Standing};
 use tier::Tier;
 use turns::TurnLength;
+use weighing::TurnDeadlines;
 
 use crate::balance::Attributes;
 use crate::ids::AddressId;
+use crate::instant::Instant;
 use crate::links::{Linked, Links, NONE};
 use crate::random::Random;
 use crate::slab::SlabKey;
@@ -40,7 +45,7 @@ pub(crate) struct Node {
     /// In the dense list; `NONE` while the address is not connected.
     position: u32,
     /// The ready slot whose turn it is; `NO_SLOT` while the address is not in the ring.
-    ready_slot: SlabKey,
+    pub(crate) ready_slot: SlabKey,
     pub(crate) priority: u16,
     pub(crate) standing: Standing,
 }
@@ -64,9 +69,17 @@ pub(crate) struct Rings {
     others: BTreeMap<u16, Tier>,
     /// The priorities that have a connected slot.
     connected: BTreeSet<u16>,
+    /// Which of several priorities get how many items: for each the sum of its percents and of those before it. Empty
+    /// while all go to the active tier.
+    shares: Vec<(u16, u32)>,
+    /// Whether a priority is used as far as it is counted upon, not as soon as it is connected.
+    is_ruled: bool,
+    /// When more of a priority will be counted upon, and its timer is set.
+    pub(crate) failback_at: Option<Instant>,
     /// Connected slots of addresses that don't rest as unfit.
     fit_slots: u32,
     turns: TurnLength,
+    turn_deadlines: TurnDeadlines,
     /// Items sent, modulo 2^64: each has a drawn number of its own.
     sends: u64,
     /// Items that have come to their end, modulo 2^64.
@@ -76,15 +89,19 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    pub(crate) fn new(items_per_turn_max: u32, seed: u64) -> Self {
+    pub(crate) fn new(items_per_turn_max: u32, weighs_turns: bool, seed: u64) -> Self {
         Self {
             nodes: Vec::new(),
             hashes: Hashes::default(),
             active: Tier::new(0),
             others: BTreeMap::new(),
             connected: BTreeSet::new(),
+            shares: Vec::new(),
+            is_ruled: false,
+            failback_at: None,
             fit_slots: 0,
             turns: TurnLength::new(items_per_turn_max),
+            turn_deadlines: TurnDeadlines::new(weighs_turns),
             sends: 0,
             ends: 0,
             seed,
@@ -98,18 +115,11 @@ impl Rings {
 
     pub(crate) fn reserve_total(&mut self, count: usize) {
         self.nodes.reserve_exact(count.saturating_sub(self.nodes.len()));
+        self.turn_deadlines.reserve_total(count);
     }
 
     pub(crate) fn node(&self, address: u32) -> &Node {
         &self.nodes[address as usize]
-    }
-
-    /// The ready slot that gets the next item of an address, if the address is one of the active ring that can take
-    /// one.
-    #[inline]
-    pub(crate) fn slot_in_turn(&self, address: u32) -> Option<SlabKey> {
-        let node = self.node(address);
-        (node.position < self.active.round.len).then_some(node.ready_slot)
     }
 
     /// The ready slot of an address whose turn it is, while the address has one.
@@ -136,10 +146,10 @@ impl Rings {
         &mut self.nodes[address as usize]
     }
 
-    /// The ring that items go to now.
+    /// The ring of the best priority that items go to now.
     #[inline]
     pub(crate) fn active(&self) -> Ring<'_> {
-        Ring::new(self)
+        Ring::new(self, &self.active)
     }
 
     /// The best priority that has a connected slot.
@@ -179,8 +189,9 @@ impl Rings {
             position: NONE,
             ready_slot: NO_SLOT,
             priority,
-            standing: Standing::WELL,
+            standing: Standing::of_new(weight),
         };
+        self.turn_deadlines.add(key.index);
         match self.nodes.get_mut(key.index as usize) {
             Some(place) => *place = node,
             None => self.nodes.push(node),
@@ -209,6 +220,7 @@ impl Rings {
         let Node { ready_slot, position, priority: before, standing, .. } = *self.node(address);
         let connected_slots = if standing.is_there() { connected_slots } else { 0 };
         if before == attributes.priority {
+            self.reweigh(address, attributes);
             return self.set_attributes(address, attributes);
         }
         if ready_slot != NO_SLOT {
@@ -234,7 +246,9 @@ impl Rings {
             self.join_members(address);
         }
         self.fit_slots += u32::from(standing.is_fit());
-        self.tier_mut(priority).connected_slots += u32::from(standing.is_there());
+        let tier = self.tier_mut(priority);
+        tier.connected_slots += u32::from(standing.is_there());
+        tier.there += u32::from(standing.is_there() && position == NONE);
         self.update_active(priority);
     }
 
@@ -245,7 +259,9 @@ impl Rings {
         }
         let Node { priority, standing, .. } = *self.node(address);
         self.fit_slots -= u32::from(standing.is_fit());
-        self.tier_mut(priority).connected_slots -= u32::from(standing.is_there());
+        let tier = self.tier_mut(priority);
+        tier.connected_slots -= u32::from(standing.is_there());
+        tier.there -= u32::from(standing.is_there() && is_last);
         self.update_active(priority);
     }
 
@@ -272,8 +288,8 @@ impl Rings {
             _ => {}
         }
         match (before.is_there(), standing.is_there()) {
-            (false, true) => self.tier_mut(priority).connected_slots += connected_slots,
-            (true, false) => self.tier_mut(priority).connected_slots -= connected_slots,
+            (false, true) => self.tier_mut(priority).gain(connected_slots),
+            (true, false) => self.tier_mut(priority).lose(connected_slots),
             _ => {}
         }
         self.update_active(priority);
@@ -328,7 +344,7 @@ impl Rings {
     fn enter_round(&mut self, address: u32, random: &mut Random) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
-        let items_per_turn = self.turns.length();
+        let (items_per_turn, weighs_turns) = (self.turns.length(), self.turn_deadlines.weighs_turns);
         let tier = self.tier_mut(priority);
         let (first_other, first_spare) = (tier.ready_len(), tier.regular_len());
         let has_started = tier.has_started;
@@ -336,7 +352,7 @@ impl Rings {
         let head = round.head;
         let is_first = head == NONE || (!has_started && random.up_to(round.len.into()) == 0);
         round.len += 1;
-        if is_first {
+        if is_first && !weighs_turns {
             round.head = address;
             round.turn_left = items_per_turn;
         }
@@ -345,14 +361,23 @@ impl Rings {
         if place == Place::Regular {
             self.swap_member(address, first_spare);
         }
-        self.nodes.join_ring(head, address);
+        if weighs_turns {
+            self.join_lane(address, place, is_first);
+        } else {
+            self.nodes.join_ring(head, address);
+        }
     }
 
     fn leave_round(&mut self, address: u32) {
         let Node { priority, standing, .. } = *self.node(address);
         let Some(place) = standing.place() else { return };
         let items_per_turn = self.turns.length();
-        let next = self.nodes.leave_ring(address);
+        let next = if self.turn_deadlines.weighs_turns {
+            self.leave_lane(address, place);
+            NONE
+        } else {
+            self.nodes.leave_ring(address)
+        };
         let tier = self.tier_mut(priority);
         let (last_ready, last_regular) = (tier.ready_len() - 1, tier.regular_len().wrapping_sub(1));
         let round = tier.round_of(place);
@@ -401,14 +426,14 @@ impl Rings {
         }
         let tier = self.tier_mut(priority);
         tier.addresses += 1;
-        tier.connected_slots += connected_slots;
+        tier.gain(connected_slots);
         self.update_active(priority);
     }
 
     fn leave_tier(&mut self, priority: u16, connected_slots: u32) {
         let tier = self.tier_mut(priority);
         tier.addresses -= 1;
-        tier.connected_slots -= connected_slots;
+        tier.lose(connected_slots);
         self.update_active(priority);
         if self.others.get(&priority).is_some_and(|tier| tier.addresses == 0) {
             self.others.remove(&priority);
@@ -425,7 +450,15 @@ impl Rings {
         if !is_change {
             return;
         }
-        if let Some(best) = self.connected.first().and_then(|best| self.others.remove(best)) {
+        self.choose_active();
+    }
+
+    /// Of those that have a connected slot the best, if it is counted upon. If none is, the best.
+    fn choose_active(&mut self) {
+        let is_counted = |of: &&u16| self.tier(**of).is_some_and(Tier::is_counted_upon);
+        let counted = if self.is_ruled { self.connected.iter().find(is_counted) } else { None };
+        let best = counted.or_else(|| self.connected.first());
+        if let Some(best) = best.and_then(|best| self.others.remove(best)) {
             let before = core::mem::replace(&mut self.active, best);
             if before.addresses > 0 {
                 self.others.insert(before.priority, before);

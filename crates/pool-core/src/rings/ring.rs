@@ -1,12 +1,12 @@
 //! What a balancer sees: the connected addresses, and whose turn it is.
 
-use super::Rings;
+use super::{Rings, Tier};
 use crate::ids::AddressId;
 use crate::links::{NONE, ring};
 use crate::random::Random;
 use crate::slab::SlabKey;
 
-/// The connected addresses of the best connected priority, as a balancer sees them.
+/// The connected addresses of the priority that the next item goes to, as a balancer sees them.
 ///
 /// Each of the [`members`](Self::members) is connected. Those that can take an item now come first,
 /// [`ready_len`](Self::ready_len) of them, and only they have turns ([`first`](Self::first),
@@ -17,6 +17,7 @@ use crate::slab::SlabKey;
 #[derive(Clone, Copy, Debug)]
 pub struct Ring<'a> {
     rings: &'a Rings,
+    tier: &'a Tier,
 }
 
 /// An address in a [`Ring`].
@@ -38,14 +39,36 @@ pub struct Member {
 
 impl<'a> Ring<'a> {
     #[inline]
-    pub(super) const fn new(rings: &'a Rings) -> Self {
-        Self { rings }
+    pub(super) const fn new(rings: &'a Rings, tier: &'a Tier) -> Self {
+        Self { rings, tier }
+    }
+
+    /// The ready slot that gets the next item of an address, if the address is one of these that can take one.
+    #[inline]
+    pub(crate) fn slot_in_turn(self, address: u32) -> Option<SlabKey> {
+        let node = self.rings.node(address);
+        (node.position < self.tier.round.len).then_some(node.ready_slot)
+    }
+
+    /// The priority of all these addresses.
+    #[must_use]
+    #[inline]
+    pub fn priority(&self) -> u16 {
+        self.tier.priority
+    }
+
+    /// The same by id, if that is one of these.
+    #[inline]
+    pub(crate) fn slot_of(self, id: AddressId) -> Option<SlabKey> {
+        let node = self.rings.nodes.get(id.0.index as usize)?;
+        let is_one = node.generation == id.0.generation && node.priority == self.tier.priority;
+        (is_one && node.position < self.tier.round.len).then_some(node.ready_slot)
     }
 
     /// How many addresses are connected.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rings.active.members.len()
+        self.tier.members.len()
     }
 
     /// Whether no address is connected.
@@ -56,20 +79,23 @@ impl<'a> Ring<'a> {
 
     /// How many of them can take an item now: those at the positions below this.
     #[must_use]
+    #[inline]
     pub fn ready_len(&self) -> usize {
-        self.rings.active.round.len as usize
+        self.tier.round.len as usize
     }
 
     /// The address at a position below [`len`](Self::len), for drawing lots. Those below
     /// [`ready_len`](Self::ready_len) can take an item now; beyond that there is no particular order.
     /// Positions change with every change of the ring.
     #[must_use]
+    #[inline]
     pub fn get(&self, position: usize) -> Option<Member> {
-        self.rings.active.members.get(position).map(|&address| self.member(address))
+        self.tier.members.get(position).map(|&address| self.member(address))
     }
 
     /// An address, if it is one of these.
     #[must_use]
+    #[inline]
     pub fn find(&self, id: AddressId) -> Option<Member> {
         self.contains(id).then(|| self.member(id.0.index))
     }
@@ -77,14 +103,14 @@ impl<'a> Ring<'a> {
     /// All connected addresses, by position.
     #[must_use]
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member> {
-        self.rings.active.members.iter().map(|&address| self.member(address))
+        self.tier.members.iter().map(|&address| self.member(address))
     }
 
     /// The address whose turn it is.
     #[must_use]
     #[inline]
     pub fn first(&self) -> Option<AddressId> {
-        let index = self.rings.active.round.head;
+        let index = self.tier.round.head;
         // `NONE` is beyond the end.
         let node = self.rings.nodes.get(index as usize)?;
         Some(AddressId(SlabKey { index, generation: node.generation }))
@@ -95,7 +121,7 @@ impl<'a> Ring<'a> {
     #[must_use]
     pub fn next_after(&self, id: AddressId) -> Option<AddressId> {
         if self.find(id).is_some_and(|member| member.is_ready) {
-            Some(self.id(self.rings.node(id.0.index).links.next))
+            Some(self.id(self.after(id.0.index)))
         } else {
             self.first()
         }
@@ -103,30 +129,39 @@ impl<'a> Ring<'a> {
 
     /// The addresses that can take an item now, in the order of their turns.
     pub fn turns(&self) -> impl Iterator<Item = Member> {
-        ring(self.rings.active.round.head, |address| self.rings.node(address).links.next)
-            .map(|address| self.member(address))
+        ring(self.tier.round.head, |address| self.after(address)).map(|address| self.member(address))
     }
 
     /// The drawn number of the next item: uniform over all numbers, the same until an item is sent, then another.
     /// It depends on the pool's seed and on how many items were sent. A policy that needs several numbers makes
     /// a [`Random`] of it.
     #[must_use]
+    #[inline]
     pub fn draw(&self) -> u64 {
         Random::nth(self.rings.seed, self.rings.sends)
     }
 
+    #[inline]
     pub(crate) fn contains(self, id: AddressId) -> bool {
         self.rings.nodes.get(id.0.index as usize).is_some_and(|node| {
-            node.generation == id.0.generation
-                && node.position != NONE
-                && node.priority == self.rings.active.priority
+            node.generation == id.0.generation && node.position != NONE && node.priority == self.tier.priority
         })
     }
 
+    /// Whose turn comes after that of an address that has one.
+    fn after(self, address: u32) -> u32 {
+        if self.rings.turn_deadlines.weighs_turns {
+            return self.rings.next_by_weight(&self.tier.round.lanes, address);
+        }
+        self.rings.node(address).links.next
+    }
+
+    #[inline]
     fn id(self, address: u32) -> AddressId {
         AddressId(SlabKey { index: address, generation: self.rings.node(address).generation })
     }
 
+    #[inline]
     fn member(self, address: u32) -> Member {
         let node = self.rings.node(address);
         Member {
@@ -134,7 +169,7 @@ impl<'a> Ring<'a> {
             weight: node.weight,
             hash: self.rings.hashes.of(address),
             in_flight: node.unreported,
-            is_ready: node.position < self.rings.active.round.len,
+            is_ready: node.position < self.tier.round.len,
         }
     }
 }

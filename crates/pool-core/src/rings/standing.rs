@@ -21,6 +21,8 @@ pub(crate) enum Allowance {
     One,
     /// None: all that it may have in flight is.
     Nothing,
+    /// None: its weight is 0.
+    Drained,
 }
 
 /// The round that an address with a ready slot is in.
@@ -36,6 +38,11 @@ impl Standing {
     /// It gets its share.
     pub(crate) const WELL: Self = Self { rest: None, allowance: Allowance::Share };
 
+    /// That of a new address of this weight.
+    pub(crate) const fn of_new(weight: u32) -> Self {
+        Self { allowance: if weight == 0 { Allowance::Drained } else { Allowance::Share }, ..Self::WELL }
+    }
+
     /// Whether nothing is special about its next item.
     pub(crate) const fn is_well(self) -> bool {
         matches!(self, Self::WELL)
@@ -44,11 +51,23 @@ impl Standing {
     /// Where it is while it has a ready slot; `None`: it gets nothing.
     pub(crate) const fn place(self) -> Option<Place> {
         match (self.allowance, self.rest) {
-            (Allowance::Nothing, _) => None,
+            (Allowance::Nothing | Allowance::Drained, _) => None,
             (Allowance::One, _) | (_, None) => Some(Place::Regular),
             (_, Some(RestReason::Overloaded)) => Some(Place::Spare),
             (_, Some(RestReason::Unfit)) => None,
         }
+    }
+
+    /// Whether it gets items that are for it alone. Such an item is no share, so the weight doesn't count.
+    pub(crate) const fn takes_only(self) -> bool {
+        match self.allowance {
+            Allowance::Drained => self.is_rest_lenient(),
+            _ => self.place().is_some(),
+        }
+    }
+
+    const fn is_rest_lenient(self) -> bool {
+        !matches!(self.rest, Some(RestReason::Unfit))
     }
 
     /// Whether its connections count among those that items can go to. Where none does, a worse priority is used.
@@ -56,9 +75,9 @@ impl Standing {
         self.place().is_some()
     }
 
-    /// Whether its last word was not that it can't do what it is asked to.
+    /// Whether it is to have items, and its last word was not that it can't do what it is asked to.
     pub(crate) const fn is_fit(self) -> bool {
-        !matches!(self.rest, Some(RestReason::Unfit))
+        self.is_rest_lenient() && !matches!(self.allowance, Allowance::Drained)
     }
 
     /// Whether it has all in flight that it may have.

@@ -2,6 +2,8 @@
 
 use core::mem;
 
+use super::lanes::Lanes;
+use super::shares::Credit;
 use super::standing::Place;
 use crate::links::NONE;
 
@@ -12,6 +14,9 @@ pub(super) struct Tier {
     pub(super) addresses: u32,
     /// Those of addresses that get items at all.
     pub(super) connected_slots: u32,
+    /// Connected addresses that get items at all.
+    pub(super) there: u32,
+    pub(super) credit: Credit,
     /// The round that items go to: of the regular addresses, or of the spare ones while no regular one is ready.
     pub(super) round: Round,
     /// The other one.
@@ -25,7 +30,7 @@ pub(super) struct Tier {
 }
 
 /// Addresses with a ready slot, in the order of their turns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round {
     /// The address whose turn it is.
     pub(super) head: u32,
@@ -33,10 +38,21 @@ pub(super) struct Round {
     pub(super) turn_left: u32,
     /// How many addresses there are.
     pub(super) len: u32,
+    /// Whose turn is next, where turns go by weight; otherwise empty, and all are in one ring.
+    pub(super) lanes: Lanes,
 }
 
 impl Round {
-    const EMPTY: Self = Self { head: NONE, turn_left: 0, len: 0 };
+    const EMPTY: Self = Self { head: NONE, turn_left: 0, len: 0, lanes: Lanes::EMPTY };
+
+    /// The first of the lanes has the turn. One that had begun and is not over was none.
+    pub(super) fn follow_lanes(&mut self, items_per_turn: u32) {
+        let first = self.lanes.first();
+        if self.head != first {
+            self.head = first;
+            self.turn_left = items_per_turn;
+        }
+    }
 }
 
 impl Tier {
@@ -45,12 +61,30 @@ impl Tier {
             priority,
             addresses: 0,
             connected_slots: 0,
+            there: 0,
+            credit: Credit::NONE,
             round: Round::EMPTY,
             other: Round::EMPTY,
             uses_spares: false,
             has_started: false,
             members: alloc::vec::Vec::new(),
         }
+    }
+
+    /// An address with so many connected slots gets items, which it did not.
+    pub(super) fn gain(&mut self, connected_slots: u32) {
+        self.connected_slots += connected_slots;
+        self.there += u32::from(connected_slots > 0);
+    }
+
+    /// It gets none any more.
+    pub(super) fn lose(&mut self, connected_slots: u32) {
+        self.connected_slots -= connected_slots;
+        self.there -= u32::from(connected_slots > 0);
+    }
+
+    pub(super) fn is_counted_upon(&self) -> bool {
+        self.credit.is_any()
     }
 
     pub(super) fn round_of(&mut self, place: Place) -> &mut Round {

@@ -2,7 +2,8 @@
 
 use core::mem;
 
-use super::{Rings, Tier};
+use super::{Node, Rings, Tier};
+use crate::balance::TurnOrder;
 use crate::ids::AddressId;
 use crate::links::Linked;
 use crate::slab::SlabKey;
@@ -69,20 +70,44 @@ impl Rings {
         }
     }
 
-    /// How many items an address may have before the turn passes on.
+    /// How many items an address may have before the turn passes on; and its id.
     #[inline]
-    pub(crate) fn turn_left(&self, address: u32) -> u32 {
-        if self.active.round.head == address { self.active.round.turn_left } else { 1 }
+    pub(crate) fn turn_left(&self, address: u32, order: TurnOrder) -> (u32, AddressId) {
+        let node = self.node(address);
+        let turn = match order {
+            TurnOrder::Unordered => self.turns.length(),
+            _ if self.active.round.head == address => self.active.round.turn_left,
+            _ if self.shares.is_empty() => 1,
+            _ => self.turn_left_of_share(address),
+        };
+        (turn, AddressId(SlabKey { index: address, generation: node.generation }))
+    }
+
+    /// The same in a priority that has a share of the items, and is not the best.
+    #[cold]
+    fn turn_left_of_share(&self, address: u32) -> u32 {
+        let round = self.tier(self.node(address).priority).map(|tier| &tier.round);
+        round.filter(|round| round.head == address).map_or(1, |round| round.turn_left)
     }
 
     /// So many items went to a ready slot of the address, no more than its turn has left; `next_slot` follows in the
     /// round of its ready slots.
     #[inline]
-    pub(crate) fn commit_turn(&mut self, address: u32, next_slot: SlabKey, items: u32) -> AddressId {
+    pub(crate) fn commit_turn(
+        &mut self,
+        address: u32,
+        next_slot: SlabKey,
+        items: u32,
+        order: TurnOrder,
+    ) -> AddressId {
         self.sends = self.sends.wrapping_add(items.into());
         let node = &mut self.nodes[address as usize];
         node.unreported = node.unreported.wrapping_add(items);
         let id = AddressId(SlabKey { index: address, generation: node.generation });
+        if order == TurnOrder::Unordered {
+            node.ready_slot = next_slot;
+            return id;
+        }
         if self.active.round.head != address {
             self.commit_turn_out_of_order(address, next_slot);
             return id;
@@ -92,8 +117,13 @@ impl Rings {
         round.turn_left = round.turn_left.saturating_sub(items);
         if round.turn_left == 0 {
             round.turn_left = self.turns.length();
-            round.head = node.links.next;
             node.ready_slot = next_slot;
+            let next = node.links.next;
+            if order == TurnOrder::ByWeight {
+                self.turn_deadlines.pass(address, node.weight, next, round);
+            } else {
+                round.head = next;
+            }
         }
         id
     }
@@ -103,20 +133,24 @@ impl Rings {
     #[cold]
     fn commit_turn_out_of_order(&mut self, address: u32, next_slot: SlabKey) {
         let items_per_turn = self.turns.length();
+        let weighs_turns = self.turn_deadlines.weighs_turns;
         let node = self.node_mut(address);
         node.ready_slot = next_slot;
-        let (next, priority, place) = (node.links.next, node.priority, node.standing.place());
+        let Node { links, priority, standing, .. } = *node;
         let tier = self.tier_mut(priority);
         tier.has_started = true;
-        let Some(place) = place else { return };
+        let Some(place) = standing.place() else { return };
         let round = tier.round_of(place);
         let head = round.head;
-        if head == address {
-            round.head = next;
+        if weighs_turns {
+            self.leave_lane(address, place);
+            self.join_lane(address, place, false);
+        } else if head == address {
+            round.head = links.next;
             round.turn_left = items_per_turn;
-            return;
+        } else {
+            self.nodes.leave_ring(address);
+            self.nodes.join_ring(head, address);
         }
-        self.nodes.leave_ring(address);
-        self.nodes.join_ring(head, address);
     }
 }

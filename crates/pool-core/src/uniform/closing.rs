@@ -47,7 +47,8 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
 
     pub(super) fn progress_closing(&mut self) {
         if let Phase::Closing { deadline } = self.phase {
-            if self.demand > 0 && deadline > self.now {
+            let is_waited_for = self.demand > 0 || self.dials.is_any_asked_for();
+            if is_waited_for && deadline > self.now {
                 return;
             }
             self.deadlines.disarm(deadline, DeadlineKind::Close);

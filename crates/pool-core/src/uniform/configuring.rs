@@ -82,7 +82,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     }
 
     fn reconfigure(&mut self, before: &Config) {
-        self.rings.set_items_per_turn_max(self.config.items_per_turn);
+        self.rings.set_items_per_turn_max(self.config.sharing.items_per_turn);
         if before.silence.is_watched() && !self.config.silence.is_watched() {
             self.stop_watching();
         }

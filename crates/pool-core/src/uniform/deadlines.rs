@@ -105,6 +105,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
                 DeadlineKind::Backoff(index) => self.on_earliest_dial(index),
                 DeadlineKind::Rest(index) => self.on_rest_deadline(index),
                 DeadlineKind::Surplus(index) => self.on_calm(index),
+                DeadlineKind::Failback => self.on_failback(),
                 DeadlineKind::FailFast => self.on_fail_fast(),
                 DeadlineKind::Close => self.on_close_deadline(),
             }

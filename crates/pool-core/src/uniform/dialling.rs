@@ -6,6 +6,7 @@
 //! have failed, and in a lazy pool no more than there are items that nothing open can take
 //! (dials to addresses that have failed don't count against those to addresses that work), or than there are
 //! connections. Items that nothing open can take also draw dials before the pace allows them, unless the address fails.
+//! An address without a connection that items wait for which are for it only is dialled whatever the others have.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::mem;
@@ -34,6 +35,8 @@ pub(super) struct Dials {
     /// Connections so new that nobody knows yet whether they can take an item.
     pub(super) fresh: usize,
     waiting: Waiting,
+    /// Those that items wait for which are for them only.
+    asked: BTreeSet<u32>,
     /// Addresses that are not dialled before a time, the later of backoff and pace: each has a timer.
     postponed: BTreeMap<u32, Instant>,
 }
@@ -59,7 +62,8 @@ impl Waiting {
 
     /// The first of a class.
     fn first_of(&self, class: DialClass) -> Option<&(DialRank, u32)> {
-        let least = (DialRank { class, order: (0, 0), rests: false, connections: 0, tie: 0 }, 0);
+        let rank = DialRank { class, is_unasked: false, order: (0, 0), rests: false, connections: 0, tie: 0 };
+        let least = (rank, 0);
         self.by_rank.range(least..).next().filter(|(rank, _)| rank.class == class)
     }
 }
@@ -67,6 +71,22 @@ impl Waiting {
 impl Dials {
     pub(super) fn is_any_waiting(&self) -> bool {
         !self.waiting.by_rank.is_empty()
+    }
+
+    pub(super) fn is_asked_for(&self, address: u32) -> bool {
+        self.asked.contains(&address)
+    }
+
+    pub(super) fn is_any_asked_for(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    pub(super) fn ask_for(&mut self, address: u32, is_waiting: bool) {
+        if is_waiting {
+            self.asked.insert(address);
+        } else {
+            self.asked.remove(&address);
+        }
     }
 
     /// When an address may be dialled, if not by the given time.
@@ -88,8 +108,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.dials.waiting.remove(index);
         }
         let Some(priority) = priority else { return };
-        // What rests as unfit gets no item, so none is a reason to dial it.
-        if is_lazy && !standing.is_there() {
+        let is_asked = known.count.held() == 0 && self.dials.asked.contains(&index);
+        // What rests as unfit, or has no weight, gets no share of items, so these are no reason to dial it.
+        if is_lazy && !standing.is_there() && !is_asked {
             return;
         }
         let is_early = (known.dials.row.len > 0 && known.count.dialling > 0)
@@ -107,6 +128,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let failures = known.failures;
         let rank = DialRank {
             class,
+            is_unasked: !is_asked,
             order: if is_lazy { (priority, failures) } else { (failures, priority) },
             rests: !standing.is_well(),
             connections: known.count.held(),
@@ -142,7 +164,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// While items go to addresses that rest for an overload, one dial to another is wanted without an item that
     /// waits: it is the other that shall take them. But none before its time.
     fn is_wanted(&self, rank: DialRank) -> bool {
-        if !self.is_lazy() && rank.class != DialClass::Early {
+        if !rank.is_unasked || (!self.is_lazy() && rank.class != DialClass::Early) {
             return true;
         }
         // While it refuses all items, a pool must try to connect without any.

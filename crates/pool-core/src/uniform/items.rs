@@ -1,25 +1,28 @@
 //! Who has the next items, and how many: what an owner asks and tells for each item, or for each turn.
 
 use super::Uniform;
-use crate::balance::{Balance, PickArgs};
+use crate::balance::{Balance, PickArgs, TurnOrder};
 #[cfg(doc)]
 use crate::config::Config;
 use crate::ids::SlotId;
 use crate::instant::Instant;
-use crate::slot::Handled;
+use crate::links::ring;
+use crate::rings::Ring;
+use crate::slab::SlabKey;
 #[cfg(doc)]
 use crate::slot::SlotEvent;
+use crate::slot::{Handled, Slot};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// Tells how many items are under way: those that wait, and those [in flight](Self::in_flight) where connections
-    /// report outcomes. Turns are as long as that allows: see [`Config::items_per_turn`]. Until it is told, each item
+    /// report outcomes. Turns are as long as that allows: see [`Sharing::items_per_turn`](crate::Sharing::items_per_turn). Until it is told, each item
     /// is a turn.
     ///
     /// ```
     /// use pool_core::{Config, RoundRobin, Uniform};
     ///
     /// let mut config = Config::default();
-    /// config.items_per_turn = 64;
+    /// config.sharing.items_per_turn = 64;
     /// let mut uniform: Uniform<u16> = Uniform::new(config, RoundRobin::new(), 42)?;
     /// // Before the owner sends what waits:
     /// let waiting = 8;
@@ -45,13 +48,73 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     #[must_use]
     #[inline]
     pub fn select(&self, args: &PickArgs, now: Instant) -> Option<SlotId> {
-        let ring = self.rings.active();
+        if let Some(only) = args.only {
+            return self.select_only(only);
+        }
+        if self.balancer.turn_order() == TurnOrder::Unordered {
+            return self.select_unordered(self.rings.next_ring(), args, now);
+        }
+        if self.rings.is_shared_out() {
+            return self.select_by_share(*args, now);
+        }
+        self.select_by_turns(self.rings.active(), args, now)
+    }
+
+    /// The arguments come by value, so that the usual path needs no place for them.
+    #[cold]
+    #[inline(never)]
+    fn select_by_share(&self, args: PickArgs, now: Instant) -> Option<SlotId> {
+        self.select_by_turns(self.rings.drawn_ring(), &args, now)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "with the ring of the active priority a tenth less is to do")]
+    fn select_by_turns(&self, ring: Ring<'_>, args: &PickArgs, now: Instant) -> Option<SlotId> {
         // A policy is never asked where none can take an item.
         let first = ring.first()?;
         let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
-        let address = if picked == first || ring.contains(picked) { picked } else { first };
-        // One that is connected and not ready has none: the item waits.
-        self.rings.slot_in_turn(address.0.index).map(SlotId)
+        // Who has a turn has a ready slot. One that is connected and not ready has none: the item waits.
+        let slot = if picked == first || !ring.contains(picked) {
+            self.rings.node(first.0.index).ready_slot
+        } else {
+            ring.slot_in_turn(picked.0.index)?
+        };
+        Some(SlotId(slot))
+    }
+
+    /// The same where whose turn it is doesn't matter.
+    #[inline]
+    fn select_unordered(&self, ring: Ring<'_>, args: &PickArgs, now: Instant) -> Option<SlotId> {
+        if ring.ready_len() == 0 {
+            return None;
+        }
+        let picked = self.balancer.pick(&ring, args, now.max(self.now))?;
+        let slot = match ring.slot_of(picked) {
+            Some(slot) => slot,
+            None if ring.contains(picked) => return None,
+            None => ring.slot_in_turn(ring.first()?.0.index)?,
+        };
+        Some(SlotId(if self.config.connections_per_address == 1 { slot } else { self.least_busy(slot) }))
+    }
+
+    /// Of the ready connections of an address the one with the fewest items in flight, of equals that whose turn is longer
+    /// ago. Those come in the order of their turns. Where nothing is known of outcomes it is the first.
+    fn least_busy(&self, first: SlabKey) -> SlabKey {
+        let needs_outcomes = self.balancer.needs_outcomes();
+        let in_flight =
+            |slot: &Slot| if needs_outcomes || slot.tells_of_items() { slot.unreported } else { 0 };
+        let slots = ring(first.index, |slot| self.slots[slot].links.next);
+        let mut least = (first, u32::MAX);
+        for index in slots {
+            let found = in_flight(&self.slots[index]);
+            if found < least.1 {
+                least = (self.slots.key(index), found);
+            }
+            if found == 0 {
+                break;
+            }
+        }
+        least.0
     }
 
     /// How many items a slot that was just selected may be sent, one after the other, before [`select`](Self::select)
@@ -62,7 +125,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     ///
     /// let now = Instant::ZERO;
     /// let mut config = Config::default();
-    /// config.items_per_turn = 8;
+    /// config.sharing.items_per_turn = 8;
     /// let mut uniform = Uniform::new(config, RoundRobin::new(), 42)?;
     /// # uniform.handle_addresses(&["a:1", "b:1"].into(), now);
     /// # let slots: Vec<_> = uniform.slots().map(|slot| slot.id).collect();
@@ -80,8 +143,9 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// ```
     #[inline]
     pub fn turn_left(&self, slot: SlotId) -> u32 {
-        let slot = self.slots.get(slot.0).filter(|slot| slot.takes_turns && self.balancer.keeps_turns());
-        slot.map_or(1, |slot| self.rings.turn_left(slot.address))
+        let Some(slot) = self.slots.get(slot.0).filter(|slot| slot.takes_turns) else { return 1 };
+        let (turn, id) = self.rings.turn_left(slot.address, self.balancer.turn_order());
+        if self.balancer.keeps_turn(id) { turn } else { 1 }
     }
 
     /// Tells that a slot was sent so many items one after the other: the same as [`SlotEvent::Sent`] for each of them,

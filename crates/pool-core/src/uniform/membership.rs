@@ -136,6 +136,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             }
         }
         self.addresses.members = members;
+        self.rings.settle_weights();
         true
     }
 
@@ -169,6 +170,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             known.since = self.now;
             self.addresses.failing += usize::from(self.addresses.get(index).is_failing());
             self.rings.return_address(index, &attributes);
+            self.update_standing(index);
             index
         } else {
             let make = |key| KnownAddress::new(key, address.clone(), self.now);
@@ -188,7 +190,12 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let attributes = endpoint.attributes();
         let is_other_priority = self.rings.node(index).priority != endpoint.priority;
         let connected = self.addresses.get(index).count.connected();
+        // Without a weight it has no turns, so it leaves them before, and joins them after.
+        if attributes.weight == 0 {
+            self.update_standing_by(index, 0);
+        }
         self.rings.change_address(index, &attributes, connected.into(), &mut self.random);
+        self.update_standing(index);
         let (address, id) = (endpoint.address.clone(), self.addresses.id(index));
         self.balancer.on_changed(id, &attributes, self.now);
         if is_other_priority {
@@ -209,6 +216,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         self.addresses.departed.insert(address.clone(), index);
         self.outputs.push_back(Output::Event(Event::AddressRemoved { address, id: AddressId(key) }));
         self.end_slots(index, DrainReason::AddressLeft, SlotEnd::AddressLeft);
+        self.dials.ask_for(index, false);
         self.rings.remove_address(index);
         self.balancer.on_left(AddressId(key), self.now);
         self.keep_rest_only(index);

@@ -12,7 +12,9 @@ mod items;
 mod lateness;
 mod lifetime;
 mod membership;
+mod only;
 mod pace;
+mod priorities;
 mod re_resolution;
 mod resting;
 mod slot_counts;
@@ -25,7 +27,8 @@ use core::time::Duration;
 pub use inspect::{AddressSlots, AddressState, AddressStatus, RestStatus, SlotStatus};
 
 use crate::address_set::AddressSet;
-use crate::balance::{Balance, RoundRobin};
+use crate::balance::{Balance, TurnOrder};
+use crate::balancers::RoundRobin;
 use crate::config::{Config, Opening};
 use crate::config_error::ConfigError;
 use crate::deadline_queue::DeadlineQueue;
@@ -131,6 +134,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     pub fn new(config: Config, balancer: B, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut random = Random::new(seed);
+        let weighs_turns = balancer.turn_order() == TurnOrder::ByWeight;
         Ok(Self {
             balancer,
             lifetimes: Lifetimes::new(random.next_u64()),
@@ -139,7 +143,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             addresses: Addresses::new(),
             slots: Slab::new(),
             // A seed of its own: what is drawn for items doesn't shift the other draws.
-            rings: Rings::new(config.items_per_turn, Random::nth(!seed, 0)),
+            rings: Rings::new(config.sharing.items_per_turn, weighs_turns, Random::nth(!seed, 0)),
             dials: Dials::default(),
             deadlines: DeadlineQueue::default(),
             phase: Phase::Open,
@@ -449,6 +453,7 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
     /// have changed who wants a dial, what is usable or how far a close has come.
     fn settle(&mut self) {
         self.progress_closing();
+        self.update_priorities();
         self.update_availability();
         self.start_dials();
         self.finish_closing();

@@ -181,11 +181,17 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         }
     }
 
-    /// What an address may get has changed, by what its replies said or by what its connections owe. Returns whether it
-    /// has.
+    /// What an address may get has changed, by what its replies said, by what its connections owe or by its weight.
+    /// Returns whether it has.
     pub(super) fn update_standing(&mut self, address: u32) -> bool {
+        self.update_standing_by(address, self.rings.node(address).weight)
+    }
+
+    /// The same, for an address that has this weight, or is about to have it.
+    pub(super) fn update_standing_by(&mut self, address: u32, weight: u32) -> bool {
         let rest = self.addresses.rests.of_standing(address);
         let allowance = match (rest, self.allowance(address)) {
+            _ if weight == 0 => Allowance::Drained,
             (_, Allowance::Nothing) | (Some((_, false)), Allowance::One) => Allowance::Nothing,
             (Some((_, true)), _) => Allowance::One,
             (_, allowance) => allowance,

@@ -4,11 +4,13 @@ use core::time::Duration;
 
 use super::Uniform;
 use super::failures::Departure;
-use crate::balance::Balance;
+use crate::balance::{Balance, TurnOrder};
 use crate::ids::SlotId;
 use crate::known_address::LastOutcome;
+use crate::links::Linked;
 use crate::output::{Event, Output};
 use crate::reason::{DrainReason, SlotEnd};
+use crate::slab::SlabKey;
 use crate::slot::{Dropped, Handled, Input, Slot, SlotEvent, SlotState, Transition, transition};
 
 impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
@@ -43,8 +45,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
         let slot = &mut self.slots[id.0.index];
         let is_due_sooner = slot.count_sent(items, shortest_silence, self.now);
         let (address, next) = (slot.address, slot.links.next);
-        let next = if next == id.0.index { id.0 } else { self.slots.key(next) };
-        let address = self.rings.commit_turn(address, next, items);
+        let order = self.balancer.turn_order();
+        let next = if next == id.0.index {
+            id.0
+        } else if order == TurnOrder::Unordered {
+            self.move_to_end(address, id.0)
+        } else {
+            self.slots.key(next)
+        };
+        let address = self.rings.commit_turn(address, next, items, order);
         for _ in 0..items {
             self.balancer.on_sent(address, self.now);
         }
@@ -52,6 +61,15 @@ impl<A: Clone + Ord, B: Balance> Uniform<A, B> {
             self.update_deadline(id.0.index);
         }
         Handled::Applied
+    }
+
+    /// A ready slot has had its turn, and is the last of its address. Returns the first.
+    fn move_to_end(&mut self, address: u32, slot: SlabKey) -> SlabKey {
+        let first = self.rings.ready_slot(address).filter(|first| *first != slot);
+        let Some(first) = first else { return self.slots.key(self.slots[slot.index].links.next) };
+        self.slots.leave_ring(slot.index);
+        self.slots.join_ring(first.index, slot.index);
+        first
     }
 
     /// To a slot that is not ready, or whose address rests or has suspects: each item by itself.

@@ -4,7 +4,10 @@ use core::time::Duration;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pool_core::{AddressId, Attributes, Balance, Instant, Member, Outcome, PickArgs, Ring, RoundRobin};
+use pool_core::{
+    AddressId, Attributes, Balance, ConsistentHash, Instant, LeastLoaded, Member, Outcome, PeakEwma,
+    PickArgs, Ring, RoundRobin, TurnOrder, WeightedRoundRobin,
+};
 
 /// How many items of an address have come how far.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -31,9 +34,55 @@ pub(crate) struct Account {
     pub(crate) tally: Tally,
 }
 
-/// Takes the turns as they come.
+/// The policy that picks.
+#[derive(Clone, Default, Debug)]
+pub(crate) enum Policy {
+    #[default]
+    RoundRobin,
+    Weighted,
+    LeastLoaded(LeastLoaded),
+    PeakEwma(PeakEwma),
+    ConsistentHash(ConsistentHash),
+}
+
+impl Policy {
+    pub(crate) fn nth(number: u64) -> Self {
+        match number % 6 {
+            0 => Self::Weighted,
+            1 => Self::LeastLoaded(LeastLoaded::new()),
+            2 => Self::PeakEwma(PeakEwma::new()),
+            3 => Self::ConsistentHash(ConsistentHash::new()),
+            _ => Self::RoundRobin,
+        }
+    }
+
+    fn inner(&self) -> &dyn Balance {
+        match self {
+            Self::RoundRobin => &ROUND_ROBIN,
+            Self::Weighted => &WEIGHTED,
+            Self::LeastLoaded(policy) => policy,
+            Self::PeakEwma(policy) => policy,
+            Self::ConsistentHash(policy) => policy,
+        }
+    }
+
+    fn tell(&mut self, told: impl FnOnce(&mut dyn Balance)) {
+        match self {
+            Self::RoundRobin | Self::Weighted => {}
+            Self::LeastLoaded(policy) => told(policy),
+            Self::PeakEwma(policy) => told(policy),
+            Self::ConsistentHash(policy) => told(policy),
+        }
+    }
+}
+
+static ROUND_ROBIN: RoundRobin = RoundRobin::new();
+static WEIGHTED: WeightedRoundRobin = WeightedRoundRobin::new();
+
+/// Leaves the choice to a policy, which is told everything, too.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Bookkeeper {
+    pub(crate) policy: Policy,
     accounts: BTreeMap<AddressId, Account>,
     now: Instant,
     sends: u64,
@@ -108,6 +157,20 @@ impl Bookkeeper {
         self.shown.borrow_mut().takers = ids(&turns);
     }
 
+    /// What holds of every pick of a policy.
+    fn check_pick(&self, ring: Ring<'_>, picked: Option<AddressId>) -> Option<AddressId> {
+        let member = picked.and_then(|picked| ring.find(picked)).expect("one of the ring, as it was asked");
+        assert!(member.is_ready, "nobody waits for {member:?}");
+        if let Policy::LeastLoaded(_) = self.policy {
+            // It is the less loaded of two.
+            let load = |one: &Member, other: &Member| u64::from(one.in_flight) * u64::from(other.weight);
+            let mut others = ring.turns().filter(|other| other.id != member.id);
+            let is_lesser = others.any(|other| load(&member, &other) <= load(&other, &member));
+            assert!(is_lesser || ring.ready_len() == 1, "{member:?} has more to do than any other");
+        }
+        picked
+    }
+
     fn check_draw(&self, drawn: u64) {
         let before = self.shown.borrow_mut().drawn.replace((self.sends, drawn));
         if let Some((sends, before)) = before {
@@ -121,40 +184,54 @@ impl Balance for Bookkeeper {
         assert!(now >= self.now);
         self.check_ring(*ring);
         self.check_draw(ring.draw());
-        RoundRobin::new().pick(ring, args, now)
+        self.check_pick(*ring, self.policy.inner().pick(ring, args, now))
     }
 
-    fn keeps_turns(&self) -> bool {
-        true
+    fn keeps_turn(&self, address: AddressId) -> bool {
+        self.policy.inner().keeps_turn(address)
+    }
+
+    fn turn_order(&self) -> TurnOrder {
+        self.policy.inner().turn_order()
+    }
+
+    fn needs_outcomes(&self) -> bool {
+        self.policy.inner().needs_outcomes()
     }
 
     fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        self.policy.tell(|policy| policy.on_joined(address, attributes, now));
         let account = self.entry(address, now);
         assert_eq!((account.attributes.replace(*attributes), account.is_ready), (None, false));
     }
 
     fn on_changed(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {
+        self.policy.tell(|policy| policy.on_changed(address, attributes, now));
         let before = self.entry(address, now).attributes.replace(*attributes);
         assert!(before.is_some_and(|before| before != *attributes), "{before:?}");
     }
 
     fn on_left(&mut self, address: AddressId, now: Instant) {
+        self.policy.tell(|policy| policy.on_left(address, now));
         let account = self.entry(address, now);
         assert!(account.attributes.take().is_some() && !account.is_ready);
     }
 
     fn on_readiness(&mut self, address: AddressId, is_ready: bool, now: Instant) {
+        self.policy.tell(|policy| policy.on_readiness(address, is_ready, now));
         let account = self.entry(address, now);
         assert!(account.attributes.is_some() && account.is_ready != is_ready, "{account:?}");
         account.is_ready = is_ready;
     }
 
     fn on_sent(&mut self, address: AddressId, now: Instant) {
+        self.policy.tell(|policy| policy.on_sent(address, now));
         self.entry(address, now).tally.sent += 1;
         self.sends += 1;
     }
 
-    fn on_answered(&mut self, address: AddressId, _: Duration, now: Instant) {
+    fn on_answered(&mut self, address: AddressId, latency: Duration, now: Instant) {
+        self.policy.tell(|policy| policy.on_answered(address, latency, now));
         let tally = &mut self.entry(address, now).tally;
         assert!(tally.in_flight() > 0, "nothing is in flight");
         tally.answered += 1;
@@ -162,6 +239,7 @@ impl Balance for Bookkeeper {
     }
 
     fn on_finished(&mut self, address: AddressId, outcome: &Outcome, now: Instant) {
+        self.policy.tell(|policy| policy.on_finished(address, outcome, now));
         let tally = &mut self.entry(address, now).tally;
         assert!(tally.in_flight() > 0, "nothing is in flight");
         if *outcome == Outcome::Unsent {
@@ -172,6 +250,7 @@ impl Balance for Bookkeeper {
     }
 
     fn on_lost(&mut self, address: AddressId, items: u32, now: Instant) {
+        self.policy.tell(|policy| policy.on_lost(address, items, now));
         let tally = &mut self.entry(address, now).tally;
         assert!(items > 0 && tally.in_flight() >= items.into(), "{items} of {tally:?}");
         tally.lost += u64::from(items);

@@ -7,10 +7,10 @@ mod rest;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use bookkeeper::Bookkeeper;
+use bookkeeper::{Bookkeeper, Policy};
 use pool_core::{
-    AddressSet, AddressState, Backoff, Config, Endpoint, FailureKind, Instant, Opening, Outcome, Output,
-    PickArgs, SlotEvent, SlotId, SlotState, Uniform,
+    AddressSet, AddressState, Backoff, Balance, Config, Endpoint, FailureKind, Instant, Opening, Outcome,
+    Output, PickArgs, SlotEvent, SlotId, SlotState, Uniform,
 };
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
@@ -30,9 +30,11 @@ struct Pair {
 
 impl Pair {
     fn new(config: &Config, seed: u64) -> Self {
-        let uniform =
-            Uniform::new(config.clone(), Bookkeeper::default(), seed).expect("a valid configuration");
-        let reference = Reference::new(config.clone());
+        let mut balancer = Bookkeeper::default();
+        balancer.policy = Policy::nth(seed / 2);
+        let order = balancer.turn_order();
+        let uniform = Uniform::new(config.clone(), balancer, seed).expect("a valid configuration");
+        let reference = Reference::new(config.clone(), order);
         let now = Instant::ZERO + Duration::from_secs(1_000);
         let mut pair = Self {
             uniform,
@@ -78,6 +80,12 @@ impl Pair {
             }
             Input::Demand(waiting) => {
                 self.uniform.set_demand(*waiting, now);
+                Answer::Nothing
+            }
+            Input::DemandFor(address, is_waiting) => {
+                let id = self.uniform.find_address(address);
+                let is_in_set = id.is_some_and(|id| self.uniform.set_demand_for(id, *is_waiting, now));
+                assert_eq!(is_in_set, self.reference.is_present(*address));
                 Answer::Nothing
             }
             Input::Timeout => {
@@ -214,6 +222,11 @@ impl Pair {
             "{address}"
         );
         let [dialling, busy, ready, suspect, _] = counts;
+        let (found, only) = (self.uniform.select(&PickArgs::only(id), self.now), reference.only(address));
+        assert!(
+            found == only || (found.is_some() == only.is_some() && !reference.knows_slots()),
+            "{address}"
+        );
         let account = self.uniform.balancer().account(id);
         let gets_share = ready > 0 && known.place() == Some(Place::Regular);
         assert_eq!((account.is_ready, account.tally), (gets_share, known.tally), "{address}");
@@ -243,6 +256,7 @@ impl Pair {
 
 /// One step of a history. Numbers choose among what there is at the time.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them")]
 enum Op {
     Set(Vec<(u32, u16, u32, u64)>),
     SetTooLarge,
@@ -264,6 +278,8 @@ enum Op {
     Outcome(usize, Outcome),
     AnyOutcome(usize, Outcome),
     Demand(usize),
+    DemandFor(u32, bool),
+    SendOnly(u32),
     Load(usize),
     Advance(u64),
     Oversleep(u64),
@@ -353,6 +369,14 @@ impl Pair {
                 }
             }
             Op::Demand(waiting) => self.input(&Input::Demand(*waiting)),
+            Op::DemandFor(address, is_waiting) => self.input(&Input::DemandFor(*address, *is_waiting)),
+            Op::SendOnly(address) => {
+                let id = self.uniform.find_address(address);
+                let slot = id.and_then(|id| self.uniform.select(&PickArgs::only(id), self.now));
+                if let Some(slot) = slot {
+                    self.input(&Input::Slot(slot, SlotEvent::Sent));
+                }
+            }
             Op::Load(items) => self.input(&Input::Load(*items)),
             Op::Advance(millis) => self.advance(Duration::from_millis(*millis)),
             Op::Oversleep(millis) => {
@@ -373,7 +397,7 @@ impl Pair {
     /// Reports an event, unless it is an item for an address that `select` would not choose and
     /// turns are chunks: whether that counts as a whole turn is nobody's promise.
     fn report(&mut self, slot: SlotId, event: SlotEvent) {
-        let is_chunked = self.reference.config.items_per_turn > 1;
+        let is_chunked = self.reference.config.sharing.items_per_turn > 1;
         if event == SlotEvent::Sent && is_chunked && !self.reference.is_in_use(slot) {
             return;
         }
@@ -461,7 +485,8 @@ impl Pair {
         let reference = &self.reference;
         if reference.is_lazy() {
             let has_any = self.uniform.select(&PickArgs::any(), self.now).is_some();
-            return assert_eq!(has_any, !reference.set.is_empty(), "items wait, and all is well");
+            let is_any = reference.set.iter().any(|address| reference.known[address].weight > 0);
+            return assert_eq!(has_any, is_any, "items wait, and all is well");
         }
         for address in &reference.set {
             let n = reference.config.connections_per_address as usize;
@@ -486,7 +511,7 @@ fn any_config() -> impl Strategy<Value = Config> {
             config.connections_per_address = connections;
             config.opening = if lazy { Opening::Lazy } else { Opening::Eager };
             config.dials_max = dials;
-            config.items_per_turn = items;
+            config.sharing.items_per_turn = items;
             config.dial_timeout = Duration::from_secs(1);
             config.backoff = Backoff::default();
             config.backoff.cap = Duration::from_secs(2);
@@ -563,7 +588,8 @@ fn any_pause() -> impl Strategy<Value = Option<Duration>> {
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
-    let endpoints = prop::collection::vec((0..ADDRESSES_MAX, 0..3_u16, 0..3_u32, 0..2_u64), 0..8);
+    let weight = prop_oneof![1 => Just(0), 5 => 1..4_u32];
+    let endpoints = prop::collection::vec((0..ADDRESSES_MAX, 0..3_u16, weight, 0..2_u64), 0..8);
     let which = || any::<usize>();
     prop_oneof![
         6 => endpoints.prop_map(Op::Set),
@@ -585,6 +611,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         6 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::Outcome(which, outcome)),
         2 => (which(), any_outcome()).prop_map(|(which, outcome)| Op::AnyOutcome(which, outcome)),
         5 => (0..6_usize).prop_map(Op::Demand),
+        3 => (0..ADDRESSES_MAX, any::<bool>()).prop_map(|(address, is_waiting)| Op::DemandFor(address, is_waiting)),
+        3 => (0..ADDRESSES_MAX).prop_map(Op::SendOnly),
         3 => (0..12_usize).prop_map(Op::Load),
         10 => (0..1_500_u64).prop_map(Op::Advance),
         2 => (0..5_000_u64).prop_map(Op::Oversleep),

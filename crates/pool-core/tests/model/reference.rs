@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pool_core::{
     AddressId, AddressSet, Availability, Config, DrainReason, Event, FailureKind, Handled, Instant, Opening,
-    Outcome, Output, RestReason, SlotEnd, SlotEvent, SlotId, SlotState,
+    Outcome, Output, RestReason, SlotEnd, SlotEvent, SlotId, SlotState, TurnOrder,
 };
 
 use crate::bookkeeper::Tally;
 use crate::rest::{Place, Rest, Stage, is_rest_length};
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them")]
 pub(crate) enum Input {
     Set(AddressSet<u32>),
     Config(Config),
@@ -27,6 +28,8 @@ pub(crate) enum Input {
     InFlightMax(SlotId, u32),
     Outcome(SlotId, Outcome),
     Demand(usize),
+    /// Whether items wait that are for this address only.
+    DemandFor(u32, bool),
     Load(usize),
     Timeout,
     RetryNow(u32),
@@ -93,6 +96,8 @@ pub(crate) struct Known {
     has_had_suspects: bool,
     /// When these may go.
     calm_at: Option<Instant>,
+    /// Items wait that are for it only.
+    pub(crate) is_asked: bool,
 }
 
 /// What an address may get for what its connections owe.
@@ -178,6 +183,9 @@ impl Known {
 
     /// Where it gets items, when it has a ready slot.
     pub(crate) fn place(&self) -> Option<Place> {
+        if self.weight == 0 {
+            return None;
+        }
         let place = self.rest_under_way().map_or(Some(Place::Regular), Rest::place);
         match self.allowance {
             Allowance::Nothing => None,
@@ -188,7 +196,7 @@ impl Known {
 
     /// Whether nothing is special about its next item.
     fn is_well(&self) -> bool {
-        self.rest_under_way().is_none() && self.allowance == Allowance::Share
+        self.rest_under_way().is_none() && self.allowance == Allowance::Share && self.weight > 0
     }
 
     fn is_unfit(&self) -> bool {
@@ -205,6 +213,11 @@ impl Occupant {
     /// Whether it pushes back or is known to be at work.
     fn is_occupied(&self, config: &Config) -> bool {
         self.state == SlotState::Busy || self.owes_outcomes(config)
+    }
+
+    /// Whether it has told what became of an item, other than that it came back.
+    fn tells_of_items(&self) -> bool {
+        self.answered_ever > 0 || self.outcomes.iter().any(|outcome| *outcome != Outcome::Unsent)
     }
 
     fn owes_outcomes(&self, config: &Config) -> bool {
@@ -403,6 +416,8 @@ struct Pending {
 
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub(crate) struct Reference {
+    /// Of the turns of addresses.
+    order: TurnOrder,
     pub(crate) config: Config,
     pub(crate) now: Instant,
     pub(crate) set: BTreeSet<u32>,
@@ -449,8 +464,9 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, order: TurnOrder) -> Self {
         Self {
+            order,
             dials_max: config.dials_max as usize,
             items_per_turn: 1,
             config,
@@ -532,7 +548,8 @@ impl Reference {
 
     /// Whether an address is connected that doesn't rest as unfit.
     fn is_any_fit(&self) -> bool {
-        self.set.iter().any(|address| self.connected(*address) > 0 && !self.known[address].is_unfit())
+        let mut connected = self.set.iter().filter(|address| self.connected(**address) > 0);
+        connected.any(|address| !self.known[address].is_unfit() && self.known[address].weight > 0)
     }
 
     /// The connected addresses of the best priority that has some.
@@ -576,12 +593,33 @@ impl Reference {
         let occupant = &self.slots[&slot];
         let known = &self.known[&occupant.address];
         assert!(occupant.state == SlotState::Ready && self.is_present(occupant.address), "{occupant:?}");
+        assert!(self.takers().contains(&occupant.address), "{occupant:?}");
+        if self.order == TurnOrder::Unordered && self.n() > 1 {
+            return self.check_least_busy(slot);
+        }
+        if self.order == TurnOrder::ByWeight {
+            // How long its turn is depends on whose was due.
+            return assert!(known.ready.contains(&slot));
+        }
         assert_eq!(known.ready.first(), Some(&slot), "the slots of an address take turns");
+        if self.order != TurnOrder::Equal {
+            return;
+        }
         let (address, in_use) = (occupant.address, self.turns_in_use().expect("there are some"));
         let turns = self.rings.get_mut(&in_use).expect("it has a ready slot");
         let possible = turns.rounds.clone();
         turns.rounds.retain(|round| round.order.first() == Some(&address));
         assert!(!turns.rounds.is_empty(), "it is not the turn of {address} in any of {possible:?}");
+    }
+
+    /// It has the fewest items in flight, and the oldest turn of those, as far as connections tell of items.
+    fn check_least_busy(&self, slot: SlotId) {
+        let load = |slot: &SlotId| self.slots[slot].in_flight;
+        let ready = &self.known[&self.slots[&slot].address].ready;
+        let least = ready.iter().min_by_key(|slot| load(slot)).copied();
+        let is_told = ready.iter().all(|slot| self.slots[slot].tells_of_items());
+        assert!(ready.contains(&slot));
+        assert!(Some(slot) == least || !is_told, "{slot:?} instead of {least:?}");
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -599,7 +637,7 @@ impl Reference {
         if known.after_drain || dropped.any(|dropped| dropped.ends.contains(&timed_out)) {
             return 0;
         }
-        if self.is_lazy() && known.place().is_none() {
+        if self.is_lazy() && known.place().is_none() && !self.is_asked(address) {
             return 0;
         }
         let dialling = self.count(address, SlotState::Dialling);
@@ -611,6 +649,28 @@ impl Reference {
         } else {
             missing.min(1_usize.saturating_sub(dialling))
         }
+    }
+
+    /// Whether it has to be dialled for items that are for it only.
+    fn is_asked(&self, address: u32) -> bool {
+        let held = self.connected(address) + self.count(address, SlotState::Dialling);
+        self.known[&address].is_asked && held == 0
+    }
+
+    /// The slot that would be given an item which is for this address only.
+    pub(crate) fn only(&self, address: u32) -> Option<SlotId> {
+        let known = &self.known[&address];
+        let is_allowed = if known.weight == 0 {
+            !known.is_unfit() && known.allowance != Allowance::Nothing
+        } else {
+            known.place().is_some()
+        };
+        known.ready.first().copied().filter(|_| is_allowed && self.is_present(address))
+    }
+
+    /// Whether it is known which of its ready slots is the first.
+    pub(crate) fn knows_slots(&self) -> bool {
+        self.order != TurnOrder::ByWeight
     }
 
     fn class(&self, address: u32) -> u8 {
@@ -629,7 +689,7 @@ impl Reference {
     }
 
     fn is_wanted(&self, address: u32) -> bool {
-        if !self.is_lazy() && !self.is_early(address) {
+        if self.is_asked(address) || (!self.is_lazy() && !self.is_early(address)) {
             return true;
         }
         let known = &self.known[&address];
@@ -683,7 +743,7 @@ impl Reference {
         let connections = self.connected(address) + self.count(address, SlotState::Dialling);
         let (priority, failures) = (u32::from(known.priority), known.failures);
         let order = if self.is_lazy() { (priority, failures) } else { (failures, priority) };
-        (self.class(address), order, rests, connections)
+        (self.class(address), !self.is_asked(address), order, rests, connections)
     }
 
     /// The addresses that ought to be dialled now.
@@ -733,7 +793,13 @@ impl Reference {
                 answer = Answer::Handled(self.on_in_flight_max(*slot, *items));
             }
             Input::Demand(waiting) => self.demand = *waiting,
-            Input::Load(items) => self.change_turns(*items, self.config.items_per_turn),
+            Input::DemandFor(address, is_waiting) => {
+                let is_present = self.is_present(*address);
+                if let Some(known) = self.known.get_mut(address).filter(|_| is_present) {
+                    known.is_asked = *is_waiting;
+                }
+            }
+            Input::Load(items) => self.change_turns(*items, self.config.sharing.items_per_turn),
             Input::Timeout => {
                 if self.phase != Phase::Closed {
                     self.excuse_lateness();
@@ -755,7 +821,8 @@ impl Reference {
             },
         }
         if let Phase::Closing(deadline) = self.phase
-            && (self.demand == 0 || deadline <= self.now)
+            && ((self.demand == 0 && !self.known.values().any(|known| known.is_asked))
+                || deadline <= self.now)
         {
             self.phase = Phase::Draining;
             self.known.values_mut().for_each(Known::stop_replacing);
@@ -822,6 +889,7 @@ impl Reference {
             let known = self.known.get_mut(&address).expect("known");
             known.stop_replacing();
             known.after_drain = false;
+            known.is_asked = false;
             let rest = known.rest;
             self.set_rest(address, rest.filter(|rest| rest.stage == Stage::Resting));
         }
@@ -843,14 +911,17 @@ impl Reference {
         self.set = new;
         for endpoint in set.endpoints() {
             let known = self.known.entry(endpoint.address).or_default();
-            known.weight = endpoint.weight;
             known.hash = endpoint.hash;
-            let before = known.priority;
-            known.priority = endpoint.priority;
-            if before != endpoint.priority && !known.ready.is_empty() {
-                known.priority = before;
+            // Without a weight an address has no turns.
+            let changes_place = (known.weight == 0) != (endpoint.weight == 0);
+            let changes_ring = known.priority != endpoint.priority || changes_place;
+            let is_ready = !known.ready.is_empty();
+            if changes_ring && is_ready {
                 self.leave_ring(endpoint.address);
-                self.known.get_mut(&endpoint.address).expect("known").priority = endpoint.priority;
+            }
+            let known = self.known.get_mut(&endpoint.address).expect("known");
+            (known.weight, known.priority) = (endpoint.weight, endpoint.priority);
+            if changes_ring && is_ready {
                 self.join_ring(endpoint.address);
             }
         }
@@ -883,7 +954,7 @@ impl Reference {
                 slot.seen_until = slot.occupied_until;
             }
         }
-        self.change_turns(self.load, config.items_per_turn);
+        self.change_turns(self.load, config.sharing.items_per_turn);
         self.pending.reconfigured = Some(before);
         self.was_reconfigured = true;
         for address in self.known.keys().copied().collect::<Vec<_>>() {
@@ -1259,12 +1330,21 @@ impl Reference {
     }
 
     fn take_turn(&mut self, id: SlotId, address: u32) {
-        let known = self.known.get_mut(&address).expect("known");
+        if self.order != TurnOrder::Equal {
+            let ready = &mut self.known.get_mut(&address).expect("known").ready;
+            let place = ready.iter().position(|other| *other == id).expect("ready");
+            let slot = ready.remove(place);
+            return ready.push(slot);
+        }
+        let known = self.known[&address].clone();
         // One that gets nothing has no turn, but its slots do.
         if let Some(place) = known.place() {
             let priority = known.priority;
+            // Out of a round that is not in use, each item is a turn.
+            let is_in_use = self.turns_in_use() == Some((priority, place));
+            let items_per_turn = if is_in_use { self.items_per_turn } else { 1 };
             let turns = self.rings.get_mut(&(priority, place)).expect("it is ready");
-            let is_over = turns.take(address, self.items_per_turn);
+            let is_over = turns.take(address, items_per_turn);
             for place in [Place::Regular, Place::Spare] {
                 self.rings.entry((priority, place)).or_insert_with(Turns::new).has_started = true;
             }
@@ -1277,6 +1357,7 @@ impl Reference {
                 turns.has_started = true;
             }
         }
+        let known = self.known.get_mut(&address).expect("known");
         let place = known.ready.iter().position(|other| *other == id).expect("ready");
         known.ready.remove(place);
         known.ready.rotate_left(place);

@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use pool_core::{AddressId, Attributes, Balance, Instant, Outcome, PickArgs, Ring};
+use pool_core::{AddressId, Attributes, Balance, Instant, Outcome, PickArgs, Ring, TurnOrder};
 
 use crate::panic::{Panicked, guard};
 
@@ -63,8 +63,17 @@ impl<B: Balance> Balance for GuardedBalancer<B> {
     }
 
     #[inline]
-    fn keeps_turns(&self) -> bool {
-        self.balancer.keeps_turns()
+    fn keeps_turn(&self, address: AddressId) -> bool {
+        self.balancer.keeps_turn(address)
+    }
+
+    #[inline]
+    fn turn_order(&self) -> TurnOrder {
+        self.balancer.turn_order()
+    }
+
+    fn needs_outcomes(&self) -> bool {
+        self.balancer.needs_outcomes()
     }
 
     fn on_joined(&mut self, address: AddressId, attributes: &Attributes, now: Instant) {

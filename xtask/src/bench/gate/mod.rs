@@ -31,7 +31,7 @@ const CASES: [(&str, &str, &str); 8] = [
     ("w32-4", "dispatch", "once pool-call 4 32 ct"),
     ("w1-64-pipelined", "dispatch", "once pipelined 64 1 ct"),
     ("w32-4-pipelined", "dispatch", "once pipelined 4 32 ct"),
-    ("choose-1000", "core", "choose 1000"),
+    ("choose-1000", "core", "choose round-robin 1000"),
 ];
 const ITEMS: [u32; 2] = [20_000, 60_000];
 
