@@ -144,3 +144,58 @@ fn a_lazy_pool_dials_the_address_of_a_call_that_is_for_it_only() {
     bench.peers.at(2)[0].answer(1);
     assert_eq!(bench.end(&task), End::Reply(0));
 }
+
+/// How the calls to all addresses ended, if they did.
+fn ends(bench: &mut Bench, task: &Spawned<Vec<(u16, Answered)>>) -> Option<Vec<(u16, End)>> {
+    bench.executor.run();
+    let mut outcomes = task.output()?;
+    outcomes.sort_by_key(|(address, _)| *address);
+    Some(outcomes.into_iter().map(|(address, outcome)| (address, End::from(outcome))).collect())
+}
+
+#[test]
+fn a_call_to_all_addresses_has_an_outcome_for_each() {
+    let mut bench = Bench::up();
+    let pool = bench.pool.clone();
+    let task = bench.executor.spawn(async move { pool.call_all(request(7)).await });
+    bench.executor.run();
+    assert_eq!((received(&bench, 1), received(&bench, 2)), (vec![7], vec![7]));
+    bench.peers.at(2)[0].answer(1);
+    assert_eq!(ends(&mut bench, &task), None);
+    bench.peers.at(1)[0].hang_up();
+    let expected = vec![(1, End::MaybeSent("closed")), (2, End::Reply(7))];
+    assert_eq!(ends(&mut bench, &task), Some(expected));
+}
+
+#[test]
+fn each_call_to_all_addresses_has_the_settings_of_all() {
+    let mut bench = Bench::new(1, true, |settings| settings);
+    let first = call(&mut bench, 0, |call| call.to(&1));
+    let pool = bench.pool.clone();
+    let task = bench
+        .executor
+        .spawn(async move { pool.call_all(request(7)).timeout(SECOND).each(|call| call.idempotent()).await });
+    bench.executor.run();
+    assert_eq!((received(&bench, 1), received(&bench, 2)), (vec![0], vec![7]));
+    bench.peers.at(2)[0].hang_up();
+    bench.advance(SECOND / 2);
+    bench.peers.at(2).last().expect("it was dialled again").answer(1);
+    assert_eq!(ends(&mut bench, &task), None);
+    bench.advance(SECOND);
+    let expected = vec![(1, End::NotSent(7, "timed out")), (2, End::Reply(7))];
+    assert_eq!((ends(&mut bench, &task), bench.end(&first)), (Some(expected), End::Waiting));
+}
+
+#[test]
+fn a_call_to_all_addresses_that_is_dropped_gives_up_each() {
+    let mut bench = Bench::new(1, true, |settings| settings);
+    let busy = [1, 2].map(|address| call(&mut bench, 0, move |call| call.to(&address)));
+    let pool = bench.pool.clone();
+    let task = bench.executor.spawn(async move { pool.call_all(request(7)).await });
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.in_backlog, 2);
+    bench.executor.cancel(&task);
+    bench.executor.run();
+    assert_eq!(bench.snapshot().queue.in_backlog, 0);
+    drop(busy);
+}

@@ -1,6 +1,7 @@
 //! A call under way, from the request to the reply: [`Calling`] says what is special about it and waits,
 //! [`CallingUntil`] ends it by any future, [`SinkCalling`] goes through a sink instead of a pool.
 
+mod calling_all;
 mod handle;
 mod sink_calling;
 mod special;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use pool_driver::{AddressId, SendError, UndeliveredReason, stable_hash};
 
+pub use calling_all::CallingAll;
 pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
 pub use until::CallingUntil;

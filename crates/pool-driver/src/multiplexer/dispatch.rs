@@ -132,7 +132,8 @@ impl<P: Seams> Multiplexer<P> {
             let Some(item) = items.first() else { return Ok(()) };
             let args = policy.pick(item);
             let waits = self.batch.only.has_older(&args);
-            let Some(slot) = (if waits { None } else { self.core.select(&args, now) }) else {
+            let selected = if waits { None } else { self.core.select(&args, now) };
+            let Some(slot) = selected else {
                 self.batch.only.blocked = args.only;
                 return Ok(());
             };
