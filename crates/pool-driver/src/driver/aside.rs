@@ -172,7 +172,9 @@ impl<P: Seams> Driver<P> {
         self.multiplexer.stop_waiting_for(id);
         let lane = self.aside.remove(id);
         let count = lane.len();
-        lane.into_iter().for_each(|item| self.undeliver(item, UndeliveredReason::AddressLeft));
+        for item in lane {
+            self.undeliver(item, UndeliveredReason::AddressLeft);
+        }
         self.tell_undelivered(count, UndeliveredReason::AddressLeft);
         count
     }
