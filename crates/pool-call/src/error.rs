@@ -170,7 +170,7 @@ pub enum NotSentReason {
         /// The latest error of any of the pool's connections or dials, if there ever was one.
         last_error: Option<SharedError>,
     },
-    /// No connection took it before the pool gave up, or the only address that will do is not there.
+    /// The pool took it, and no connection could before the pool gave up.
     Undelivered {
         /// Why.
         reason: UndeliveredReason,

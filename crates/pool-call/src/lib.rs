@@ -56,7 +56,7 @@ pub mod tower;
 
 pub use call::{Call, ReplyFuture, Responder};
 pub use call_pool::{CallPool, CallPoolBuilder, Calls, ReturnToCaller, WeakCallPool, call_pool_builder};
-pub use calling::{CallExt, CallHandle, Calling, CallingAll, CallingUntil, SinkCalling, SinkCallingUntil};
+pub use calling::{CallExt, CallHandle, Calling, CallingUntil, SinkCalling, SinkCallingUntil};
 pub use connection::{AsPipelined, AsTagged, CallConnection, Pipelined, Tagged};
 pub use error::{CallError, ConnectionError, MaybeSentReason, NotSentReason, ServiceError};
 pub use policy::{FAIL_FAST_AFTER, OUTCOME_TIMEOUT, QUEUE_SIZE, SUSPECT_AFTER};

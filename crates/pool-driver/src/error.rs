@@ -106,11 +106,6 @@ pub enum UndeliveredReason {
     FailingFast,
     /// It was reported as no longer wanted: see [`Pool::report_unwanted`](crate::Pool::report_unwanted).
     Unwanted,
-    /// It was for [one address only](crate::PickArgs::only), which could not take it, and too many items that are for one
-    /// address only waited already: half as many as the queue has room for.
-    AddressBusy,
-    /// It was for [one address only](crate::PickArgs::only), which is not in the set, or has left it.
-    AddressLeft,
     /// The pool ended before a connection could take it.
     Closed(EndReason),
 }
@@ -120,8 +115,6 @@ impl fmt::Display for UndeliveredReason {
         match self {
             Self::FailingFast => RefusedReason::FailingFast.fmt(f),
             Self::Unwanted => f.write_str("nobody wanted it any more"),
-            Self::AddressBusy => f.write_str("its only address was busy, and too many waited for theirs"),
-            Self::AddressLeft => f.write_str("its only address is not among those of the pool"),
             Self::Closed(reason) => RefusedReason::Closed(*reason).fmt(f),
         }
     }

@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 #[cfg(feature = "tower")]
 use pool_driver::SharedError;
-use pool_driver::{AddressId, Instant, PickArgs};
+use pool_driver::{AddressId, Instant};
 
 use super::terms::Terms;
 use crate::connection::Orphans;
@@ -144,10 +144,10 @@ impl<Request, Reply> CallSlot<Request, Reply> {
         self.last_address.store(address.to_bits(), Ordering::Relaxed);
     }
 
-    /// Where the call goes, as far as its caller says.
+    /// The key by which the call goes where its like go.
     #[inline]
-    pub(super) fn args(&self) -> PickArgs {
-        self.terms.as_ref().map_or(PickArgs::any(), |terms| terms.args())
+    pub(super) fn key(&self) -> Option<u64> {
+        self.terms.as_ref()?.key()
     }
 
     /// Takes the request, to send it now. `None` if the caller has gone, or its time is over.

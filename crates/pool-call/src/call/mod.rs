@@ -14,7 +14,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use pool_driver::{AddressId, Instant, PickArgs};
+use pool_driver::{AddressId, Instant};
 
 pub(crate) use call_slot::Setback;
 pub(crate) use caller::Caller;
@@ -103,10 +103,10 @@ impl<Request, Reply> Call<Request, Reply> {
         self.slot.as_ref()?.last_address()
     }
 
-    /// Where it goes, as far as its caller says.
+    /// The key by which it goes where its like go.
     #[inline]
-    pub(crate) fn args(&self) -> PickArgs {
-        self.slot.as_ref().map_or(PickArgs::any(), |slot| slot.args())
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.slot.as_ref()?.key()
     }
 
     #[inline]

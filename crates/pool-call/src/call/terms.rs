@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
-use pool_driver::{Instant, PickArgs};
+use pool_driver::Instant;
 
 /// What a call asks for that is special, and whether its time is over.
 ///
@@ -17,7 +17,8 @@ use pool_driver::{Instant, PickArgs};
 #[derive(Default)]
 pub(crate) struct Terms {
     deadline: Option<Instant>,
-    args: PickArgs,
+    /// For balancers that keep equal keys at equal addresses.
+    key: Option<u64>,
     is_over: AtomicBool,
     /// The caller's.
     waker: Mutex<Option<Waker>>,
@@ -42,21 +43,20 @@ impl Terms {
     }
 
     /// Sets what a call asks for that nobody has yet.
-    pub(crate) fn set(this: &mut Arc<Self>, deadline: Option<Instant>, args: PickArgs) {
+    pub(crate) fn set(this: &mut Arc<Self>, deadline: Option<Instant>, key: Option<u64>) {
         if let Some(unused) = Arc::get_mut(this) {
-            (unused.deadline, unused.args) = (deadline, args);
+            (unused.deadline, unused.key) = (deadline, key);
         }
     }
 
-    /// Where it goes, as far as its caller says.
-    pub(crate) fn args(&self) -> PickArgs {
-        self.args
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.key
     }
 
     /// Makes it one for another call.
     pub(crate) fn renew(this: &mut Arc<Self>) {
         if let Some(unused) = Arc::get_mut(this) {
-            (unused.deadline, unused.args) = (None, PickArgs::any());
+            (unused.deadline, unused.key) = (None, None);
             *unused.is_over.get_mut() = false;
             drop(unused.waker.get_mut().take());
             return;

@@ -10,10 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pool_driver::{
-    AddressSnapshot, AddressState, Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready,
-    SharedError, Snapshot,
-};
+use pool_driver::{Closed, ConfigError, Instant, Pool, PoolConfig, PoolHandle, Ready, SharedError, Snapshot};
 
 pub use builder::{CallPoolBuilder, Calls, call_pool_builder};
 pub(crate) use defaults::CallDefaults;
@@ -21,7 +18,7 @@ pub use policy::ReturnToCaller;
 pub use weak::WeakCallPool;
 
 use crate::call::{Call, FreeList, Shard};
-use crate::calling::{Calling, CallingAll, Special};
+use crate::calling::{Calling, Special};
 use crate::retry::Retry;
 
 /// A handle to a pool that answers: ask it, and forget about addresses.
@@ -77,40 +74,6 @@ impl<Request: 'static, Reply: 'static, A> CallPool<Request, Reply, A> {
     #[inline]
     pub fn call(&self, request: Request) -> Calling<&Self> {
         Calling::new(self, request)
-    }
-
-    /// Sends a copy of the request to each address that is in the set now, and waits for all replies: for what every server
-    /// has to know. The [`CallingAll`] that this returns takes settings before it is awaited, and has an outcome for each
-    /// address, in no order. None, if the name service has not answered yet: see [`ready`](Self::ready).
-    ///
-    /// Each is a call [to that address](Calling::to), so more of them than half of the queue has room for may end as
-    /// [`AddressBusy`](pool_driver::UndeliveredReason::AddressBusy) while their addresses are busy. A lazy pool dials all
-    /// addresses. Without a [timeout](CallingAll::timeout) it waits until the last address can be reached.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use pool_call::CallPool;
-    ///
-    /// async fn flush(redis: &CallPool<String, String>) {
-    ///     let outcomes = redis.call_all("FLUSHALL".to_owned()).timeout(Duration::from_secs(1)).await;
-    ///     for (address, outcome) in outcomes {
-    ///         if let Err(error) = outcome {
-    ///             eprintln!("{address} is not flushed: {error}");
-    ///         }
-    ///     }
-    /// }
-    /// ```
-    pub fn call_all(&self, request: Request) -> CallingAll<'_, Request, Reply, A>
-    where
-        Request: Clone,
-    {
-        let addresses = self.snapshot().addresses;
-        let in_set = addresses.into_iter().filter(|address| address.status.state != AddressState::Departed);
-        let call = |address: AddressSnapshot<A>| {
-            (address.address, self.call(request.clone()).to_id(address.status.id))
-        };
-        CallingAll::new(in_set.map(call))
     }
 
     /// An attempt of a call that is special is about to begin.

@@ -43,11 +43,11 @@ impl<Request, Reply> ItemPolicy<Call<Request, Reply>> for ReturnToCaller {
         !call.is_abandoned()
     }
 
-    /// By its key or to its only address, and rather not to the one where it failed last.
+    /// By its key, and rather not to the address where it failed last.
     #[inline]
     fn pick(&self, call: &Call<Request, Reply>) -> PickArgs {
-        let mut args = call.args();
-        args.avoid = call.last_address();
+        let mut args = PickArgs::any();
+        (args.key, args.avoid) = (call.key(), call.last_address());
         args
     }
 

@@ -1,7 +1,6 @@
 //! A call under way, from the request to the reply: [`Calling`] says what is special about it and waits,
 //! [`CallingUntil`] ends it by any future, [`SinkCalling`] goes through a sink instead of a pool.
 
-mod calling_all;
 mod handle;
 mod sink_calling;
 mod special;
@@ -17,9 +16,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use pool_driver::{AddressId, SendError, UndeliveredReason, stable_hash};
+use pool_driver::{SendError, stable_hash};
 
-pub use calling_all::CallingAll;
 pub use handle::CallHandle;
 pub use sink_calling::{CallExt, SinkCalling, SinkCallingUntil};
 pub use until::CallingUntil;
@@ -28,7 +26,6 @@ use crate::call::{Call, Caller, Setback};
 use crate::call_pool::CallPool;
 use crate::error::{CallError, MaybeSentReason, NotSentReason};
 use crate::retry::Retry;
-use special::Only;
 pub(crate) use special::{Rejects, Special};
 
 type SpecialOf<P> = Special<<P as CallHandle>::Request, <P as CallHandle>::Reply>;
@@ -159,45 +156,6 @@ impl<P: CallHandle, E> Calling<P, E> {
         self.set(|special, _| special.key = Some(stable_hash(&key)))
     }
 
-    /// To this address and no other, whatever the balancer says, and also if its weight is 0 or its priority is worse: for a
-    /// request that means something there alone. The address must be in the pool's set now, or the call ends at once as
-    /// [`NotSent`](CallError::NotSent), with the reason [`AddressLeft`](pool_driver::UndeliveredReason::AddressLeft). It
-    /// ends so, too, if the address leaves the set before a connection takes the call. Every address of the pool is
-    /// looked at; [`to_id`](Self::to_id) looks at none.
-    ///
-    /// While the address is busy or away, the call waits for it, and holds up no other: give it a
-    /// [`timeout`](Self::timeout). Such calls take at most half of the pool's queue. A further one ends as `NotSent`, with
-    /// the reason [`AddressBusy`](pool_driver::UndeliveredReason::AddressBusy). Attempts that follow go to the same
-    /// address.
-    ///
-    /// ```
-    /// use std::net::SocketAddr;
-    /// use std::time::Duration;
-    ///
-    /// use pool_call::{CallError, CallPool};
-    ///
-    /// async fn memory_of(
-    ///     redis: &CallPool<String, String>,
-    ///     server: SocketAddr,
-    /// ) -> Result<String, CallError<String>> {
-    ///     redis.call("INFO memory".to_owned()).to(&server).timeout(Duration::from_secs(1)).await
-    /// }
-    /// ```
-    pub fn to(self, address: &P::Address) -> Self
-    where
-        P::Address: PartialEq,
-    {
-        self.set(|special, pool| {
-            special.only = Some(pool.pool.address_id(address).map_or(Only::Unknown, Only::Address));
-        })
-    }
-
-    /// As [`to`](Self::to), by the address's id, as events, the snapshot and [`Pool::address_id`](pool_driver::Pool::address_id)
-    /// have it.
-    pub fn to_id(self, address: AddressId) -> Self {
-        self.set(|special, _| special.only = Some(Only::Address(address)))
-    }
-
     /// Ends the call as its [`timeout`](Self::timeout) does, but when `deadline` is ready: any future, such as that of
     /// a cancellation.
     ///
@@ -321,9 +279,6 @@ impl<P: CallHandle, E> Calling<P, E> {
     fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Reply, CallError<P::Request>>> {
         loop {
             if self.caller.is_asked() {
-                if self.special.as_ref().is_some_and(|special| special.goes_nowhere()) {
-                    return Poll::Ready(self.end_nowhere(cx));
-                }
                 self.start_attempt(cx);
             } else if let Some(special) = &mut *self.special {
                 special.begin_late_time(self.handle.pool().pool.timers(), cx.waker());
@@ -373,21 +328,7 @@ impl<P: CallHandle, E> Calling<P, E> {
 
     /// Ends the call. What was not begun never will be; if the call was begun, a reply that has come wins.
     fn end_now(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
-        self.end_because(NotSentReason::TimedOut { last_error: None }, cx)
-    }
-
-    /// Ends a call whose only address is not there.
-    fn end_nowhere(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
-        let reason = UndeliveredReason::AddressLeft;
-        self.end_because(NotSentReason::Undelivered { reason, last_error: None }, cx)
-    }
-
-    fn end_because(
-        &mut self,
-        not_sent: NotSentReason,
-        cx: &mut Context<'_>,
-    ) -> Result<P::Reply, CallError<P::Request>> {
-        let mut ended = self.end_attempt(not_sent, cx);
+        let mut ended = self.end_attempt(cx);
         if let Some(special) = &mut *self.special {
             ended = ended.map_err(|error| special.last(error));
         }
@@ -395,17 +336,14 @@ impl<P: CallHandle, E> Calling<P, E> {
         ended
     }
 
-    fn end_attempt(
-        &mut self,
-        not_sent: NotSentReason,
-        cx: &mut Context<'_>,
-    ) -> Result<P::Reply, CallError<P::Request>> {
+    fn end_attempt(&mut self, cx: &mut Context<'_>) -> Result<P::Reply, CallError<P::Request>> {
         if !self.caller.is_unsent()
             && let Poll::Ready(result) = self.poll_attempt(cx)
         {
             return result.or_else(Setback::into_result);
         }
         let is_called = self.caller.is_called();
+        let not_sent = NotSentReason::TimedOut { last_error: None };
         let result = self.caller.give_up(not_sent, MaybeSentReason::TimedOut);
         if is_called && result.as_ref().is_err_and(CallError::is_not_sent) {
             self.handle.pool().pool.report_unwanted();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use pool_driver::{AddressId, PickArgs, Timers};
+use pool_driver::{AddressId, Timers};
 
 use super::timer::CallTimer;
 use crate::call::{Setback, Terms};
@@ -16,14 +16,6 @@ pub(crate) type Copy<Request> = fn(&Request) -> Option<Request>;
 
 /// Whether a reply says that the request may be repeated.
 pub(crate) type Rejects<Reply> = fn(&Reply) -> bool;
-
-/// The only address that will do for a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Only {
-    Address(AddressId),
-    /// One that the pool doesn't know.
-    Unknown,
-}
 
 /// What is special about a call. It is used again with the slots of calls.
 pub(crate) struct Special<Request, Reply> {
@@ -44,8 +36,6 @@ pub(crate) struct Special<Request, Reply> {
     maybe_sent: Option<MaybeSentReason>,
     /// Where its like go.
     pub(crate) key: Option<u64>,
-    /// There and nowhere else.
-    pub(crate) only: Option<Only>,
     /// Rather not there.
     pub(crate) avoided: Option<AddressId>,
     /// Attempts that were begun.
@@ -64,7 +54,6 @@ impl<Request, Reply> Special<Request, Reply> {
             copied: None,
             maybe_sent: None,
             key: None,
-            only: None,
             avoided: None,
             begun: 0,
         }
@@ -76,7 +65,7 @@ impl<Request, Reply> Special<Request, Reply> {
         self.timer = CallTimer::None;
         (self.retry, self.copy, self.copied, self.maybe_sent) = (None, None, None, None);
         (self.is_idempotent, self.rejects) = (false, None);
-        (self.key, self.only, self.avoided, self.begun) = (None, None, None, 0);
+        (self.key, self.avoided, self.begun) = (None, None, 0);
         // It keeps no task alive, and is over for no other call.
         Terms::renew(&mut self.terms);
     }
@@ -114,32 +103,16 @@ impl<Request, Reply> Special<Request, Reply> {
     /// The terms of an attempt that begins now, if it has any.
     pub(super) fn terms(&mut self, timers: &Timers, caller: &Waker) -> Option<Arc<Terms>> {
         let deadline = self.timer.deadline();
-        let args = self.args();
-        if deadline.is_none() && args.is_any() {
+        if deadline.is_none() && self.key.is_none() {
             return None;
         }
         // The timer of an earlier attempt has its terms until then.
         self.timer.stop(timers);
         Terms::renew(&mut self.terms);
-        Terms::set(&mut self.terms, deadline, args);
+        Terms::set(&mut self.terms, deadline, self.key);
         self.watch(caller);
         self.timer.arm(timers, &Waker::from(Arc::clone(&self.terms)));
         Some(Arc::clone(&self.terms))
-    }
-
-    /// Where it goes, but for what it avoids.
-    fn args(&self) -> PickArgs {
-        let mut args = PickArgs::any();
-        args.key = self.key;
-        if let Some(Only::Address(id)) = self.only {
-            args.only = Some(id);
-        }
-        args
-    }
-
-    /// Whether the only address that will do is none of the pool's.
-    pub(super) fn goes_nowhere(&self) -> bool {
-        self.only == Some(Only::Unknown)
     }
 
     /// Wakes this caller, too, when the time is over.
@@ -155,8 +128,7 @@ impl<Request, Reply> Special<Request, Reply> {
 
     /// Whether the pool has to be told where the call has been, and where it rather goes.
     pub(super) fn wants_attempts(&self) -> bool {
-        let has_wish = self.avoided.is_some() || self.key.is_some() || self.only.is_some();
-        has_wish || self.retry.is_some() || self.copy.is_some()
+        self.retry.is_some() || self.copy.is_some() || self.avoided.is_some() || self.key.is_some()
     }
 
     /// Whether no attempt has begun.

@@ -112,7 +112,7 @@ impl<T> Items<T> for PopFront<'_, T> {
 }
 
 /// Takes items out only as they are asked for, unlike a drain, which takes all.
-pub(crate) struct PopFront<'a, T>(pub(crate) &'a mut VecDeque<T>);
+struct PopFront<'a, T>(&'a mut VecDeque<T>);
 
 impl<T> Iterator for PopFront<'_, T> {
     type Item = T;

@@ -1,6 +1,5 @@
 //! The future that moves items from a pool's queue through its multiplexer.
 
-mod aside;
 pub(crate) mod backlog;
 
 use std::pin::Pin;
@@ -16,7 +15,6 @@ use crate::pool::Shared;
 use crate::seams::Seams;
 use crate::seams::item_policy::ItemPolicy;
 
-use aside::Aside;
 use backlog::Backlog;
 
 /// Runs a pool. Spawn it, or poll it anywhere; it ends when the pool does, and says why.
@@ -53,8 +51,6 @@ pub struct Driver<P: Seams> {
     shared: Arc<Shared<P::Item, P::Address>>,
     /// Items taken from the queue and not yet sent to a connection, oldest first.
     backlog: Backlog<P::Item>,
-    /// Items that wait for one address only, and hold up no others.
-    aside: Aside<P::Item>,
     /// Items in the queue, as last seen.
     queued: usize,
     policy: P::Policy,
@@ -84,7 +80,6 @@ impl<P: Seams> Driver<P> {
             multiplexer,
             shared,
             backlog: Backlog::new(),
-            aside: Aside::new(),
             queued: 0,
             policy,
             has_gathered: false,
@@ -146,9 +141,7 @@ impl<P: Seams> Driver<P> {
         }
         self.shared.queue.take_back(held.len());
         for item in held.into_iter().rev() {
-            if let Err(item) = self.return_aside(item) {
-                self.backlog.push_front(item);
-            }
+            self.backlog.push_front(item);
         }
         true
     }
@@ -156,37 +149,30 @@ impl<P: Seams> Driver<P> {
     /// Moves items from the queue to connections, as many as these take.
     fn deliver(&mut self, mut may_have_items: bool) {
         let mut budget = ITEMS_PER_POLL_MAX;
-        let mut gone = if self.aside.is_empty() { 0 } else { self.deliver_aside(&mut budget) };
+        let mut sent = 0;
         loop {
-            if gone > 0 || may_have_items || (self.backlog.is_empty() && self.queued > 0) {
-                self.queued = self.shared.queue.turn_over(gone, &mut self.backlog);
+            if sent > 0 || may_have_items || (self.backlog.is_empty() && self.queued > 0) {
+                self.queued = self.shared.queue.turn_over(sent, &mut self.backlog);
                 may_have_items = false;
-            }
-            if budget == 0 && !(self.backlog.is_empty() && self.aside.is_empty()) {
-                return self.shared.signal.raise();
             }
             if self.backlog.is_empty() {
                 return;
             }
-            let before = self.backlog.len();
-            let blocked = self.multiplexer.dispatch_by(&mut self.backlog, budget, &self.policy);
-            let sent = before - self.backlog.len();
-            (gone, budget) = (sent, budget - sent);
-            if let Some(id) = blocked {
-                gone += self.set_aside(id);
-                // The backlog may be empty by this: then the queue is looked at.
-                may_have_items = true;
-                budget = budget.saturating_sub(1);
+            if budget == 0 {
+                return self.shared.signal.raise();
             }
-            if !self.take_back() && sent == 0 && blocked.is_none() {
+            let before = self.backlog.len();
+            self.multiplexer.dispatch_by(&mut self.backlog, budget, &self.policy);
+            sent = before - self.backlog.len();
+            budget -= sent;
+            if !self.take_back() && sent == 0 {
                 self.queued = self.shared.queue.watch();
                 return;
             }
         }
     }
 
-    /// Items that wait, but for those that wait aside: no other connection can take these. A handle that waits for a
-    /// connection counts like one item.
+    /// Items that wait. A handle that waits for a connection counts like one item.
     fn demand(&self) -> usize {
         let waiting = self.backlog.len() + self.queued + self.multiplexer.held_len();
         let is_asked_for = self.is_connection_wanted && self.multiplexer.end_reason().is_none();
@@ -196,7 +182,6 @@ impl<P: Seams> Driver<P> {
     /// Everything that no connection has ends here.
     fn undeliver_all(&mut self, reason: UndeliveredReason) {
         self.take_back();
-        self.rejoin_aside();
         let mut count = 0;
         let mut ended = 0;
         loop {
@@ -219,9 +204,7 @@ impl<P: Seams> Driver<P> {
             return;
         }
         let policy = &self.policy;
-        let mut unwanted =
-            self.backlog.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
-        unwanted.extend(self.remove_unwanted_aside());
+        let unwanted = self.backlog.remove_unless(|item| guard(|| policy.is_wanted(item)).unwrap_or(true));
         let count = unwanted.len();
         for item in unwanted {
             self.undeliver(item, UndeliveredReason::Unwanted);

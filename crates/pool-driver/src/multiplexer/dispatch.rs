@@ -4,11 +4,10 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-use pool_core::{AddressId, PickArgs, SlotEvent, SlotId};
+use pool_core::{PickArgs, SlotEvent, SlotId};
 
 use super::Multiplexer;
 use super::connections::Failure;
-use super::only::Only;
 use crate::driver::backlog::{Backlog, Items};
 use crate::error::BoxError;
 use crate::panic::{Panicked, guard};
@@ -25,8 +24,6 @@ pub(super) struct Batch {
     /// Items that a connection has taken in its turn, and the core doesn't know of yet; and which connection.
     taken: usize,
     turn_of: Option<SlotId>,
-    /// Items for one address only.
-    pub(super) only: Only,
 }
 
 /// How the turn of a connection ends.
@@ -53,26 +50,19 @@ struct Broken {
 
 impl Batch {
     pub(super) const fn new() -> Self {
-        Self { running: UserCode::Balancer, offered: 0, taken: 0, turn_of: None, only: Only::new() }
+        Self { running: UserCode::Balancer, offered: 0, taken: 0, turn_of: None }
     }
 }
 
 impl<P: Seams> Multiplexer<P> {
-    /// As [`dispatch`](Self::dispatch), with the policy of the pool, which is left out if it wants nothing. Returns the
-    /// address that the oldest item left is for, if it stopped at one that has to wait for that address only.
-    pub(crate) fn dispatch_by(
-        &mut self,
-        items: &mut Backlog<P::Item>,
-        max: usize,
-        policy: &P::Policy,
-    ) -> Option<AddressId> {
+    /// As [`dispatch`](Self::dispatch), with the policy of the pool, which is left out if it wants nothing.
+    pub(crate) fn dispatch_by(&mut self, items: &mut Backlog<P::Item>, max: usize, policy: &P::Policy) {
         match guard(|| policy.has_pick_args()) {
             Ok(true) => self.dispatch(items, max, policy),
             Ok(false) => self.dispatch(items, max, &DropUndelivered),
             // The question belongs to the choice, as `pick` does.
             Err(panic) => self.step(|this| this.on_balancer_panic(panic)),
         }
-        self.batch.only.blocked.take()
     }
 
     /// Sends items to connections, oldest first, until `max` are sent or no connection can take one, or items
@@ -83,7 +73,6 @@ impl<P: Seams> Multiplexer<P> {
         max: usize,
         policy: &impl ItemPolicy<P::Item>,
     ) {
-        self.batch.only.blocked = None;
         self.core.set_load(items.len() + self.in_flight());
         let left = self.dispatch_from(&mut items.returned(), max, policy);
         if !items.has_returned() && !self.held.has_returned() {
@@ -97,7 +86,7 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     /// Returns how many of `max` are left.
-    pub(super) fn dispatch_from(
+    fn dispatch_from(
         &mut self,
         items: &mut impl Items<P::Item>,
         max: usize,
@@ -131,12 +120,7 @@ impl<P: Seams> Multiplexer<P> {
         while self.batch.offered > 0 {
             let Some(item) = items.first() else { return Ok(()) };
             let args = policy.pick(item);
-            let waits = self.batch.only.has_older(&args);
-            let selected = if waits { None } else { self.core.select(&args, now) };
-            let Some(slot) = selected else {
-                self.batch.only.blocked = args.only;
-                return Ok(());
-            };
+            let Some(slot) = self.core.select(&args, now) else { return Ok(()) };
             let turn = if args.is_any() { self.core.turn_left(slot) as usize } else { 1 };
             let Some(mut target) = self.connections.target(slot) else { return Ok(()) };
             let batch = &mut self.batch;

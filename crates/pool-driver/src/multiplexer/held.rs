@@ -38,11 +38,6 @@ impl<T> Held<T> {
         self.signal.clear();
     }
 
-    /// The driver is to look at its items in the next poll.
-    pub(super) fn look_soon(&self) {
-        self.signal.raise();
-    }
-
     /// Items that came back from a connection go before all others, in their order.
     pub(super) fn return_items(&mut self, unsent: Vec<T>) {
         if unsent.is_empty() {

@@ -22,7 +22,6 @@ mod guarded_balancer;
 mod held;
 mod live_config;
 mod name_source;
-mod only;
 mod orders;
 mod reporter;
 mod slots;
@@ -272,7 +271,6 @@ impl<P: Seams> Multiplexer<P> {
         if self.core.handle_addresses(&shared, self.now) {
             self.reporter.set_source(SourceState::Answered);
         }
-        self.look_at_waiting();
     }
 
     fn poll_config(&mut self) {
@@ -360,8 +358,7 @@ impl<P: Seams> Multiplexer<P> {
     }
 
     /// As [`try_dispatch`](Self::try_dispatch), for an item that may go to some connections only. The
-    /// arguments are the owner's to keep: an item that comes back is sent again like any other, unless the owner
-    /// [takes it](Self::take_held).
+    /// arguments are the owner's to keep: an item that comes back is sent again like any other.
     ///
     /// # Errors
     ///

@@ -327,12 +327,6 @@ impl<T> Queue<T> {
         state.update_limit();
     }
 
-    /// How many items of the backlog may wait for one address only: half of the capacity, so that there is room for others;
-    /// one at least.
-    pub(crate) fn aside_max(&self) -> usize {
-        (self.lock().capacity / 2).max(1)
-    }
-
     /// Takes no item from now on. The first reason stands. Returns whether this is the first: then the pool's
     /// watchers are to be told.
     #[must_use]

@@ -54,12 +54,6 @@ pub trait ItemPolicy<T> {
     /// The pick arguments of the item at the head of the queue. They are asked for whenever a connection is
     /// chosen for it, perhaps often. While the balancer answers that it has to
     /// [wait](pool_core::Balance::pick), all items behind it wait, too.
-    ///
-    /// An item for [one address only](PickArgs::only) holds up nobody: if the address can't take it now, it waits aside,
-    /// and goes before younger ones for the same address. A lazy pool dials the address for it. Items that wait aside
-    /// take at most half of the queue, or one place if that is less. Further ones are undelivered as
-    /// [`AddressBusy`](UndeliveredReason::AddressBusy), and those whose address is not in the set, or leaves it, as
-    /// [`AddressLeft`](UndeliveredReason::AddressLeft).
     #[inline]
     fn pick(&self, item: &T) -> PickArgs {
         let _ = item;
